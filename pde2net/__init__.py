@@ -1,0 +1,46 @@
+"""pde2net: compile a diffusion PDE to a PyTorch network together with a certificate of its stability."""
+
+from pde2net.compiler import compile, verify  # noqa: A004
+from pde2net.errors import (
+    DeclarationError,
+    EmissionError,
+    EquationError,
+    FileError,
+    Pde2NetError,
+    StabilityError,
+    StabilityWarning,
+)
+from pde2net.language import diffusivities
+from pde2net.language.calculus import div, dot, grad, laplacian, norm2
+from pde2net.language.grid import Grid
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import Explicit
+from pde2net.network import Network
+from pde2net.verify.certificate import Certificate, Claim, Status
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificate",
+    "Claim",
+    "DeclarationError",
+    "EmissionError",
+    "EquationError",
+    "Explicit",
+    "FileError",
+    "Grid",
+    "Network",
+    "Pde2NetError",
+    "Problem",
+    "StabilityError",
+    "StabilityWarning",
+    "Status",
+    "compile",
+    "diffusivities",
+    "div",
+    "dot",
+    "grad",
+    "laplacian",
+    "norm2",
+    "verify",
+]

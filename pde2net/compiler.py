@@ -1,0 +1,135 @@
+"""The pipeline, top to bottom: declaration, divergence form, operators, graph, certificate, source."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
+from pde2net.errors import (
+    DeclarationError,
+    StabilityError,
+    StabilityWarning,
+    known_options,
+    suggestion,
+)
+from pde2net.graph.build import residual_stack
+from pde2net.graph.network import Graph
+from pde2net.language.grid import Grid
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import Explicit
+from pde2net.network import Network
+from pde2net.normalise.recognise import recognise
+from pde2net.verify.certificate import Certificate, Claim
+from pde2net.verify.engine import certify, gather, instability, largest_step
+
+ON_UNSTABLE = ("error", "warn", "ignore")
+
+
+def analyse(
+    problem: Problem, scheme: Explicit, grid: Grid
+) -> tuple[Semidiscrete, Graph, Certificate]:
+    """All stages but emission."""
+    _check_types(problem, scheme, grid)
+    form = recognise(problem)
+    semi = semidiscretise(form, grid)
+    facts = gather(semi)
+    tau = largest_step(semi, facts) if scheme.tau is None else scheme.tau
+    graph = residual_stack(semi, tau, scheme.steps)
+    return semi, graph, certify(semi, scheme, graph, facts)
+
+
+@known_options
+def verify(problem: Problem, scheme: Explicit, grid: Grid | None = None) -> Certificate:
+    """What is provable about the network of `problem`, `scheme` and `grid`; imports no torch.
+
+    Raises EquationError for equations that are no diffusion PDE, DeclarationError for choices that
+    do not fit together, and StabilityError if tau=None and no step is proved.
+    """
+    return analyse(problem, scheme, grid or Grid())[2]
+
+
+@known_options
+def compile(  # noqa: A001  the public name of the interface
+    problem: Problem,
+    scheme: Explicit,
+    grid: Grid | None = None,
+    on_unstable: str = "error",
+    trainable: Iterable[Any] = (),
+    shared: bool = True,
+) -> Network:
+    """Compile to a network with its certificate.
+
+    on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
+                 the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
+    trainable    parameters (symbols or names, also "tau") that become nn.Parameters
+    shared       whether all blocks share the trainable parameters (True) or each has its own
+
+    The module takes and returns (batch, 1, *spatial). Raises as `verify` does.
+    """
+    if on_unstable not in ON_UNSTABLE:
+        raise DeclarationError(
+            f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
+        )
+    semi, graph, certificate = analyse(problem, scheme, grid or Grid())
+    names = _trainable(graph, trainable)
+    refuted = instability(certificate)
+    if refuted is not None and on_unstable != "ignore":
+        message = _unstable_message(refuted, certificate)
+        if on_unstable == "error":
+            raise StabilityError(message)
+        warnings.warn(message, StabilityWarning, stacklevel=3)
+    return Network(semi, scheme, graph, certificate, names, bool(shared))
+
+
+def _unstable_message(claim: Claim, certificate: Certificate) -> str:
+    tau = certificate.tau
+    if claim.limit is None:
+        remedy = "No step size makes it stable; change the equation"
+    else:
+        number = "" if claim.limit.free_symbols else f" = {float(claim.limit):.6g}"
+        remedy = (
+            f"The largest stable step is tau = {claim.limit}{number}; use it (tau=None does) with more "
+            "steps, or a coarser grid"
+        )
+    found = "" if claim.witness is None else f" Counterexample: {claim.witness['description']}."
+    return (
+        f"The network is unstable for tau = {tau}: {claim.name} is refuted. {claim.reason}{found} "
+        f'{remedy}; on_unstable="warn" or "ignore" builds it all the same.'
+    )
+
+
+def _trainable(graph: Graph, chosen: Iterable[Any]) -> tuple[str, ...]:
+    from pde2net.graph.network import parameters
+
+    known = {s.name for s in parameters(graph)} | {"tau"}
+    names = []
+    for entry in chosen:
+        name = str(entry)
+        if name not in known:
+            raise DeclarationError(
+                f'There is no parameter "{name}" to train.{suggestion(name, known)}'
+            )
+        names.append(name)
+    return tuple(sorted(set(names)))
+
+
+def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
+    for value, kind, what in (
+        (problem, Problem, "problem must be a Problem(sp.Eq(u.diff(t), ...))"),
+        (scheme, Explicit, "scheme must be a scheme such as Explicit(tau=..., steps=...)"),
+        (grid, Grid, "grid must be a Grid(spacing=...)"),
+    ):
+        if not isinstance(value, kind):
+            raise DeclarationError(f"{what}, not {value!r}.")
+    clash = {"tau", "s2"} & {
+        s.name for s in problem.symbols if s != sp.Symbol("tau", positive=True)
+    }
+    if "tau" in {s.name for s in problem.symbols} or clash:
+        raise DeclarationError(
+            f'The equation has a parameter called "{next(iter(clash), "tau")}", a name that the scheme '
+            "uses; rename it."
+        )

@@ -1,0 +1,1 @@
+"""From a divergence form to operators on a grid: K, its exact adjoint, Fourier symbols."""

@@ -1,0 +1,120 @@
+"""The analysis operator K and its exact adjoint K^T, both derived from one stencil.
+
+K u is the correlation of a stencil with an extension of u beyond the border; K^T p is the
+correlation of the mirrored stencil with the dual extension of p (docs/theory.md, section 2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from pde2net.discretise.arrays import (
+    EVEN,
+    ODD_CELL,
+    ODD_EDGE,
+    WRAP,
+    ZERO,
+    Array,
+    extend,
+    take,
+)
+from pde2net.discretise.stencils import Stencil
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference along one axis: the stencil divided by spacing**stencil.derivative.
+
+    closure  "reflecting" (even extension of u), "periodic" (wraps) or "zero" (zero outside; the
+             outputs are those at the cells of the grid)
+    """
+
+    axis: int
+    stencil: Stencil
+    spacing: sp.Expr
+    closure: str
+
+    @property
+    def scale(self) -> sp.Expr:
+        return 1 / self.spacing**self.stencil.derivative
+
+    @property
+    def extension(self) -> str:
+        """How u continues beyond the border."""
+        return {"reflecting": EVEN, "periodic": WRAP, "zero": ZERO}[self.closure]
+
+    @property
+    def dual_extension(self) -> str:
+        """How p continues beyond the border in the adjoint.
+
+        An odd stencil maps even functions to odd ones: about the border for differences at cells,
+        with a 0 on the border for differences at half-points.
+        """
+        if self.closure != "reflecting":
+            return self.extension
+        if self.stencil.derivative % 2 == 0:
+            return EVEN
+        return ODD_EDGE if self.stencil.half else ODD_CELL
+
+    def apply(self, u: Array, scale: Any) -> Array:
+        """scale * stencil of u, the same shape as u; `scale` is the value of `self.scale`."""
+        return self._correlate(u, self.stencil, self.extension, scale)
+
+    def apply_adjoint(self, p: Array, scale: Any) -> Array:
+        """The transpose of `apply`."""
+        return self._correlate(p, self.stencil.mirrored, self.dual_extension, scale)
+
+    def _correlate(self, array: Array, stencil: Stencil, kind: str, scale: Any) -> Array:
+        n = array.shape[self.axis]
+        wide = extend(array, self.axis, stencil.left, stencil.right, kind)
+        number = type(scale) if not isinstance(scale, sp.Basic) else sp.Rational
+        total: Array | None = None
+        for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
+            start = stencil.left + offset
+            part = take(wide, self.axis, start, start + n) * _cast(weight, number)
+            total = part if total is None else total + part
+        if total is None:
+            raise ValueError("a stencil has at least one weight")
+        result: Array = total * scale
+        if stencil.half and self.closure == "reflecting" and kind == EVEN:
+            # The last half-point is the border, where the even extension has slope 0 exactly.
+            result = _with_zero_end(result, self.axis)
+        return result
+
+
+@dataclass(frozen=True)
+class Bank:
+    """K as rows of weighted differences: (K u)_r = sum over (w, D) in rows[r] of w D u."""
+
+    rows: tuple[tuple[tuple[sp.Expr, Difference], ...], ...]
+
+    @property
+    def span(self) -> tuple[tuple[int, int], ...]:
+        """(axis, smallest size) for every axis in use."""
+        spans: dict[int, int] = {}
+        for row in self.rows:
+            for _, difference in row:
+                axis = difference.axis
+                spans[axis] = max(spans.get(axis, 1), difference.stencil.span)
+        return tuple(sorted(spans.items()))
+
+    @property
+    def symbols(self) -> frozenset[sp.Symbol]:
+        return frozenset(s for row in self.rows for w, d in row for s in (w * d.scale).free_symbols)
+
+
+def _cast(weight: sp.Rational, number: type) -> Any:
+    if issubclass(number, sp.Basic):
+        return weight
+    return int(weight.p) / number(int(weight.q))
+
+
+def _with_zero_end(array: Array, axis: int) -> Array:
+    n = array.shape[axis]
+    index: list[slice] = [slice(None)] * array.ndim
+    index[axis] = slice(n - 1, n)
+    array[tuple(index)] = array[tuple(index)] * 0
+    return array

@@ -1,0 +1,102 @@
+"""From a divergence form to its semidiscrete operators: which stencil, closure and padding where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.stencils import Stencil, central, half_point, second
+from pde2net.language.grid import Grid
+from pde2net.normalise.form import DivergenceForm, SecondOrder
+
+
+@dataclass(frozen=True)
+class Semidiscrete:
+    """The operators of a form on a grid.
+
+    gradient  K of the first-order terms, one row per axis
+    cell      gradient at cells, where a staggered grid evaluates its diffusivity; None otherwise
+    second    K of each second-order term, in the order of form.terms
+    margin    zeros added on both sides of each axis for first-order terms: 0, or for zero-Dirichlet
+              conditions enough that periodic operators on the larger grid never see the far side
+    """
+
+    form: DivergenceForm
+    grid: Grid
+    spacing: tuple[sp.Expr, ...]
+    origin: tuple[sp.Expr, ...]
+    gradient: Bank
+    cell: Bank | None
+    second: tuple[Bank, ...]
+    margin: tuple[int, ...]
+
+    @property
+    def boundary(self) -> tuple[str, ...]:
+        return tuple(self.form.problem.boundary[a] for a in self.form.space)
+
+    @property
+    def smallest(self) -> tuple[int, ...]:
+        """The smallest size of each axis on which the stencils fit."""
+        sizes = [1] * len(self.spacing)
+        for bank in self.banks:
+            for axis, span in bank.span:
+                sizes[axis] = max(sizes[axis], span)
+        return tuple(sizes)
+
+    @property
+    def banks(self) -> tuple[Bank, ...]:
+        used: list[Bank] = list(self.second)
+        if len(self.second) < len(self.form.terms) or self.form.field_slopes:
+            used.append(self.gradient)
+            if self.cell is not None:
+                used.append(self.cell)
+        return tuple(used)
+
+
+def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
+    """Choose stencils and closures for every term of `form` on `grid`."""
+    space = form.space
+    spacing = grid.spacings(space)
+    boundary = tuple(form.problem.boundary[a] for a in space)
+    first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
+    staggered = grid.gradient == "staggered"
+
+    def gradient(stencil: Stencil) -> Bank:
+        return Bank(
+            tuple(
+                (
+                    (
+                        sp.S.One,
+                        Difference(
+                            i, stencil, h, "reflecting" if b == "reflecting" else "periodic"
+                        ),
+                    ),
+                )
+                for i, (h, b) in enumerate(zip(spacing, boundary, strict=True))
+            )
+        )
+
+    def curvature(term: SecondOrder) -> Bank:
+        stencil = second(grid.order)
+        return Bank(
+            (
+                tuple(
+                    (w, Difference(i, stencil, h, "zero" if b == "dirichlet" else b))
+                    for i, (w, h, b) in enumerate(zip(term.weights, spacing, boundary, strict=True))
+                    if w != 0
+                ),
+            )
+        )
+
+    return Semidiscrete(
+        form=form,
+        grid=grid,
+        spacing=spacing,
+        origin=grid.origins(space),
+        gradient=gradient(first),
+        cell=gradient(central(grid.order)) if staggered else None,
+        second=tuple(curvature(t) for t in form.terms if isinstance(t, SecondOrder)),
+        margin=tuple(2 * first.reach if b == "dirichlet" else 0 for b in boundary),
+    )

@@ -1,0 +1,1 @@
+"""From the graph and its certificate to readable source."""

@@ -1,0 +1,246 @@
+"""Emits K and K^T of a bank as a pair of autograd functions, each the backward pass of the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.stencils import Stencil
+from pde2net.emit.torch_expressions import number
+from pde2net.emit.tree import Class, Function
+
+Number = Callable[[sp.Expr], sp.Expr]
+
+
+@dataclass(frozen=True)
+class Along:
+    """The emitted functions for one stencil and closure: K along a dimension, and its adjoint."""
+
+    stencil: Stencil
+    closure: str
+    name: str
+
+    @property
+    def adjoint_name(self) -> str:
+        return f"{self.name}_adjoint"
+
+
+def name_of(stencil: Stencil, closure: str) -> str:
+    """A function name that says what the stencil is."""
+    place = "second" if stencil.derivative == 2 else "forward" if stencil.half else "central"
+    order = "" if stencil.order == 2 else f"_order{stencil.order}"
+    where = {"reflecting": "", "periodic": "_periodic", "zero": "_zero"}[closure]
+    return f"{place}_difference{order}{where}"
+
+
+def along(difference: Difference) -> Along:
+    return Along(
+        difference.stencil, difference.closure, name_of(difference.stencil, difference.closure)
+    )
+
+
+def difference_functions(item: Along) -> list[Function]:
+    """`difference(u, dim)` and `difference_adjoint(p, dim)` for spacing 1."""
+    stencil = item.stencil
+    border = {
+        "reflecting": "u continues evenly beyond the border (no flux across it)",
+        "periodic": "u wraps around",
+        "zero": "u is 0 outside of the grid",
+    }[item.closure]
+    taps = ", ".join(map(str, stencil.weights))
+    at = ", ".join(f"i{o:+d}" if o else "i" for o in stencil.offsets)
+    doc = f"({taps}) at ({at}) along `dim`; {border}."
+    if stencil.half and len(stencil.offsets) == 2 and item.closure == "reflecting":
+        forward = ["return F.pad(torch.diff(u, dim=dim), beyond(dim, 0, 1))"]
+        backward = [
+            "inner = p.narrow(dim, 0, p.shape[dim] - 1)",
+            "return F.pad(inner, beyond(dim, 1, 0)) - F.pad(inner, beyond(dim, 0, 1))",
+        ]
+    elif stencil.half and len(stencil.offsets) == 2:
+        forward = ["return torch.roll(u, -1, dim) - u"]
+        backward = ["return torch.roll(p, 1, dim) - p"]
+    else:
+        forward = _correlation("u", stencil, item.closure, dual=False)
+        backward = _correlation("p", stencil.mirrored, item.closure, dual=True)
+    return [
+        Function(item.name, ("u: Tensor", "dim: int"), "Tensor", doc, forward),
+        Function(
+            item.adjoint_name,
+            ("p: Tensor", "dim: int"),
+            "Tensor",
+            f"The transpose of {item.name}.",
+            backward,
+        ),
+    ]
+
+
+def _correlation(array: str, stencil: Stencil, closure: str, dual: bool) -> list[str]:
+    """Statements that extend `array` and sum its weighted shifts."""
+    left, right = stencil.left, stencil.right
+    odd = dual and closure == "reflecting" and stencil.derivative == 1
+    lines = [f"n = {array}.shape[dim]"]
+    if closure == "zero":
+        lines.append(f"wide = F.pad({array}, beyond(dim, {left}, {right}))")
+    elif closure == "periodic":
+        lines += _joined(
+            f"{array}.narrow(dim, n - {left}, {left})",
+            array,
+            f"{array}.narrow(dim, 0, {right})",
+            left,
+            right,
+        )
+    elif odd and stencil.half:
+        # p lives at half-points, the last of which is the border: p = 0 there, odd beyond.
+        lines.append(f"inner = F.pad({array}.narrow(dim, 0, n - 1), beyond(dim, 1, 1))")
+        before = f"-inner.narrow(dim, 1, {left - 1}).flip(dim)" if left > 1 else ""
+        after = f"-inner.narrow(dim, n - {right}, {right}).flip(dim)" if right > 0 else ""
+        parts = [part for part in (before, "inner", after) if part]
+        lines.append(f"wide = torch.cat(({', '.join(parts)}), dim)")
+    else:
+        sign = "-" if odd else ""
+        lines += _joined(
+            f"{sign}{array}.narrow(dim, 0, {left}).flip(dim)",
+            array,
+            f"{sign}{array}.narrow(dim, n - {right}, {right}).flip(dim)",
+            left,
+            right,
+        )
+    zero_end = stencil.half and closure == "reflecting" and not dual
+    length = "n - 1" if zero_end else "n"
+    terms = _shifts(stencil, left, length)
+    if not zero_end:
+        return [*lines, f"return {terms}"]
+    return [*lines, f"inner = {terms}", "return F.pad(inner, beyond(dim, 0, 1))"]
+
+
+def _joined(before: str, middle: str, after: str, left: int, right: int) -> list[str]:
+    parts = [*([before] if left else []), middle, *([after] if right else [])]
+    return [f"wide = torch.cat(({', '.join(parts)}), dim)"]
+
+
+def _shifts(stencil: Stencil, left: int, length: str) -> str:
+    text = ""
+    for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
+        part = f"wide.narrow(dim, {left + offset}, {length})"
+        size = abs(weight)
+        scaled = (
+            part
+            if size == 1
+            else f"{number(size) if size.is_Integer else '(' + number(size) + ')'} * {part}"
+        )
+        if not text:
+            text = f"-{scaled}" if weight < 0 else scaled
+        else:
+            text += f"\n    {'-' if weight < 0 else '+'} {scaled}"
+    return f"(\n    {text}\n)"
+
+
+BEYOND = Function(
+    "beyond",
+    ("dim: int", "before: int", "after: int"),
+    "tuple[int, ...]",
+    "Padding for F.pad: entries before and after along the negative dimension `dim`.",
+    ["return (0, 0) * (-1 - dim) + (before, after)"],
+)
+
+
+def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number) -> list[Class]:
+    """The autograd functions `name` (K) and `nameAdjoint` (K^T)."""
+    outputs = [f"p{i}" for i in range(len(bank.rows))]
+    rows = [_row(row, dimension, value) for row in bank.rows]
+    forward = ["return (", *(f"    {r}," for r in rows), ")"]
+    adjoint = _sum(
+        [
+            _scaled(f"{along(d).adjoint_name}({p}, {d.axis - dimension})", value(w * d.scale))
+            for p, row in zip(outputs, bank.rows, strict=True)
+            for w, d in row
+        ]
+    )
+    count = f"tuple[{', '.join(['Tensor'] * len(rows))}]"
+    context = Function(
+        "setup_context",
+        ("ctx: object", "inputs: object", "output: object"),
+        "None",
+        "K is linear: nothing is kept.",
+        [],
+        ("@staticmethod",),
+    )
+    return [
+        Class(
+            name,
+            "torch.autograd.Function",
+            f"K: {what}. Its backward pass is K^T.",
+            [
+                Function("forward", ("u: Tensor",), count, "", forward, ("@staticmethod",)),
+                context,
+                Function(
+                    "backward",
+                    ("ctx: object", *(f"{p}: Tensor" for p in outputs)),
+                    "Tensor",
+                    "",
+                    [f"return {name}Adjoint.apply({', '.join(outputs)})"],
+                    ("@staticmethod",),
+                ),
+            ],
+            ["generate_vmap_rule = True"],
+        ),
+        Class(
+            f"{name}Adjoint",
+            "torch.autograd.Function",
+            f"K^T, the exact transpose of {name}. Its backward pass is K.",
+            [
+                Function(
+                    "forward",
+                    tuple(f"{p}: Tensor" for p in outputs),
+                    "Tensor",
+                    "",
+                    [f"return {adjoint}"],
+                    ("@staticmethod",),
+                ),
+                Function(
+                    "setup_context",
+                    ("ctx: object", "inputs: object", "output: object"),
+                    "None",
+                    "K^T is linear: nothing is kept.",
+                    [],
+                    ("@staticmethod",),
+                ),
+                Function(
+                    "backward",
+                    ("ctx: object", "u: Tensor"),
+                    count,
+                    "",
+                    [f"return {name}.apply(u)"],
+                    ("@staticmethod",),
+                ),
+            ],
+            ["generate_vmap_rule = True"],
+        ),
+    ]
+
+
+def _row(row: tuple[tuple[sp.Expr, Difference], ...], dimension: int, value: Number) -> str:
+    return _sum(
+        [_scaled(f"{along(d).name}(u, {d.axis - dimension})", value(w * d.scale)) for w, d in row]
+    )
+
+
+def _scaled(text: str, factor: sp.Expr) -> str:
+    if factor == 1:
+        return text
+    if factor == -1:
+        return f"-{text}"
+    if factor.is_Rational and factor.p in (1, -1) and factor.q != 1:
+        return f"{'-' if factor.p < 0 else ''}{text} / {factor.q}"
+    printed = number(factor)
+    return f"{text} * ({printed})" if "/" in printed else f"{text} * {printed}"
+
+
+def _sum(parts: list[str]) -> str:
+    text = parts[0]
+    for part in parts[1:]:
+        text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
+    return text

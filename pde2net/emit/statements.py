@@ -1,0 +1,191 @@
+"""One or a few statements per graph node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.emit.names import identifier
+from pde2net.emit.torch_expressions import TorchPrinter, number
+from pde2net.graph.network import Graph, node_of, sources
+from pde2net.graph.nodes import (
+    Convolution,
+    Coordinate,
+    Crop,
+    EdgeMean,
+    Pad,
+    Pointwise,
+    TransposedConvolution,
+)
+from pde2net.scheme.explicit import TAU
+
+Printer = Callable[[dict[str, str]], TorchPrinter]
+
+
+@dataclass
+class Values:
+    """The variable that holds each output of each node, filled as statements are made."""
+
+    graph: Graph
+    axes: tuple[str, ...]
+    banks: dict[Bank, str]
+    value: Callable[[sp.Expr], sp.Expr]
+    bound: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def bind(self, name: str, *variables: str) -> None:
+        for port, variable in enumerate(variables):
+            self.bound[name, port] = variable
+
+    def variable(self, name: str, port: int) -> str:
+        return self.bound[name, port]
+
+    def inputs(self, name: str) -> dict[str, str]:
+        """slot -> variable of a node."""
+        return {slot: self.bound[source] for slot, source in sources(self.graph, name).items()}
+
+    def fresh(self, wanted: str) -> str:
+        """An identifier that no other value has."""
+        name, taken = identifier(wanted), set(self.bound.values())
+        while name in taken:
+            name += "_"
+        return name
+
+
+def statements(name: str, values: Values, printer: Printer) -> list[str]:
+    """The statements that compute node `name`; its outputs are bound in `values`."""
+    node = node_of(values.graph, name)
+    local = name.split(".", 1)[-1]
+    inputs = values.inputs(name)
+    if isinstance(node, Convolution):
+        (array,) = inputs.values()
+        outputs = [values.fresh(o) for o in _output_names(values, name, local, len(node.bank.rows))]
+        values.bind(name, *outputs)
+        left = ", ".join(outputs) + ("," if len(outputs) == 1 else "")
+        return [f"{left} = {values.banks[node.bank]}.apply({array})"]
+    if isinstance(node, TransposedConvolution):
+        variable = values.fresh(f"{local}_flux")
+        values.bind(name, variable)
+        return [
+            f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"
+        ]
+    if isinstance(node, Pointwise):
+        return _pointwise(name, local, node, values, printer)
+    variable = values.fresh(local)
+    if isinstance(node, Coordinate):
+        text = _coordinate(node, values)
+    elif isinstance(node, EdgeMean):
+        text = _edge_mean(node, inputs["a"], node.axis - len(values.axes))
+    elif isinstance(node, Pad | Crop):
+        sides = [str(w) for w in reversed(node.margin) for _ in range(2)]
+        if isinstance(node, Crop):
+            sides = [s if s == "0" else f"-{s}" for s in sides]
+        mode = ', mode="replicate"' if isinstance(node, Pad) and node.mode == "replicate" else ""
+        text = f"F.pad({inputs['u']}, ({', '.join(sides)}){mode})"
+    else:
+        raise TypeError(f"no statement for {type(node).__name__}")
+    values.bind(name, variable)
+    return [f"{variable} = {text}"]
+
+
+def _output_names(values: Values, name: str, local: str, count: int) -> list[str]:
+    """The names under which consumers know the outputs of a convolution."""
+    names = [f"{local}_{i}" for i in range(count)]
+    for _, consumer, data in values.graph.out_edges(name, data=True):
+        if isinstance(node_of(values.graph, consumer), Pointwise):
+            names[data["port"]] = data["slot"]
+    return [f"{n}_cell" for n in names] if local == "K_cell" else names
+
+
+def _coordinate(node: Coordinate, values: Values) -> str:
+    margin = node.margin[node.axis]
+    size = f"u.shape[{node.axis + 2}]"
+    stop = f"{size} + {margin}" if margin else size
+    start = f"{-margin}, " if margin else ""
+    text = f"torch.arange({start}{stop}, dtype=u.dtype, device=u.device)"
+    h, origin = values.value(node.spacing), values.value(node.origin)
+    if h != 1:
+        text = f"({number(h)}) * {text}" if "/" in number(h) else f"{number(h)} * {text}"
+    if origin != 0:
+        text = f"{number(origin)} + {text}"
+    after = len(values.axes) - 1 - node.axis
+    if after:
+        text = f"({text}).view(-1{', 1' * after})"
+    return text
+
+
+def _edge_mean(node: EdgeMean, array: str, dim: int) -> str:
+    if node.closure == "periodic":
+        return f"({array} + torch.roll({array}, -1, {dim})) / 2"
+    last = f"{array}.narrow({dim}, {array}.shape[{dim}] - 1, 1)"
+    after = f"{array}.narrow({dim}, 1, {array}.shape[{dim}] - 1)"
+    return f"({array} + torch.cat(({after}, {last}), {dim})) / 2"
+
+
+def _pointwise(
+    name: str, local: str, node: Pointwise, values: Values, printer: Printer
+) -> list[str]:
+    inputs = values.inputs(name)
+    if node.role == "skip":
+        return _skip(name, node.expressions[0], values, printer(inputs))
+    slots = {s for e in node.expressions for s in e.free_symbols if s.name in inputs}
+    lines, expressions, names = _shared(node.expressions, slots, inputs, values, printer)
+    outputs = []
+    for i, expression in enumerate(expressions):
+        if expression.is_Symbol and expression.name in names:
+            outputs.append(names[expression.name])
+            continue
+        axis = f"_{values.axes[i]}" if len(expressions) == len(values.axes) else f"_{i}"
+        variable = values.fresh(local if len(expressions) == 1 else local + axis)
+        values.bind(name, *outputs, variable)
+        lines.append(f"{variable} = {printer(names).doprint(expression)}")
+        outputs.append(variable)
+    values.bind(name, *outputs)
+    return lines
+
+
+def _shared(
+    expressions: tuple[sp.Expr, ...],
+    slots: set[sp.Symbol],
+    inputs: dict[str, str],
+    values: Values,
+    printer: Printer,
+) -> tuple[list[str], list[sp.Expr], dict[str, str]]:
+    """Statements for common subexpressions: s2 = |p|², then whatever occurs more than once."""
+    names, lines = dict(inputs), []
+    found = list(expressions)
+    slopes = sorted(
+        (s for s in slots if any(s in sp.Mul.make_args(e) for e in found)), key=lambda s: s.name
+    )
+    square = sp.Add(*(s**2 for s in slopes))
+    if len(slopes) > 1 and any(e.has(square) for e in found):
+        s2 = sp.Symbol("s2", nonnegative=True)
+        names["s2"] = values.fresh("s2")
+        lines.append(f"{names['s2']} = {' + '.join(f'{names[s.name]}.square()' for s in slopes)}")
+        found = [e.subs(square, s2) for e in found]
+    counter = iter(range(1, 1000))
+    fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in counter)
+    common, reduced = sp.cse(found, symbols=fresh, order="none")
+    for symbol, expression in common:
+        if not any(s.name in names for s in expression.free_symbols):
+            # A function of parameters alone is read more easily where it is used.
+            reduced = [e.xreplace({symbol: expression}) for e in reduced]
+            continue
+        text = printer(names).doprint(expression)
+        names[symbol.name] = values.fresh(symbol.name)
+        lines.append(f"{names[symbol.name]} = {text}")
+    return lines, reduced, names
+
+
+def _skip(name: str, expression: sp.Expr, values: Values, printer: TorchPrinter) -> list[str]:
+    """return u + tau * rate, with a negative rate subtracted."""
+    state = next(s for s in expression.free_symbols if values.inputs(name).get(s.name) == "u")
+    rate = (expression - state) / TAU
+    sign = "+"
+    if rate.could_extract_minus_sign() and not rate.is_Add:
+        sign, rate = "-", -rate
+    tau = printer.doprint(TAU)
+    text = printer.parenthesize(rate, 50)
+    return [f"return u {sign} {tau} * {text}"]

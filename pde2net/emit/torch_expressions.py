@@ -1,0 +1,207 @@
+"""Prints SymPy expressions as torch code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE, precedence
+from sympy.printing.str import StrPrinter
+
+from pde2net.errors import EmissionError
+
+_ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
+_SHARED = ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf")
+
+
+class TorchPrinter(StrPrinter):  # type: ignore[misc]
+    """Expressions over tensors and scalar parameters, both given as symbol name -> Python text.
+
+    Functions of scalars alone are computed by math, except of `trained` ones, which are tensors too.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, str],
+        scalars: Mapping[str, str],
+        trained: Set[str] = frozenset(),
+    ) -> None:
+        super().__init__({"order": "none"})
+        self.tensors, self.scalars, self.trained = tensors, scalars, trained
+
+    def is_tensor(self, expression: sp.Expr) -> bool:
+        return any(
+            s.name in self.tensors or s.name in self.trained for s in expression.free_symbols
+        )
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        text = self.tensors.get(expr.name) or self.scalars.get(expr.name)
+        if text is None:
+            raise EmissionError(f"The symbol {expr} has no value.")
+        return text
+
+    def _print_Rational(self, expr: sp.Rational) -> str:
+        return number(expr)
+
+    _print_Integer = _print_Half = _print_One = _print_Zero = _print_NegativeOne = _print_Rational
+
+    def _print_Pi(self, expr: sp.Expr) -> str:
+        return "math.pi"
+
+    def _print_Exp1(self, expr: sp.Expr) -> str:
+        return "math.e"
+
+    def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
+        # Constants first, then terms in SymPy's order: 1 + s2 / lambda_**2.
+        terms = sorted(self._as_ordered_terms(expr, order="lex"), key=lambda e: not e.is_number)
+        leading = next((i for i, e in enumerate(terms) if not e.could_extract_minus_sign()), 0)
+        terms.insert(0, terms.pop(leading))
+        text = ""
+        for term in terms:
+            negative = term.could_extract_minus_sign() and text != ""
+            printed = self.parenthesize(-term if negative else term, PRECEDENCE["Add"])
+            text += (" - " if negative else " + ") + printed if text else printed
+        return text
+
+    def _print_Mul(self, expr: sp.Mul) -> str:
+        if expr.could_extract_minus_sign():
+            return "-" + self.parenthesize(-expr, precedence(expr))
+        top, bottom = [], []
+        for factor in expr.as_ordered_factors():
+            if factor.is_Pow and factor.exp.is_number and factor.exp.is_negative:
+                if factor.exp == -sp.S.Half and self.is_tensor(factor):
+                    top.append(factor)
+                else:
+                    bottom.append(factor.base**-factor.exp)
+            elif factor.is_Rational and not factor.is_Integer and not _short(factor):
+                if factor.p != 1:
+                    top.append(sp.Integer(factor.p))
+                bottom.append(sp.Integer(factor.q))
+            else:
+                top.append(factor)
+        level = precedence(expr)
+        product = " * ".join(self.parenthesize(f, level) for f in top)
+        if not bottom:
+            return product
+        if not top:
+            divisor = sp.Mul(*bottom)
+            return (
+                f"torch.reciprocal({self._print(divisor)})"
+                if self.is_tensor(divisor)
+                else (f"1 / {self._bottom(bottom)}")
+            )
+        return f"{product} / {self._bottom(bottom)}"
+
+    def _bottom(self, factors: list[sp.Expr]) -> str:
+        if len(factors) > 1:
+            return "(" + " * ".join(self.parenthesize(f, PRECEDENCE["Mul"]) for f in factors) + ")"
+        (factor,) = factors
+        return self.parenthesize(
+            factor, precedence(factor) + 1 if factor.is_Mul else _ABOVE_PRODUCT
+        )
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        base, exponent = expr.base, expr.exp
+        if not self.is_tensor(expr):
+            if exponent == -1:
+                return f"1 / {self.parenthesize(base, precedence(expr))}"
+            return f"{self.parenthesize(base, precedence(expr) + 1)}**{self.parenthesize(exponent, precedence(expr))}"
+        if not self.is_tensor(exponent):
+            named = {2: "square", -1: "reciprocal", sp.S.Half: "sqrt", -sp.S.Half: "rsqrt"}.get(
+                exponent
+            )
+            if named == "square" and base.is_Symbol:
+                return f"{self._print(base)}.square()"
+            if named:
+                return f"torch.{named}({self._print(base)})"
+        return f"torch.pow({self._print(base)}, {self._print(exponent)})"
+
+    def _print_exp(self, expr: sp.Expr) -> str:
+        return self._call("exp", expr)
+
+    def _call(self, name: str, expr: sp.Expr) -> str:
+        library = "torch" if self.is_tensor(expr) else "math"
+        return f"{library}.{name}({', '.join(self._print(a) for a in expr.args)})"
+
+    def _print_Function(self, expr: sp.Expr) -> str:
+        name = type(expr).__name__
+        if name in _SHARED:
+            return self._call(name, expr)
+        raise EmissionError(
+            f"The function {name} in {expr} cannot be emitted; rewrite it with one of: "
+            f"{', '.join(_SHARED)}, Abs, sign, Min, Max, Piecewise."
+        )
+
+    def _print_Abs(self, expr: sp.Abs) -> str:
+        return (
+            f"torch.abs({self._print(expr.args[0])})"
+            if self.is_tensor(expr)
+            else (f"abs({self._print(expr.args[0])})")
+        )
+
+    def _print_sign(self, expr: sp.sign) -> str:
+        return f"torch.sign({self._print(expr.args[0])})"
+
+    def _print_Max(self, expr: sp.Max) -> str:
+        return self._extremum(expr, "min", "maximum", "max")
+
+    def _print_Min(self, expr: sp.Min) -> str:
+        return self._extremum(expr, "max", "minimum", "min")
+
+    def _extremum(self, expr: sp.Expr, bound: str, pairwise: str, plain: str) -> str:
+        tensors = [a for a in expr.args if self.is_tensor(a)]
+        rest = [self._print(a) for a in expr.args if not self.is_tensor(a)]
+        if not tensors:
+            return f"{plain}({', '.join(rest)})"
+        text = self._print(tensors[0])
+        for other in tensors[1:]:
+            text = f"torch.{pairwise}({text}, {self._print(other)})"
+        if rest:
+            value = rest[0] if len(rest) == 1 else f"{plain}({', '.join(rest)})"
+            text = f"torch.clamp({text}, {bound}={value})"
+        return text
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        (value, condition), *others = expr.args
+        if condition == sp.true or not others:
+            return str(self._print(value))
+        rest = sp.Piecewise(*others, evaluate=False) if len(others) > 1 else others[0][0]
+        printed = self._print(rest)
+        if isinstance(condition, sp.Eq) and condition.rhs == 0 and condition.lhs.is_Symbol:
+            # The branch not taken must be finite too, or its gradient is NaN.
+            lhs = self._print(condition.lhs)
+            safe = {condition.lhs.name: f"torch.where({lhs} == 0, 1.0, {lhs})"}
+            inner = TorchPrinter({**self.tensors, **safe}, self.scalars, self.trained)
+            printed = inner.doprint(rest)
+        return f"torch.where({self._print(condition)}, {self._print(value)}, {printed})"
+
+    def _print_Relational(self, expr: sp.Rel) -> str:
+        operator = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}[expr.rel_op]
+        return f"{self._print(expr.lhs)} {operator} {self._print(expr.rhs)}"
+
+    def _print_And(self, expr: sp.And) -> str:
+        return " & ".join(f"({self._print(a)})" for a in expr.args)
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        return " | ".join(f"({self._print(a)})" for a in expr.args)
+
+
+def _short(value: sp.Rational) -> bool:
+    """Whether the decimal is exact and short enough to be read."""
+    denominator = int(value.q)
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    return denominator == 1 and len(repr(float(value))) <= 8
+
+
+def number(value: sp.Expr) -> str:
+    """A Python expression for an exact number, correctly rounded to double precision."""
+    if value.is_Integer:
+        return str(value)
+    if value.is_Rational:
+        if _short(value):
+            return repr(float(value))
+        if max(abs(value.p), value.q) < 10**6:
+            return f"{value.p} / {value.q}"
+    return repr(float(value.evalf(20)))

@@ -1,0 +1,72 @@
+"""What pde2net raises: every error says what is wrong, where, why, and what to write instead."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Pde2NetError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class DeclarationError(Pde2NetError, ValueError):
+    """A choice in a declaration (problem, grid, scheme, option) is not valid."""
+
+
+class EquationError(Pde2NetError, ValueError):
+    """The equation is not a diffusion PDE that this compiler understands."""
+
+
+class StabilityError(Pde2NetError):
+    """The network is refuted to be stable and `on_unstable` is "error"."""
+
+
+class EmissionError(Pde2NetError):
+    """The graph cannot be rendered, for example because a symbol has no value."""
+
+
+class FileError(Pde2NetError, OSError):
+    """A file cannot be read or written, or holds something else than expected."""
+
+
+class StabilityWarning(UserWarning):
+    """The network is refuted to be stable and was built because `on_unstable` is "warn"."""
+
+
+def suggestion(name: str, choices: Iterable[str]) -> str:
+    """' Did you mean "...".' for the nearest of `choices`, or the list of all of them."""
+    options = sorted(choices)
+    near = difflib.get_close_matches(name, options, n=1, cutoff=0.5)
+    if near:
+        return f' Did you mean "{near[0]}"?'
+    return f" Choose one of: {', '.join(options)}." if options else ""
+
+
+def known_options(function: Callable[P, R]) -> Callable[P, R]:
+    """Turn an unknown keyword of `function` into an error that names the nearest valid one."""
+    signature = inspect.signature(function)
+    options = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        and name != "self"
+    ]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in options:
+                owner = function.__qualname__.removesuffix(".__init__")
+                raise DeclarationError(
+                    f'{owner} has no option "{name}".{suggestion(name, options)}'
+                )
+        return function(*args, **kwargs)
+
+    return checked

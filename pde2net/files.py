@@ -1,0 +1,43 @@
+"""Files are written to a temporary name beside the target and moved there, so none is half-written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from pde2net.errors import FileError
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` as UTF-8. Raises FileError if the path cannot be written."""
+    write_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def write_with(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a temporary file of the same suffix, then move it to `path`."""
+    target = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(suffix=target.suffix, prefix=".pde2net-", dir=target.parent)
+        os.close(handle)
+    except OSError as error:
+        raise FileError(f"Cannot write {target}: {error.strerror or error}.") from error
+    temporary = Path(name)
+    try:
+        write(temporary)
+        mode = 0o666 & ~_umask()
+        temporary.chmod(mode)
+        temporary.replace(target)
+    except OSError as error:
+        raise FileError(f"Cannot write {target}: {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""The computation graph: the only thing between symbols and code."""

@@ -1,0 +1,190 @@
+"""Reference interpreters: the graph evaluated in NumPy float64 and in exact rationals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from pde2net.discretise.arrays import EVEN, WRAP, Array, extend, replicate, take
+from pde2net.discretise.operators import Bank
+from pde2net.errors import EmissionError
+from pde2net.graph.network import Graph, in_order, node_of, sources
+from pde2net.graph.nodes import (
+    Convolution,
+    Coordinate,
+    Crop,
+    EdgeMean,
+    Field,
+    Input,
+    Output,
+    Pad,
+    Pointwise,
+    TransposedConvolution,
+)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How numbers and pointwise expressions are evaluated."""
+
+    number: Callable[[sp.Expr], Any]
+    function: Callable[[Sequence[sp.Symbol], sp.Expr], Callable[..., Any]]
+    dtype: type
+
+
+def _float_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
+    function: Callable[..., Any] = sp.lambdify(symbols, expression, "numpy")
+    return function
+
+
+def _exact_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
+    def at(*values: sp.Expr) -> sp.Expr:
+        return expression.xreplace(dict(zip(symbols, values, strict=True)))
+
+    return np.frompyfunc(at, len(symbols), 1) if symbols else lambda: expression
+
+
+FLOAT = Arithmetic(float, _float_function, np.float64)
+EXACT = Arithmetic(sp.sympify, _exact_function, object)
+
+
+class Interpreter:
+    """Evaluates one graph for any input; compiled expressions are kept with the instance.
+
+    With `EXACT`, entries are SymPy numbers and the result is exact. `values` adds to or overrides
+    the parameter values of the graph. Raises EmissionError if a parameter has no value.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        values: Mapping[sp.Symbol, sp.Expr] | None = None,
+        arithmetic: Arithmetic = FLOAT,
+    ) -> None:
+        self.graph, self.arithmetic = graph, arithmetic
+        self.values = {**graph.graph["values"], **(values or {})}
+        self.order = list(in_order(graph))
+        self.compiled: dict[tuple[sp.Expr, tuple[str, ...]], Callable[..., Any]] = {}
+        self.numbers: dict[sp.Expr, Any] = {}
+
+    def __call__(self, u0: Any, fields: Mapping[str, Any] | None = None) -> Array:
+        """The output for the state `u0`, one array of the spatial shape, and the known fields."""
+        self.u0 = self.array(u0)
+        self.shape = self.u0.shape
+        self.fields = fields or {}
+        return self.result()
+
+    def array(self, values: Any) -> Array:
+        if self.arithmetic.dtype is object:
+            return np.frompyfunc(sp.sympify, 1, 1)(np.asarray(values, dtype=object)).astype(object)
+        return np.asarray(values, dtype=np.float64)
+
+    def number(self, expression: sp.Expr) -> Any:
+        if expression in self.numbers:
+            return self.numbers[expression]
+        value = expression.subs(self.values)
+        if value.free_symbols:
+            names = ", ".join(sorted(map(str, value.free_symbols)))
+            raise EmissionError(f"{expression} cannot be evaluated: {names} has no value.")
+        self.numbers[expression] = self.arithmetic.number(value)
+        return self.numbers[expression]
+
+    def result(self) -> Array:
+        computed: dict[str, tuple[Array, ...]] = {}
+        users = {name: self.graph.out_degree(name) for name in self.graph}
+        last: tuple[Array, ...] = ()
+        for name in self.order:
+            inputs = {}
+            for slot, (producer, port) in sources(self.graph, name).items():
+                inputs[slot] = computed[producer][port]
+            last = computed[name] = self.evaluate(name, inputs)
+            for producer, _ in sources(self.graph, name).values():
+                users[producer] -= 1
+                if users[producer] == 0:
+                    computed.pop(producer, None)
+            if isinstance(node_of(self.graph, name), Output):
+                return last[0]
+        return last[0]
+
+    def evaluate(self, name: str, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
+        node = node_of(self.graph, name)
+        if isinstance(node, Input):
+            return (self.u0,)
+        if isinstance(node, Field):
+            return (self.array(self.fields[node.symbol.name]),)
+        if isinstance(node, Coordinate):
+            return (self.coordinate(node),)
+        if isinstance(node, Pointwise):
+            return tuple(self.pointwise(e, inputs) for e in node.expressions)
+        if isinstance(node, TransposedConvolution):
+            return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
+        (array,) = inputs.values()
+        if isinstance(node, Convolution):
+            return tuple(self.analysis(node.bank, array))
+        if isinstance(node, EdgeMean):
+            kind = EVEN if node.closure == "reflecting" else WRAP
+            n = array.shape[node.axis]
+            right = take(extend(array, node.axis, 0, 1, kind), node.axis, 1, n + 1)
+            return ((array + right) * self.number(sp.Rational(1, 2)),)
+        if isinstance(node, Pad | Crop):
+            for axis, width in enumerate(node.margin):
+                if not width:
+                    continue
+                if isinstance(node, Crop):
+                    array = take(array, axis, width, array.shape[axis] - width)
+                elif node.mode == "zero":
+                    pad = [(width, width) if a == axis else (0, 0) for a in range(array.ndim)]
+                    array = np.pad(array, pad, constant_values=self.number(sp.S.Zero))
+                else:
+                    array = replicate(array, axis, width)
+        return (array,)
+
+    def pointwise(self, expression: sp.Expr, inputs: Mapping[str, Array]) -> Array:
+        key = (expression, tuple(inputs))
+        if key not in self.compiled:
+            by_name = {s.name: s for s in expression.free_symbols}
+            symbols = [by_name.get(slot, sp.Dummy(slot)) for slot in inputs]
+            rest = {
+                s: v
+                for s, v in self.values.items()
+                if s in expression.free_symbols and s not in symbols
+            }
+            bound = expression.xreplace(rest)
+            free = bound.free_symbols - set(symbols)
+            if free:
+                names = ", ".join(sorted(map(str, free)))
+                raise EmissionError(f"{expression} cannot be evaluated: {names} has no value.")
+            self.compiled[key] = self.arithmetic.function(symbols, bound)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            value = self.compiled[key](*inputs.values())
+        shape = np.broadcast_shapes(
+            *(a.shape for a in inputs.values()), self.shape if not inputs else ()
+        )
+        return np.broadcast_to(np.asarray(value, dtype=self.arithmetic.dtype), shape)
+
+    def coordinate(self, node: Coordinate) -> Array:
+        n, m = self.shape[node.axis], node.margin[node.axis]
+        line = self.array([self.number(node.origin + i * node.spacing) for i in range(-m, n + m)])
+        full = [s + 2 * w for s, w in zip(self.shape, node.margin, strict=True)]
+        shape = [1] * len(full)
+        shape[node.axis] = n + 2 * m
+        return np.broadcast_to(line.reshape(shape), full)
+
+    def analysis(self, bank: Bank, array: Array) -> list[Array]:
+        rows = []
+        for row in bank.rows:
+            parts = [d.apply(array, self.number(w * d.scale)) for w, d in row]
+            rows.append(sum(parts[1:], parts[0]))
+        return rows
+
+    def adjoint(self, bank: Bank, arrays: list[Array]) -> Array:
+        parts = [
+            d.apply_adjoint(array, self.number(w * d.scale))
+            for row, array in zip(bank.rows, arrays, strict=True)
+            for w, d in row
+        ]
+        return sum(parts[1:], parts[0])

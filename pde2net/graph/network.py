@@ -1,0 +1,156 @@
+"""A validated networkx graph of nodes: construction, lookup and the rules that every graph obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import networkx as nx
+import sympy as sp
+
+from pde2net.errors import Pde2NetError
+from pde2net.graph.nodes import (
+    Convolution,
+    Field,
+    Input,
+    Node,
+    Output,
+    Pointwise,
+    TransposedConvolution,
+)
+
+Graph = nx.MultiDiGraph
+
+
+class GraphError(Pde2NetError):
+    """A graph that breaks a rule of grammar/network.ebnf."""
+
+
+def new_graph(architecture: str, values: Mapping[sp.Symbol, sp.Expr], dimension: int) -> Graph:
+    """An empty graph; `values` holds the value of each parameter that has one."""
+    return nx.MultiDiGraph(architecture=architecture, values=dict(values), dimension=dimension)
+
+
+def add(
+    graph: Graph,
+    name: str,
+    node: Node,
+    inputs: Mapping[str, tuple[str, int]],
+    block: int | None = None,
+    shares: str | None = None,
+) -> str:
+    """Add `node`; `inputs` maps each slot to (producer, port). Returns the name.
+
+    block   the residual block it belongs to (0, 1, ...), None for what all blocks use
+    shares  the name of the node whose weights this one uses
+    """
+    if name in graph:
+        raise GraphError(f'There are two nodes called "{name}".')
+    graph.add_node(name, node=node, block=block, shares=shares)
+    for slot, (producer, port) in inputs.items():
+        if producer not in graph:
+            raise GraphError(f'"{name}" takes its {slot} from "{producer}", which does not exist.')
+        graph.add_edge(producer, name, slot=slot, port=port)
+    return name
+
+
+def node_of(graph: Graph, name: str) -> Node:
+    found: Node = graph.nodes[name]["node"]
+    return found
+
+
+def sources(graph: Graph, name: str) -> dict[str, tuple[str, int]]:
+    """slot -> (producer, port) of a node, in the order in which they were added."""
+    return {
+        data["slot"]: (producer, data["port"])
+        for producer, _, data in graph.in_edges(name, data=True)
+    }
+
+
+def in_order(graph: Graph) -> Iterator[str]:
+    """Names such that producers come first; the order of insertion where there is a choice."""
+    position = {name: i for i, name in enumerate(graph)}
+    order: Iterator[str] = nx.lexicographical_topological_sort(graph, key=position.__getitem__)
+    return order
+
+
+def blocks(graph: Graph) -> list[list[str]]:
+    """The node names of each block, in order of computation."""
+    rows: dict[int, list[str]] = {}
+    for name in in_order(graph):
+        block = graph.nodes[name]["block"]
+        if block is not None:
+            rows.setdefault(block, []).append(name)
+    return [rows[k] for k in sorted(rows)]
+
+
+def fields(graph: Graph) -> tuple[sp.Symbol, ...]:
+    """Symbols of the known fields, sorted by name."""
+    found = [d["node"].symbol for _, d in graph.nodes(data=True) if isinstance(d["node"], Field)]
+    return tuple(sorted(found, key=lambda s: s.name))
+
+
+def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
+    """Free symbols of all nodes that are not fed by an edge, sorted by name."""
+    found: set[sp.Symbol] = set()
+    for name, data in graph.nodes(data=True):
+        node = data["node"]
+        if isinstance(node, Pointwise):
+            slots = set(sources(graph, name))
+            found |= {s for e in node.expressions for s in e.free_symbols if s.name not in slots}
+        elif isinstance(node, Convolution | TransposedConvolution):
+            found |= node.bank.symbols
+        else:
+            for value in (getattr(node, "spacing", None), getattr(node, "origin", None)):
+                if value is not None:
+                    found |= value.free_symbols
+    return tuple(sorted(found, key=lambda s: s.name))
+
+
+def validate(graph: Graph) -> Graph:
+    """`graph` if it obeys the rules; GraphError that names the rule otherwise.
+
+    One input, one output, no cycle; every slot fed once and every port in range; each transposed
+    convolution uses the bank of a convolution of the same block, and each block ends in one skip.
+    """
+    if not nx.is_directed_acyclic_graph(graph):
+        raise GraphError("A residual stack has no cycles.")
+    kinds: dict[type, list[str]] = {}
+    for name, data in graph.nodes(data=True):
+        kinds.setdefault(type(data["node"]), []).append(name)
+        _validate_slots(graph, name)
+        shares = data["shares"]
+        if shares is not None and node_of(graph, shares) != data["node"]:
+            raise GraphError(f'"{name}" shares weights with "{shares}" but is another operation.')
+    for kind in (Input, Output):
+        if len(kinds.get(kind, [])) != 1:
+            raise GraphError(f"A network has exactly one {kind.__name__.lower()}.")
+    for names in blocks(graph):
+        nodes: list[Any] = [node_of(graph, n) for n in names]
+        banks = {n.bank for n in nodes if isinstance(n, Convolution)}
+        for n in nodes:
+            if isinstance(n, TransposedConvolution) and n.bank not in banks:
+                raise GraphError(
+                    "A transposed convolution must be the adjoint of a convolution of its block."
+                )
+        if sum(n.role == "skip" for n in nodes) != 1:
+            raise GraphError("A residual block ends in exactly one skip connection.")
+    return graph
+
+
+def _validate_slots(graph: Graph, name: str) -> None:
+    node, slots = node_of(graph, name), [d["slot"] for *_, d in graph.in_edges(name, data=True)]
+    if len(set(slots)) != len(slots):
+        raise GraphError(f'"{name}" has a slot that is fed twice: {sorted(slots)}.')
+    for producer, port in sources(graph, name).values():
+        if not 0 <= port < width(node_of(graph, producer)):
+            raise GraphError(f'"{name}" takes output {port} of "{producer}", which has fewer.')
+    if isinstance(node, TransposedConvolution) and len(slots) != len(node.bank.rows):
+        raise GraphError(f'"{name}" needs {len(node.bank.rows)} inputs, one per row of K.')
+
+
+def width(node: Node) -> int:
+    """How many arrays a node returns."""
+    if isinstance(node, Convolution):
+        return len(node.bank.rows)
+    return len(node.expressions) if isinstance(node, Pointwise) else 1

@@ -1,0 +1,1 @@
+"""What a user writes: SymPy expressions and typed choices."""

@@ -1,0 +1,85 @@
+"""Vector calculus as unevaluated SymPy expressions.
+
+The spatial variables are the arguments of the applied functions in an expression, except the time `t`
+(any symbol of that name). Nothing is expanded, so the divergence form that was written is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from pde2net.errors import EquationError
+
+TIME_NAME = "t"
+
+
+def spatial_arguments(expression: Any) -> tuple[sp.Symbol, ...]:
+    """Spatial variables in the order of the arguments of the functions in `expression`.
+
+    Functions are read with the most arguments first, so known fields of fewer variables do not
+    change the order. Raises EquationError if there is no applied function.
+    """
+    functions = sp.sympify(expression).atoms(AppliedUndef)
+    ordered: list[sp.Symbol] = []
+    for function in sorted(functions, key=lambda f: (-len(f.args), str(f))):
+        for argument in function.args:
+            if argument not in ordered and getattr(argument, "name", None) != TIME_NAME:
+                ordered.append(argument)
+    if not ordered:
+        raise EquationError(
+            f"{expression} contains no function of space; write the unknown as "
+            'u = sp.Function("u")(x, y, t).'
+        )
+    return tuple(ordered)
+
+
+def grad(u: sp.Expr) -> sp.Matrix:
+    """Gradient of a scalar: the column of its derivatives along the spatial axes, in order.
+
+    >>> import sympy as sp
+    >>> x, y, t = sp.symbols("x y t")
+    >>> grad(sp.Function("u")(x, y, t))
+    Matrix([
+    [Derivative(u(x, y, t), x)],
+    [Derivative(u(x, y, t), y)]])
+    """
+    return sp.Matrix([sp.Derivative(u, axis) for axis in spatial_arguments(u)])
+
+
+def div(flux: sp.MatrixBase) -> sp.Expr:
+    """Divergence of a column of fluxes: the sum of unevaluated derivatives, one per axis.
+
+    Raises EquationError if the length of the column is not the number of spatial axes.
+    """
+    if not isinstance(flux, sp.MatrixBase):
+        raise EquationError(
+            f"div takes a vector such as g * grad(u), not the scalar {flux}; for the second "
+            "derivatives of a scalar write laplacian(...)."
+        )
+    axes = spatial_arguments(flux)
+    if len(flux) != len(axes):
+        raise EquationError(
+            f"div of a vector with {len(flux)} components over {len(axes)} spatial axes "
+            f"{tuple(map(str, axes))}: they must agree."
+        )
+    return sp.Add(*(sp.Derivative(flux[i], axis) for i, axis in enumerate(axes)))
+
+
+def laplacian(u: sp.Expr) -> sp.Expr:
+    """Sum of the second derivatives along the spatial axes, unevaluated."""
+    return sp.Add(*(sp.Derivative(u, (axis, 2)) for axis in spatial_arguments(u)))
+
+
+def dot(v: sp.MatrixBase, w: sp.MatrixBase) -> sp.Expr:
+    """Euclidean inner product of two vectors or matrices of the same shape."""
+    if getattr(v, "shape", None) != getattr(w, "shape", None) or not hasattr(v, "shape"):
+        raise EquationError(f"dot takes two vectors of equal length, not {v} and {w}.")
+    return sp.Add(*(a * b for a, b in zip(v, w, strict=True)))
+
+
+def norm2(v: sp.Expr | sp.MatrixBase) -> sp.Expr:
+    """Squared Euclidean (Frobenius) norm of a vector or matrix; the square of a scalar."""
+    return dot(v, v) if isinstance(v, sp.MatrixBase) else v**2

@@ -1,0 +1,54 @@
+"""The diffusivities of the imaging literature as functions of s2 = |grad u|^2 and a contrast parameter.
+
+Each is a diffusivity g(s2) of div(g(|grad u|^2) grad u); the flux is Phi(s) = g(s^2) s.
+"""
+
+from __future__ import annotations
+
+import math
+
+import sympy as sp
+
+from pde2net.errors import DeclarationError
+
+
+def linear(s2: sp.Expr) -> sp.Expr:
+    """g = 1: homogeneous linear diffusion."""
+    return sp.Integer(1)
+
+
+def charbonnier(s2: sp.Expr, lam: sp.Expr) -> sp.Expr:
+    """g = 1/sqrt(1 + s2/lam^2); monotone flux (Charbonnier et al., IEEE TIP 6(2), 1997)."""
+    return 1 / sp.sqrt(1 + s2 / lam**2)
+
+
+def regularised_tv(s2: sp.Expr, eps: sp.Expr) -> sp.Expr:
+    """g = 1/sqrt(s2 + eps^2); monotone flux, sup g = 1/eps (Acar, Vogel, Inverse Problems 10, 1994)."""
+    return 1 / sp.sqrt(s2 + eps**2)
+
+
+def perona_malik(s2: sp.Expr, lam: sp.Expr) -> sp.Expr:
+    """g = 1/(1 + s2/lam^2); the flux decreases beyond s = lam (Perona, Malik, IEEE PAMI 12(7), 1990)."""
+    return 1 / (1 + s2 / lam**2)
+
+
+def exponential(s2: sp.Expr, lam: sp.Expr) -> sp.Expr:
+    """g = exp(-s2/(2 lam^2)), the second one of Perona and Malik (IEEE PAMI 12(7), 1990)."""
+    return sp.exp(-s2 / (2 * lam**2))
+
+
+def weickert(s2: sp.Expr, lam: sp.Expr, m: int = 4) -> sp.Expr:
+    """g = 1 - exp(-C_m/(s/lam)^(2m)), 1 at s = 0 (Weickert, Anisotropic Diffusion, 1998, eq. 1.46).
+
+    C_m makes the flux grow for s < lam and fall beyond: exp(C) = 1 + 2 m C. It is rendered as the
+    rational nearest to 20 digits, so that the expression stays exact. Raises DeclarationError for
+    m < 1 or not a whole number.
+    """
+    if not isinstance(m, int) or m < 1:
+        raise DeclarationError(
+            f"The exponent m of Weickert's diffusivity must be 1, 2, ..., not {m}."
+        )
+    c = sp.Symbol("c")
+    root = sp.Rational(str(sp.nsolve(sp.exp(c) - 1 - 2 * m * c, c, math.log(4 * m) + 1, prec=20)))
+    value = 1 - sp.exp(-root * (lam**2 / s2) ** m) if s2 != 0 else sp.Integer(1)
+    return sp.Piecewise((sp.Integer(1), sp.Eq(s2, 0)), (value, True))

@@ -1,0 +1,77 @@
+"""Numbers become exact where they enter: the decimal that was written is the rational that is meant."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import sympy as sp
+
+from pde2net.errors import DeclarationError
+
+Number = int | float | str | sp.Expr
+
+
+def exact(value: Any, what: str) -> sp.Expr:
+    """`value` as an exact SymPy expression; 0.1 becomes 1/10, symbols stay.
+
+    Raises DeclarationError if it is not a finite real number or expression.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | sp.Expr):
+        item = getattr(value, "item", None)
+        if isinstance(value, bool) or item is None or getattr(value, "ndim", 0) != 0:
+            raise DeclarationError(
+                f"{what} must be a number or a SymPy expression, not {value!r} "
+                f"({type(value).__name__})."
+            )
+        value = item()
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise DeclarationError(f"{what} must be finite, not {value}.")
+        return sp.Rational(repr(value))
+    expression = sp.sympify(value)
+    if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise DeclarationError(f"{what} must be finite, not {expression}.")
+    if expression.is_real is False:
+        raise DeclarationError(f"{what} must be real, not {expression}.")
+    return rationalise(expression)
+
+
+def rationalise(expression: sp.Basic) -> sp.Basic:
+    """Replace every Float by the rational with the same shortest decimal."""
+    floats = expression.atoms(sp.Float)
+    if not floats:
+        return expression
+    return expression.xreplace({f: decimal(f) for f in floats})
+
+
+def decimal(number: sp.Float) -> sp.Rational:
+    value = float(number)
+    if not math.isfinite(value):
+        raise DeclarationError(f"{number} is not a finite number.")
+    return sp.Rational(repr(value))
+
+
+def positive(value: Any, what: str) -> sp.Expr:
+    """An exact expression that is known to be positive."""
+    expression = exact(value, what)
+    if expression.is_positive:
+        return expression
+    if expression.is_nonpositive:
+        raise DeclarationError(f"{what} must be positive, not {expression}.")
+    names = ", ".join(sorted(str(s) for s in expression.free_symbols))
+    raise DeclarationError(
+        f"{what} = {expression} is not known to be positive; declare its symbols so: "
+        f'sp.symbols("{names}", positive=True).'
+    )
+
+
+def count(value: Any, what: str) -> int:
+    """A whole number of at least 1."""
+    if isinstance(value, sp.Integer):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise DeclarationError(f"{what} must be a whole number, not {value!r}.")
+    if value < 1:
+        raise DeclarationError(f"{what} must be at least 1, not {value}.")
+    return value

@@ -1,0 +1,78 @@
+"""The grid and the choice of difference stencils."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+
+from pde2net.errors import DeclarationError, known_options, suggestion
+from pde2net.language.exact import exact, positive
+from pde2net.language.problem import per_axis
+
+GRADIENTS = ("forward", "central", "staggered")
+ORDERS = (2, 4)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A Cartesian grid: cell i of an axis lies at `origin + i * spacing`.
+
+    spacing   a positive number, expression or symbol, or one per axis: {x: 1, y: 2}
+    order     2 or 4, the order of accuracy of the stencils at the point where they live
+    gradient  where first differences live:
+              "forward"    half-points, collected at index i: (u[i+1] - u[i])/h, and of order 4
+                           (u[i-1] - 27 u[i] + 27 u[i+1] - u[i+2])/(24 h)
+              "central"    cells: (u[i+1] - u[i-1])/(2 h), and of order 4
+                           (u[i-2] - 8 u[i-1] + 8 u[i+1] - u[i+2])/(12 h)
+              "staggered"  half-points, with the diffusivity of an edge the mean over its two cells
+    origin    coordinate of the first cell (default 0), or one per axis; it matters only for
+              equations that contain the coordinates
+
+    Raises DeclarationError for a spacing that is not known to be positive or an unknown choice.
+    """
+
+    spacing: Any = 1
+    order: int = 2
+    gradient: str = "forward"
+    origin: Any = 0
+
+    @known_options
+    def __init__(
+        self, spacing: Any = 1, order: int = 2, gradient: str = "forward", origin: Any = 0
+    ) -> None:
+        if order not in ORDERS:
+            raise DeclarationError(f"The order must be 2 or 4, not {order!r}.")
+        if gradient not in GRADIENTS:
+            raise DeclarationError(
+                f'There is no gradient "{gradient}".{suggestion(str(gradient), GRADIENTS)}'
+            )
+        set_ = object.__setattr__
+        set_(self, "spacing", _entries(spacing, lambda v: positive(v, "The spacing")))
+        set_(self, "order", int(order))
+        set_(self, "gradient", gradient)
+        set_(self, "origin", _entries(origin, lambda v: exact(v, "The origin")))
+
+    def spacings(self, space: tuple[sp.Symbol, ...]) -> tuple[sp.Expr, ...]:
+        """The spacing along each axis of `space`."""
+        return tuple(per_axis(self.spacing, space, "spacing").values())
+
+    def origins(self, space: tuple[sp.Symbol, ...]) -> tuple[sp.Expr, ...]:
+        """The coordinate of the first cell along each axis of `space`."""
+        return tuple(per_axis(self.origin, space, "origin").values())
+
+    def __hash__(self) -> int:
+        return hash((_key(self.spacing), self.order, self.gradient, _key(self.origin)))
+
+
+def _entries(value: Any, read: Any) -> Any:
+    if isinstance(value, Mapping):
+        return MappingProxyType({axis: read(entry) for axis, entry in value.items()})
+    return read(value)
+
+
+def _key(value: Any) -> Any:
+    return tuple(value.items()) if isinstance(value, Mapping) else value

@@ -1,0 +1,237 @@
+"""The declaration of an initial value problem u_t = F(u, grad u, ..., x, known fields)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from pde2net.errors import DeclarationError, EquationError, known_options, suggestion
+from pde2net.language.calculus import TIME_NAME
+from pde2net.language.difference_quotients import diagnosis
+from pde2net.language.exact import exact, rationalise
+
+BOUNDARIES = ("reflecting", "periodic", "dirichlet")
+
+
+def per_axis(value: Any, axes: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symbol, Any]:
+    """One entry per axis, from a single value or a mapping keyed by axis symbol or name."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(axes, value)
+    by_name = {str(key): entry for key, entry in value.items()}
+    names = [axis.name for axis in axes]
+    for name in by_name:
+        if name not in names:
+            raise DeclarationError(f'{what} names the axis "{name}".{suggestion(name, names)}')
+    for name in names:
+        if name not in by_name:
+            raise DeclarationError(f'{what} has no entry for the axis "{name}".')
+    return {axis: by_name[axis.name] for axis in axes}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A scalar evolution equation with its boundary conditions and parameter values.
+
+    equation    sp.Eq(u.diff(t), right-hand side), u a function of 1 to 3 spatial variables and t
+    boundary    "reflecting" (no flux, the default), "periodic", "dirichlet" (zero outside the grid),
+                or one of them per axis: {x: "periodic", y: "reflecting"}
+    parameters  default values of the free symbols, {symbol or name: number}
+
+    Functions without t, such as sp.Function("f")(x, y), are known fields. Numbers are read as the
+    decimals they were written as and kept exact.
+
+    Attributes derived from the declaration: `unknown` u(x, ..., t), `time`, `space` (the spatial
+    symbols in order), `rhs`, `fields` (known fields, sorted by name), `symbols` (parameters).
+
+    Raises EquationError for what is not a first-order evolution equation of one unknown, and
+    DeclarationError for a boundary or parameter that is not valid.
+    """
+
+    equation: sp.Eq
+    boundary: Any = "reflecting"
+    parameters: Mapping[Any, Any] = field(default_factory=dict)
+
+    @known_options
+    def __init__(
+        self,
+        equation: sp.Eq,
+        boundary: Any = "reflecting",
+        parameters: Mapping[Any, Any] | None = None,
+    ) -> None:
+        unknown = _unknown(equation)
+        set_ = object.__setattr__
+        set_(self, "equation", sp.Eq(equation.lhs, rationalise(equation.rhs), evaluate=False))
+        space = tuple(a for a in unknown.args if a.name != TIME_NAME)
+        conditions = per_axis(boundary, space, "boundary")
+        for condition in conditions.values():
+            if condition not in BOUNDARIES:
+                hint = suggestion(str(condition), BOUNDARIES)
+                raise DeclarationError(f'There is no boundary "{condition}".{hint}')
+        set_(self, "boundary", MappingProxyType(conditions))
+        set_(self, "parameters", MappingProxyType({}))
+        _check_functions(self)
+        set_(self, "parameters", MappingProxyType(_values(self.symbols, parameters or {})))
+
+    @property
+    def unknown(self) -> AppliedUndef:
+        return self.equation.lhs.expr
+
+    @property
+    def time(self) -> sp.Symbol:
+        return self.equation.lhs.variables[0]
+
+    @property
+    def space(self) -> tuple[sp.Symbol, ...]:
+        return tuple(a for a in self.unknown.args if a != self.time)
+
+    @property
+    def rhs(self) -> sp.Expr:
+        return self.equation.rhs
+
+    @property
+    def fields(self) -> tuple[AppliedUndef, ...]:
+        found = self.rhs.atoms(AppliedUndef) - {self.unknown}
+        return tuple(sorted(found, key=lambda f: str(f.func)))
+
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]:
+        """The parameters: free symbols other than space and time, sorted by name."""
+        found = self.rhs.free_symbols - set(self.space) - {self.time}
+        return tuple(sorted(found, key=lambda s: s.name))
+
+    def __hash__(self) -> int:
+        return hash((self.equation, tuple(self.boundary.items()), tuple(self.parameters.items())))
+
+    def __str__(self) -> str:
+        conditions = sorted(set(self.boundary.values()))
+        where = (
+            conditions[0]
+            if len(conditions) == 1
+            else ", ".join(f"{axis}: {kind}" for axis, kind in self.boundary.items())
+        )
+        values = "".join(f", {s} = {v}" for s, v in self.parameters.items())
+        return f"{sp.sstr(self.equation.lhs)} = {sp.sstr(self.rhs)}  ({where}{values})"
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {sp.latex(self.equation)}$"
+
+
+def _unknown(equation: Any) -> AppliedUndef:
+    """The unknown u(x, ..., t) of `equation`, or an EquationError that says what is missing."""
+    if isinstance(equation, list | tuple):
+        raise EquationError(
+            "Problem takes one equation; systems of several equations are not supported yet."
+        )
+    if not isinstance(equation, sp.Eq):
+        raise EquationError(
+            f"Problem takes an equation sp.Eq(u.diff(t), right_hand_side), not {equation!r}: "
+            "wrap the right-hand side in sp.Eq."
+        )
+    lhs, rhs = equation.lhs, equation.rhs
+    if not isinstance(lhs, sp.Derivative) or not isinstance(lhs.expr, AppliedUndef):
+        raise EquationError(
+            f"The left-hand side must be u.diff(t), the first derivative of the unknown in time, "
+            f"not {lhs}. Solve the equation for it: sp.Eq(u.diff(t), ...). If u.diff(t) came out "
+            "as 0, u is not a function of that symbol t."
+        )
+    unknown = lhs.expr
+    if any(getattr(v, "name", None) != TIME_NAME for v in lhs.variables):
+        raise EquationError(
+            f"The left-hand side {lhs} must be the derivative in time, a symbol named "
+            f'"{TIME_NAME}"; the unknown {unknown} '
+            + (
+                "has it."
+                if TIME_NAME in map(str, unknown.args)
+                else f"is no function of {TIME_NAME}."
+            )
+        )
+    if len(lhs.variables) != 1 or any(
+        v in d.variables for d in rhs.atoms(sp.Derivative) for v in lhs.variables
+    ):
+        raise EquationError(
+            f"Only equations of first order in time with no time derivative on the right are "
+            f"diffusion equations; {equation.lhs} = {rhs} is not of that kind (wave-like "
+            "equations are not covered)."
+        )
+    if not all(isinstance(a, sp.Symbol) for a in unknown.args) or len(set(unknown.args)) != len(
+        unknown.args
+    ):
+        raise EquationError(f"The arguments of the unknown {unknown} must be distinct symbols.")
+    if not 2 <= len(unknown.args) <= 4:
+        raise EquationError(
+            f"The unknown {unknown} must have 1, 2 or 3 spatial arguments besides "
+            f"{TIME_NAME}, not {len(unknown.args) - 1}."
+        )
+    return unknown
+
+
+def _check_functions(problem: Problem) -> None:
+    unknown = problem.unknown
+    names: dict[str, Any] = {}
+    for function in problem.fields:
+        if function.func == unknown.func:
+            raise EquationError(diagnosis(function, unknown, problem.rhs))
+        if problem.time in function.args:
+            raise EquationError(
+                f"{function} depends on {problem.time}: only the unknown {unknown} may; a known "
+                "field is a function of space alone."
+            )
+        if not function.args or set(function.args) - set(problem.space):
+            raise EquationError(
+                f"The known field {function} must be a function of {', '.join(map(str, problem.space))}."
+            )
+        if function.args != problem.space:
+            raise EquationError(
+                f"The known field {function} must have all the spatial arguments in order: "
+                f"{function.func}({', '.join(map(str, problem.space))})."
+            )
+    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(unknown, sp.Dummy()).has(
+        problem.time
+    ):
+        raise EquationError(
+            f"The right-hand side depends explicitly on {problem.time}; time-dependent coefficients "
+            "are not supported yet."
+        )
+    things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields), unknown.func]
+    for thing in things:
+        name = str(thing)
+        if name in names:
+            raise DeclarationError(
+                f'Two different things are called "{name}": {sp.srepr(names[name])} and '
+                f"{sp.srepr(thing)}. Declare each symbol once, with one set of assumptions."
+            )
+        names[name] = thing
+
+
+def _values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
+    known = {s.name: s for s in symbols}
+    values: dict[sp.Symbol, sp.Expr] = {}
+    for key, entry in given.items():
+        name = str(key)
+        if name not in known:
+            raise DeclarationError(
+                f'The equation has no parameter "{name}".{suggestion(name, known)}'
+            )
+        symbol = known[name]
+        if isinstance(key, sp.Symbol) and key != symbol:
+            raise DeclarationError(
+                f'The parameter "{name}" is declared with other assumptions than in the equation; '
+                "use the same symbol object."
+            )
+        value = exact(entry, f"The parameter {name}")
+        if value.free_symbols:
+            raise DeclarationError(
+                f"The value of the parameter {name} must be a number, not {value}."
+            )
+        for kind in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero"):
+            if getattr(symbol, f"is_{kind}") and getattr(value, f"is_{kind}") is False:
+                raise DeclarationError(
+                    f"The parameter {name} is declared {kind}; its value {value} is not."
+                )
+        values[symbol] = value
+    return {s: values[s] for s in symbols if s in values}

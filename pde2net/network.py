@@ -1,0 +1,70 @@
+"""The result of compiling: graph, certificate, source and module of one network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.emit.stack import Request, emit
+from pde2net.files import write_text
+from pde2net.graph.network import Graph
+from pde2net.language.schemes import Explicit
+from pde2net.verify.certificate import Certificate
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Network:
+    """A compiled network.
+
+    graph        networkx.MultiDiGraph of residual blocks (grammar/network.ebnf)
+    certificate  what is proved about it
+    """
+
+    semidiscrete: Semidiscrete
+    scheme: Explicit
+    graph: Graph
+    certificate: Certificate
+    trainable: tuple[str, ...] = ()
+    shared: bool = True
+
+    @property
+    def architecture(self) -> str:
+        """ "residual stack" for explicit schemes."""
+        name: str = self.graph.graph["architecture"]
+        return name
+
+    def source(self) -> str:
+        """Standalone Python source that imports torch and math only; the same bytes on every call.
+
+        Raises EmissionError if the step, the spacing or a parameter has no value.
+        """
+        return emit(
+            Request(
+                graph=self.graph,
+                certificate=self.certificate,
+                axes=tuple(a.name for a in self.semidiscrete.form.space),
+                smallest=self.semidiscrete.smallest,
+                trainable=self.trainable,
+                shared=self.shared,
+            )
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Write `source()` to `path`, whole or not at all. Raises FileError if it cannot be written."""
+        write_text(path, self.source())
+
+    def module(self) -> torch.nn.Module:
+        """The torch.nn.Module that `source()` defines, with fresh parameters.
+
+        It maps (batch, 1, *spatial) to the same shape, dtype and device; known fields are keyword
+        arguments of the same shape. Non-trainable constants are Python floats, so `.double()` is
+        exact; trainable ones are float64 scalars.
+        """
+        from pde2net.emit.execute import execute
+
+        return execute(self.source())

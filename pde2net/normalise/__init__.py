@@ -1,0 +1,1 @@
+"""From a declaration to its divergence form."""

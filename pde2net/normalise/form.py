@@ -1,0 +1,159 @@
+"""The divergence form of an equation, with plain symbols in place of functions and derivatives.
+
+    u_t = sum_k m_k (-D_k* Phi_k(D_k u)) + r
+
+with D the gradient (first order) or a weighted sum of second derivatives (second order), prefactors
+m(x, fields) and a pointwise reaction r(u, x, fields).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.language.problem import Problem
+
+# The argument of a diffusivity g(s2), s2 = |D u|^2.
+SQUARED = sp.Symbol("s2", nonnegative=True)
+
+
+@dataclass(frozen=True)
+class Component:
+    """A part of a flux: component i is coefficient * responses[i].
+
+    coefficient  free of derivatives: a function of u, position and known fields
+    responses    one expression in the slopes per axis
+    groups       for each set of axes that share a diffusivity, responses[i] = w_i g(s2) p_i with
+                 s2 the sum of the squared slopes over the set; None where it has no such form
+    """
+
+    coefficient: sp.Expr
+    responses: tuple[sp.Expr, ...]
+    groups: tuple[RadialGroup, ...] | None
+
+
+@dataclass(frozen=True)
+class RadialGroup:
+    """axes, their constant weights, and the diffusivity g as an expression in SQUARED."""
+
+    axes: tuple[int, ...]
+    weights: tuple[sp.Expr, ...]
+    diffusivity: sp.Expr
+
+
+@dataclass(frozen=True)
+class FirstOrder:
+    """prefactor * div(F), F the sum of the components."""
+
+    prefactor: sp.Expr
+    components: tuple[Component, ...]
+
+
+@dataclass(frozen=True)
+class SecondOrder:
+    """-prefactor * D(Phi(D u)), D the sum of weights[i] d^2/dx_i^2.
+
+    flux         Phi as an expression in the curvature symbol
+    diffusivity  g with Phi(q) = g(q^2) q as an expression in SQUARED, or None
+    """
+
+    prefactor: sp.Expr
+    weights: tuple[sp.Expr, ...]
+    flux: sp.Expr
+    diffusivity: sp.Expr | None
+
+
+@dataclass(frozen=True)
+class DivergenceForm:
+    """The equation of `problem` in divergence form.
+
+    state         symbol of u
+    slopes        symbols of the first derivatives of u, one per axis
+    curvature     symbol of D u in second-order terms
+    fields        symbols of the known fields, sorted by name
+    field_slopes  symbol of each derivative of a known field in use -> (field symbol, axis)
+    """
+
+    problem: Problem
+    state: sp.Symbol
+    slopes: tuple[sp.Symbol, ...]
+    curvature: sp.Symbol
+    fields: tuple[sp.Symbol, ...]
+    field_slopes: Mapping[sp.Symbol, tuple[sp.Symbol, int]]
+    terms: tuple[FirstOrder | SecondOrder, ...]
+    reaction: sp.Expr
+
+    @property
+    def space(self) -> tuple[sp.Symbol, ...]:
+        return self.problem.space
+
+    @property
+    def data(self) -> frozenset[sp.Symbol]:
+        """Symbols of what varies over the grid but not in time: position, fields, their slopes."""
+        return frozenset((*self.space, *self.fields, *self.field_slopes))
+
+    @property
+    def is_linear(self) -> bool:
+        """Linear in u with coefficients that depend on neither u nor position."""
+        moving = {*self.slopes, self.curvature, self.state} | self.data
+        for term in self.terms:
+            if term.prefactor.free_symbols & moving:
+                return False
+            if isinstance(term, FirstOrder):
+                for c in term.components:
+                    if c.coefficient.free_symbols & moving or c.groups is None:
+                        return False
+                    if any(SQUARED in g.diffusivity.free_symbols for g in c.groups):
+                        return False
+            elif term.diffusivity is None or SQUARED in term.diffusivity.free_symbols:
+                return False
+        rate = sp.diff(self.reaction, self.state)
+        return not rate.free_symbols & moving
+
+    def __str__(self) -> str:
+        """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""
+        parts = []
+        for term in self.terms:
+            text = self._first(term) if isinstance(term, FirstOrder) else self._second(term)
+            parts.append(text if term.prefactor == 1 else f"({_plain(term.prefactor)}) * {text}")
+        if self.reaction != 0:
+            parts.append(_plain(self.reaction))
+        return f"{self.state}_t = " + (" + ".join(parts).replace("+ -", "- ") or "0")
+
+    def _first(self, term: FirstOrder) -> str:
+        gradient = sp.Symbol(f"|grad {self.state}|^2", nonnegative=True)
+        total: sp.Expr = sp.S.Zero
+        for component in term.components:
+            groups = component.groups or ()
+            whole = len(groups) == 1 and len(groups[0].axes) == len(self.slopes)
+            if not whole or len(set(groups[0].weights)) != 1:
+                fluxes = [
+                    _plain(sum(c.coefficient * c.responses[i] for c in term.components))
+                    for i in range(len(self.slopes))
+                ]
+                return f"div({', '.join(fluxes)})"
+            g = groups[0].diffusivity.xreplace({SQUARED: gradient})
+            total += component.coefficient * groups[0].weights[0] * g
+        if total == 1:
+            return f"laplacian({self.state})"
+        return f"div({_plain(total, product=True)} * grad {self.state})"
+
+    def _second(self, term: SecondOrder) -> str:
+        if len(set(term.weights)) == 1 and term.weights[0] == 1:
+            operator, argument = "laplacian", sp.Symbol(f"laplacian({self.state})", real=True)
+        else:
+            used = [(w, a) for w, a in zip(term.weights, self.space, strict=True) if w != 0]
+            operator = " + ".join(
+                f"d_{a}{a}" if w == 1 else f"{_plain(w)}*d_{a}{a}" for w, a in used
+            )
+            operator = operator if len(used) == 1 else f"({operator})"
+            argument = sp.Symbol(f"{operator}({self.state})", real=True)
+        return f"-{operator}({_plain(term.flux.xreplace({self.curvature: argument}))})"
+
+
+def _plain(expression: sp.Expr, product: bool = False) -> str:
+    """SymPy's str with ^ for powers; in brackets if it is a sum that is to be multiplied."""
+    text = str(sp.sstr(expression)).replace("**", "^")
+    return f"({text})" if product and expression.is_Add else text

@@ -1,0 +1,56 @@
+"""Finds the scalar diffusivity of a flux: responses[i] = w_i g(|p|^2) p_i over groups of axes."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.normalise.form import SQUARED, RadialGroup
+
+
+def radial_groups(
+    responses: tuple[sp.Expr, ...], slopes: tuple[sp.Symbol, ...]
+) -> tuple[RadialGroup, ...] | None:
+    """Group the axes whose responses share a diffusivity; None where a response has no such form."""
+    found: dict[tuple[frozenset[int], sp.Expr], list[tuple[int, sp.Expr]]] = {}
+    for i, response in enumerate(responses):
+        if response == 0:
+            continue
+        ratio = divide(response, slopes[i])
+        inside = [j for j, p in enumerate(slopes) if p in ratio.free_symbols]
+        g = as_function_of_square(ratio, tuple(slopes[j] for j in inside))
+        if g is None:
+            return None
+        weight, base = g.as_independent(SQUARED, as_Add=False)
+        found.setdefault((frozenset(inside), base), []).append((i, weight))
+    groups = []
+    for (inside_set, base), members in found.items():
+        axes = tuple(i for i, _ in members)
+        if inside_set and inside_set != frozenset(axes):
+            return None  # a slope feeds g but carries no flux of its own: no penaliser exists
+        groups.append(RadialGroup(axes, tuple(w for _, w in members), base))
+    return tuple(groups)
+
+
+def divide(expression: sp.Expr, by: sp.Symbol) -> sp.Expr:
+    """expression / by with common factors cancelled, structure kept where possible."""
+    if expression.is_Add:
+        return sp.Add(*(divide(a, by) for a in expression.args))
+    return expression / by
+
+
+def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.Expr | None:
+    """`ratio` as g(SQUARED) with SQUARED the sum of the squared slopes, or None."""
+    if not ratio.free_symbols & set(slopes):
+        return ratio
+    square = sum(p**2 for p in slopes)
+    candidate = ratio.subs(square, SQUARED)
+    if len(slopes) == 1 and candidate.free_symbols & set(slopes):
+        root = sp.sqrt(SQUARED)
+        positive = ratio.subs(slopes[0], root)
+        if sp.simplify(positive - ratio.subs(slopes[0], -root)) != 0:
+            return None
+        candidate = positive
+    elif candidate.free_symbols & set(slopes):
+        first, *rest = slopes
+        candidate = sp.simplify(ratio.subs(first, sp.sqrt(SQUARED - sum(p**2 for p in rest))))
+    return None if candidate.free_symbols & set(slopes) else candidate

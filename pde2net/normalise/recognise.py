@@ -1,0 +1,253 @@
+"""From a `Problem` to its `DivergenceForm`, or an error that says what kind of term is in the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import sympy as sp
+
+from pde2net.errors import EquationError
+from pde2net.language.problem import Problem
+from pde2net.normalise.form import (
+    Component,
+    DivergenceForm,
+    FirstOrder,
+    SecondOrder,
+)
+from pde2net.normalise.linear_combination import raise_not_divergence, split
+from pde2net.normalise.quartic import squares
+from pde2net.normalise.radial import as_function_of_square, radial_groups
+from pde2net.normalise.symbols import Symbols
+
+
+def recognise(problem: Problem) -> DivergenceForm:
+    """The divergence form of `problem`.
+
+    Raises EquationError for advection, third-order, mixed or expanded terms, naming the term.
+    """
+    pairs, reaction = split(problem)
+    return _Recogniser(problem).form(pairs, reaction)
+
+
+class _Recogniser:
+    """Collects the terms of one equation by prefactor and order."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.symbols = Symbols(problem)
+        self.fluxes: dict[sp.Expr, list[sp.Expr]] = defaultdict(
+            lambda: [sp.S.Zero] * len(problem.space)
+        )
+        self.quartic: dict[sp.Expr, dict[tuple[int, int], sp.Expr]] = defaultdict(dict)
+        self.outer: dict[tuple[sp.Expr, sp.Expr], dict[int, sp.Expr]] = defaultdict(dict)
+
+    def form(self, pairs: list[tuple[sp.Expr, sp.Derivative]], reaction: sp.Expr) -> DivergenceForm:
+        for coefficient, derivative in pairs:
+            self.add(coefficient, derivative)
+        terms: list[FirstOrder | SecondOrder] = []
+        for prefactor, fluxes in self.fluxes.items():
+            terms.append(FirstOrder(prefactor, self.components(fluxes)))
+        for prefactor, coefficients in self.quartic.items():
+            for factor, weights in squares(coefficients, len(self.problem.space)):
+                terms.append(
+                    SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor)
+                )
+        for (prefactor, inner), outer in self.outer.items():
+            terms.append(self.second_order(prefactor, inner, outer))
+        return DivergenceForm(
+            problem=self.problem,
+            state=self.symbols.state,
+            slopes=self.symbols.slopes,
+            curvature=self.symbols.curvature,
+            fields=self.symbols.fields,
+            field_slopes=dict(sorted(self.symbols.field_slopes.items(), key=lambda e: e[0].name)),
+            terms=tuple(terms),
+            reaction=self.symbols.pointwise(reaction, f"The reaction term {reaction}"),
+        )
+
+    def add(self, coefficient: sp.Expr, derivative: sp.Derivative) -> None:
+        problem, u = self.problem, self.problem.unknown
+        constant, prefactor = coefficient.as_independent(
+            *problem.space, u, *problem.fields, as_Add=False
+        )
+        if prefactor.has(u):
+            raise_not_divergence(coefficient * derivative, problem)
+        prefactor = self.symbols.pointwise(prefactor, f"The factor {prefactor}")
+        orders = tuple(dict(derivative.variable_count).get(axis, 0) for axis in problem.space)
+        if derivative.expr == u:
+            self.add_linear(constant, prefactor, orders, derivative)
+            return
+        if not derivative.expr.has(u):
+            raise EquationError(
+                f"The term {derivative} differentiates known data only; compute it beforehand and "
+                "pass it as a known field."
+            )
+        if sum(orders) == 1:
+            self.add_flux(constant, prefactor, orders.index(1), derivative)
+        elif sum(orders) == 2 and max(orders) == 2:
+            self.add_outer(constant, prefactor, orders.index(2), derivative)
+        else:
+            raise EquationError(
+                f"The term {derivative} is not a divergence of first or second order; diffusion terms "
+                "are div(g * grad(u)) and -laplacian(g * laplacian(u))."
+            )
+
+    def add_linear(
+        self,
+        constant: sp.Expr,
+        prefactor: sp.Expr,
+        orders: tuple[int, ...],
+        derivative: sp.Derivative,
+    ) -> None:
+        total = sum(orders)
+        if total == 1:
+            raise EquationError(
+                f"The term with {derivative} is advection (transport), not diffusion: first "
+                "derivatives must stand inside a divergence, div(g * grad(u))."
+            )
+        if total == 2 and max(orders) == 2:
+            axis = orders.index(2)
+            self.fluxes[prefactor][axis] += constant * self.symbols.slopes[axis]
+        elif total == 4 and all(o % 2 == 0 for o in orders):
+            axes = [i for i, o in enumerate(orders) for _ in range(o // 2)]
+            table = self.quartic[prefactor]
+            key = (axes[0], axes[1])
+            table[key] = table.get(key, sp.S.Zero) + constant
+        elif total in (2, 4):
+            raise EquationError(
+                f"The mixed derivative {derivative} belongs to a diffusion tensor or a Hessian, which "
+                "are not supported yet; use div(g * grad(u)) or laplacian."
+            )
+        else:
+            raise EquationError(
+                f"The term with {derivative} is of order {total}; only even orders 2 and 4 are "
+                "diffusion (odd orders disperse)."
+            )
+
+    def add_flux(
+        self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative
+    ) -> None:
+        """d/dx_axis of a flux in first derivatives."""
+        flux = self.symbols.replace(derivative.expr, f"The flux {derivative.expr}")
+        if flux.has(self.symbols.curvature) or self.symbols.has_second(flux):
+            raise EquationError(
+                f"The flux {derivative.expr} contains second derivatives under a single divergence; "
+                "fourth-order diffusion is written -laplacian(g * laplacian(u))."
+            )
+        slopes = self.symbols.slopes
+        if not flux.free_symbols & set(slopes):
+            raise EquationError(
+                f"The term {derivative} is advection (transport): its flux {derivative.expr} contains "
+                "no derivative of the unknown. A diffusive flux has the form g * grad(u)."
+            )
+        if not vanishes(flux, slopes[axis]):
+            other = [
+                str(a)
+                for a, p in zip(self.problem.space, slopes, strict=True)
+                if p in flux.free_symbols and p != slopes[axis]
+            ]
+            raise EquationError(
+                f"The flux {derivative.expr} along {self.problem.space[axis]} does not vanish with the "
+                f"derivative along {self.problem.space[axis]}"
+                + (
+                    f"; it couples to {', '.join(other)} as a diffusion tensor does, which is not "
+                    "supported yet."
+                    if other
+                    else ", as every diffusive flux g * grad(u) does."
+                )
+            )
+        self.fluxes[prefactor][axis] += constant * flux
+
+    def add_outer(
+        self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative
+    ) -> None:
+        """d^2/dx_axis^2 of a function of u, or of second derivatives of u."""
+        inner = self.symbols.replace(derivative.expr, f"The expression {derivative.expr}")
+        state, slopes = self.symbols.state, self.symbols.slopes
+        if self.symbols.has_second(inner):
+            if inner.free_symbols & set(slopes):
+                raise EquationError(
+                    f"The term {derivative} mixes first and second derivatives of the unknown; write "
+                    "-laplacian(g * laplacian(u)) with g a function of laplacian(u)."
+                )
+            key = (prefactor, inner)
+            self.outer[key][axis] = self.outer[key].get(axis, sp.S.Zero) + constant
+            return
+        if inner.free_symbols & set(slopes) or inner.free_symbols & self.symbols.data:
+            raise EquationError(
+                f"The term {derivative} is not in divergence form with a diffusive flux; write "
+                "div(g * grad(u))."
+            )
+        self.fluxes[prefactor][axis] += constant * sp.diff(inner, state) * slopes[axis]
+
+    def components(self, fluxes: list[sp.Expr]) -> tuple[Component, ...]:
+        """Group the summands of the fluxes by their derivative-free factor."""
+        symbols = self.symbols
+        fixed = {symbols.state} | symbols.data
+        grouped: dict[sp.Expr, list[sp.Expr]] = {}
+        for axis, flux in enumerate(fluxes):
+            for summand in sp.Add.make_args(sp.expand_mul(flux, deep=False)):
+                coefficient, response = sp.S.One, sp.S.One
+                for factor in sp.Mul.make_args(summand):
+                    free = factor.free_symbols
+                    if free & fixed and not free & set(symbols.slopes):
+                        coefficient *= factor
+                    else:
+                        response *= factor
+                if response == 0:
+                    continue
+                row = grouped.setdefault(coefficient, [sp.S.Zero] * len(fluxes))
+                row[axis] += response
+        return tuple(
+            Component(c, tuple(row), radial_groups(tuple(row), symbols.slopes))
+            for c, row in grouped.items()
+        )
+
+    def second_order(
+        self, prefactor: sp.Expr, inner: sp.Expr, outer: dict[int, sp.Expr]
+    ) -> SecondOrder:
+        """-D(Phi(D u)): `inner` must be a function of the same D as stands outside."""
+        seconds = self.symbols.seconds
+        used = [i for i, s in enumerate(seconds) if s in inner.free_symbols]
+        pivot = used[0]
+        scale = -outer.get(pivot, sp.S.Zero)
+        weights = tuple(
+            sp.cancel(outer.get(i, sp.S.Zero) / -scale) if scale != 0 else sp.S.Zero
+            for i in range(len(seconds))
+        )
+        q = self.symbols.curvature
+        combination = sum(w * s for w, s in zip(weights, seconds, strict=True))
+        flux = inner.subs(combination, q)
+        if flux.free_symbols & set(seconds) and scale != 0:
+            rest = sum(w * s for w, s in zip(weights, seconds, strict=True) if s != seconds[pivot])
+            flux = sp.simplify(inner.subs(seconds[pivot], q - rest))
+        if scale == 0 or flux.free_symbols & set(seconds):
+            raise EquationError(
+                f"The fourth-order term with {inner} applies another operator outside than inside; "
+                "a diffusion term has the form -D(Phi(D u)) with the same D, such as "
+                "-laplacian(g * laplacian(u))."
+            )
+        if not vanishes(flux, q):
+            raise EquationError(
+                f"The fourth-order flux {flux} does not vanish where {q} = D u does, as every "
+                "diffusive flux g * D u does."
+            )
+        if flux.free_symbols & ({self.symbols.state} | self.symbols.data):
+            raise EquationError(
+                f"The fourth-order flux {flux} depends on u, position or known fields; only "
+                "functions of D u are supported there."
+            )
+        flux = scale * flux
+        return SecondOrder(prefactor, weights, flux, as_function_of_square(flux / q, (q,)))
+
+
+def vanishes(flux: sp.Expr, slope: sp.Symbol) -> bool:
+    """Whether the flux is 0 where the slope is (a singular diffusivity times the slope counts)."""
+    for term in sp.Add.make_args(sp.expand_mul(flux, deep=False)):
+        if slope in sp.Mul.make_args(term):
+            continue
+        if any(f.is_Pow and f.base == slope and f.exp.is_positive for f in sp.Mul.make_args(term)):
+            continue
+        if sp.simplify(term.subs(slope, 0)) != 0:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Time discretisations: one short file each."""

@@ -1,0 +1,1 @@
+"""What is provable of a network: bounds, theorems, witnesses, certificate."""

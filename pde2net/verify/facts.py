@@ -1,0 +1,311 @@
+"""What the theorems need to know: bounds of diffusivities, flux slopes, operators and reactions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.normalise.form import SQUARED, Component, FirstOrder, SecondOrder
+from pde2net.verify.ranges import Range, Undecided, flux_slope, half_line
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Interval [lower, upper] of exact expressions."""
+
+    lower: sp.Expr
+    upper: sp.Expr
+
+    @property
+    def nonnegative(self) -> bool | None:
+        answer: bool | None = self.lower.is_nonnegative
+        return answer
+
+    def __add__(self, other: Bounds) -> Bounds:
+        return Bounds(self.lower + other.lower, self.upper + other.upper)
+
+    def __mul__(self, other: Bounds) -> Bounds:
+        if self.nonnegative and other.nonnegative:
+            return Bounds(self.lower * other.lower, self.upper * other.upper)
+        for constant, interval in ((self, other), (other, self)):
+            if constant.lower == constant.upper:
+                c = constant.lower
+                if c.is_nonnegative:
+                    return Bounds(c * interval.lower, c * interval.upper)
+                if c.is_negative:
+                    return Bounds(c * interval.upper, c * interval.lower)
+        raise Undecided("the sign of a factor of the diffusivity is not known")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts about one semidiscrete problem; where one is None, `why[name]` says what is missing.
+
+    weights      per term and axis, the interval of the weight g in K^T g K u (second order: one)
+    norm         bound of sum_k sup(g_k) ‖K_k‖², the largest eigenvalue of A(u) for weights >= 0
+    slopes       per term and axis, the interval of the eigenvalues of Phi'
+    slope_norm   bound of sum_k sup|Phi_k'| ‖K_k‖²
+    damping      interval of -r(u)/u, for reactions that vanish at u = 0
+    rate         interval of -r'(u)
+    source       whether r does not vanish at u = 0
+    amplitudes   values of |K u|² where sup g is attained or approached; 0 .. oo
+    given        parameters whose values were needed
+    """
+
+    weights: tuple[tuple[Bounds, ...], ...] | None
+    norm: sp.Expr | None
+    slopes: tuple[tuple[Bounds, ...], ...] | None
+    slope_norm: sp.Expr | None
+    damping: Bounds | None
+    rate: Bounds | None
+    source: bool
+    amplitudes: tuple[sp.Expr, ...]
+    expanding_at: tuple[sp.Expr, ...]
+    given: tuple[sp.Symbol, ...]
+    why: Mapping[str, str] = field(default_factory=dict)
+
+
+def gather(semi: Semidiscrete) -> Facts:
+    """All facts, with parameters symbolic where that decides, and at their values otherwise."""
+    facts = _Gatherer(semi, {}).facts()
+    values = semi.form.problem.parameters
+    if values and (facts.norm is None or facts.slope_norm is None or facts.rate is None):
+        valued = _Gatherer(semi, values).facts()
+        if (valued.norm is not None) > (facts.norm is not None) or (
+            (valued.slope_norm is not None) > (facts.slope_norm is not None)
+            or (valued.rate is not None) > (facts.rate is not None)
+        ):
+            return valued
+    return facts
+
+
+class _Gatherer:
+    def __init__(self, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr]) -> None:
+        self.semi, self.form, self.values = semi, semi.form, values
+        self.why: dict[str, str] = {}
+        self.amplitudes: list[sp.Expr] = []
+        self.expanding: list[sp.Expr] = []
+
+    def facts(self) -> Facts:
+        weights = self.attempt("weights", self.all_weights)
+        slopes = self.attempt("slopes", self.all_slopes)
+        reaction = self.form.reaction.subs(self.values)
+        return Facts(
+            weights=weights,
+            norm=None if weights is None else self.norm(weights, "weights"),
+            slopes=slopes,
+            slope_norm=None if slopes is None else self.norm(slopes, "slopes"),
+            damping=self.attempt("damping", lambda: self.damping(reaction)),
+            rate=self.attempt(
+                "rate", lambda: self.pointwise_range(-sp.diff(reaction, self.form.state))
+            ),
+            source=reaction.subs(self.form.state, 0) != 0,
+            amplitudes=tuple(dict.fromkeys(self.amplitudes)),
+            expanding_at=tuple(dict.fromkeys(self.expanding)),
+            given=tuple(self.values),
+            why=self.why,
+        )
+
+    def attempt(self, name: str, find):  # type: ignore[no-untyped-def]
+        try:
+            return find()
+        except Undecided as error:
+            self.why[name] = str(error)
+            return None
+
+    def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
+        return tuple(self.weights(term) for term in self.form.terms)
+
+    def weights(self, term: FirstOrder | SecondOrder) -> tuple[Bounds, ...]:
+        if isinstance(term, SecondOrder):
+            if term.diffusivity is None:
+                raise Undecided(f"the flux {term.flux} is not g(q^2) q")
+            return (self.radial(term.diffusivity),)
+        totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
+        for component in term.components:
+            coefficient = self.coefficient(component)
+            if component.groups is None:
+                raise Undecided(
+                    f"the flux {component.responses} has no scalar diffusivity g(|grad u|^2)"
+                )
+            for group in component.groups:
+                g = self.radial(group.diffusivity)
+                for axis, weight in zip(group.axes, group.weights, strict=True):
+                    w = weight.subs(self.values)
+                    totals[axis] = totals[axis] + Bounds(w, w) * coefficient * g
+        return tuple(totals)
+
+    def radial(self, diffusivity: sp.Expr) -> Bounds:
+        g = diffusivity.subs(self.values)
+        others = g.free_symbols & (self.form.data | {self.form.state})
+        if others:
+            raise Undecided(
+                f"the diffusivity {g} mixes derivatives with {', '.join(sorted(map(str, others)))}"
+            )
+        found = half_line(g, SQUARED)
+        self.amplitudes += [found.upper_at, found.lower_at]
+        return Bounds(found.lower, found.upper)
+
+    def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
+        """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
+        rows = []
+        for term in self.form.terms:
+            if isinstance(term, SecondOrder):
+                if term.diffusivity is None:
+                    raise Undecided(f"the flux {term.flux} is not g(q^2) q")
+                rows.append((self.eigenvalues(term.diffusivity, 1),))
+                continue
+            totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
+            for component in term.components:
+                self.require_gradient(component)
+                for group in component.groups or ():
+                    bound = self.eigenvalues(group.diffusivity, len(group.axes))
+                    for axis, weight in zip(group.axes, group.weights, strict=True):
+                        w = weight.subs(self.values)
+                        totals[axis] = totals[axis] + Bounds(w, w) * bound
+            rows.append(tuple(totals))
+        return tuple(rows)
+
+    def require_gradient(self, component: Component) -> None:
+        if component.coefficient.free_symbols & (self.form.data | {self.form.state}):
+            raise Undecided(
+                f"the flux contains the coefficient {component.coefficient}; Phi' is bounded here "
+                "for fluxes of grad u alone"
+            )
+        if component.groups is None:
+            raise Undecided("the flux is not the gradient of a penaliser")
+        for group in component.groups:
+            varying = SQUARED in group.diffusivity.free_symbols
+            if varying and len(set(group.weights)) > 1:
+                raise Undecided("unequal weights: the flux is not the gradient of a penaliser")
+            if varying and self.semi.cell is not None:
+                raise Undecided(
+                    "a staggered grid averages the diffusivity over cells, so the flux is not a "
+                    "function of grad u at one point"
+                )
+
+    def eigenvalues(self, diffusivity: sp.Expr, axes: int) -> Bounds:
+        """Phi' has the eigenvalues g (along the level line, in nD) and g + 2 s2 g' (across)."""
+        g = diffusivity.subs(self.values)
+        if g.free_symbols & (self.form.data | {self.form.state}):
+            raise Undecided(f"the diffusivity {g} mixes derivatives with other variables")
+        across = flux_slope(g, SQUARED)
+        along = half_line(g, SQUARED)
+        self.expanding.append(across.lower_at)
+        if along.upper == sp.oo:
+            raise Undecided(f"the diffusivity {g} is not bounded")
+        return Bounds(sp.Min(across.lower, along.lower), sp.Max(across.upper, along.upper))
+
+    def norm(self, rows: tuple[tuple[Bounds, ...], ...], name: str) -> sp.Expr | None:
+        """sum over terms of sup|weight| ‖K‖², by the Fourier symbol of each stencil."""
+        total: sp.Expr = sp.S.Zero
+        second = iter(self.semi.second)
+        for term, row in zip(self.form.terms, rows, strict=True):
+            magnitudes = [self.magnitude(b) for b in row]
+            if any(m is None or m == sp.oo for m in magnitudes):
+                self.why[name] = "the diffusivity is not bounded, so no step size is small enough"
+                return None
+            if isinstance(term, SecondOrder):
+                norms = [self.second_norm(next(second))]
+            else:
+                norms = [
+                    d.stencil.squared_norm * w**2 * d.scale**2
+                    for ((w, d),) in self.semi.gradient.rows
+                ]
+            total += sum(m * n for m, n in zip(magnitudes, norms, strict=True) if m is not None)
+        return sp.factor_terms(sp.simplify(total.subs(self.values)))
+
+    def magnitude(self, bounds: Bounds) -> sp.Expr | None:
+        if bounds.nonnegative:
+            return bounds.upper
+        return sp.Max(bounds.upper, -bounds.lower)
+
+    def second_norm(self, bank) -> sp.Expr:  # type: ignore[no-untyped-def]
+        """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum."""
+        sums = {1: sp.S.Zero, -1: sp.S.Zero}
+        for w, d in bank.rows[0]:
+            sign = 1 if w.is_nonnegative else -1 if w.is_negative else 0
+            if not sign:
+                return (
+                    sp.Add(
+                        *(
+                            sp.Abs(v) * sp.sqrt(e.stencil.squared_norm) * e.scale
+                            for v, e in bank.rows[0]
+                        )
+                    )
+                    ** 2
+                )
+            sums[sign] += sp.Abs(w) * sp.sqrt(d.stencil.squared_norm) * d.scale
+        return sp.Max(sums[1], sums[-1]) ** 2
+
+    def coefficient(self, component: Component) -> Bounds:
+        return self.pointwise_range(component.coefficient.subs(self.values))
+
+    def damping(self, reaction: sp.Expr) -> Bounds:
+        u = self.form.state
+        if reaction.subs(u, 0) != 0:
+            raise Undecided("the reaction term does not vanish at u = 0")
+        return self.pointwise_range(sp.cancel(-reaction / u) if reaction != 0 else sp.S.Zero)
+
+    def pointwise_range(self, expression: sp.Expr) -> Bounds:
+        """Interval of an expression in u, position and known fields over all real values."""
+        expression = self.gathered_slopes(expression)
+        constants = set(self.form.problem.symbols)
+        variables = sorted(expression.free_symbols - constants, key=lambda s: s.name)
+        if not variables:
+            return Bounds(expression, expression)
+        if len(variables) == 1:
+            return self.one_variable(expression, variables[0])
+        for combine in ("Mul", "Add"):
+            parts = list(_separated(expression, variables, combine))
+            if len(parts) > 1:
+                found = [self.pointwise_range(p) for p in parts]
+                result = found[0]
+                for other in found[1:]:
+                    result = result * other if combine == "Mul" else result + other
+                return result
+        raise Undecided(
+            f"the range of {expression} over {', '.join(map(str, variables))} is not known"
+        )
+
+    def gathered_slopes(self, expression: sp.Expr) -> sp.Expr:
+        """|grad f|² of a known field as one nonnegative variable."""
+        by_field: dict[sp.Symbol, list[sp.Symbol]] = {}
+        for symbol, (owner, _) in self.form.field_slopes.items():
+            by_field.setdefault(owner, []).append(symbol)
+        for owner, symbols in by_field.items():
+            square = sp.Symbol(f"|grad {owner}|^2", nonnegative=True)
+            expression = expression.subs(sum(s**2 for s in symbols), square)
+        return expression
+
+    def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
+        s = sp.Dummy("s", nonnegative=True)
+        right = half_line(expression.xreplace({variable: s}), s)
+        if variable.is_nonnegative:
+            return _finite(right, expression)
+        left = half_line(expression.xreplace({variable: -s}), s)
+        lower = sp.Min(right.lower, left.lower)
+        upper = sp.Max(right.upper, left.upper)
+        return _finite(Range(lower, upper, sp.S.Zero, sp.S.Zero), expression)
+
+
+def _finite(found: Range, expression: sp.Expr) -> Bounds:
+    if found.lower == -sp.oo or found.upper == sp.oo:
+        raise Undecided(f"{expression} is not bounded over all values of its variables")
+    return Bounds(found.lower, found.upper)
+
+
+def _separated(expression: sp.Expr, variables: list[sp.Symbol], combine: str) -> Iterator[sp.Expr]:
+    """Factors or summands with disjoint variables; a single one if they do not separate."""
+    func = sp.Mul if combine == "Mul" else sp.Add
+    parts: list[tuple[set[sp.Symbol], sp.Expr]] = []
+    for argument in func.make_args(expression):
+        inside = argument.free_symbols & set(variables)
+        touching = [p for p in parts if p[0] & inside]
+        parts = [p for p in parts if not p[0] & inside]
+        merged = set().union(inside, *(p[0] for p in touching))
+        parts.append((merged, func(argument, *(p[1] for p in touching))))
+    yield from (p for _, p in parts)
