@@ -29,9 +29,7 @@ from pde2net.verify.engine import certify, gather, instability, largest_step
 ON_UNSTABLE = ("error", "warn", "ignore")
 
 
-def analyse(
-    problem: Problem, scheme: Explicit, grid: Grid
-) -> tuple[Semidiscrete, Graph, Certificate]:
+def analyse(problem: Problem, scheme: Explicit, grid: Grid) -> tuple[Semidiscrete, Graph, Certificate]:
     """All stages but emission."""
     _check_types(problem, scheme, grid)
     form = recognise(problem)
@@ -110,9 +108,7 @@ def _trainable(graph: Graph, chosen: Iterable[Any]) -> tuple[str, ...]:
     for entry in chosen:
         name = str(entry)
         if name not in known:
-            raise DeclarationError(
-                f'There is no parameter "{name}" to train.{suggestion(name, known)}'
-            )
+            raise DeclarationError(f'There is no parameter "{name}" to train.{suggestion(name, known)}')
         names.append(name)
     return tuple(sorted(set(names)))
 
@@ -125,9 +121,7 @@ def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     ):
         if not isinstance(value, kind):
             raise DeclarationError(f"{what}, not {value!r}.")
-    clash = {"tau", "s2"} & {
-        s.name for s in problem.symbols if s != sp.Symbol("tau", positive=True)
-    }
+    clash = {"tau", "s2"} & {s.name for s in problem.symbols if s != sp.Symbol("tau", positive=True)}
     if "tau" in {s.name for s in problem.symbols} or clash:
         raise DeclarationError(
             f'The equation has a parameter called "{next(iter(clash), "tau")}", a name that the scheme '

@@ -55,8 +55,7 @@ def known_options(function: Callable[P, R]) -> Callable[P, R]:
     options = [
         name
         for name, parameter in signature.parameters.items()
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-        and name != "self"
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) and name != "self"
     ]
 
     @functools.wraps(function)
@@ -64,9 +63,7 @@ def known_options(function: Callable[P, R]) -> Callable[P, R]:
         for name in kwargs:
             if name not in options:
                 owner = function.__qualname__.removesuffix(".__init__")
-                raise DeclarationError(
-                    f'{owner} has no option "{name}".{suggestion(name, options)}'
-                )
+                raise DeclarationError(f'{owner} has no option "{name}".{suggestion(name, options)}')
         return function(*args, **kwargs)
 
     return checked

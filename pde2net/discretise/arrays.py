@@ -25,9 +25,7 @@ def extend(array: Array, axis: int, left: int, right: int, kind: str) -> Array:
     """`array` with `left` and `right` more entries along `axis`; both at most its length."""
     n = array.shape[axis]
     if kind == ODD_EDGE:
-        array = np.concatenate(
-            [take(array, axis, 0, n - 1), 0 * take(array, axis, n - 1, n)], axis=axis
-        )
+        array = np.concatenate([take(array, axis, 0, n - 1), 0 * take(array, axis, n - 1, n)], axis=axis)
         before = (
             np.concatenate(
                 [-flip(take(array, axis, 0, left - 1), axis), 0 * take(array, axis, 0, 1)],

@@ -69,9 +69,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
                 (
                     (
                         sp.S.One,
-                        Difference(
-                            i, stencil, h, "reflecting" if b == "reflecting" else "periodic"
-                        ),
+                        Difference(i, stencil, h, "reflecting" if b == "reflecting" else "periodic"),
                     ),
                 )
                 for i, (h, b) in enumerate(zip(spacing, boundary, strict=True))

@@ -57,9 +57,7 @@ class Stencil:
         c = sp.Symbol("c")
         taps = dict(zip(self.offsets, self.weights, strict=True))
         lags = range(1, self.span)
-        correlation = [
-            sum(w * taps.get(o + m, 0) for o, w in taps.items()) for m in range(self.span)
-        ]
+        correlation = [sum(w * taps.get(o + m, 0) for o, w in taps.items()) for m in range(self.span)]
         chebyshev = sum(2 * correlation[m] * sp.chebyshevt(m, c) for m in lags)
         return sp.Poly(correlation[0] + chebyshev, c)
 
@@ -91,9 +89,7 @@ def derive(offsets: tuple[int, ...], derivative: int, half: bool, order: int) ->
     (Fornberg, Math. Comp. 51, 1988). Offsets of weight 0 are dropped.
     """
     point = sp.Rational(1, 2) if half else sp.S.Zero
-    table = sp.calculus.finite_diff.finite_diff_weights(
-        derivative, [sp.Integer(o) for o in offsets], point
-    )
+    table = sp.calculus.finite_diff.finite_diff_weights(derivative, [sp.Integer(o) for o in offsets], point)
     weights = table[derivative][-1]
     kept = [(o, w) for o, w in zip(offsets, weights, strict=True) if w != 0]
     return Stencil(tuple(o for o, _ in kept), tuple(w for _, w in kept), derivative, order, half)

@@ -27,19 +27,11 @@ def module_docstring(
         if claim.status in (Status.NOT_APPLICABLE, Status.UNKNOWN):
             continue
         detail = str(claim.status)
-        if (
-            (claim.condition is not None
-            and not claim.condition.is_Boolean)
-            or claim.limit is not None
-        ):
-            detail += (
-                f"; holds for tau <= {to_text(claim.limit)}" if claim.limit is not None else ""
-            )
+        if (claim.condition is not None and not claim.condition.is_Boolean) or claim.limit is not None:
+            detail += f"; holds for tau <= {to_text(claim.limit)}" if claim.limit is not None else ""
         detail = detail.replace("; holds for tau <= oo", ", for every tau")
         lines += _entry(claim.name.replace("_", " "), detail)
-    open_ = [
-        c.name.replace("_", " ") for c in certificate.claims.values() if c.status == Status.UNKNOWN
-    ]
+    open_ = [c.name.replace("_", " ") for c in certificate.claims.values() if c.status == Status.UNKNOWN]
     if open_:
         lines += _entry("not known", ", ".join(open_))
     shape = f"(batch, 1, {', '.join(axes)})"

@@ -37,9 +37,7 @@ def name_of(stencil: Stencil, closure: str) -> str:
 
 
 def along(difference: Difference) -> Along:
-    return Along(
-        difference.stencil, difference.closure, name_of(difference.stencil, difference.closure)
-    )
+    return Along(difference.stencil, difference.closure, name_of(difference.stencil, difference.closure))
 
 
 def difference_functions(item: Along) -> list[Function]:
@@ -52,12 +50,16 @@ def difference_functions(item: Along) -> list[Function]:
     }[item.closure]
     taps = ", ".join(map(str, stencil.weights))
     at = ", ".join(f"i{o:+d}" if o else "i" for o in stencil.offsets)
-    doc = f"({taps}) at ({at}) along `dim`; {border}."
+    doc = f"({taps}) at ({at}) along `dim`."
+    doc += f"\n\n{border[0].upper()}{border[1:]}.\n" if len(doc) + len(border) > 85 else f" {border}."
+    doc = doc.replace("`dim`. u", "`dim`; u")
     if stencil.half and len(stencil.offsets) == 2 and item.closure == "reflecting":
         forward = ["return F.pad(torch.diff(u, dim=dim), beyond(dim, 0, 1))"]
         backward = [
             "inner = p.narrow(dim, 0, p.shape[dim] - 1)",
-            "return F.pad(inner, beyond(dim, 1, 0)) - F.pad(inner, beyond(dim, 0, 1))",
+            "out = F.pad(inner, beyond(dim, 1, 0))",
+            "out.narrow(dim, 0, inner.shape[dim]).sub_(inner)",
+            "return out",
         ]
     elif stencil.half and len(stencil.offsets) == 2:
         forward = ["return torch.roll(u, -1, dim) - u"]
@@ -127,9 +129,7 @@ def _shifts(stencil: Stencil, left: int, length: str) -> str:
         part = f"wide.narrow(dim, {left + offset}, {length})"
         size = abs(weight)
         scaled = (
-            part
-            if size == 1
-            else f"{number(size) if size.is_Integer else '(' + number(size) + ')'} * {part}"
+            part if size == 1 else f"{number(size) if size.is_Integer else '(' + number(size) + ')'} * {part}"
         )
         if not text:
             text = f"-{scaled}" if weight < 0 else scaled
@@ -147,11 +147,29 @@ BEYOND = Function(
 )
 
 
+def mean_name(closure: str) -> str:
+    return "edge_mean" if closure == "reflecting" else "edge_mean_periodic"
+
+
+def mean_function(closure: str) -> Function:
+    """`edge_mean(a, dim)`: the mean over the two cells of each edge."""
+    if closure == "reflecting":
+        body = [
+            "n = a.shape[dim]",
+            "after = torch.cat((a.narrow(dim, 1, n - 1), a.narrow(dim, n - 1, 1)), dim)",
+            "return (a + after) / 2",
+        ]
+    else:
+        body = ["return (a + torch.roll(a, -1, dim)) / 2"]
+    doc = "The mean over cells i and i+1 along `dim`, the ends of edge i."
+    return Function(mean_name(closure), ("a: Tensor", "dim: int"), "Tensor", doc, body)
+
+
 def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number) -> list[Class]:
     """The autograd functions `name` (K) and `nameAdjoint` (K^T)."""
     outputs = [f"p{i}" for i in range(len(bank.rows))]
     rows = [_row(row, dimension, value) for row in bank.rows]
-    forward = ["return (", *(f"    {r}," for r in rows), ")"]
+    forward = ["return (", *(f"    {r}," for r in rows), ")"] if len(rows) > 1 else [f"return ({rows[0]},)"]
     adjoint = _sum(
         [
             _scaled(f"{along(d).adjoint_name}({p}, {d.axis - dimension})", value(w * d.scale))
@@ -223,9 +241,7 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
 
 
 def _row(row: tuple[tuple[sp.Expr, Difference], ...], dimension: int, value: Number) -> str:
-    return _sum(
-        [_scaled(f"{along(d).name}(u, {d.axis - dimension})", value(w * d.scale)) for w, d in row]
-    )
+    return _sum([_scaled(f"{along(d).name}(u, {d.axis - dimension})", value(w * d.scale)) for w, d in row])
 
 
 def _scaled(text: str, factor: sp.Expr) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
+from pde2net.emit.checks import input_checks
 from pde2net.emit.header import module_docstring
 from pde2net.emit.names import identifier
-from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions
+from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.statements import Values, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, blocks, fields, node_of, parameters, sources
-from pde2net.graph.nodes import Convolution, Field, Input, Output
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Input, Output
 from pde2net.scheme.explicit import TAU
 from pde2net.verify.certificate import Certificate
 
@@ -55,7 +57,7 @@ class _Emitter:
         for symbol in (*parameters(self.graph), TAU):
             self.value(symbol)
         self.scalars = [TAU, *used]
-        self.data_names = self._data_names()
+        self.data_sources = self._data_sources()
 
     def value(self, expression: sp.Expr) -> sp.Expr:
         """`expression` with all parameters at their values."""
@@ -99,15 +101,16 @@ class _Emitter:
             name = f"{base}{number_}"
         return name
 
-    def _data_names(self) -> list[str]:
-        """Nodes outside of the blocks whose values the blocks use, in order."""
-        used: list[str] = []
+    def _data_sources(self) -> dict[tuple[str, int], str]:
+        """What the blocks use of nodes outside of them -> the argument that hands it over."""
+        used: dict[tuple[str, int], str] = {}
         for name in self.block_names:
-            for producer, _ in sources(self.graph, name).values():
-                outside = self.graph.nodes[producer]["block"] is None
-                if outside and not isinstance(node_of(self.graph, producer), Input):
-                    used.append(producer)
-        return list(dict.fromkeys(used))
+            for slot, (producer, port) in sources(self.graph, name).items():
+                node = node_of(self.graph, producer)
+                if self.graph.nodes[producer]["block"] is None and not isinstance(node, Input):
+                    wanted = slot if isinstance(node, Convolution) else producer
+                    used.setdefault((producer, port), identifier(wanted))
+        return used
 
     # -- names ---------------------------------------------------------------------------------
 
@@ -128,6 +131,8 @@ class _Emitter:
         definitions: list[Function | Class] = []
         items = dict.fromkeys(along(d) for bank in self.banks for row in bank.rows for _, d in row)
         functions = [f for item in items for f in difference_functions(item)]
+        means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
+        functions += [mean_function(closure) for closure in sorted(means)]
         if any("beyond(" in line for f in functions for line in f.body):
             definitions.append(BEYOND)
         definitions += functions
@@ -155,11 +160,7 @@ class _Emitter:
         difference = bank.rows[0][0][1]
         if difference.stencil.derivative == 2:
             terms = " + ".join(
-                (
-                    f"d_{self.request.axes[d.axis] * 2}"
-                    if w == 1
-                    else f"{w} d_{self.request.axes[d.axis] * 2}"
-                )
+                (f"d_{self.request.axes[d.axis] * 2}" if w == 1 else f"{w} d_{self.request.axes[d.axis] * 2}")
                 for w, d in bank.rows[0]
             )
             return f"u -> {terms}"
@@ -167,16 +168,14 @@ class _Emitter:
 
     def block(self) -> Class:
         """One residual block: u + tau * (-K^T Phi(K u) + r(u))."""
-        variables = {name: self._argument(name) for name in self.data_names}
         values = Values(self.graph, self.request.axes, self.banks, self.value)
-        for name, variable in variables.items():
-            values.bind(name, variable)
+        values.bound.update(self.data_sources)
         state = next(n for n in self.graph if isinstance(node_of(self.graph, n), Input))
         values.bind(state, "u")
         body: list[str] = []
         for name in self.block_names:
             body += statements(name, values, self.printer)
-        arguments = ("self", "u: Tensor", *(f"{v}: Tensor" for v in variables.values()))
+        arguments = ("self", "u: Tensor", *(f"{v}: Tensor" for v in self.data_sources.values()))
         return Class(
             BLOCK,
             "nn.Module",
@@ -184,18 +183,13 @@ class _Emitter:
             [self._initialiser(), Function("forward", arguments, "Tensor", "", body)],
         )
 
-    def _argument(self, name: str) -> str:
-        return identifier(name)
-
     def _initialiser(self) -> Function:
         arguments, body = ["self"], ["super().__init__()"]
         for symbol in self.scalars:
             name = self.scalar_name(symbol)
             arguments.append(f"{name}: float = {number(self.value(symbol))}")
             stored = (
-                f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))"
-                if self.trained(symbol)
-                else name
+                f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))" if self.trained(symbol) else name
             )
             body.append(f"self.{name} = {stored}")
         return Function("__init__", arguments, "None", "", body)
@@ -206,8 +200,7 @@ class _Emitter:
         own = bool(self.request.trainable) and not self.request.shared
         arguments = ["self", f"steps: int = {self.steps}"]
         arguments += [
-            f"{n}: float = {number(self.value(s))}"
-            for n, s in zip(scalars, self.scalars, strict=True)
+            f"{n}: float = {number(self.value(s))}" for n, s in zip(scalars, self.scalars, strict=True)
         ]
         made = f"{BLOCK}({', '.join(scalars)})"
         body = ["super().__init__()"]
@@ -228,7 +221,7 @@ class _Emitter:
         arguments = ["self", "u: Tensor"]
         if known:
             arguments += ["*", *(f"{identifier(f)}: Tensor" for f in known)]
-        body = self._checks(known)
+        body = input_checks(self.request.axes, self.request.smallest, known)
         values = Values(self.graph, self.request.axes, self.banks, self.value)
         for name in self.graph:
             node, block = node_of(self.graph, name), self.graph.nodes[name]["block"]
@@ -240,46 +233,19 @@ class _Emitter:
                 values.bind(name, identifier(name))
             else:
                 body += statements(name, values, self.data_printer)
-        passed = ", ".join(["u", *(values.variable(n, 0) for n in self.data_names)])
+        passed = ", ".join(["u", *(values.bound[source] for source in self.data_sources)])
         if own:
             body += ["for block in self.blocks:", f"    u = block({passed})"]
         else:
             body += ["for _ in range(self.steps):", f"    u = self.block({passed})"]
         body.append("return u")
-        shape = f"(batch, 1, {', '.join(self.request.axes)})"
-        doc = f"u, shape {shape} -> the state after all steps, same shape, dtype and device."
+        axes = ", ".join(self.request.axes)
+        doc = f"u, shape (batch, 1, {axes}) -> the state after all steps, same shape, dtype and device."
         if known:
-            doc += f"\n\nKnown fields, shape (batch or 1, 1, {', '.join(self.request.axes)}): {', '.join(known)}.\n"
+            doc += f"\n\nKnown fields, shape (batch or 1, 1, {axes}): {', '.join(known)}.\n"
         return Function("forward", arguments, "Tensor", doc.rstrip("\n"), body)
 
     def data_printer(self, tensors: Mapping[str, str]) -> TorchPrinter:
         """Outside of the blocks, parameters are those of the first block."""
         own = bool(self.request.trainable) and not self.request.shared
         return self.printer(tensors, "self.blocks[0]" if own else "self.block")
-
-    def _checks(self, known: list[str]) -> list[str]:
-        rank = self.dimension + 2
-        shape = f"(batch, 1, {', '.join(self.request.axes)})"
-        lines = [
-            "if not isinstance(u, Tensor) or not u.is_floating_point():",
-            '    raise TypeError("u must be a floating point tensor; convert it with .float()")',
-            f"if u.dim() != {rank} or u.shape[1] != 1:",
-            f'    raise ValueError(f"u must have the shape {shape}, not {{tuple(u.shape)}}")',
-        ]
-        for axis, (name, size) in enumerate(
-            zip(self.request.axes, self.request.smallest, strict=True)
-        ):
-            if size > 1:
-                lines += [
-                    f"if u.shape[{axis + 2}] < {size}:",
-                    f'    raise ValueError(f"the stencil needs {size} cells along {name}, not {{u.shape[{axis + 2}]}}")',
-                ]
-        for field_name in known:
-            variable = identifier(field_name)
-            lines += [
-                f"if not isinstance({variable}, Tensor) or {variable}.dtype != u.dtype:",
-                f'    raise TypeError(f"{field_name} must be a tensor of the dtype of u, {{u.dtype}}")',
-                f"if {variable}.dim() != {rank} or {variable}.shape[1:] != u.shape[1:]:",
-                f'    raise ValueError(f"{field_name} has the shape {{tuple({variable}.shape)}}, u {{tuple(u.shape)}}")',
-            ]
-        return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.emit.names import identifier
+from pde2net.emit.operators import mean_name
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
@@ -39,9 +41,6 @@ class Values:
         for port, variable in enumerate(variables):
             self.bound[name, port] = variable
 
-    def variable(self, name: str, port: int) -> str:
-        return self.bound[name, port]
-
     def inputs(self, name: str) -> dict[str, str]:
         """slot -> variable of a node."""
         return {slot: self.bound[source] for slot, source in sources(self.graph, name).items()}
@@ -63,21 +62,20 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         (array,) = inputs.values()
         outputs = [values.fresh(o) for o in _output_names(values, name, local, len(node.bank.rows))]
         values.bind(name, *outputs)
-        left = ", ".join(outputs) + ("," if len(outputs) == 1 else "")
+        left = ", ".join(outputs) if len(outputs) > 1 else f"({outputs[0]},)"
         return [f"{left} = {values.banks[node.bank]}.apply({array})"]
     if isinstance(node, TransposedConvolution):
         variable = values.fresh(f"{local}_flux")
         values.bind(name, variable)
-        return [
-            f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"
-        ]
+        return [f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"]
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
     variable = values.fresh(local)
     if isinstance(node, Coordinate):
         text = _coordinate(node, values)
     elif isinstance(node, EdgeMean):
-        text = _edge_mean(node, inputs["a"], node.axis - len(values.axes))
+        dim = node.axis - len(values.axes)
+        text = f"{mean_name(node.closure)}({inputs['a']}, {dim})"
     elif isinstance(node, Pad | Crop):
         sides = [str(w) for w in reversed(node.margin) for _ in range(2)]
         if isinstance(node, Crop):
@@ -116,17 +114,7 @@ def _coordinate(node: Coordinate, values: Values) -> str:
     return text
 
 
-def _edge_mean(node: EdgeMean, array: str, dim: int) -> str:
-    if node.closure == "periodic":
-        return f"({array} + torch.roll({array}, -1, {dim})) / 2"
-    last = f"{array}.narrow({dim}, {array}.shape[{dim}] - 1, 1)"
-    after = f"{array}.narrow({dim}, 1, {array}.shape[{dim}] - 1)"
-    return f"({array} + torch.cat(({after}, {last}), {dim})) / 2"
-
-
-def _pointwise(
-    name: str, local: str, node: Pointwise, values: Values, printer: Printer
-) -> list[str]:
+def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
     inputs = values.inputs(name)
     if node.role == "skip":
         return _skip(name, node.expressions[0], values, printer(inputs))
@@ -156,17 +144,16 @@ def _shared(
     """Statements for common subexpressions: s2 = |p|², then whatever occurs more than once."""
     names, lines = dict(inputs), []
     found = list(expressions)
-    slopes = sorted(
-        (s for s in slots if any(s in sp.Mul.make_args(e) for e in found)), key=lambda s: s.name
-    )
+    squared = {p.base for e in found for p in e.atoms(sp.Pow) if p.exp == 2 and p.base in slots}
+    slopes = sorted(squared, key=lambda s: s.name)
     square = sp.Add(*(s**2 for s in slopes))
     if len(slopes) > 1 and any(e.has(square) for e in found):
         s2 = sp.Symbol("s2", nonnegative=True)
         names["s2"] = values.fresh("s2")
         lines.append(f"{names['s2']} = {' + '.join(f'{names[s.name]}.square()' for s in slopes)}")
         found = [e.subs(square, s2) for e in found]
-    counter = iter(range(1, 1000))
-    fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in counter)
+    lines += _guards(found, names, values, printer)
+    fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in itertools.count(1))
     common, reduced = sp.cse(found, symbols=fresh, order="none")
     for symbol, expression in common:
         if not any(s.name in names for s in expression.free_symbols):
@@ -179,12 +166,31 @@ def _shared(
     return lines, reduced, names
 
 
+def _guards(found: list[sp.Expr], names: dict[str, str], values: Values, printer: Printer) -> list[str]:
+    """Keep a branch for v != 0 finite at v = 0, where its gradient would be NaN though not taken."""
+    lines = []
+    cases = {p for e in found for p in e.atoms(sp.Piecewise) if isinstance(p.args[0].cond, sp.Eq)}
+    for piecewise in sorted(cases, key=str):
+        (value, condition), (rest, _) = piecewise.args[0], piecewise.args[-1]
+        if len(piecewise.args) != 2 or condition.rhs != 0 or not condition.lhs.is_Symbol:
+            continue
+        v = condition.lhs
+        safe = sp.Symbol(f"safe_{v.name}", positive=True)
+        if safe.name not in names:
+            names[safe.name] = values.fresh(safe.name)
+            variable = printer(names).doprint(v)
+            lines.append(f"{names[safe.name]} = torch.where({variable} == 0, 1.0, {variable})")
+        guarded = sp.Piecewise((value, condition), (rest.xreplace({v: safe}), True))
+        found[:] = [e.xreplace({piecewise: guarded}) for e in found]
+    return lines
+
+
 def _skip(name: str, expression: sp.Expr, values: Values, printer: TorchPrinter) -> list[str]:
     """return u + tau * rate, with a negative rate subtracted."""
     state = next(s for s in expression.free_symbols if values.inputs(name).get(s.name) == "u")
     rate = (expression - state) / TAU
     sign = "+"
-    if rate.could_extract_minus_sign() and not rate.is_Add:
+    if all(term.could_extract_minus_sign() for term in sp.Add.make_args(rate)):
         sign, rate = "-", -rate
     tau = printer.doprint(TAU)
     text = printer.parenthesize(rate, 50)

@@ -30,9 +30,7 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
         self.tensors, self.scalars, self.trained = tensors, scalars, trained
 
     def is_tensor(self, expression: sp.Expr) -> bool:
-        return any(
-            s.name in self.tensors or s.name in self.trained for s in expression.free_symbols
-        )
+        return any(s.name in self.tensors or s.name in self.trained for s in expression.free_symbols)
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         text = self.tensors.get(expr.name) or self.scalars.get(expr.name)
@@ -43,13 +41,20 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
     def _print_Rational(self, expr: sp.Rational) -> str:
         return number(expr)
 
-    _print_Integer = _print_Half = _print_One = _print_Zero = _print_NegativeOne = _print_Rational
+    def _print_Integer(self, expr: sp.Integer) -> str:
+        return number(expr)
 
     def _print_Pi(self, expr: sp.Expr) -> str:
         return "math.pi"
 
     def _print_Exp1(self, expr: sp.Expr) -> str:
         return "math.e"
+
+    def parenthesize(self, item: sp.Expr, level: int, strict: bool = False) -> str:
+        return str(super().parenthesize(item, level, strict))
+
+    def doprint(self, expr: sp.Expr) -> str:
+        return str(super().doprint(expr))
 
     def _print_Add(self, expr: sp.Add, order: str | None = None) -> str:
         # Constants first, then terms in SymPy's order: 1 + s2 / lambda_**2.
@@ -59,8 +64,11 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
         text = ""
         for term in terms:
             negative = term.could_extract_minus_sign() and text != ""
+            if not text:
+                text = self._print(term)
+                continue
             printed = self.parenthesize(-term if negative else term, PRECEDENCE["Add"])
-            text += (" - " if negative else " + ") + printed if text else printed
+            text += (" - " if negative else " + ") + printed
         return text
 
     def _print_Mul(self, expr: sp.Mul) -> str:
@@ -73,14 +81,14 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
                     top.append(factor)
                 else:
                     bottom.append(factor.base**-factor.exp)
-            elif factor.is_Rational and not factor.is_Integer and not _short(factor):
+            elif factor.is_Rational and not factor.is_Integer and _fraction(factor):
                 if factor.p != 1:
                     top.append(sp.Integer(factor.p))
                 bottom.append(sp.Integer(factor.q))
             else:
                 top.append(factor)
         level = precedence(expr)
-        product = " * ".join(self.parenthesize(f, level) for f in top)
+        product = " * ".join(number(f) if f.is_Rational else self.parenthesize(f, level) for f in top)
         if not bottom:
             return product
         if not top:
@@ -96,20 +104,17 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
         if len(factors) > 1:
             return "(" + " * ".join(self.parenthesize(f, PRECEDENCE["Mul"]) for f in factors) + ")"
         (factor,) = factors
-        return self.parenthesize(
-            factor, precedence(factor) + 1 if factor.is_Mul else _ABOVE_PRODUCT
-        )
+        return self.parenthesize(factor, precedence(factor) + 1 if factor.is_Mul else _ABOVE_PRODUCT)
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         base, exponent = expr.base, expr.exp
         if not self.is_tensor(expr):
+            power = precedence(expr)
             if exponent == -1:
-                return f"1 / {self.parenthesize(base, precedence(expr))}"
-            return f"{self.parenthesize(base, precedence(expr) + 1)}**{self.parenthesize(exponent, precedence(expr))}"
+                return f"1 / {self.parenthesize(base, power)}"
+            return f"{self.parenthesize(base, power + 1)}**{self.parenthesize(exponent, power)}"
         if not self.is_tensor(exponent):
-            named = {2: "square", -1: "reciprocal", sp.S.Half: "sqrt", -sp.S.Half: "rsqrt"}.get(
-                exponent
-            )
+            named = {2: "square", -1: "reciprocal", sp.S.Half: "sqrt", -sp.S.Half: "rsqrt"}.get(exponent)
             if named == "square" and base.is_Symbol:
                 return f"{self._print(base)}.square()"
             if named:
@@ -153,7 +158,7 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
         rest = [self._print(a) for a in expr.args if not self.is_tensor(a)]
         if not tensors:
             return f"{plain}({', '.join(rest)})"
-        text = self._print(tensors[0])
+        text = str(self._print(tensors[0]))
         for other in tensors[1:]:
             text = f"torch.{pairwise}({text}, {self._print(other)})"
         if rest:
@@ -167,12 +172,6 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]
             return str(self._print(value))
         rest = sp.Piecewise(*others, evaluate=False) if len(others) > 1 else others[0][0]
         printed = self._print(rest)
-        if isinstance(condition, sp.Eq) and condition.rhs == 0 and condition.lhs.is_Symbol:
-            # The branch not taken must be finite too, or its gradient is NaN.
-            lhs = self._print(condition.lhs)
-            safe = {condition.lhs.name: f"torch.where({lhs} == 0, 1.0, {lhs})"}
-            inner = TorchPrinter({**self.tensors, **safe}, self.scalars, self.trained)
-            printed = inner.doprint(rest)
         return f"torch.where({self._print(condition)}, {self._print(value)}, {printed})"
 
     def _print_Relational(self, expr: sp.Rel) -> str:
@@ -195,6 +194,11 @@ def _short(value: sp.Rational) -> bool:
     return denominator == 1 and len(repr(float(value))) <= 8
 
 
+def _fraction(value: sp.Rational) -> bool:
+    """Whether the number is printed as p / q."""
+    return not _short(value) and max(abs(value.p), value.q) < 10**6
+
+
 def number(value: sp.Expr) -> str:
     """A Python expression for an exact number, correctly rounded to double precision."""
     if value.is_Integer:
@@ -202,6 +206,6 @@ def number(value: sp.Expr) -> str:
     if value.is_Rational:
         if _short(value):
             return repr(float(value))
-        if max(abs(value.p), value.q) < 10**6:
+        if _fraction(value):
             return f"{value.p} / {value.q}"
     return repr(float(value.evalf(20)))

@@ -17,6 +17,7 @@ from pde2net.graph.nodes import (
     EdgeMean,
     Field,
     Input,
+    Node,
     Output,
     Pad,
     Pointwise,
@@ -51,14 +52,14 @@ class _Builder:
         self.current: int | None = None
         self.known: dict[str, Source] = {}
 
-    def node(self, name: str, node: object, inputs: Mapping[str, Source]) -> Source:
+    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         """Add a node of the current block, or of no block; weights are shared with the first block."""
         if self.current is None:
-            return add(self.graph, name, node, inputs), 0  # type: ignore[arg-type]
+            return add(self.graph, name, node, inputs), 0
         first = f"block1.{name}"
         full = f"block{self.current + 1}.{name}"
         shares = first if self.current > 0 else None
-        return add(self.graph, full, node, inputs, self.current, shares), 0  # type: ignore[arg-type]
+        return add(self.graph, full, node, inputs, self.current, shares), 0
 
     def block(self, index: int, state: Source) -> Source:
         """u + tau * (sum_k -m_k K_k^T Phi_k(K_k u) + r(u))."""
@@ -83,9 +84,7 @@ class _Builder:
     def second_order(self, term: SecondOrder, bank: Bank, suffix: str) -> Source:
         q = self.form.curvature
         curvature = self.node(f"K{suffix}", Convolution(bank), {"u": self.state})
-        flux = self.node(
-            f"flux{suffix}", Pointwise((term.flux,), "activation"), {q.name: curvature}
-        )
+        flux = self.node(f"flux{suffix}", Pointwise((term.flux,), "activation"), {q.name: curvature})
         return self.node(f"K{suffix}T", TransposedConvolution(bank), {"p0": flux})
 
     def first_order(self, term: FirstOrder, suffix: str) -> Source:
@@ -128,9 +127,7 @@ class _Builder:
         inputs |= self.data_inputs(sp.Add(*expressions), padded=True)
         return expressions, inputs
 
-    def staggered_flux(
-        self, term: FirstOrder, suffix: str
-    ) -> tuple[list[sp.Expr], dict[str, Source]]:
+    def staggered_flux(self, term: FirstOrder, suffix: str) -> tuple[list[sp.Expr], dict[str, Source]]:
         """Flux of a staggered grid: weights from cell gradients, averaged to the edges."""
         form, cell = self.form, self.semi.cell
         if cell is None:
@@ -172,21 +169,17 @@ class _Builder:
         if form.state in expression.free_symbols:
             inputs[form.state.name] = self.cell_state()
         inputs |= self.data_inputs(expression, padded=True)
-        return self.once(
-            name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs)
-        )
+        return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
 
     def once(self, name: str, node: Pointwise | EdgeMean, inputs: dict[str, Source]) -> Source:
         """Add a node unless this block has it; data-only nodes live outside of the blocks."""
-        only_data = all(
-            self.graph.nodes[p]["block"] is None and p != "input" for p, _ in inputs.values()
-        )
+        only_data = all(self.graph.nodes[p]["block"] is None and p != "input" for p, _ in inputs.values())
         if only_data:
             return self.outside(name, node, inputs)
         full = f"block{(self.current or 0) + 1}.{name}"
         return (full, 0) if full in self.graph else self.node(name, node, inputs)
 
-    def outside(self, name: str, node: object, inputs: Mapping[str, Source]) -> Source:
+    def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         if name not in self.known:
             saved, self.current = self.current, None
             self.known[name] = self.node(name, node, inputs)
@@ -217,18 +210,14 @@ class _Builder:
         for symbol in sorted(expression.free_symbols & form.data, key=lambda s: s.name):
             if symbol in form.space:
                 axis = form.space.index(symbol)
-                node = Coordinate(
-                    symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin
-                )
+                node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
                 found[symbol.name] = self.outside(f"{symbol}{tag}", node, {})
             elif symbol in form.fields:
                 found[symbol.name] = self.field(symbol, wide)
             else:
                 field, axis = form.field_slopes[symbol]
                 bank = self.semi.cell or self.semi.gradient
-                name, _ = self.outside(
-                    f"K_{field}", Convolution(bank), {"u": self.field(field, self.padded)}
-                )
+                name, _ = self.outside(f"K_{field}", Convolution(bank), {"u": self.field(field, self.padded)})
                 found[symbol.name] = (name, axis)
         return found
 

@@ -12,7 +12,7 @@ import sympy as sp
 from pde2net.discretise.arrays import EVEN, WRAP, Array, extend, replicate, take
 from pde2net.discretise.operators import Bank
 from pde2net.errors import EmissionError
-from pde2net.graph.network import Graph, in_order, node_of, sources
+from pde2net.graph.network import Graph, GraphError, in_order, node_of, sources
 from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
@@ -20,6 +20,7 @@ from pde2net.graph.nodes import (
     EdgeMean,
     Field,
     Input,
+    Node,
     Output,
     Pad,
     Pointwise,
@@ -67,9 +68,10 @@ class Interpreter:
     ) -> None:
         self.graph, self.arithmetic = graph, arithmetic
         self.values = {**graph.graph["values"], **(values or {})}
-        self.order = list(in_order(graph))
+        self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
         self.compiled: dict[tuple[sp.Expr, tuple[str, ...]], Callable[..., Any]] = {}
         self.numbers: dict[sp.Expr, Any] = {}
+        self.scales: dict[Bank, list[list[Any]]] = {}
 
     def __call__(self, u0: Any, fields: Mapping[str, Any] | None = None) -> Array:
         """The output for the state `u0`, one array of the spatial shape, and the known fields."""
@@ -80,7 +82,8 @@ class Interpreter:
 
     def array(self, values: Any) -> Array:
         if self.arithmetic.dtype is object:
-            return np.frompyfunc(sp.sympify, 1, 1)(np.asarray(values, dtype=object)).astype(object)
+            exact: Array = np.frompyfunc(sp.sympify, 1, 1)(np.asarray(values, dtype=object))
+            return exact.astype(object)
         return np.asarray(values, dtype=np.float64)
 
     def number(self, expression: sp.Expr) -> Any:
@@ -95,23 +98,19 @@ class Interpreter:
 
     def result(self) -> Array:
         computed: dict[str, tuple[Array, ...]] = {}
-        users = {name: self.graph.out_degree(name) for name in self.graph}
-        last: tuple[Array, ...] = ()
-        for name in self.order:
-            inputs = {}
-            for slot, (producer, port) in sources(self.graph, name).items():
-                inputs[slot] = computed[producer][port]
-            last = computed[name] = self.evaluate(name, inputs)
-            for producer, _ in sources(self.graph, name).values():
+        users = dict(self.graph.out_degree())
+        for name, node, inputs in self.plan:
+            arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
+            computed[name] = self.evaluate(node, arrays)
+            for producer, _ in inputs.values():
                 users[producer] -= 1
                 if users[producer] == 0:
                     computed.pop(producer, None)
-            if isinstance(node_of(self.graph, name), Output):
-                return last[0]
-        return last[0]
+            if isinstance(node, Output):
+                return computed[name][0]
+        raise GraphError("A network has exactly one output.")
 
-    def evaluate(self, name: str, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
-        node = node_of(self.graph, name)
+    def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
         if isinstance(node, Input):
             return (self.u0,)
         if isinstance(node, Field):
@@ -148,11 +147,7 @@ class Interpreter:
         if key not in self.compiled:
             by_name = {s.name: s for s in expression.free_symbols}
             symbols = [by_name.get(slot, sp.Dummy(slot)) for slot in inputs]
-            rest = {
-                s: v
-                for s, v in self.values.items()
-                if s in expression.free_symbols and s not in symbols
-            }
+            rest = {s: v for s, v in self.values.items() if s in expression.free_symbols and s not in symbols}
             bound = expression.xreplace(rest)
             free = bound.free_symbols - set(symbols)
             if free:
@@ -161,9 +156,7 @@ class Interpreter:
             self.compiled[key] = self.arithmetic.function(symbols, bound)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             value = self.compiled[key](*inputs.values())
-        shape = np.broadcast_shapes(
-            *(a.shape for a in inputs.values()), self.shape if not inputs else ()
-        )
+        shape = np.broadcast_shapes(*(a.shape for a in inputs.values()), self.shape if not inputs else ())
         return np.broadcast_to(np.asarray(value, dtype=self.arithmetic.dtype), shape)
 
     def coordinate(self, node: Coordinate) -> Array:
@@ -176,15 +169,21 @@ class Interpreter:
 
     def analysis(self, bank: Bank, array: Array) -> list[Array]:
         rows = []
-        for row in bank.rows:
-            parts = [d.apply(array, self.number(w * d.scale)) for w, d in row]
+        for row, scales in zip(bank.rows, self.scales_of(bank), strict=True):
+            parts = [d.apply(array, c) for (_, d), c in zip(row, scales, strict=True)]
             rows.append(sum(parts[1:], parts[0]))
         return rows
 
     def adjoint(self, bank: Bank, arrays: list[Array]) -> Array:
         parts = [
-            d.apply_adjoint(array, self.number(w * d.scale))
-            for row, array in zip(bank.rows, arrays, strict=True)
-            for w, d in row
+            d.apply_adjoint(array, c)
+            for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
+            for (_, d), c in zip(row, scales, strict=True)
         ]
         return sum(parts[1:], parts[0])
+
+    def scales_of(self, bank: Bank) -> list[list[Any]]:
+        """The weights of a bank, with the powers of the spacing, as numbers."""
+        if bank not in self.scales:
+            self.scales[bank] = [[self.number(w * d.scale) for w, d in row] for row in bank.rows]
+        return self.scales[bank]

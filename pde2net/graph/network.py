@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import networkx as nx
 import sympy as sp
@@ -19,7 +19,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
 )
 
-Graph = nx.MultiDiGraph
+Graph: TypeAlias = nx.MultiDiGraph
 
 
 class GraphError(Pde2NetError):
@@ -61,10 +61,7 @@ def node_of(graph: Graph, name: str) -> Node:
 
 def sources(graph: Graph, name: str) -> dict[str, tuple[str, int]]:
     """slot -> (producer, port) of a node, in the order in which they were added."""
-    return {
-        data["slot"]: (producer, data["port"])
-        for producer, _, data in graph.in_edges(name, data=True)
-    }
+    return {data["slot"]: (producer, data["port"]) for producer, _, data in graph.in_edges(name, data=True)}
 
 
 def in_order(graph: Graph) -> Iterator[str]:

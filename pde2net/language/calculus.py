@@ -30,8 +30,7 @@ def spatial_arguments(expression: Any) -> tuple[sp.Symbol, ...]:
                 ordered.append(argument)
     if not ordered:
         raise EquationError(
-            f"{expression} contains no function of space; write the unknown as "
-            'u = sp.Function("u")(x, y, t).'
+            f'{expression} contains no function of space; write the unknown as u = sp.Function("u")(x, y, t).'
         )
     return tuple(ordered)
 

@@ -45,9 +45,7 @@ def weickert(s2: sp.Expr, lam: sp.Expr, m: int = 4) -> sp.Expr:
     m < 1 or not a whole number.
     """
     if not isinstance(m, int) or m < 1:
-        raise DeclarationError(
-            f"The exponent m of Weickert's diffusivity must be 1, 2, ..., not {m}."
-        )
+        raise DeclarationError(f"The exponent m of Weickert's diffusivity must be 1, 2, ..., not {m}.")
     c = sp.Symbol("c")
     root = sp.Rational(str(sp.nsolve(sp.exp(c) - 1 - 2 * m * c, c, math.log(4 * m) + 1, prec=20)))
     value = 1 - sp.exp(-root * (lam**2 / s2) ** m) if s2 != 0 else sp.Integer(1)

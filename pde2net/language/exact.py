@@ -21,8 +21,7 @@ def exact(value: Any, what: str) -> sp.Expr:
         item = getattr(value, "item", None)
         if isinstance(value, bool) or item is None or getattr(value, "ndim", 0) != 0:
             raise DeclarationError(
-                f"{what} must be a number or a SymPy expression, not {value!r} "
-                f"({type(value).__name__})."
+                f"{what} must be a number or a SymPy expression, not {value!r} ({type(value).__name__})."
             )
         value = item()
     if isinstance(value, float):

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import ast
 import keyword
+import operator
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
-_FUNCTIONS = {
-    name: getattr(sp, name)
-    for name in (
-        ["exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "sign", "Abs", "Min", "Max", "Piecewise", "Eq", "Ne", "Heaviside", "erf"]
-    )
-}
+_NAMES = (
+    "exp log sqrt sin cos tan asin acos atan sinh cosh tanh sign Abs Min Max Piecewise Eq Ne Heaviside erf "
+    "CRootOf"
+)
+_FUNCTIONS = {name: getattr(sp, name) for name in _NAMES.split()}
 _CONSTANTS = {"oo": sp.oo, "E": sp.E, "pi": sp.pi, "True": sp.true, "False": sp.false}
 _ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real", "integer")
 _COMPARE = {ast.LtE: sp.Le, ast.Lt: sp.Lt, ast.GtE: sp.Ge, ast.Gt: sp.Gt}
+_ARITHMETIC = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
 _LONGEST = 20_000
 
 
@@ -78,14 +84,8 @@ def _build(node: ast.AST, symbols: Mapping[str, Sequence[str]]) -> sp.Basic:
             if right.is_number and left.is_number and abs(float(right)) > 400:
                 raise ValueError("exponent too large")
             return left**right
-        for kind, build in (
-            (ast.Add, lambda: left + right),
-            (ast.Sub, lambda: left - right),
-            (ast.Mult, lambda: left * right),
-            (ast.Div, lambda: left / right),
-        ):
-            if isinstance(node.op, kind):
-                return build()
+        if type(node.op) in _ARITHMETIC:
+            return _ARITHMETIC[type(node.op)](left, right)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
         return _COMPARE[type(node.ops[0])](sub(node.left), sub(node.comparators[0]))
     if isinstance(node, ast.Tuple):

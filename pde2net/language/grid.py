@@ -41,9 +41,7 @@ class Grid:
     origin: Any = 0
 
     @known_options
-    def __init__(
-        self, spacing: Any = 1, order: int = 2, gradient: str = "forward", origin: Any = 0
-    ) -> None:
+    def __init__(self, spacing: Any = 1, order: int = 2, gradient: str = "forward", origin: Any = 0) -> None:
         if order not in ORDERS:
             raise DeclarationError(f"The order must be 2 or 4, not {order!r}.")
         if gradient not in GRADIENTS:

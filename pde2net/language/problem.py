@@ -124,9 +124,7 @@ class Problem:
 def _unknown(equation: Any) -> AppliedUndef:
     """The unknown u(x, ..., t) of `equation`, or an EquationError that says what is missing."""
     if isinstance(equation, list | tuple):
-        raise EquationError(
-            "Problem takes one equation; systems of several equations are not supported yet."
-        )
+        raise EquationError("Problem takes one equation; systems of several equations are not supported yet.")
     if not isinstance(equation, sp.Eq):
         raise EquationError(
             f"Problem takes an equation sp.Eq(u.diff(t), right_hand_side), not {equation!r}: "
@@ -144,11 +142,7 @@ def _unknown(equation: Any) -> AppliedUndef:
         raise EquationError(
             f"The left-hand side {lhs} must be the derivative in time, a symbol named "
             f'"{TIME_NAME}"; the unknown {unknown} '
-            + (
-                "has it."
-                if TIME_NAME in map(str, unknown.args)
-                else f"is no function of {TIME_NAME}."
-            )
+            + ("has it." if TIME_NAME in map(str, unknown.args) else f"is no function of {TIME_NAME}.")
         )
     if len(lhs.variables) != 1 or any(
         v in d.variables for d in rhs.atoms(sp.Derivative) for v in lhs.variables
@@ -158,9 +152,7 @@ def _unknown(equation: Any) -> AppliedUndef:
             f"diffusion equations; {equation.lhs} = {rhs} is not of that kind (wave-like "
             "equations are not covered)."
         )
-    if not all(isinstance(a, sp.Symbol) for a in unknown.args) or len(set(unknown.args)) != len(
-        unknown.args
-    ):
+    if not all(isinstance(a, sp.Symbol) for a in unknown.args) or len(set(unknown.args)) != len(unknown.args):
         raise EquationError(f"The arguments of the unknown {unknown} must be distinct symbols.")
     if not 2 <= len(unknown.args) <= 4:
         raise EquationError(
@@ -190,9 +182,7 @@ def _check_functions(problem: Problem) -> None:
                 f"The known field {function} must have all the spatial arguments in order: "
                 f"{function.func}({', '.join(map(str, problem.space))})."
             )
-    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(unknown, sp.Dummy()).has(
-        problem.time
-    ):
+    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(unknown, sp.Dummy()).has(problem.time):
         raise EquationError(
             f"The right-hand side depends explicitly on {problem.time}; time-dependent coefficients "
             "are not supported yet."
@@ -214,9 +204,7 @@ def _values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp
     for key, entry in given.items():
         name = str(key)
         if name not in known:
-            raise DeclarationError(
-                f'The equation has no parameter "{name}".{suggestion(name, known)}'
-            )
+            raise DeclarationError(f'The equation has no parameter "{name}".{suggestion(name, known)}')
         symbol = known[name]
         if isinstance(key, sp.Symbol) and key != symbol:
             raise DeclarationError(
@@ -225,13 +213,9 @@ def _values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp
             )
         value = exact(entry, f"The parameter {name}")
         if value.free_symbols:
-            raise DeclarationError(
-                f"The value of the parameter {name} must be a number, not {value}."
-            )
+            raise DeclarationError(f"The value of the parameter {name} must be a number, not {value}.")
         for kind in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero"):
             if getattr(symbol, f"is_{kind}") and getattr(value, f"is_{kind}") is False:
-                raise DeclarationError(
-                    f"The parameter {name} is declared {kind}; its value {value} is not."
-                )
+                raise DeclarationError(f"The parameter {name} is declared {kind}; its value {value} is not.")
         values[symbol] = value
     return {s: values[s] for s in symbols if s in values}

@@ -145,9 +145,7 @@ class DivergenceForm:
             operator, argument = "laplacian", sp.Symbol(f"laplacian({self.state})", real=True)
         else:
             used = [(w, a) for w, a in zip(term.weights, self.space, strict=True) if w != 0]
-            operator = " + ".join(
-                f"d_{a}{a}" if w == 1 else f"{_plain(w)}*d_{a}{a}" for w, a in used
-            )
+            operator = " + ".join(f"d_{a}{a}" if w == 1 else f"{_plain(w)}*d_{a}{a}" for w, a in used)
             operator = operator if len(used) == 1 else f"({operator})"
             argument = sp.Symbol(f"{operator}({self.state})", real=True)
         return f"-{operator}({_plain(term.flux.xreplace({self.curvature: argument}))})"

@@ -68,7 +68,8 @@ def merged(derivative: sp.Derivative, problem: Problem) -> Iterator[tuple[sp.Exp
 def constant_factor(term: sp.Expr, problem: Problem) -> tuple[sp.Expr, sp.Expr]:
     """term = constant * rest, the constant free of space, fields and the unknown."""
     varying = (*problem.space, problem.unknown, *problem.fields)
-    return term.as_independent(*varying, as_Add=False)
+    constant, rest = term.as_independent(*varying, as_Add=False)
+    return constant, rest
 
 
 def raise_not_divergence(term: sp.Expr, problem: Problem) -> None:

@@ -35,9 +35,7 @@ class _Recogniser:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.symbols = Symbols(problem)
-        self.fluxes: dict[sp.Expr, list[sp.Expr]] = defaultdict(
-            lambda: [sp.S.Zero] * len(problem.space)
-        )
+        self.fluxes: dict[sp.Expr, list[sp.Expr]] = defaultdict(lambda: [sp.S.Zero] * len(problem.space))
         self.quartic: dict[sp.Expr, dict[tuple[int, int], sp.Expr]] = defaultdict(dict)
         self.outer: dict[tuple[sp.Expr, sp.Expr], dict[int, sp.Expr]] = defaultdict(dict)
 
@@ -49,9 +47,7 @@ class _Recogniser:
             terms.append(FirstOrder(prefactor, self.components(fluxes)))
         for prefactor, coefficients in self.quartic.items():
             for factor, weights in squares(coefficients, len(self.problem.space)):
-                terms.append(
-                    SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor)
-                )
+                terms.append(SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor))
         for (prefactor, inner), outer in self.outer.items():
             terms.append(self.second_order(prefactor, inner, outer))
         return DivergenceForm(
@@ -67,9 +63,7 @@ class _Recogniser:
 
     def add(self, coefficient: sp.Expr, derivative: sp.Derivative) -> None:
         problem, u = self.problem, self.problem.unknown
-        constant, prefactor = coefficient.as_independent(
-            *problem.space, u, *problem.fields, as_Add=False
-        )
+        constant, prefactor = coefficient.as_independent(*problem.space, u, *problem.fields, as_Add=False)
         if prefactor.has(u):
             raise_not_divergence(coefficient * derivative, problem)
         prefactor = self.symbols.pointwise(prefactor, f"The factor {prefactor}")
@@ -124,9 +118,7 @@ class _Recogniser:
                 "diffusion (odd orders disperse)."
             )
 
-    def add_flux(
-        self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative
-    ) -> None:
+    def add_flux(self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative) -> None:
         """d/dx_axis of a flux in first derivatives."""
         flux = self.symbols.replace(derivative.expr, f"The flux {derivative.expr}")
         if flux.has(self.symbols.curvature) or self.symbols.has_second(flux):
@@ -158,9 +150,7 @@ class _Recogniser:
             )
         self.fluxes[prefactor][axis] += constant * flux
 
-    def add_outer(
-        self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative
-    ) -> None:
+    def add_outer(self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative) -> None:
         """d^2/dx_axis^2 of a function of u, or of second derivatives of u."""
         inner = self.symbols.replace(derivative.expr, f"The expression {derivative.expr}")
         state, slopes = self.symbols.state, self.symbols.slopes
@@ -199,13 +189,10 @@ class _Recogniser:
                 row = grouped.setdefault(coefficient, [sp.S.Zero] * len(fluxes))
                 row[axis] += response
         return tuple(
-            Component(c, tuple(row), radial_groups(tuple(row), symbols.slopes))
-            for c, row in grouped.items()
+            Component(c, tuple(row), radial_groups(tuple(row), symbols.slopes)) for c, row in grouped.items()
         )
 
-    def second_order(
-        self, prefactor: sp.Expr, inner: sp.Expr, outer: dict[int, sp.Expr]
-    ) -> SecondOrder:
+    def second_order(self, prefactor: sp.Expr, inner: sp.Expr, outer: dict[int, sp.Expr]) -> SecondOrder:
         """-D(Phi(D u)): `inner` must be a function of the same D as stands outside."""
         seconds = self.symbols.seconds
         used = [i for i, s in enumerate(seconds) if s in inner.free_symbols]

@@ -47,12 +47,7 @@ class Symbols:
         counts = derivative.variable_count
         axis = space.index(counts[0][0]) if counts[0][0] in space else -1
         order = int(counts[0][1])
-        if (
-            derivative.expr == self.problem.unknown
-            and len(counts) == 1
-            and axis >= 0
-            and order <= 2
-        ):
+        if derivative.expr == self.problem.unknown and len(counts) == 1 and axis >= 0 and order <= 2:
             return (self.slopes if order == 1 else self.seconds)[axis]
         if derivative.expr in self.by_field and derivative.derivative_count == 1:
             field = self.by_field[derivative.expr]
@@ -68,9 +63,7 @@ class Symbols:
         """`expression` in symbols; it may not contain derivatives of the unknown."""
         replaced = self.replace(expression, what)
         if replaced.free_symbols & {*self.slopes, *self.seconds}:
-            raise EquationError(
-                f"{what} contains derivatives of the unknown outside of a divergence."
-            )
+            raise EquationError(f"{what} contains derivatives of the unknown outside of a divergence.")
         return replaced
 
 

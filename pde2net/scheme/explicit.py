@@ -19,7 +19,5 @@ ARCHITECTURE = "residual stack"
 
 def update(form: DivergenceForm, adjoints: Sequence[sp.Symbol]) -> sp.Expr:
     """The new state in the old one and adjoints[k] = K_k^T Phi_k(K_k u)."""
-    rate = form.reaction - sum(
-        term.prefactor * a for term, a in zip(form.terms, adjoints, strict=True)
-    )
+    rate = form.reaction - sum(term.prefactor * a for term, a in zip(form.terms, adjoints, strict=True))
     return form.state + TAU * rate

@@ -26,9 +26,7 @@ def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
             Status.UNKNOWN,
             reason="Derived for linear equations with constant coefficients only.",
         )
-    orders = [
-        squared_order(d) for axis in range(len(semi.spacing)) for d in _differences(semi, axis)
-    ]
+    orders = [squared_order(d) for axis in range(len(semi.spacing)) for d in _differences(semi, axis)]
     symbol = tau if tau.is_Symbol else TAU
     error = [str(symbol)]
     if orders:

@@ -10,9 +10,11 @@ from pde2net.graph.build import residual_stack
 from pde2net.graph.network import Graph
 from pde2net.language.schemes import Explicit
 from pde2net.scheme.explicit import TAU
+from pde2net.verify.case import Case
 from pde2net.verify.certificate import Certificate, Claim, Status
-from pde2net.verify.explicit import Case, claims, frozen_stability, l2_stability
+from pde2net.verify.explicit import claims
 from pde2net.verify.facts import Facts, gather
+from pde2net.verify.stability import frozen_stability, l2_stability
 from pde2net.verify.witness import Search, amplitudes
 
 
@@ -45,9 +47,7 @@ def largest_step(semi: Semidiscrete, facts: Facts) -> sp.Expr:
         if claim.status in (Status.PROVED_IF, Status.LINEARISED) and claim.limit is not None:
             return claim.limit
         if claim.limit == sp.oo and claim.status == Status.PROVED:
-            raise DeclarationError(
-                "tau = None needs a limit, but every tau is stable; give a number."
-            )
+            raise DeclarationError("tau = None needs a limit, but every tau is stable; give a number.")
         reasons.append(f"{claim.name}: {claim.reason}")
         if claim.status not in (Status.NOT_APPLICABLE, Status.PROVED_IF):
             break
@@ -79,11 +79,7 @@ def _subject(semi: Semidiscrete, scheme: Explicit, tau: sp.Expr) -> dict[str, st
         "parameters": ", ".join(f"{s} = {v}" for s, v in problem.parameters.items()),
         "scheme": f"explicit, tau = {tau}, {scheme.steps} step{'s' if scheme.steps > 1 else ''}: "
         "u <- u - tau K^T Phi(K u)" + (" + tau r(u)" if form.reaction != 0 else ""),
-        "grid": (
-            f"h = {semi.spacing[0]}"
-            if same
-            else ", ".join(f"h_{a} = {h}" for a, h in spacing.items())
-        )
+        "grid": (f"h = {semi.spacing[0]}" if same else ", ".join(f"h_{a} = {h}" for a, h in spacing.items()))
         + f", {grid.gradient} differences of order {grid.order}",
     }
 

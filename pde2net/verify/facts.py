@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import sympy as sp
 
+from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.normalise.form import SQUARED, Component, FirstOrder, SecondOrder
-from pde2net.verify.ranges import Range, Undecided, flux_slope, half_line
+from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Bounds:
                     return Bounds(c * interval.lower, c * interval.upper)
                 if c.is_negative:
                     return Bounds(c * interval.upper, c * interval.lower)
-        raise Undecided("the sign of a factor of the diffusivity is not known")
+        raise UndecidedError("the sign of a factor of the diffusivity is not known")
 
 
 @dataclass(frozen=True)
@@ -99,9 +103,7 @@ class _Gatherer:
             slopes=slopes,
             slope_norm=None if slopes is None else self.norm(slopes, "slopes"),
             damping=self.attempt("damping", lambda: self.damping(reaction)),
-            rate=self.attempt(
-                "rate", lambda: self.pointwise_range(-sp.diff(reaction, self.form.state))
-            ),
+            rate=self.attempt("rate", lambda: self.pointwise_range(-sp.diff(reaction, self.form.state))),
             source=reaction.subs(self.form.state, 0) != 0,
             amplitudes=tuple(dict.fromkeys(self.amplitudes)),
             expanding_at=tuple(dict.fromkeys(self.expanding)),
@@ -109,10 +111,10 @@ class _Gatherer:
             why=self.why,
         )
 
-    def attempt(self, name: str, find):  # type: ignore[no-untyped-def]
+    def attempt(self, name: str, find: Callable[[], T]) -> T | None:
         try:
             return find()
-        except Undecided as error:
+        except UndecidedError as error:
             self.why[name] = str(error)
             return None
 
@@ -122,13 +124,13 @@ class _Gatherer:
     def weights(self, term: FirstOrder | SecondOrder) -> tuple[Bounds, ...]:
         if isinstance(term, SecondOrder):
             if term.diffusivity is None:
-                raise Undecided(f"the flux {term.flux} is not g(q^2) q")
+                raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
             return (self.radial(term.diffusivity),)
         totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
         for component in term.components:
             coefficient = self.coefficient(component)
             if component.groups is None:
-                raise Undecided(
+                raise UndecidedError(
                     f"the flux {component.responses} has no scalar diffusivity g(|grad u|^2)"
                 )
             for group in component.groups:
@@ -142,7 +144,7 @@ class _Gatherer:
         g = diffusivity.subs(self.values)
         others = g.free_symbols & (self.form.data | {self.form.state})
         if others:
-            raise Undecided(
+            raise UndecidedError(
                 f"the diffusivity {g} mixes derivatives with {', '.join(sorted(map(str, others)))}"
             )
         found = half_line(g, SQUARED)
@@ -151,18 +153,18 @@ class _Gatherer:
 
     def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
         """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
-        rows = []
+        rows: list[tuple[Bounds, ...]] = []
         for term in self.form.terms:
             if isinstance(term, SecondOrder):
                 if term.diffusivity is None:
-                    raise Undecided(f"the flux {term.flux} is not g(q^2) q")
-                rows.append((self.eigenvalues(term.diffusivity, 1),))
+                    raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
+                rows.append((self.eigenvalues(term.diffusivity),))
                 continue
             totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
             for component in term.components:
                 self.require_gradient(component)
                 for group in component.groups or ():
-                    bound = self.eigenvalues(group.diffusivity, len(group.axes))
+                    bound = self.eigenvalues(group.diffusivity)
                     for axis, weight in zip(group.axes, group.weights, strict=True):
                         w = weight.subs(self.values)
                         totals[axis] = totals[axis] + Bounds(w, w) * bound
@@ -171,32 +173,32 @@ class _Gatherer:
 
     def require_gradient(self, component: Component) -> None:
         if component.coefficient.free_symbols & (self.form.data | {self.form.state}):
-            raise Undecided(
+            raise UndecidedError(
                 f"the flux contains the coefficient {component.coefficient}; Phi' is bounded here "
                 "for fluxes of grad u alone"
             )
         if component.groups is None:
-            raise Undecided("the flux is not the gradient of a penaliser")
+            raise UndecidedError("the flux is not the gradient of a penaliser")
         for group in component.groups:
             varying = SQUARED in group.diffusivity.free_symbols
             if varying and len(set(group.weights)) > 1:
-                raise Undecided("unequal weights: the flux is not the gradient of a penaliser")
+                raise UndecidedError("unequal weights: the flux is not the gradient of a penaliser")
             if varying and self.semi.cell is not None:
-                raise Undecided(
+                raise UndecidedError(
                     "a staggered grid averages the diffusivity over cells, so the flux is not a "
                     "function of grad u at one point"
                 )
 
-    def eigenvalues(self, diffusivity: sp.Expr, axes: int) -> Bounds:
+    def eigenvalues(self, diffusivity: sp.Expr) -> Bounds:
         """Phi' has the eigenvalues g (along the level line, in nD) and g + 2 s2 g' (across)."""
         g = diffusivity.subs(self.values)
         if g.free_symbols & (self.form.data | {self.form.state}):
-            raise Undecided(f"the diffusivity {g} mixes derivatives with other variables")
+            raise UndecidedError(f"the diffusivity {g} mixes derivatives with other variables")
         across = flux_slope(g, SQUARED)
         along = half_line(g, SQUARED)
         self.expanding.append(across.lower_at)
         if along.upper == sp.oo:
-            raise Undecided(f"the diffusivity {g} is not bounded")
+            raise UndecidedError(f"the diffusivity {g} is not bounded")
         return Bounds(sp.Min(across.lower, along.lower), sp.Max(across.upper, along.upper))
 
     def norm(self, rows: tuple[tuple[Bounds, ...], ...], name: str) -> sp.Expr | None:
@@ -211,10 +213,7 @@ class _Gatherer:
             if isinstance(term, SecondOrder):
                 norms = [self.second_norm(next(second))]
             else:
-                norms = [
-                    d.stencil.squared_norm * w**2 * d.scale**2
-                    for ((w, d),) in self.semi.gradient.rows
-                ]
+                norms = [d.stencil.squared_norm * w**2 * d.scale**2 for ((w, d),) in self.semi.gradient.rows]
             total += sum(m * n for m, n in zip(magnitudes, norms, strict=True) if m is not None)
         return sp.factor_terms(sp.simplify(total.subs(self.values)))
 
@@ -223,19 +222,14 @@ class _Gatherer:
             return bounds.upper
         return sp.Max(bounds.upper, -bounds.lower)
 
-    def second_norm(self, bank) -> sp.Expr:  # type: ignore[no-untyped-def]
+    def second_norm(self, bank: Bank) -> sp.Expr:
         """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum."""
         sums = {1: sp.S.Zero, -1: sp.S.Zero}
         for w, d in bank.rows[0]:
             sign = 1 if w.is_nonnegative else -1 if w.is_negative else 0
             if not sign:
                 return (
-                    sp.Add(
-                        *(
-                            sp.Abs(v) * sp.sqrt(e.stencil.squared_norm) * e.scale
-                            for v, e in bank.rows[0]
-                        )
-                    )
+                    sp.Add(*(sp.Abs(v) * sp.sqrt(e.stencil.squared_norm) * e.scale for v, e in bank.rows[0]))
                     ** 2
                 )
             sums[sign] += sp.Abs(w) * sp.sqrt(d.stencil.squared_norm) * d.scale
@@ -247,7 +241,7 @@ class _Gatherer:
     def damping(self, reaction: sp.Expr) -> Bounds:
         u = self.form.state
         if reaction.subs(u, 0) != 0:
-            raise Undecided("the reaction term does not vanish at u = 0")
+            raise UndecidedError("the reaction term does not vanish at u = 0")
         return self.pointwise_range(sp.cancel(-reaction / u) if reaction != 0 else sp.S.Zero)
 
     def pointwise_range(self, expression: sp.Expr) -> Bounds:
@@ -267,9 +261,7 @@ class _Gatherer:
                 for other in found[1:]:
                     result = result * other if combine == "Mul" else result + other
                 return result
-        raise Undecided(
-            f"the range of {expression} over {', '.join(map(str, variables))} is not known"
-        )
+        raise UndecidedError(f"the range of {expression} over {', '.join(map(str, variables))} is not known")
 
     def gathered_slopes(self, expression: sp.Expr) -> sp.Expr:
         """|grad f|² of a known field as one nonnegative variable."""
@@ -294,7 +286,7 @@ class _Gatherer:
 
 def _finite(found: Range, expression: sp.Expr) -> Bounds:
     if found.lower == -sp.oo or found.upper == sp.oo:
-        raise Undecided(f"{expression} is not bounded over all values of its variables")
+        raise UndecidedError(f"{expression} is not bounded over all values of its variables")
     return Bounds(found.lower, found.upper)
 
 

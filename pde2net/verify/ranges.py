@@ -2,7 +2,7 @@
 
 Only what can be decided is answered: the derivative must factor into terms whose signs are known
 (polynomials by their roots or coefficients, exponentials, powers of positive expressions). Anything
-else is `Undecided`, never a guess. Parameters are scaled out first, other parameters are kept.
+else is `UndecidedError`, never a guess. Parameters are scaled out first, other parameters are kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 
-class Undecided(Exception):
+class UndecidedError(Exception):
     """The range could not be decided; the message says why."""
 
 
@@ -28,15 +28,13 @@ class Range:
 
 
 def half_line(expression: sp.Expr, variable: sp.Symbol) -> Range:
-    """The range of `expression` over variable in [0, oo). Raises Undecided."""
+    """The range of `expression` over variable in [0, oo). Raises UndecidedError."""
     return _with_numbers(expression, lambda e: _half_line(e, variable))
 
 
 def flux_slope(diffusivity: sp.Expr, variable: sp.Symbol) -> Range:
-    """The range of Phi'(s) = g(s^2) + 2 s^2 g'(s^2), in terms of variable = s^2. Raises Undecided."""
-    return _with_numbers(
-        diffusivity, lambda g: _half_line(g + 2 * variable * sp.diff(g, variable), variable)
-    )
+    """The range of Phi'(s) = g(s^2) + 2 s^2 g'(s^2), in terms of variable = s^2. Raises UndecidedError."""
+    return _with_numbers(diffusivity, lambda g: _half_line(g + 2 * variable * sp.diff(g, variable), variable))
 
 
 def _with_numbers(expression: sp.Expr, find: Callable[[sp.Expr], Range]) -> Range:
@@ -51,7 +49,7 @@ def _require_small(expression: sp.Expr) -> None:
     """Bound the time: the algebra below is for expressions that a person would write."""
     powers = [p.exp for p in expression.atoms(sp.Pow) if p.exp.is_Rational]
     if sp.count_ops(expression) > 120 or any(abs(e.p) > 40 or e.q > 40 for e in powers):
-        raise Undecided(f"{expression} is too large for the exact search")
+        raise UndecidedError(f"{expression} is too large for the exact search")
 
 
 def _abstracted(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
@@ -92,10 +90,10 @@ def _continued(expression: sp.Expr, variable: sp.Symbol, s: sp.Symbol) -> tuple[
     """An expression with Piecewise branches that differ at 0 only: (on (0, oo), value at 0)."""
     body = sp.piecewise_fold(expression.subs(variable, s))
     if body.has(sp.Piecewise):
-        raise Undecided("piecewise expressions are decided only if their pieces meet at 0")
+        raise UndecidedError("piecewise expressions are decided only if their pieces meet at 0")
     at_zero = expression.subs(variable, 0)
     if at_zero.has(sp.nan, sp.zoo):
-        raise Undecided(f"{expression} is not defined at 0")
+        raise UndecidedError(f"{expression} is not defined at 0")
     return body, at_zero
 
 
@@ -126,7 +124,7 @@ def _candidates(core: sp.Expr, s: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Expr]
     for place, side in ((sp.S.Zero, "+"), (sp.oo, "-")):
         value = sp.limit(core, s, place, side)
         if not isinstance(value, sp.Expr) or value.has(sp.Limit, sp.AccumBounds, sp.nan):
-            raise Undecided(f"the limit of {core} at {place} could not be found")
+            raise UndecidedError(f"the limit of {core} at {place} could not be found")
         yield value, place
 
 
@@ -142,10 +140,10 @@ def _require_regular(expression: sp.Expr, s: sp.Symbol) -> None:
                 continue
             if node.exp.is_real and sign_on_half_line(node.base, s) == 1:
                 continue
-            raise Undecided(f"{node.base} is not known to be positive on (0, oo)")
+            raise UndecidedError(f"{node.base} is not known to be positive on (0, oo)")
         if node.is_Pow and node.base == sp.E:
             continue
-        raise Undecided(
+        raise UndecidedError(
             f"the function {node.func.__name__}({', '.join(map(str, node.args))})"
             " is outside of what is decided here"
         )
@@ -168,12 +166,8 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
     try:
         polynomial = sp.Poly(expression, s)
     except sp.PolynomialError:
-        signs = (
-            {sign_on_half_line(a, s) for a in sp.Add.make_args(expression)}
-            if expression.is_Add
-            else {None}
-        )
-        return signs.pop() if len(signs) == 1 else None
+        summands = {sign_on_half_line(a, s) for a in sp.Add.make_args(expression)}
+        return summands.pop() if expression.is_Add and len(summands) == 1 else None
     if s in polynomial.free_symbols_in_domain:
         return None
     coefficients = [c for c in polynomial.all_coeffs() if c != 0]
@@ -189,28 +183,26 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
 
 
 def _positive_roots(slope: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
-    """All zeros in (0, oo) of a product of factors; Undecided if a factor cannot be read."""
+    """All zeros in (0, oo) of a product of factors; UndecidedError if a factor cannot be read."""
     roots: set[sp.Expr] = set()
     for factor in sp.Mul.make_args(slope):
         if s not in factor.free_symbols or sign_on_half_line(factor, s) is not None:
             continue
         base = factor.base if factor.is_Pow and factor.exp.is_positive else factor
         if s in getattr(factor, "exp", sp.S.Zero).free_symbols and factor.is_Pow:
-            raise Undecided(f"the sign of {factor} is not known")
+            raise UndecidedError(f"the sign of {factor} is not known")
         try:
             polynomial = sp.Poly(base, s)
         except sp.PolynomialError:
-            raise Undecided(f"the zeros of the derivative, of {base}, could not be found") from None
-        if s in polynomial.free_symbols_in_domain or not all(
-            c.is_Rational for c in polynomial.all_coeffs()
-        ):
-            raise Undecided(f"the zeros of the derivative depend on parameters: {base}")
+            raise UndecidedError(f"the zeros of the derivative, of {base}, could not be found") from None
+        if s in polynomial.free_symbols_in_domain or not all(c.is_Rational for c in polynomial.all_coeffs()):
+            raise UndecidedError(f"the zeros of the derivative depend on parameters: {base}")
         roots |= {r for r in polynomial.real_roots() if r > 0}
     return sorted(roots, key=float)
 
 
 def _extremes(values: list[tuple[sp.Expr, sp.Expr]]) -> Range:
-    """Smallest and largest value by exact comparison; Undecided if two cannot be compared."""
+    """Smallest and largest value by exact comparison; UndecidedError if two cannot be compared."""
     low = high = values[0]
     for entry in values[1:]:
         if _at_least(low[0], entry[0]):
@@ -232,7 +224,7 @@ def _at_least(a: sp.Expr, b: sp.Expr) -> bool:
     if answer is None:
         answer = sp.simplify(difference).is_nonnegative
     if answer is None:
-        raise Undecided(f"{a} and {b} cannot be compared; add assumptions on their symbols")
+        raise UndecidedError(f"{a} and {b} cannot be compared; add assumptions on their symbols")
     return bool(answer)
 
 
@@ -247,6 +239,4 @@ def _crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None
         value = sp.Float(str(function(sp.Float(point, 30))), 15)
         slack = sp.Float("1e-9") * (1 + abs(value))
         if value > upper + slack or value < lower - slack:
-            raise Undecided(
-                f"a sample at {variable} = {float(point):.3g} contradicts the range found"
-            )
+            raise UndecidedError(f"a sample at {variable} = {float(point):.3g} contradicts the range found")

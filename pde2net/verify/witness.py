@@ -19,7 +19,23 @@ from pde2net.graph.network import Graph
 MARGIN = 1e-9
 LARGEST = 70_000  # cells
 
+STEPS = 3000  # of deep networks, run in one search
+PAIR_MARGIN = 1e-6  # two nearby inputs are known to fewer digits than their difference needs
+NEARBY = 1 + 1e-4
+
+Fields = dict[str, Array]
 Measure = Callable[[Array, Array], float]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A candidate that violates a claim, with the parameters and fields that it was run with."""
+
+    name: str
+    u0: Array
+    fields: Fields
+    values: dict[sp.Symbol, sp.Expr]
+    excess: float
 
 
 @dataclass(frozen=True)
@@ -33,35 +49,65 @@ class Search:
 
     def find(self, measure: Measure, what: str) -> dict[str, Any] | None:
         """The first candidate for which measure(u0, network(u0)) exceeds MARGIN, as a witness."""
+
+        def excess(run: Interpreter, u0: Array, fields: Fields) -> float:
+            return measure(u0, run(u0, fields))
+
+        hit = self.first(excess, MARGIN, LARGEST)
+        return None if hit is None else self.witness(hit, {}, what)
+
+    def find_pair(self) -> dict[str, Any] | None:
+        """Two nearby inputs that the network moves apart."""
+
+        def excess(run: Interpreter, u0: Array, fields: Fields) -> float:
+            v0 = NEARBY * u0
+            return growth(v0 - u0, run(v0, fields) - run(u0, fields))
+
+        hit = self.first(excess, PAIR_MARGIN, 2000)
+        if hit is None:
+            return None
+        return self.witness(hit, {"v0": (NEARBY * hit.u0).tolist()}, "distance to 1.0001 times it grows by")
+
+    def first(
+        self, excess: Callable[[Interpreter, Array, Fields], float], margin: float, largest: int
+    ) -> Hit | None:
+        """The first candidate beyond `margin` in one step and in the whole network.
+
+        Deep networks are run for a bounded number of steps in all, but for one candidate at least.
+        """
         values = sample_values(self.semi, self.network)
         step, network = Interpreter(self.step, values), Interpreter(self.network, values)
-        single = self.step.number_of_nodes() == self.network.number_of_nodes()
+        depth = len(network.plan) // len(step.plan)
+        budget = max(STEPS, depth)
         for name, u0 in self.candidates():
+            if u0.size > largest:
+                break
             fields = self.fields(u0)
-            once = measure(u0, step(u0, fields))
-            if not once > MARGIN:
+            found = excess(step, u0, fields)
+            if not found > margin:
                 continue
-            excess = once if single else measure(u0, network(u0, fields))
-            if excess > MARGIN:
-                witness: dict[str, Any] = {"u0": u0.tolist(), "excess": excess}
-                witness |= self.assumed(values, fields)
-                size = " x ".join(map(str, u0.shape))
-                witness["description"] = f"{name} on {size} cells: {what} {excess:.3g}"
-                return witness
+            if depth > 1:
+                budget -= depth
+                if budget < 0:
+                    break
+                found = excess(network, u0, fields)
+            if found > margin:
+                return Hit(name, u0, fields, values, found)
         return None
+
+    def witness(self, hit: Hit, more: dict[str, Any], what: str) -> dict[str, Any]:
+        """What is reported of a hit: inputs, parameters assumed, by how much, and one line."""
+        size = " x ".join(map(str, hit.u0.shape))
+        entries: dict[str, Any] = {"u0": hit.u0.tolist(), **more, "excess": hit.excess}
+        if hit.values:
+            entries["parameters"] = {str(k): str(v) for k, v in hit.values.items()}
+        if hit.fields:
+            entries["fields"] = {k: v.tolist() for k, v in hit.fields.items()}
+        return entries | {"description": f"{hit.name} on {size} cells: {what} {hit.excess:.3g}"}
 
     def fields(self, u0: Array) -> dict[str, Array]:
         """Known fields are inputs too; 0 makes fidelity terms homogeneous."""
         return {f.name: np.zeros_like(u0) for f in self.semi.form.fields}
-
-    def assumed(self, values: dict[sp.Symbol, sp.Expr], fields: dict[str, Array]) -> dict[str, Any]:
-        """The entries of a witness that say which parameters and fields it goes with."""
-        entries: dict[str, Any] = {}
-        if values:
-            entries["parameters"] = {str(k): str(v) for k, v in values.items()}
-        if fields:
-            entries["fields"] = {k: v.tolist() for k, v in fields.items()}
-        return entries
 
     def candidates(self) -> Iterator[tuple[str, Array]]:
         """Small grids first; on each, oscillations from the highest frequency down, a spike, noise."""
@@ -171,27 +217,3 @@ def amplitudes(semi: Semidiscrete, squares: Sequence[sp.Expr]) -> tuple[float, .
         if value.is_number and value.is_finite and value.is_positive:
             found.insert(0, float(value) ** 0.5 / gain)
     return tuple(dict.fromkeys(found))
-
-
-def find_pair(search: Search) -> dict[str, Any] | None:
-    """Two nearby inputs that one step (and the network) moves apart."""
-    values = sample_values(search.semi, search.network)
-    step, network = Interpreter(search.step, values), Interpreter(search.network, values)
-    for name, u0 in search.candidates():
-        if u0.size > 2000:
-            return None
-        v0, fields = (1 + 1e-4) * u0, search.fields(u0)
-        for run in (step, network):
-            excess = growth(v0 - u0, run(v0, fields) - run(u0, fields))
-            if not excess > 1e-6:
-                break
-        else:
-            size = " x ".join(map(str, u0.shape))
-            return {
-                "u0": u0.tolist(),
-                "v0": v0.tolist(),
-                "excess": excess,
-                **search.assumed(values, fields),
-                "description": f"{name} on {size} cells and 1.0001 times it: distance grows by {excess:.3g}",
-            }
-    return None

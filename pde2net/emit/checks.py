@@ -1,0 +1,37 @@
+"""Statements that check the input of an emitted network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pde2net.emit.names import identifier
+
+
+def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Sequence[str]) -> list[str]:
+    """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size."""
+    rank = len(axes) + 2
+    shape = f"(batch, 1, {', '.join(axes)})"
+    lines = [
+        "if not isinstance(u, Tensor) or not u.is_floating_point():",
+        '    raise TypeError("u must be a floating point tensor; convert it with .float()")',
+        f"if u.dim() != {rank} or u.shape[1] != 1:",
+        f'    raise ValueError(f"u must have the shape {shape}, not {{tuple(u.shape)}}")',
+    ]
+    for position, (axis, size) in enumerate(zip(axes, smallest, strict=True), start=2):
+        if size > 1:
+            cells = f"u.shape[{position}]"
+            lines += [
+                f"if {cells} < {size}:",
+                f'    raise ValueError(f"the stencil needs {size} cells along {axis}, not {{{cells}}}")',
+            ]
+    for name in fields:
+        data = identifier(name)
+        lines += [
+            f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
+            f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',
+            f"if {data}.shape[1:] != u.shape[1:] or {data}.shape[0] not in (1, u.shape[0]):",
+            "    raise ValueError(",
+            f'        f"{name} has the shape {{tuple({data}.shape)}}, u {{tuple(u.shape)}}: they must agree"',
+            "    )",
+        ]
+    return lines
