@@ -64,6 +64,11 @@ def known_options(function: Callable[P, R]) -> Callable[P, R]:
             if name not in options:
                 owner = function.__qualname__.removesuffix(".__init__")
                 raise DeclarationError(f'{owner} has no option "{name}".{suggestion(name, options)}')
+        try:
+            signature.bind(*args, **kwargs)
+        except TypeError as error:
+            owner = function.__qualname__.removesuffix(".__init__")
+            raise DeclarationError(f"{owner}: {error}.") from None
         return function(*args, **kwargs)
 
     return checked

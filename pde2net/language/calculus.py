@@ -22,7 +22,7 @@ def spatial_arguments(expression: Any) -> tuple[sp.Symbol, ...]:
     Functions are read with the most arguments first, so known fields of fewer variables do not
     change the order. Raises EquationError if there is no applied function.
     """
-    functions = sp.sympify(expression).atoms(AppliedUndef)
+    functions = [f for f in sp.sympify(expression).atoms(AppliedUndef) if all(a.is_Symbol for a in f.args)]
     ordered: list[sp.Symbol] = []
     for function in sorted(functions, key=lambda f: (-len(f.args), str(f))):
         for argument in function.args:

@@ -62,6 +62,10 @@ class Grid:
         """The coordinate of the first cell along each axis of `space`."""
         return tuple(per_axis(self.origin, space, "origin").values())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        spacing, origin = (dict(v) if isinstance(v, Mapping) else v for v in (self.spacing, self.origin))
+        return Grid, (spacing, self.order, self.gradient, origin)
+
     def __hash__(self) -> int:
         return hash((_key(self.spacing), self.order, self.gradient, _key(self.origin)))
 

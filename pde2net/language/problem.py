@@ -74,6 +74,7 @@ class Problem:
                 raise DeclarationError(f'There is no boundary "{condition}".{hint}')
         set_(self, "boundary", MappingProxyType(conditions))
         set_(self, "parameters", MappingProxyType({}))
+        _check_nodes(self.rhs)
         _check_functions(self)
         set_(self, "parameters", MappingProxyType(_values(self.symbols, parameters or {})))
 
@@ -104,6 +105,9 @@ class Problem:
         found = self.rhs.free_symbols - set(self.space) - {self.time}
         return tuple(sorted(found, key=lambda s: s.name))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Problem, (self.equation, dict(self.boundary), dict(self.parameters))
+
     def __hash__(self) -> int:
         return hash((self.equation, tuple(self.boundary.items()), tuple(self.parameters.items())))
 
@@ -125,6 +129,11 @@ def _unknown(equation: Any) -> AppliedUndef:
     """The unknown u(x, ..., t) of `equation`, or an EquationError that says what is missing."""
     if isinstance(equation, list | tuple):
         raise EquationError("Problem takes one equation; systems of several equations are not supported yet.")
+    if equation in (sp.true, sp.false):
+        raise EquationError(
+            f"SymPy has evaluated the equation to {equation}: both sides must be scalars, and the left "
+            "one u.diff(t)."
+        )
     if not isinstance(equation, sp.Eq):
         raise EquationError(
             f"Problem takes an equation sp.Eq(u.diff(t), right_hand_side), not {equation!r}: "
@@ -162,12 +171,34 @@ def _unknown(equation: Any) -> AppliedUndef:
     return unknown
 
 
+_PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Number, sp.NumberSymbol, sp.Symbol, sp.Derivative, sp.Function)
+
+
+def _check_nodes(rhs: sp.Expr) -> None:
+    """Refuse what is no real pointwise expression of derivatives: integrals, matrices, complex numbers."""
+    if not isinstance(rhs, sp.Expr):
+        raise EquationError(f"The right-hand side must be a scalar, not {rhs}.")
+    for node in sp.preorder_traversal(rhs):
+        if node is sp.I:
+            raise EquationError(f"The right-hand side is complex: {rhs}; diffusion equations are real.")
+        if isinstance(node, sp.Expr) and not isinstance(node, _PLAIN):
+            raise EquationError(
+                f"{node} is a {type(node).__name__}, which a right-hand side may not contain: it is "
+                "made of derivatives, functions and arithmetic."
+            )
+
+
 def _check_functions(problem: Problem) -> None:
     unknown = problem.unknown
     names: dict[str, Any] = {}
     for function in problem.fields:
         if function.func == unknown.func:
             raise EquationError(diagnosis(function, unknown, problem.rhs))
+        if not all(argument.is_Symbol for argument in function.args):
+            raise EquationError(
+                f"{function.func} in {function} is not defined; write its formula, for example "
+                "one of pde2net.diffusivities."
+            )
         if problem.time in function.args:
             raise EquationError(
                 f"{function} depends on {problem.time}: only the unknown {unknown} may; a known "

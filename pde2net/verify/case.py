@@ -107,6 +107,23 @@ def refuted_or_unknown(
     return Claim(name, Status.REFUTED, reason=sentence(reason), witness=found, theorem=theorem)
 
 
+def backward(case: Case) -> str:
+    """Why the weights are not known to be nonnegative."""
+    bounds = [b for row in case.facts.weights or () for b in row]
+    negative = [b.lower for b in bounds if b.nonnegative is False]
+    if negative:
+        return (
+            f"the diffusivity takes negative values, down to {negative[0]}: backward diffusion "
+            "amplifies oscillations"
+        )
+    lower = next(b.lower for b in bounds if b.nonnegative is None)
+    names = ", ".join(sorted(map(str, lower.free_symbols)))
+    return (
+        f"the sign of the diffusivity, at least {lower}, is not known; declare its parameters with "
+        f'sp.symbols("{names}", positive=True) or give them values'
+    )
+
+
 def nonnegative(rows: tuple[tuple[Bounds, ...], ...]) -> bool:
     return all(b.nonnegative for row in rows for b in row)
 

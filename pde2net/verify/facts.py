@@ -76,14 +76,14 @@ def gather(semi: Semidiscrete) -> Facts:
     """All facts, with parameters symbolic where that decides, and at their values otherwise."""
     facts = _Gatherer(semi, {}).facts()
     values = semi.form.problem.parameters
-    if values and (facts.norm is None or facts.slope_norm is None or facts.rate is None):
-        valued = _Gatherer(semi, values).facts()
-        if (valued.norm is not None) > (facts.norm is not None) or (
-            (valued.slope_norm is not None) > (facts.slope_norm is not None)
-            or (valued.rate is not None) > (facts.rate is not None)
-        ):
-            return valued
-    return facts
+    return facts if not values or _conclusive(facts) else _Gatherer(semi, values).facts()
+
+
+def _conclusive(facts: Facts) -> bool:
+    """Whether values of parameters could tell nothing more than their assumptions do."""
+    rows = (*(facts.weights or ()), *(facts.slopes or ()), (facts.rate,))
+    decided = all(b is not None and b.nonnegative is not None for row in rows for b in row)
+    return decided and facts.norm is not None and facts.slope_norm is not None
 
 
 class _Gatherer:

@@ -9,6 +9,7 @@ import sympy as sp
 from pde2net.verify import witness as wit
 from pde2net.verify.case import (
     Case,
+    backward,
     nonnegative,
     pair,
     prefactor_reason,
@@ -68,8 +69,7 @@ def l2_stability(case: Case) -> Claim:
         return refuted_or_unknown(
             case,
             name,
-            "the diffusivity takes negative values or its sign is not known: "
-            "backward diffusion amplifies oscillations",
+            backward(case),
             wit.growth,
             "norm grows by",
             THEOREM_L2,
