@@ -9,6 +9,7 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.errors import EquationError
 from pde2net.language.problem import Problem
+from pde2net.normalise.products import summands
 
 Derivatives = tuple[tuple[sp.Symbol, int], ...]
 
@@ -21,7 +22,7 @@ def split(problem: Problem) -> tuple[list[tuple[sp.Expr, sp.Derivative]], sp.Exp
     """
     coefficients: dict[sp.Derivative, sp.Expr] = {}
     reaction: list[sp.Expr] = []
-    for term in expanded(problem.rhs):
+    for term in summands(problem.rhs, lambda e: e.has(sp.Derivative)):
         if not term.has(sp.Derivative):
             reaction.append(term)
             continue
@@ -34,16 +35,6 @@ def split(problem: Problem) -> tuple[list[tuple[sp.Expr, sp.Derivative]], sp.Exp
             coefficients[derivative] = known + outside * constant
     pairs = [(c, d) for d, c in coefficients.items() if c != 0]
     return pairs, sp.Add(*reaction)
-
-
-def expanded(expression: sp.Expr) -> Iterator[sp.Expr]:
-    """The summands of `expression` with products of sums multiplied out at the top level only."""
-    for term in sp.Add.make_args(expression):
-        product = sp.expand_mul(term, deep=False)
-        if product.is_Add:
-            yield from expanded(product)
-        else:
-            yield product
 
 
 def merged(derivative: sp.Derivative, problem: Problem) -> Iterator[tuple[sp.Expr, sp.Derivative]]:

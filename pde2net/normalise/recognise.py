@@ -15,6 +15,7 @@ from pde2net.normalise.form import (
     SecondOrder,
 )
 from pde2net.normalise.linear_combination import raise_not_divergence, split
+from pde2net.normalise.products import summands
 from pde2net.normalise.quartic import squares
 from pde2net.normalise.radial import as_function_of_square, radial_groups
 from pde2net.normalise.symbols import Symbols
@@ -176,7 +177,7 @@ class _Recogniser:
         fixed = {symbols.state} | symbols.data
         grouped: dict[sp.Expr, list[sp.Expr]] = {}
         for axis, flux in enumerate(fluxes):
-            for summand in sp.Add.make_args(sp.expand_mul(flux, deep=False)):
+            for summand in summands(flux, lambda e: bool(e.free_symbols & set(symbols.slopes))):
                 coefficient, response = sp.S.One, sp.S.One
                 for factor in sp.Mul.make_args(summand):
                     free = factor.free_symbols
@@ -230,7 +231,7 @@ class _Recogniser:
 
 def vanishes(flux: sp.Expr, slope: sp.Symbol) -> bool:
     """Whether the flux is 0 where the slope is (a singular diffusivity times the slope counts)."""
-    for term in sp.Add.make_args(sp.expand_mul(flux, deep=False)):
+    for term in summands(flux, lambda e: slope in e.free_symbols):
         if slope in sp.Mul.make_args(term):
             continue
         if any(f.is_Pow and f.base == slope and f.exp.is_positive for f in sp.Mul.make_args(term)):

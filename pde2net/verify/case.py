@@ -31,7 +31,13 @@ class Case:
     @property
     def given(self) -> tuple[str, ...]:
         values = self.semi.form.problem.parameters
-        return tuple(f"{s} = {values[s]} (given)" for s in self.facts.given)
+        signs = [
+            f"{f} is {kind} everywhere (declared)"
+            for f in self.semi.form.fields
+            for kind in ("positive", "nonnegative", "negative", "nonpositive")
+            if getattr(f, f"is_{kind}")
+        ]
+        return (*(f"{s} = {values[s]} (given)" for s in self.facts.given), *signs)
 
     @property
     def decoupled(self) -> tuple[str, ...]:
@@ -85,6 +91,8 @@ def under(
     }
     if decided == sp.true:
         return Claim(name, Status.PROVED, **common)
+    if decided != sp.false and not decided.free_symbols:
+        return Claim(name, Status.UNKNOWN, reason="The step and its limit could not be compared.", **common)
     if decided == sp.false:
         found = refute()
         reason = f"tau = {case.valued(case.tau)} exceeds the limit {shown}"

@@ -207,17 +207,17 @@ class _Gatherer:
         second = iter(self.semi.second)
         for term, row in zip(self.form.terms, rows, strict=True):
             magnitudes = [self.magnitude(b) for b in row]
-            if any(m is None or m == sp.oo for m in magnitudes):
+            if any(m.has(sp.oo, sp.nan, sp.zoo) for m in magnitudes):
                 self.why[name] = "the diffusivity is not bounded, so no step size is small enough"
                 return None
             if isinstance(term, SecondOrder):
                 norms = [self.second_norm(next(second))]
             else:
                 norms = [d.stencil.squared_norm * w**2 * d.scale**2 for ((w, d),) in self.semi.gradient.rows]
-            total += sum(m * n for m, n in zip(magnitudes, norms, strict=True) if m is not None)
+            total += sum(m * n for m, n in zip(magnitudes, norms, strict=True))
         return sp.factor_terms(sp.simplify(total.subs(self.values)))
 
-    def magnitude(self, bounds: Bounds) -> sp.Expr | None:
+    def magnitude(self, bounds: Bounds) -> sp.Expr:
         if bounds.nonnegative:
             return bounds.upper
         return sp.Max(bounds.upper, -bounds.lower)

@@ -40,7 +40,11 @@ def flux_slope(diffusivity: sp.Expr, variable: sp.Symbol) -> Range:
 def _with_numbers(expression: sp.Expr, find: Callable[[sp.Expr], Range]) -> Range:
     _require_small(expression)
     expression, numbers = _abstracted(expression)
-    found = find(expression)
+    try:
+        found = find(expression)
+    except (NotImplementedError, ValueError, TypeError, AttributeError, sp.PolynomialError) as error:
+        # SymPy gives up in many ways; none of them may become an answer.
+        raise UndecidedError(f"the range of {expression} could not be computed ({error})") from error
     values = (found.lower, found.upper, found.lower_at, found.upper_at)
     return Range(*(v.xreplace(numbers) for v in values))
 
