@@ -15,6 +15,7 @@ from pde2net.language.calculus import div, dot, grad, laplacian, norm2
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Explicit
+from pde2net.load import Declaration, load
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Claim, Status
 
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Certificate",
     "Claim",
+    "Declaration",
     "DeclarationError",
     "EmissionError",
     "EquationError",
@@ -41,6 +43,7 @@ __all__ = [
     "dot",
     "grad",
     "laplacian",
+    "load",
     "norm2",
     "verify",
 ]
