@@ -11,6 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.normalise.form import SQUARED, Component, FirstOrder, SecondOrder
+from pde2net.normalise.radial import as_function_of_square
 from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
 
 T = TypeVar("T")
@@ -270,7 +271,10 @@ class _Gatherer:
             by_field.setdefault(owner, []).append(symbol)
         for owner, symbols in by_field.items():
             square = sp.Symbol(f"|grad {owner}|^2", nonnegative=True)
-            expression = expression.subs(sum(s**2 for s in symbols), square)
+            inside = tuple(s for s in symbols if s in expression.free_symbols)
+            radial = as_function_of_square(expression, inside) if inside else None
+            if radial is not None:
+                expression = radial.xreplace({SQUARED: square})
         return expression
 
     def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
