@@ -13,7 +13,7 @@ EXPECTED = {
     "guided_diffusion.py": ("l2 stability proved, tau = 1/4",),
     "inpainting.py": ("l2_stability: not applicable", "frozen_stability: unknown"),
     "perona_malik.py": ("l2 stability: proved", "largest tau  1/4"),
-    "stability_limits.py": ("h**2/6", "18*h**2/49", "epsilon*h**2/4", "h_x**2*h_y**2/(2*(h_x**2 + h_y**2))"),
+    "stability_limits.py": ("h**2/6", "18*h**2/49", "epsilon*h**2/4", "2*h**2/(beta*h**2 + 8)"),
 }
 
 
@@ -45,4 +45,4 @@ def test_heat_converges_with_second_order() -> None:
 def test_inpainting_fills_in() -> None:
     lines = run("inpainting.py").splitlines()
     alone, filled = (float(line.split()[-1]) for line in lines if line.startswith("rms"))
-    assert filled < 0.1 * alone
+    assert filled < 0.2 * alone

@@ -1,0 +1,60 @@
+"""Rewrites the golden sources: `python tests/emit/regenerate.py`, then read the difference.
+
+A golden source is what the compiler emits for a declaration below, byte for byte. A change there is
+a change that every user sees in a generated file, so it is reviewed as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import sympy as sp
+
+import pde2net as p2n
+from pde2net import div, grad, laplacian, norm2
+
+GOLDEN = Path(__file__).parent / "golden"
+
+x, y, t = sp.symbols("x y t", real=True)
+lam = sp.Symbol("lambda", positive=True)
+
+
+def perona_malik_2d() -> p2n.Network:
+    u = sp.Function("u")(x, y, t)
+    g = 1 / (1 + norm2(grad(u)) / lam**2)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(g * grad(u))), parameters={lam: 0.1})
+    return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=20), p2n.Grid(), trainable=[lam])
+
+
+def heat_1d_dirichlet() -> p2n.Network:
+    u = sp.Function("u")(x, t)
+    problem = p2n.Problem(sp.Eq(u.diff(t), laplacian(u)), boundary="dirichlet")
+    return p2n.compile(problem, p2n.Explicit(tau=sp.Rational(1, 9), steps=5), p2n.Grid(spacing=0.5))
+
+
+def fourth_order_2d() -> p2n.Network:
+    u = sp.Function("u")(x, y, t)
+    v = laplacian(u)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -laplacian(v / (1 + v**2 / lam**2))), parameters={lam: 0.5})
+    return p2n.compile(problem, p2n.Explicit(tau=None, steps=10), p2n.Grid())
+
+
+def inpainting() -> p2n.Network:
+    u = sp.Function("u")(x, y, t)
+    f, c = sp.Function("f")(x, y), sp.Function("c")(x, y)
+    problem = p2n.Problem(sp.Eq(u.diff(t), c * (f - u) + (1 - c) * laplacian(u)))
+    return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=100), p2n.Grid())
+
+
+NETWORKS: tuple[Callable[[], p2n.Network], ...] = (perona_malik_2d, heat_1d_dirichlet, fourth_order_2d, inpainting)
+
+
+def main() -> None:
+    GOLDEN.mkdir(exist_ok=True)
+    for make in NETWORKS:
+        make().save(GOLDEN / f"{make.__name__}.py")
+
+
+if __name__ == "__main__":
+    main()
