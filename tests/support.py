@@ -49,9 +49,7 @@ def runner(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None) ->
     return Interpreter(network_of(problem, tau_, steps, grid).graph)
 
 
-def claims_of(
-    problem: p2n.Problem, tau_: Any, grid: Any = None, steps: int = 1
-) -> Mapping[str, p2n.Claim]:
+def claims_of(problem: p2n.Problem, tau_: Any, grid: Any = None, steps: int = 1) -> Mapping[str, p2n.Claim]:
     scheme = p2n.Explicit(tau=tau_, steps=steps)
     return p2n.verify(problem, scheme, grid or p2n.Grid()).claims
 
@@ -119,7 +117,10 @@ def attacks(shape: Sequence[int], seed: int = 0) -> list[np.ndarray]:
     ]
     for k in (1, 2):
         found.append(
-            np.prod([np.cos(np.pi * (n - k) * (g + 0.5) / n) for n, g in zip(shape, grids, strict=True)], axis=0)
+            np.prod(
+                [np.cos(np.pi * (n - k) * (g + 0.5) / n) for n, g in zip(shape, grids, strict=True)],
+                axis=0,
+            )
         )
         found.append(
             np.prod(

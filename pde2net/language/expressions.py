@@ -7,28 +7,19 @@ list of allowed ones, so a certificate or a graph from a stranger can be read sa
 from __future__ import annotations
 
 import ast
-import keyword
-import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sympy as sp
 
 _NAMES = (
-    "exp log sqrt sin cos tan asin acos atan sinh cosh tanh sign Abs Min Max Piecewise Eq Ne Heaviside erf "
-    "CRootOf"
+    "exp log sqrt sin cos tan asin acos atan sinh cosh tanh sign Abs Min Max Piecewise Eq Ne Heaviside erf"
 )
 _FUNCTIONS = {name: getattr(sp, name) for name in _NAMES.split()}
 _CONSTANTS = {"oo": sp.oo, "E": sp.E, "pi": sp.pi, "True": sp.true, "False": sp.false}
 _ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real", "integer")
 _COMPARE = {ast.LtE: sp.Le, ast.Lt: sp.Lt, ast.GtE: sp.Ge, ast.Gt: sp.Gt}
-_ARITHMETIC = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
-_LONGEST = 20_000
+_LONGEST, _LARGEST_EXPONENT, _MOST_BITS = 20_000, 400, 8192
 
 
 def to_text(expression: sp.Basic) -> str:
@@ -45,24 +36,23 @@ def symbol_table(expressions: Iterable[sp.Basic]) -> dict[str, list[str]]:
 def from_text(text: str, symbols: Mapping[str, Sequence[str]]) -> sp.Basic:
     """The expression that `to_text` wrote; `symbols` gives the assumptions of each name.
 
-    Raises ValueError for text with anything but numbers, the named symbols, arithmetic,
-    comparisons and elementary functions.
+    Raises ValueError for text with anything but numbers, the named symbols, arithmetic, comparisons
+    and elementary functions, and for text that would take long to evaluate.
     """
-    if len(text) > _LONGEST:
-        raise ValueError("expression too long")
-    safe = re.sub(r"[^\W\d]\w*", lambda m: _mangled(m.group()), text)
+    if len(text) > _LONGEST or re.search(r"[-+~(]{50}", text):
+        raise ValueError("an expression is too long or nested too deeply")
+    table: dict[str, sp.Symbol] = {}
+    for number, name in enumerate(sorted(symbols, key=lambda n: (-len(n), n))):
+        safe = f"symbol_{number}_"
+        text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", safe, text)
+        table[safe] = sp.Symbol(name, **{a: True for a in symbols[name] if a in _ASSUMPTIONS})
     try:
-        tree = ast.parse(safe, mode="eval")
-        return _build(tree.body, symbols)
-    except (SyntaxError, RecursionError, AttributeError) as error:
-        raise ValueError(f"cannot read {text!r}") from error
+        return _build(ast.parse(text, mode="eval").body, table)
+    except (SyntaxError, RecursionError, AttributeError, MemoryError, OverflowError) as error:
+        raise ValueError(f"cannot read {text[:60]!r}") from error
 
 
-def _mangled(name: str) -> str:
-    return f"{name}__" if keyword.iskeyword(name) and name not in _CONSTANTS else name
-
-
-def _build(node: ast.AST, symbols: Mapping[str, Sequence[str]]) -> sp.Basic:
+def _build(node: ast.AST, symbols: Mapping[str, sp.Symbol]) -> sp.Basic:
     def sub(child: ast.AST) -> sp.Basic:
         return _build(child, symbols)
 
@@ -71,27 +61,51 @@ def _build(node: ast.AST, symbols: Mapping[str, Sequence[str]]) -> sp.Basic:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return sp.Integer(node.value)
     if isinstance(node, ast.Name):
-        name = node.id.removesuffix("__")
-        if name in symbols:
-            return sp.Symbol(name, **{a: True for a in symbols[name] if a in _ASSUMPTIONS})
-        if name in _CONSTANTS:
-            return _CONSTANTS[name]
+        known = symbols.get(node.id, _CONSTANTS.get(node.id))
+        if known is not None:
+            return known
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -sub(node.operand)
     if isinstance(node, ast.BinOp):
+        if isinstance(node.op, ast.Mult | ast.Div):
+            return sp.Mul(*(sub(f) ** e for f, e in _factors(node, 1)))
         left, right = sub(node.left), sub(node.right)
         if isinstance(node.op, ast.Pow):
-            if right.is_number and left.is_number and abs(float(right)) > 400:
-                raise ValueError("exponent too large")
-            return left**right
-        if type(node.op) in _ARITHMETIC:
-            return _ARITHMETIC[type(node.op)](left, right)
+            return _power(left, right)
+        if isinstance(node.op, ast.Add):
+            return left + right
+        if isinstance(node.op, ast.Sub):
+            return left - right
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
         return _COMPARE[type(node.ops[0])](sub(node.left), sub(node.comparators[0]))
     if isinstance(node, ast.Tuple):
         return sp.Tuple(*(sub(e) for e in node.elts))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        if node.func.id == "CRootOf" and len(node.args) == 2:
+            variable = sp.Symbol("x")
+            polynomial = _build(node.args[0], {**symbols, "x": variable})
+            return sp.CRootOf(polynomial, sub(node.args[1]))
         function = _FUNCTIONS.get(node.func.id)
         if function is not None:
             return function(*(sub(a) for a in node.args))
-    raise ValueError(f"{ast.unparse(node)!r} is not allowed")
+    raise ValueError(f"{ast.unparse(node)[:60]!r} is not allowed")
+
+
+def _factors(node: ast.AST, exponent: int) -> Iterator[tuple[ast.AST, int]]:
+    """The factors of a product with exponent 1 or -1, so that SymPy does not distribute numbers."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+        yield from _factors(node.left, exponent)
+        yield from _factors(node.right, -exponent if isinstance(node.op, ast.Div) else exponent)
+    else:
+        yield node, exponent
+
+
+def _power(base: sp.Basic, exponent: sp.Basic) -> sp.Basic:
+    """base**exponent unless the number would be huge."""
+    if exponent.is_number and base.is_number:
+        if not exponent.is_Rational or max(abs(exponent.p), exponent.q) > _LARGEST_EXPONENT:
+            raise ValueError("an exponent is too large")
+        bits = max(base.p.bit_length(), base.q.bit_length()) if base.is_Rational else 64
+        if bits * abs(exponent.p) > _MOST_BITS:
+            raise ValueError("a power is too large")
+    return base**exponent

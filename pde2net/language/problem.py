@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
-from sympy.core.function import AppliedUndef
+from sympy.core.function import Application, AppliedUndef
 
 from pde2net.errors import DeclarationError, EquationError, known_options, suggestion
 from pde2net.language.calculus import TIME_NAME
@@ -171,7 +171,7 @@ def _unknown(equation: Any) -> AppliedUndef:
     return unknown
 
 
-_PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Number, sp.NumberSymbol, sp.Symbol, sp.Derivative, sp.Function)
+_PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Number, sp.NumberSymbol, sp.Symbol, sp.Derivative, Application)
 
 
 def _check_nodes(rhs: sp.Expr) -> None:

@@ -79,6 +79,29 @@ class Claim:
         return "\n".join(parts)
 
 
+def _read_claim(row: dict[str, Any], symbols: dict[str, list[str]]) -> Claim:
+    """A claim from its JSON object; ValueError or TypeError for anything else."""
+    texts = [row["theorem"], row["reason"], *row["assumptions"]]
+    witness = row["witness"]
+    if not all(isinstance(t, str) for t in texts) or not isinstance(row["assumptions"], list):
+        raise TypeError("theorem, reason and assumptions must be text")
+    if witness is not None and not (isinstance(witness, dict) and "u0" in witness):
+        raise TypeError("a witness must be an object with u0")
+    values = {
+        key: None if row[key] is None else from_text(row[key], symbols)
+        for key in ("condition", "limit", "factor")
+    }
+    return Claim(
+        name=row["name"],
+        status=Status(row["status"]),
+        theorem=row["theorem"],
+        assumptions=tuple(row["assumptions"]),
+        reason=row["reason"],
+        witness=witness,
+        **values,
+    )
+
+
 @dataclass(frozen=True)
 class Certificate:
     """The claims about one network, with the declaration they are about.
@@ -126,24 +149,15 @@ class Certificate:
             if document["format"] != FORMAT:
                 raise FileError(f"{document['format']!r} is not the certificate format {FORMAT!r}.")
             symbols = document["symbols"]
-            claims = {}
-            for row in document["claims"]:
-                values = {
-                    key: None if row[key] is None else from_text(row[key], symbols)
-                    for key in ("condition", "limit", "factor")
-                }
-                claims[row["name"]] = Claim(
-                    name=row["name"],
-                    status=Status(row["status"]),
-                    theorem=row["theorem"],
-                    assumptions=tuple(row["assumptions"]),
-                    reason=row["reason"],
-                    witness=row["witness"],
-                    **values,
-                )
-            return cls(document["subject"], from_text(document["tau"], symbols), claims)
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileError(f"This is not a certificate: {error}") from error
+            claims = {row["name"]: _read_claim(row, symbols) for row in document["claims"]}
+            if tuple(row["name"] for row in document["claims"]) != CLAIMS:
+                raise ValueError(f"the claims must be {', '.join(CLAIMS)}, once each and in this order")
+            subject = document["subject"]
+            if not all(isinstance(v, str) for v in subject.values()):
+                raise TypeError("the subject must be made of lines of text")
+            return cls(subject, from_text(document["tau"], symbols), claims)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+            raise FileError(f"This is not a certificate: {str(error)[:200]}") from error
 
     def __str__(self) -> str:
         head = [f"{key}: {value}" for key, value in self.subject.items() if value]

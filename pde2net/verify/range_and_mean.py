@@ -30,6 +30,7 @@ def maximum_principle(case: Case) -> Claim:
     name, facts, semi = "maximum_principle", case.facts, case.semi
     zero = "dirichlet" in semi.boundary
     beta, fidelity = _fidelity(case)
+    zero = zero or (bool(beta) and not fidelity)
     # Known fields are 0 in the search, so a fidelity term adds 0 to the admissible range.
     measure = wit.leaves_range(zero or bool(fidelity))
     searchable = not fidelity or fidelity in {f.name for f in semi.form.fields}

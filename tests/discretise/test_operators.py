@@ -137,7 +137,9 @@ def test_nonlinear_diffusion_is_minus_K_transposed_g_K(dim, gradient, order, bou
     u = unknown(dim)
     spacing = (0.7, 1.3)[:dim]
     problem = p2n.Problem(
-        equation(div(grad(u) / (1 + norm2(grad(u)) / lam**2)), dim), boundary=boundary, parameters={lam: 0.5}
+        equation(div(grad(u) / (1 + norm2(grad(u)) / lam**2)), dim),
+        boundary=boundary,
+        parameters={lam: 0.5},
     )
     grid = p2n.Grid(spacing=dict(zip(AXES, spacing, strict=False)), order=order, gradient=gradient)
     shape = (9, 7)[:dim]

@@ -80,7 +80,9 @@ def test_squared_norms(row, norm):
     if norm is not None:
         assert sp.simplify(stencil.squared_norm - norm) == 0
     theta = np.linspace(0, np.pi, 200_001)
-    symbol = sum(float(w) * np.exp(1j * o * theta) for o, w in zip(stencil.offsets, stencil.weights, strict=True))
+    symbol = sum(
+        float(w) * np.exp(1j * o * theta) for o, w in zip(stencil.offsets, stencil.weights, strict=True)
+    )
     largest = (abs(symbol) ** 2).max()
     assert largest <= float(stencil.squared_norm) * (1 + 1e-14)
     assert largest >= float(stencil.squared_norm) * (1 - 1e-9)

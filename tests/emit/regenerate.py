@@ -47,7 +47,12 @@ def inpainting() -> p2n.Network:
     return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=100), p2n.Grid())
 
 
-NETWORKS: tuple[Callable[[], p2n.Network], ...] = (perona_malik_2d, heat_1d_dirichlet, fourth_order_2d, inpainting)
+NETWORKS: tuple[Callable[[], p2n.Network], ...] = (
+    perona_malik_2d,
+    heat_1d_dirichlet,
+    fourth_order_2d,
+    inpainting,
+)
 
 
 def main() -> None:

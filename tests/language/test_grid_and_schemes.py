@@ -54,7 +54,11 @@ def test_spacing_per_axis_follows_the_axes():
 
 @pytest.mark.parametrize(
     "options,name",
-    [({"spacing": {x: 1}}, '"y"'), ({"spacing": {x: 1, y: 1, "z": 1}}, '"z"'), ({"origin": {y: 0}}, '"x"')],
+    [
+        ({"spacing": {x: 1}}, '"y"'),
+        ({"spacing": {x: 1, y: 1, "z": 1}}, '"z"'),
+        ({"origin": {y: 0}}, '"x"'),
+    ],
 )
 def test_a_missing_or_surplus_axis_is_named(options, name):
     with pytest.raises(p2n.DeclarationError, match=name):

@@ -33,12 +33,22 @@ def message(action):
 NOT_DIFFUSION = [
     # what is wrong, the left-hand side, the right-hand side, words that the message has to contain
     ("second order in time", u2.diff(t, 2), laplacian(u2), ["first order in time"]),
-    ("time derivative on the right", u2.diff(t), laplacian(u2) + u2.diff(t), ["first order in time"]),
+    (
+        "time derivative on the right",
+        u2.diff(t),
+        laplacian(u2) + u2.diff(t),
+        ["first order in time"],
+    ),
     ("mixed time derivative", u2.diff(t), u2.diff(x, x, t), ["time"]),
     ("left-hand side u", u2, laplacian(u2), ["u.diff(t)"]),
     ("left-hand side u_x", u2.diff(x), laplacian(u2), ["time"]),
     ("advection", u2.diff(t), u2.diff(x), ["advection"]),
-    ("advection with diffusion", u2.diff(t), laplacian(u2) - 3 * u2.diff(y), ["advection", "u(x, y, t)"]),
+    (
+        "advection with diffusion",
+        u2.diff(t),
+        laplacian(u2) - 3 * u2.diff(y),
+        ["advection", "u(x, y, t)"],
+    ),
     ("Burgers", u1.diff(t), u1.diff(x, 2) - u1 * u1.diff(x), ["advection", "u(x, t)"]),
     ("conservation law", u1.diff(t), sp.Derivative(u1**2, x), ["advection"]),
     ("Hamilton-Jacobi", u2.diff(t), sp.sqrt(norm2(grad(u2))), ["Hamilton-Jacobi"]),
@@ -47,7 +57,12 @@ NOT_DIFFUSION = [
     ("third order", u1.diff(t), u1.diff(x, 3), ["order 3"]),
     ("Korteweg-de Vries", u1.diff(t), u1.diff(x, 2) - u1.diff(x, 3), ["order 3"]),
     ("sixth order", u1.diff(t), u1.diff(x, 6), ["order 6"]),
-    ("product rule applied", u1.diff(t), sp.diff(u1.diff(x) / (1 + u1.diff(x) ** 2), x), ["divergence"]),
+    (
+        "product rule applied",
+        u1.diff(t),
+        sp.diff(u1.diff(x) / (1 + u1.diff(x) ** 2), x),
+        ["divergence"],
+    ),
     ("g * laplacian", u2.diff(t), laplacian(u2) / (1 + norm2(grad(u2))), ["divergence"]),
     ("diffusion tensor", u2.diff(t), div(sp.Matrix([u2.diff(y), u2.diff(x)])), ["tensor"]),
     ("another D outside", u2.diff(t), -laplacian(u2.diff(x, 2) ** 3), ["same D"]),
@@ -168,7 +183,9 @@ def test_a_parameter_is_a_finite_real_number(bad):
 
 
 def test_a_parameter_is_a_number_and_its_symbol_the_one_of_the_equation():
-    assert "number" in message(lambda: p2n.Problem(PERONA_MALIK, parameters={lam: sp.Symbol("k", positive=True)}))
+    assert "number" in message(
+        lambda: p2n.Problem(PERONA_MALIK, parameters={lam: sp.Symbol("k", positive=True)})
+    )
     other = sp.Symbol("lambda")
     assert "assumptions" in message(lambda: p2n.Problem(PERONA_MALIK, parameters={other: 1}))
     problem = p2n.Problem(PERONA_MALIK, parameters={"lambda": 1})
@@ -190,7 +207,22 @@ def test_two_things_of_one_name_are_refused(bad):
 
 
 # The names that the compiler gives to slopes and values of its own; a user may have them first.
-INTERNAL = ["u_x", "u_xx", "D_u", "a1", "s2", "g", "g_x_edge", "c11_x", "K", "p0", "safe_s2", "number0", "s", "c"]
+INTERNAL = [
+    "u_x",
+    "u_xx",
+    "D_u",
+    "a1",
+    "s2",
+    "g",
+    "g_x_edge",
+    "c11_x",
+    "K",
+    "p0",
+    "safe_s2",
+    "number0",
+    "s",
+    "c",
+]
 
 
 @pytest.mark.parametrize("name", INTERNAL)
@@ -201,7 +233,7 @@ def test_a_parameter_may_have_any_name_or_is_refused(name):
         kappa = sp.Symbol("kappa", **assumptions)
 
         def result(symbol):
-            rhs = div(grad(u1) / (1 + norm2(grad(u1)) + symbol**2 + u1**2)) - symbol**2 * u1  # noqa: B023
+            rhs = div(grad(u1) / (1 + norm2(grad(u1)) + symbol**2 + u1**2)) - symbol**2 * u1
             problem = p2n.Problem(equation(rhs, 1), parameters={symbol: sp.Rational(3, 2)})
             network = p2n.compile(problem, p2n.Explicit(tau=0.05, steps=2), p2n.Grid(), on_unstable="ignore")
             from pde2net.graph.interpret import Interpreter
@@ -228,7 +260,8 @@ def test_a_parameter_called_tau_is_refused():
 def test_floats_are_the_decimals_that_were_written(number, exact):
     want = sp.Rational(exact)
     problem = p2n.Problem(
-        equation(number * div(grad(u2) / (number + norm2(grad(u2)) / lam**2)), 2), parameters={lam: number}
+        equation(number * div(grad(u2) / (number + norm2(grad(u2)) / lam**2)), 2),
+        parameters={lam: number},
     )
     assert problem.parameters[lam] == want
     assert not problem.rhs.atoms(sp.Float) and want in problem.rhs.atoms(sp.Rational)

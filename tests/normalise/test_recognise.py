@@ -52,15 +52,30 @@ FIRST_ORDER = [
     ("scaled outside", 2, (a + 1) * div(grad(u2)), ((a + 1) * p, (a + 1) * q)),
     ("scaled inside", 2, div(3 * a * grad(u2)), (3 * a * p, 3 * a * q)),
     ("one axis only", 2, u2.diff(x, 2), (p, 0)),
-    ("Perona-Malik", 2, div(grad(u2) / (1 + norm2(grad(u2)) / lam**2)), (p / (1 + S2 / lam**2), q / (1 + S2 / lam**2))),
+    (
+        "Perona-Malik",
+        2,
+        div(grad(u2) / (1 + norm2(grad(u2)) / lam**2)),
+        (p / (1 + S2 / lam**2), q / (1 + S2 / lam**2)),
+    ),
     (
         "Perona-Malik by Derivative",
         1,
         D(D(u1, x) / (1 + D(u1, x) ** 2 / lam**2), x),
         (p / (1 + S1 / lam**2),),
     ),
-    ("Charbonnier", 3, div(grad(u3) / sp.sqrt(1 + norm2(grad(u3)))), tuple(c / sp.sqrt(1 + S3) for c in P3)),
-    ("total variation", 2, div(grad(u2) / sp.sqrt(norm2(grad(u2)))), tuple(c / sp.sqrt(S2) for c in P2)),
+    (
+        "Charbonnier",
+        3,
+        div(grad(u3) / sp.sqrt(1 + norm2(grad(u3)))),
+        tuple(c / sp.sqrt(1 + S3) for c in P3),
+    ),
+    (
+        "total variation",
+        2,
+        div(grad(u2) / sp.sqrt(norm2(grad(u2)))),
+        tuple(c / sp.sqrt(S2) for c in P2),
+    ),
     ("two terms", 1, laplacian(u1) + D(D(u1, x) ** 3, x), (p + p**3,)),
     ("sum inside", 1, D(D(u1, x) + D(u1, x) ** 3, x), (p + p**3,)),
     ("axis by axis", 2, D(D(u2, x) / (1 + D(u2, x) ** 2), x) + D(D(u2, y), y), (p / (1 + p**2), q)),
@@ -73,7 +88,9 @@ FIRST_ORDER = [
 ]
 
 
-@pytest.mark.parametrize("dim,rhs,want", [row[1:] for row in FIRST_ORDER], ids=[row[0] for row in FIRST_ORDER])
+@pytest.mark.parametrize(
+    "dim,rhs,want", [row[1:] for row in FIRST_ORDER], ids=[row[0] for row in FIRST_ORDER]
+)
 def test_first_order_fluxes(dim, rhs, want):
     form = form_of(rhs, dim)
     ((prefactor, flux),) = flux_of(form).items()
@@ -86,7 +103,11 @@ WAYS = [
     (2, laplacian(u2), u2.diff(x, 2) + u2.diff(y, 2)),
     (2, laplacian(u2), D(D(u2, x), x) + D(D(u2, y), y)),
     (1, div(grad(u1) / (1 + norm2(grad(u1)))), D(u1.diff(x) / (1 + u1.diff(x) ** 2), x)),
-    (2, div(lam**2 * grad(u2) / (lam**2 + norm2(grad(u2)))), div(grad(u2) / (1 + norm2(grad(u2)) / lam**2))),
+    (
+        2,
+        div(lam**2 * grad(u2) / (lam**2 + norm2(grad(u2)))),
+        div(grad(u2) / (1 + norm2(grad(u2)) / lam**2)),
+    ),
     (2, -laplacian(laplacian(u2)), -(u2.diff(x, 4) + 2 * u2.diff(x, 2, y, 2) + u2.diff(y, 4))),
     (2, laplacian(u2**2), div(2 * u2 * grad(u2))),
     (2, 2 * (laplacian(u2) - a * u2), 2 * laplacian(u2) - 2 * a * u2),
@@ -194,7 +215,8 @@ def test_weighted_fourth_order_flux():
 
 
 coefficient = st.one_of(
-    st.integers(-4, 4).map(sp.Integer), st.fractions(-3, 3, max_denominator=7).map(lambda f: sp.Rational(str(f)))
+    st.integers(-4, 4).map(sp.Integer),
+    st.fractions(-3, 3, max_denominator=7).map(lambda f: sp.Rational(str(f))),
 )
 
 

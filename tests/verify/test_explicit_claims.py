@@ -38,16 +38,29 @@ D = sp.Derivative
 # -- thresholds ---------------------------------------------------------------------------------
 
 # ||K||^2 per axis for h = 1 (docs: table of norms).
-NORMS = {("forward", 2): 4, ("staggered", 2): 4, ("central", 2): 1, ("forward", 4): sp.Rational(49, 9)}
+NORMS = {
+    ("forward", 2): 4,
+    ("staggered", 2): 4,
+    ("central", 2): 1,
+    ("forward", 4): sp.Rational(49, 9),
+}
 LIMITED = {
     # name: right-hand side in dimension d, sup g, parameters
     "heat": (lambda u: laplacian(u), 1, {}),
     "scaled heat": (lambda u: 3 * laplacian(u), 3, {}),
     "perona-malik": (lambda u: div(grad(u) / (1 + norm2(grad(u)) / lam**2)), 1, {lam: 0.3}),
     "charbonnier": (lambda u: div(grad(u) / sp.sqrt(1 + norm2(grad(u)) / lam**2)), 1, {lam: 0.3}),
-    "regularised tv": (lambda u: div(grad(u) / sp.sqrt(norm2(grad(u)) + lam**2)), 1 / lam, {lam: 0.3}),
+    "regularised tv": (
+        lambda u: div(grad(u) / sp.sqrt(norm2(grad(u)) + lam**2)),
+        1 / lam,
+        {lam: 0.3},
+    ),
     "exponential": (lambda u: div(grad(u) * sp.exp(-norm2(grad(u)))), 1, {}),
-    "weickert": (lambda u: div(diffusivities.weickert(norm2(grad(u)), lam) * grad(u)), 1, {lam: 0.3}),
+    "weickert": (
+        lambda u: div(diffusivities.weickert(norm2(grad(u)), lam) * grad(u)),
+        1,
+        {lam: 0.3},
+    ),
     "rising": (lambda u: div((1 + 2 * norm2(grad(u))) / (1 + norm2(grad(u))) * grad(u)), 2, {}),
     "of u": (lambda u: div(grad(u) / (1 + u**2)), 1, {}),
     "two terms": (lambda u: laplacian(u) + div(grad(u) / (1 + norm2(grad(u)))), 2, {}),
@@ -60,11 +73,11 @@ THRESHOLDS = [
     *((name, 3, b, "forward", 2) for name in ("heat", "charbonnier") for b in BOUNDARIES[::2]),
     *(
         (name, d, b, gradient, 2)
-        for name, d in (("heat", 1), ("perona-malik", 2))
-        for b in BOUNDARIES
+        for name, d, kinds in (("heat", 1, BOUNDARIES), ("perona-malik", 2, BOUNDARIES[::2]))
+        for b in kinds
         for gradient in ("central", "staggered")
     ),
-    *(("perona-malik", d, b, "forward", 4) for d in (1, 2) for b in BOUNDARIES),
+    *(("perona-malik", d, b, "forward", 4) for d, b in zip((1, 2, 1), BOUNDARIES, strict=True)),
 ]
 
 
@@ -137,7 +150,11 @@ def test_unequal_spacing(steps):
         (lambda u: laplacian(u), "reflecting", 0.51),
         (lambda u: -laplacian(u), "periodic", 0.1),
         (lambda u: -laplacian(laplacian(u)), "dirichlet", 0.14),
-        (lambda u: div((2 * sp.exp(-norm2(grad(u))) - sp.exp(-norm2(grad(u)) / 16)) * grad(u)), "reflecting", 0.1),
+        (
+            lambda u: div((2 * sp.exp(-norm2(grad(u))) - sp.exp(-norm2(grad(u)) / 16)) * grad(u)),
+            "reflecting",
+            0.1,
+        ),
         (lambda u: div(grad(u) / sp.sqrt(norm2(grad(u)) + sp.Rational(1, 100))), "dirichlet", 0.06),
         (lambda u: laplacian(u) - 2 * u, "reflecting", 0.4),
     ],
@@ -195,14 +212,22 @@ HOPELESS = {
 @pytest.mark.parametrize("name", HOPELESS)
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_what_is_false_or_open_is_never_proved(name, boundary):
-    claim = claims_of(p2n.Problem(equation(HOPELESS[name], 2), boundary=boundary), sp.Rational(1, 1000))["l2_stability"]
+    claim = claims_of(p2n.Problem(equation(HOPELESS[name], 2), boundary=boundary), sp.Rational(1, 1000))[
+        "l2_stability"
+    ]
     assert claim.status not in ("proved", "proved if", "linearised"), claim
     assert claim.reason
     if claim.status == "refuted":
         assert claim.witness is not None
 
 
-REFUTABLE = ["backward heat", "half backward", "forward and backward", "backward fourth order", "superdiffusion"]
+REFUTABLE = [
+    "backward heat",
+    "half backward",
+    "forward and backward",
+    "backward fourth order",
+    "superdiffusion",
+]
 
 
 @pytest.mark.parametrize("name", REFUTABLE)
@@ -282,7 +307,7 @@ PROVABLE = {
 SPACINGS = [sp.Integer(1), sp.Rational(1, 2), sp.Integer(2), sp.Rational(3, 10)]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def built(dim, name, boundary, gradient, order, spacing, fraction, steps):
     """A network whose step is a fraction of the limit for g = 1; the certificate says what it proves."""
     u, rhs = unknown(dim), PROVABLE[dim][name]
@@ -325,13 +350,13 @@ NAMES = [(dim, name) for dim, table in PROVABLE.items() for name in table]
 
 
 @pytest.mark.parametrize("dim,name", NAMES)
-@settings(max_examples=3)
+@settings(max_examples=2, report_multiple_bugs=False)
 @given(data=st.data())
 def test_no_attack_breaks_a_proved_claim(dim, name, data):
     situation = data.draw(situations(dim, name))
     network, step = built(*situation)
     seed = data.draw(st.integers(0, 2**20))
-    for amplitude in (1e-6, 0.3, 10.0, 1e6):
+    for amplitude in (1e-6, 0.3, 30.0):
         attack(network, step, dim, situation[4], seed, amplitude)
 
 
@@ -364,7 +389,7 @@ def attack(network, step, dim, order, seed, amplitude):
             if rng.random() < 0.5:
                 v0 = (1 + closeness) * u0
             apart, after = np.linalg.norm(u0 - v0), np.linalg.norm(u1 - run(v0, fields))
-            slack = 1e-9 * apart + 1e-13 * (np.linalg.norm(u0) + size)
+            slack = 1e-9 * apart + 1e-13 * (np.linalg.norm(u0) + np.linalg.norm(u1) + size)
             if "nonexpansive" in claims:
                 assert after <= apart + slack
             if "well_posed" in claims:
@@ -383,8 +408,7 @@ ENERGIES = {
 
 
 @pytest.mark.parametrize("name", ENERGIES)
-@pytest.mark.parametrize("gradient", ["forward", "central"])
-@pytest.mark.parametrize("beta", [0, 2])
+@pytest.mark.parametrize("gradient,beta", [("forward", 0), ("forward", 2), ("central", 2)])
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_energy_decays_up_to_the_proved_limit(name, gradient, beta, boundary):
     """E(u) = 1/2 sum Psi(|K u|^2) + beta/2 |u|^2, with K from index arithmetic."""
@@ -447,13 +471,17 @@ def test_fourth_order_and_wide_stencils_break_the_maximum_principle():
         assert claims["maximum_principle"].status == "refuted"
 
 
-@pytest.mark.parametrize("boundary,status", [("reflecting", "proved"), ("periodic", "proved"), ("dirichlet", "refuted")])
+@pytest.mark.parametrize(
+    "boundary,status", [("reflecting", "proved"), ("periodic", "proved"), ("dirichlet", "refuted")]
+)
 def test_mean_preservation(boundary, status):
     claims = claims_of(diffusion(lambda s: 1 / (1 + s), 2, boundary=boundary), sp.Rational(1, 8))
     assert claims["mean_preservation"].status == status
 
 
-@pytest.mark.parametrize("g,monotone", [(diffusivities.charbonnier, True), (diffusivities.perona_malik, False)])
+@pytest.mark.parametrize(
+    "g,monotone", [(diffusivities.charbonnier, True), (diffusivities.perona_malik, False)]
+)
 @pytest.mark.parametrize("dim", [1, 2])
 def test_nonexpansive_needs_a_monotone_flux(g, monotone, dim):
     problem = diffusion(lambda s: g(s, lam), dim, parameters={lam: 0.5})
@@ -470,7 +498,9 @@ def test_fidelity_shifts_the_frozen_limit():
     assert claims_of(problem, tau)["nonexpansive"].limit == claims_of(problem, tau)["frozen_stability"].limit
 
 
-@pytest.mark.parametrize("factor,status", [(sp.Rational(99, 100), "proved"), (sp.Rational(102, 100), "refuted")])
+@pytest.mark.parametrize(
+    "factor,status", [(sp.Rational(99, 100), "proved"), (sp.Rational(102, 100), "refuted")]
+)
 def test_fidelity_threshold_from_both_sides(factor, status):
     problem = p2n.Problem(equation(laplacian(u1) - 2 * (u1 - f1), 1))
     claim = claims_of(problem, factor / 3)["frozen_stability"]
@@ -507,7 +537,14 @@ def test_consistency_order_is_read_from_the_stencil(gradient, order, rhs, orders
 def test_central_differences_say_that_the_checkerboard_stays():
     claims = claims_of(p2n.Problem(equation(laplacian(u1), 1)), sp.Rational(1), p2n.Grid(gradient="central"))
     assert any("checkerboard" in a for a in claims["l2_stability"].assumptions)
-    run = Interpreter(network_of(p2n.Problem(equation(laplacian(u1), 1), boundary="periodic"), 1, 9, p2n.Grid(gradient="central")).graph)
+    run = Interpreter(
+        network_of(
+            p2n.Problem(equation(laplacian(u1), 1), boundary="periodic"),
+            1,
+            9,
+            p2n.Grid(gradient="central"),
+        ).graph
+    )
     checkerboard = (-1.0) ** np.arange(8)
     np.testing.assert_array_equal(run(checkerboard), checkerboard)
 
@@ -515,19 +552,35 @@ def test_central_differences_say_that_the_checkerboard_stays():
 # -- symbolic and automatic steps ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("factor,truth", [(sp.Rational(99, 100), sp.true), (1, sp.true), (sp.Rational(101, 100), sp.false)])
+@pytest.mark.parametrize(
+    "factor,truth",
+    [(sp.Rational(99, 100), sp.true), (1, sp.true), (sp.Rational(101, 100), sp.false)],
+)
 def test_symbolic_condition_holds_exactly_up_to_the_limit(factor, truth):
     for dim in (1, 2, 3):
-        claim = claims_of(diffusion(lambda s: 1 / sp.sqrt(s + lam**2), dim), tau, p2n.Grid(spacing=h))["l2_stability"]
+        claim = claims_of(diffusion(lambda s: 1 / sp.sqrt(s + lam**2), dim), tau, p2n.Grid(spacing=h))[
+            "l2_stability"
+        ]
         assert claim.status == "proved if"
         assert sp.simplify(claim.limit - lam * h**2 / (2 * dim)) == 0
         at = {h: sp.Rational(2, 3), lam: sp.Rational(1, 7)}
         assert claim.condition.subs(tau, factor * claim.limit).subs(at) == truth
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("gradient", ["forward", "central", "staggered"])
-@pytest.mark.parametrize("name", ["heat", "perona-malik", "biharmonic", "you-kaveh", "damped", "fidelity", "pure fourth"])
+@pytest.mark.parametrize(
+    "name,gradient,boundary",
+    [
+        ("heat", "central", "dirichlet"),
+        ("perona-malik", "forward", "periodic"),
+        ("perona-malik", "staggered", "reflecting"),
+        ("biharmonic", "forward", "dirichlet"),
+        ("you-kaveh", "forward", "reflecting"),
+        ("damped", "forward", "periodic"),
+        ("fidelity", "forward", "reflecting"),
+        ("fidelity", "central", "dirichlet"),
+        ("pure fourth", "forward", "periodic"),
+    ],
+)
 def test_tau_none_is_the_largest_proved_step(name, gradient, boundary):
     problem = p2n.Problem(equation(PROVABLE[2][name], 2), boundary=boundary)
     grid = p2n.Grid(spacing={x: 1, y: 2}, gradient=gradient)
@@ -538,7 +591,9 @@ def test_tau_none_is_the_largest_proved_step(name, gradient, boundary):
     assert more.claims[claim.name].status != "proved"
 
 
-@pytest.mark.parametrize("name", ["backward heat", "total variation", "porous medium", "prefactor of any sign"])
+@pytest.mark.parametrize(
+    "name", ["backward heat", "total variation", "porous medium", "prefactor of any sign"]
+)
 def test_tau_none_is_refused_where_nothing_is_proved(name):
     with pytest.raises(p2n.Pde2NetError) as caught:
         p2n.verify(p2n.Problem(equation(HOPELESS[name], 2)), p2n.Explicit(tau=None))
@@ -560,7 +615,9 @@ def certificate(boundary, value, spacing, gradient):
     return p2n.verify(problem, scheme, p2n.Grid(spacing=spacing, gradient=gradient)).to_json()
 CASES = [("reflecting", 0.5, 1, "forward"), ("dirichlet", 2, 1, "forward"), ("reflecting", 0.1, 2, "central")]
 """
-FRESH = SCRIPT + "\nsys.stdout.write(certificate(*CASES[int(sys.argv[1])]))\nassert 'torch' not in sys.modules\n"
+FRESH = (
+    SCRIPT + "\nsys.stdout.write(certificate(*CASES[int(sys.argv[1])]))\nassert 'torch' not in sys.modules\n"
+)
 
 
 def test_certificates_do_not_depend_on_what_was_verified_before():
@@ -590,7 +647,9 @@ def test_networks_do_not_share_state():
                 K = [dense(n, boundary, 1, 2, True, s) for n, s in zip(u0.shape, spacing, strict=True)]
                 slopes = [along(k, i, u0) for i, k in enumerate(K)]
                 g = 1 / (1 + sum(s**2 for s in slopes) / value**2)
-                want = u0 - 0.05 * sum(along(k.T, i, g * s) for i, (k, s) in enumerate(zip(K, slopes, strict=True)))
+                want = u0 - 0.05 * sum(
+                    along(k.T, i, g * s) for i, (k, s) in enumerate(zip(K, slopes, strict=True))
+                )
                 made.append((Interpreter(network_of(problem, 0.05, 1, grid).graph), want))
     for run, want in [*made, *reversed(made)]:
         np.testing.assert_allclose(run(u0), want, rtol=0, atol=1e-13)
