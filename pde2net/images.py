@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import io
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,32 +14,49 @@ from numpy.typing import NDArray
 from pde2net.errors import FileError
 from pde2net.files import write_with
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp")
+_TIFF = (".tif", ".tiff")
 _DEEP = ("I;16", "I;16L", "I;16B", "I")
+_SAVING: dict[str, dict[str, Any]] = {
+    ".jpg": {"quality": 95},
+    ".jpeg": {"quality": 95},
+    ".webp": {"lossless": True},
+}
 
 
 @dataclass(frozen=True)
 class Picture:
     """Channels of shape (channels, *spatial), and what is needed to write a picture like it.
 
-    dtype   of the file; integers are scaled by `top` to [0, 1]
-    mode    the mode of a Pillow image, "" for an array
-    alpha   the transparency of an image, kept as it is
+    dtype    of the values on disk
+    top      the value on disk that stands for 1
+    alpha    the transparency of an image as on disk, kept as it is
+    profile  the ICC colour profile of an image, kept as it is
     """
 
     channels: NDArray[np.float64]
     dtype: np.dtype[Any]
-    top: float
-    mode: str = ""
+    top: float = 1.0
     alpha: NDArray[Any] | None = None
+    profile: bytes | None = None
 
 
 def read(path: str | Path) -> Picture:
-    """Read a grey or colour image (8 or 16 bit), or an .npy array. Raises FileError."""
+    """Read a grey image (8 or 16 bit), a colour image (8 bit) or an .npy array.
+
+    The values of integers are divided by the largest one of their type. A picture with a palette is
+    read as colours, a black and white one as grey. Raises FileError for what is not supported.
+    """
     file = Path(path)
     if not file.is_file():
         raise FileError(f"There is no file {file}." if not file.exists() else f"{file} is not a file.")
-    return _read_array(file) if file.suffix == ".npy" else _read_image(file)
+    picture = _read_array(file) if file.suffix.lower() == ".npy" else _read_image(file)
+    if not np.isfinite(picture.channels).all():
+        raise FileError(f"{file} holds NaN or infinite values.")
+    return picture
 
 
 def _read_array(file: Path) -> Picture:
@@ -45,81 +64,137 @@ def _read_array(file: Path) -> Picture:
         array = np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise FileError(f"{file} is not an .npy array: {error}") from error
-    if array.dtype.kind not in "fiub" or array.size == 0:
-        raise FileError(f"{file} holds an array of {array.dtype}, not of real numbers.")
-    top = float(np.iinfo(array.dtype).max) if array.dtype.kind in "iu" else 1.0
-    channels = array.astype(np.float64)[None] / top
-    if not np.isfinite(channels).all():
-        raise FileError(f"{file} holds NaN or infinite values.")
-    return Picture(channels, array.dtype, top)
+    if array.size == 0:
+        raise FileError(f"{file} holds an empty array.")
+    if array.dtype.kind == "f":
+        return Picture(array.astype(np.float64)[None], array.dtype)
+    if array.dtype.kind == "b":
+        return Picture(array.astype(np.float64)[None], np.dtype(np.float64))
+    if array.dtype in (np.uint8, np.uint16):
+        top = float(np.iinfo(array.dtype).max)
+        return Picture(array.astype(np.float64)[None] / top, array.dtype, top)
+    raise FileError(
+        f"{file} holds {array.dtype} values; convert them to float, or to uint8 or uint16, whose values are "
+        "scaled to [0, 1]."
+    )
 
 
 def _read_image(file: Path) -> Picture:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as opened:
+            _check_kind(opened, file)
             opened.load()
-            image: Image.Image = opened
-            mode = image.mode
-            if mode in _DEEP:
-                deep = np.asarray(image).astype(np.float64)
-                return Picture(deep[None] / 65535, np.dtype(np.uint16), 65535.0, "I;16")
-            if mode in ("1", "P", "CMYK", "YCbCr"):
-                image = image.convert("L" if mode == "1" else "RGB")
-                mode = image.mode
+            image = ImageOps.exif_transpose(opened)
+            if image.mode in ("1", "P", "L", "RGB"):
+                grey = "LA" if image.has_transparency_data else "L"
+                colour = "RGBA" if image.has_transparency_data else "RGB"
+                image = image.convert(grey if image.mode in ("1", "L") else colour)
             array = np.asarray(image)
-    except (UnidentifiedImageError, OSError, ValueError) as error:
+    except FileError:
+        raise
+    # Decoders raise nearly anything for a damaged file, SyntaxError and struct.error among it.
+    except Exception as error:
         raise FileError(f"{file} is not an image that can be read: {error}") from error
-    if mode not in ("L", "LA", "RGB", "RGBA", "F"):
-        raise FileError(f"{file} has the mode {mode}; grey and colour images are supported.")
-    if mode == "F":
-        return Picture(array.astype(np.float64)[None], np.dtype(np.float32), 1.0, mode)
-    stack = array[..., None] if array.ndim == 2 else array
-    alpha = stack[..., -1] if mode.endswith("A") else None
-    colours = stack[..., :-1] if alpha is not None else stack
-    channels = np.moveaxis(colours.astype(np.float64), -1, 0) / 255
-    return Picture(channels, np.dtype(np.uint8), 255.0, mode, alpha)
+    profile = image.info.get("icc_profile")
+    if image.mode == "F":
+        return Picture(array.astype(np.float64)[None], np.dtype(np.float32), profile=profile)
+    if image.mode in _DEEP:
+        if array.min() < 0 or array.max() > 65535:
+            raise FileError(f"{file} has values outside 0 to 65535; save it as an .npy array of floats.")
+        return Picture(array.astype(np.float64)[None] / 65535, np.dtype(np.uint16), 65535.0, profile=profile)
+    stack = np.moveaxis(array[..., None] if array.ndim == 2 else array, -1, 0)
+    alpha = stack[-1] if image.mode.endswith("A") else None
+    colours = stack if alpha is None else stack[:-1]
+    return Picture(colours / 255.0, np.dtype(np.uint8), 255.0, alpha, profile)
+
+
+def _check_kind(image: Image.Image, file: Path) -> None:
+    if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "F", *_DEEP):
+        raise FileError(f"{file} has the mode {image.mode}; convert it to grey or RGB.")
+    # A phone's .jpg is MPO, whose further frames are previews.
+    if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
+        raise FileError(f"{file} holds several pictures; save the one to be filtered, or all as .npy.")
+    for tile in getattr(image, "tile", ()):
+        halved = ";16" in str(tile.args) or (tile.codec_name == "ppm" and tile.args[-1] > 255)
+        if halved and image.mode not in _DEEP:
+            raise FileError(
+                f"{file} has 16 bits per channel and several channels, of which 8 would be lost; save the "
+                "channels as 16-bit grey images or .npy arrays."
+            )
 
 
 def check_writable(path: str | Path, like: Picture) -> None:
-    """Raise FileError before any work if `path` cannot take a picture like `like`."""
-    file = Path(path)
+    """Raise FileError before any work if `path` cannot take a picture like `like` without loss of kind."""
+    file, suffix = Path(path), Path(path).suffix.lower()
     if not file.parent.is_dir():
         raise FileError(f"Cannot write {file}: there is no folder {file.parent}.")
     if file.is_dir():
         raise FileError(f"Cannot write {file}: it is a folder.")
-    if file.suffix != ".npy":
-        if file.suffix.lower() not in SUFFIXES:
-            raise FileError(f"Cannot write {file}: choose .npy or one of {', '.join(SUFFIXES)}.")
-        if like.channels.ndim != 3:
-            raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use .npy.")
-    write_with(file.with_name(f".{file.name}.writable"), lambda temporary: None)
-    file.with_name(f".{file.name}.writable").unlink()
+    try:
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise FileError(f"Cannot write {file}: {error.strerror or error}.") from error
+    if suffix == ".npy":
+        return
+    if suffix not in SUFFIXES:
+        raise FileError(f"Cannot write {file}: choose .npy or one of {', '.join(SUFFIXES)}.")
+    if like.channels.ndim != 3:
+        raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use .npy.")
+    if not _holds(suffix, like):
+        kind = "transparency" if like.alpha is not None else "16 bits per pixel"
+        raise FileError(f"Cannot write {file}: {suffix} cannot hold {kind}; use .png.")
+
+
+def _holds(suffix: str, like: Picture) -> bool:
+    """Whether one pixel survives being written: some formats drop transparency or depth in silence."""
+    from PIL import Image
+
+    alpha = None if like.alpha is None else like.alpha[:1, :1]
+    image = _image(like.channels[:, :1, :1], replace(like, alpha=alpha), suffix)
+    target = io.BytesIO()
+    try:
+        image.save(target, format=Image.registered_extensions()[suffix])
+        with Image.open(target) as again:
+            found = again.mode
+    except (OSError, ValueError, KeyError):
+        return False
+    return (found in _DEEP) == (image.mode in _DEEP) and found.endswith("A") == image.mode.endswith("A")
 
 
 def write(path: str | Path, channels: NDArray[np.float64], like: Picture) -> None:
-    """Write channels in the mode and depth of `like`; integers are clipped and rounded."""
-    file = Path(path)
-    scaled = channels * like.top
-    if like.dtype.kind in "iu":
-        info = np.iinfo(like.dtype)
-        scaled = np.clip(np.rint(scaled), info.min, info.max)
-    values = scaled.astype(like.dtype if like.dtype.kind != "b" else np.float64)
-    if file.suffix == ".npy":
+    """Write channels in the mode and depth of `like`; integers are clipped and rounded.
+
+    As an image, floats become 8 bit by clipping to [0, 1], in a TIFF 32-bit floats.
+    """
+    file, suffix = Path(path), Path(path).suffix.lower()
+    if suffix == ".npy":
+        values = _with_alpha(_values(channels, like.dtype, like.top), like)
         array = values[0] if len(values) == 1 else np.moveaxis(values, 0, -1)
         write_with(file, lambda temporary: np.save(temporary, array))
         return
+    options = _SAVING.get(suffix, {}) | ({} if like.profile is None else {"icc_profile": like.profile})
+    image = _image(channels, like, suffix)
+    write_with(file, lambda temporary: image.save(temporary, **options))
+
+
+def _image(channels: NDArray[np.float64], like: Picture, suffix: str) -> Image.Image:
     from PIL import Image
 
-    if like.mode in ("", "F"):
-        clipped = np.clip(np.rint(np.clip(channels, 0, 1) * 255), 0, 255).astype(np.uint8)
-        values = values if file.suffix.lower() in (".tif", ".tiff") and like.mode == "F" else clipped
-    stack = np.moveaxis(values, 0, -1)
-    if like.alpha is not None:
-        stack = np.concatenate([stack, like.alpha[..., None]], axis=-1)
-    image = Image.fromarray(np.ascontiguousarray(stack[..., 0] if stack.shape[-1] == 1 else stack))
-    try:
-        write_with(file, image.save)
-    except (ValueError, KeyError) as error:
-        raise FileError(f"Cannot write {file}: {error}") from error
+    dtype, top = like.dtype, like.top
+    if dtype.kind == "f":
+        dtype, top = (np.dtype(np.float32), 1.0) if suffix in _TIFF else (np.dtype(np.uint8), 255.0)
+    stack = np.moveaxis(_with_alpha(_values(channels, dtype, top), like), 0, -1)
+    return Image.fromarray(np.ascontiguousarray(stack[..., 0] if stack.shape[-1] == 1 else stack))
+
+
+def _values(channels: NDArray[np.float64], dtype: np.dtype[Any], top: float) -> NDArray[Any]:
+    if dtype.kind == "f":
+        return channels.astype(dtype)
+    return np.clip(np.rint(channels * top), 0, top).astype(dtype)
+
+
+def _with_alpha(values: NDArray[Any], like: Picture) -> NDArray[Any]:
+    return values if like.alpha is None else np.concatenate([values, like.alpha[None]])

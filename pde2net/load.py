@@ -25,25 +25,19 @@ class Declaration:
 def load(path: str | Path) -> Declaration:
     """The declaration in a Python file that defines `problem`, `scheme` and, if not unit, `grid`.
 
-    The file is executed, so it must be one that you trust. Raises FileError if it is missing, fails
-    or lacks a name, and the error of the declaration itself if that is not valid.
+    The file is executed, so it must be one that you trust; its __name__ is not "__main__". Raises
+    FileError if it is missing, fails or lacks a name, and the error of the declaration itself, with
+    file and line, if that is not valid.
     """
     file = Path(path)
     if not file.is_file():
         raise FileError(f"There is no file {file}." if not file.exists() else f"{file} is not a file.")
-    if file.suffix == ".pde":
+    if file.suffix.lower() == ".pde":
         raise FileError(
             f"{file}: the .pde text language is not available yet; write a Python file that defines "
             "problem, scheme and grid."
         )
-    try:
-        names = runpy.run_path(str(file), run_name="pde2net_declaration")
-    except SyntaxError as error:
-        raise FileError(f"{file} is not a Python file: {error.msg} (line {error.lineno}).") from error
-    except Pde2NetError as error:
-        raise type(error)(f"{file}, line {_line(error, file)}: {error}") from error
-    except Exception as error:
-        raise FileError(f"{file}, line {_line(error, file)}: {type(error).__name__}: {error}") from error
+    names = _execute(file)
     return Declaration(
         _named(names, "problem", Problem, file),
         _named(names, "scheme", Explicit, file),
@@ -51,14 +45,35 @@ def load(path: str | Path) -> Declaration:
     )
 
 
-def _line(error: BaseException, file: Path) -> str:
-    """The last line of `file` that the traceback passes through."""
-    line, step = "?", error.__traceback__
+def _execute(file: Path) -> dict[str, Any]:
+    """What `file` defines; its errors name the file and the line."""
+    try:
+        return runpy.run_path(str(file), run_name="pde2net_declaration")
+    except Pde2NetError as error:
+        # In place, since a subclass may be built from other arguments than a message.
+        error.args = (f"{_place(error, file)}: {error}",)
+        raise
+    except SystemExit as error:
+        raise FileError(
+            f"{_place(error, file)} ends the program; a declaration only defines problem, scheme and grid "
+            '(what is for running the file goes under if __name__ == "__main__").'
+        ) from error
+    except Exception as error:
+        if isinstance(error, SyntaxError) and error.filename == str(file):
+            line = f", line {error.lineno}" if error.lineno else ""
+            raise FileError(f"{file}{line}: not valid Python: {error.msg}.") from error
+        message = " ".join(str(error).split())
+        raise FileError(f"{_place(error, file)}: {type(error).__name__}: {message}") from error
+
+
+def _place(error: BaseException, file: Path) -> str:
+    """The file with the last of its lines that the traceback passes through."""
+    line, step = "", error.__traceback__
     while step is not None:
         if step.tb_frame.f_code.co_filename == str(file):
-            line = str(step.tb_lineno)
+            line = f", line {step.tb_lineno}"
         step = step.tb_next
-    return line
+    return f"{file}{line}"
 
 
 def _named(names: dict[str, Any], name: str, kind: type, file: Path) -> Any:
@@ -67,6 +82,6 @@ def _named(names: dict[str, Any], name: str, kind: type, file: Path) -> Any:
     value = names[name]
     if not isinstance(value, kind):
         raise FileError(
-            f"{file} defines {name} as a {type(value).__name__}; it must be a pde2net.{kind.__name__}."
+            f"{file} defines {name} as an object of type {type(value).__name__}; it must be a pde2net.{kind.__name__}."
         )
     return value

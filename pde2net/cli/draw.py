@@ -6,17 +6,16 @@ from pathlib import Path
 
 import typer
 
-from pde2net.cli.compile import compiled
+from pde2net.cli.inputs import compiled, declaration
 from pde2net.files import write_text
 from pde2net.graph.draw import to_svg, to_text
-from pde2net.load import load
 
 
 def draw_file(file: Path, output: Path | None) -> None:
     """Write the SVG, or print the tree."""
-    network = compiled(load(file), "ignore")
+    network = compiled(declaration(file), "ignore")
     if output is None:
-        typer.echo(to_text(network.graph))
+        typer.echo(to_text(network.graph), nl=False)
         return
     write_text(output, to_svg(network.graph, title=network.certificate.subject["equation"]))
     typer.echo(f"{output}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,18 +13,37 @@ import typer
 from pde2net import __version__
 from pde2net.errors import Pde2NetError, StabilityError
 
-DONE, REFUSED, USAGE = 0, 1, 2
+DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 HELP = """Compile a diffusion PDE to a PyTorch network, and prove what can be proved about its stability.
 
-FILE is a Python file that defines problem (a pde2net.Problem), scheme (a pde2net.Explicit) and, unless \
-the spacing is 1, grid (a pde2net.Grid). It is executed: use files that you trust.
+FILE is a Python file that defines problem, scheme and, unless the spacing
+is 1, grid. It is executed: use files that you trust. For example, heat.py:
 
-Exit status: 0 done; 1 refuted or not proved; 2 bad usage or input."""
+    import sympy as sp, pde2net as p2n
+    x, y, t = sp.symbols("x y t", real=True)
+    u = sp.Function("u")(x, y, t)
+    problem = p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u)))
+    scheme = p2n.Explicit(tau=sp.Rational(1, 5), steps=10)
+    grid = p2n.Grid(spacing=1)
 
-app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Example: pde2net verify heat.py
 
-File = Annotated[Path, typer.Argument(help="A Python file with problem, scheme and grid.")]
+Exit status: 0 done; 1 stability refuted or not proved; 2 bad usage or input.
+"""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A Python file with problem, scheme and grid.", show_default=False),
+]
 
 
 class OnUnstable(enum.StrEnum):
@@ -39,6 +59,9 @@ class Precision(enum.StrEnum):
 
     FLOAT32 = "float32"
     FLOAT64 = "float64"
+
+
+Unstable = Annotated[OnUnstable, typer.Option(help="What to do if stability is refuted.")]
 
 
 def _version(shown: bool) -> None:
@@ -62,9 +85,11 @@ def verify(
 ) -> None:
     """Print what is proved about the network of FILE.
 
-    Exit status 0 if it is proved to be stable, 1 if that is refuted or not proved.
-
     Example: pde2net verify examples/perona_malik.py
+
+    Exit status: 0 if l2 stability is proved (with a source term, which may
+    drive the norm up: frozen stability); 1 if it is refuted or not proved;
+    2 for bad usage or input.
     """
     from pde2net.cli.verify import verify_file
 
@@ -77,11 +102,16 @@ def compile_(
     output: Annotated[Path, typer.Option("-o", "--output", help="The Python file to write.")] = Path(
         "net.py"
     ),
-    on_unstable: Annotated[OnUnstable, typer.Option(help="If stability is refuted.")] = OnUnstable.ERROR,
+    on_unstable: Unstable = OnUnstable.ERROR,
 ) -> None:
     """Write the network of FILE as standalone PyTorch source.
 
+    The source imports torch and math only. All symbols need values.
+
     Example: pde2net compile examples/perona_malik.py -o net.py
+
+    Exit status: 0 written; 1 stability is refuted and --on-unstable is error;
+    2 for bad usage or input.
     """
     from pde2net.cli.compile import compile_file
 
@@ -91,25 +121,41 @@ def compile_(
 @app.command(name="run")
 def run_(
     file: File,
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="An image, or an .npy array.")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The image or .npy file to write.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="An image or an .npy array.", show_default=False)
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUTPUT", help="The image or .npy file to write.", show_default=False)
+    ],
     stop_at: Annotated[
-        float | None,
-        typer.Option(help="Stopping time T: steps of T/n, n the fewest with T/n at most the scheme's tau."),
+        float | None, typer.Option(metavar="T", help="Stop at time T, in the fewest equal steps within tau.")
     ] = None,
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PATH", help="A known field; repeat for several.")
     ] = None,
     dtype: Annotated[Precision, typer.Option(help="Precision.")] = Precision.FLOAT32,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
-    on_unstable: Annotated[OnUnstable, typer.Option(help="If stability is refuted.")] = OnUnstable.ERROR,
+    on_unstable: Unstable = OnUnstable.ERROR,
 ) -> None:
     """Run the network of FILE on a picture.
 
-    Integer images are scaled to [0, 1] and written in their mode and depth; the channels of a colour
-    image are filtered one by one, its transparency is kept. Arrays are .npy of 1, 2 or 3 dimensions.
+    Images are grey (8 or 16 bit) or in colour (8 bit); the values of integers
+    are scaled to \\[0, 1], and clipped and rounded to the same mode and depth
+    on the way out. The channels of a colour image are filtered one by one,
+    transparency is kept as it is. Arrays are .npy of 1, 2 or 3 dimensions
+    (float, uint8 or uint16) and keep their type. The first axis of the
+    equation runs down the rows of an image.
 
     Example: pde2net run examples/perona_malik.py noisy.png clean.png --stop-at 4
+
+    Example: pde2net run inpaint.py start.png full.png --field f=known.png
+    --field c=mask.png
+
+    With --stop-at T the network has n = ceil(T / tau) steps of T / n, never
+    more than tau of the scheme, or than the proved limit if tau is None.
+
+    Exit status: 0 written; 1 stability is refuted and --on-unstable is error;
+    2 for bad usage or input. Nothing is written unless all went well.
     """
     from pde2net.cli.run import run_file
 
@@ -126,6 +172,8 @@ def draw(
     """Draw the network of FILE, as SVG or as a tree of text.
 
     Example: pde2net draw examples/perona_malik.py -o graph.svg
+
+    Exit status: 0 done, also if stability is refuted; 2 for bad usage or input.
     """
     from pde2net.cli.draw import draw_file
 
@@ -140,7 +188,17 @@ def demo(
 ) -> None:
     """Denoise a photograph: declare, verify, compile, run.
 
-    Writes denoised.png (noisy and denoised side by side), net.py, graph.svg and certificate.json.
+    Adds Gaussian noise of sigma = 20/255 to the camera of scikit-image and
+    runs examples/perona_malik.py on it, whose values follow from the noise:
+    lambda = 0.9 sigma, so that a step must exceed the noise to count as an
+    edge, and the time at which what has been removed comes close to sigma.
+
+    Writes denoised.png (noisy on the left, denoised on the right), net.py,
+    graph.svg and certificate.json.
+
+    Example: pde2net demo --output results
+
+    Exit status: 0 done; 2 for bad usage or if scikit-image is not installed.
     """
     from pde2net.cli.demo import demo as run_demo
 
@@ -149,13 +207,20 @@ def demo(
 
 def run() -> None:
     """The console script: user errors end in one message on stderr, never in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A pipe may have an encoding without the Greek letters and box lines.
+            stream.reconfigure(errors="replace")
     try:
         app()
     except StabilityError as error:
-        typer.echo(f"pde2net: {error}", err=True)
-        sys.exit(REFUSED)
+        _fail(error, REFUSED)
     except Pde2NetError as error:
-        typer.echo(f"pde2net: {error}", err=True)
-        sys.exit(USAGE)
+        _fail(error, USAGE)
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
+
+
+def _fail(error: Pde2NetError, status: int) -> None:
+    typer.echo(f"pde2net: {error}", err=True)
+    sys.exit(status)

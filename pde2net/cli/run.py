@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,15 +16,19 @@ import typer
 from numpy.typing import NDArray
 
 from pde2net import images
-from pde2net.cli.compile import compiled
+from pde2net.cli.inputs import compiled, declaration
 from pde2net.errors import DeclarationError, FileError, suggestion
-from pde2net.language.exact import exact, positive
+from pde2net.graph.network import fields as fields_of
+from pde2net.language.exact import positive
+from pde2net.language.expressions import to_text
 from pde2net.language.schemes import Explicit
-from pde2net.load import Declaration, load
+from pde2net.load import Declaration
 from pde2net.network import Network
 
 if TYPE_CHECKING:
     import torch
+
+MOST_STEPS = 100_000
 
 
 def run_file(
@@ -36,32 +42,30 @@ def run_file(
     on_unstable: str,
 ) -> None:
     """Read, check everything, run, write, and report time and range."""
-    declared = load(file)
-    dimension = len(declared.problem.space)
+    declared = declaration(file)
     picture = images.read(source)
-    check_dimension(picture.channels, dimension, source, declared)
+    check_dimension(picture.channels, source, declared)
     images.check_writable(target, picture)
     data = read_fields(fields, declared, picture.channels.shape[1:])
     network = network_for(declared, stop_at, on_unstable)
-    start = time.perf_counter()
-    result = apply(network, picture.channels, data, dtype, device)
-    seconds = time.perf_counter() - start
+    result, seconds = apply(network, picture.channels, data, dtype, device)
     images.write(target, result, picture)
-    scheme = network.scheme
-    typer.echo(f"{scheme.steps} steps of tau = {sp.N(network.certificate.tau, 6)} in {seconds:.2f} s")
+    tau, steps = network.certificate.tau, network.scheme.steps
+    typer.echo(
+        f"{steps} step{'s' * (steps != 1)} of tau = {to_text(tau)}, to time {to_text(tau * steps)}, "
+        f"in {seconds:.2f} s"
+    )
     for name, array in (("before", picture.channels), ("after", result)):
         typer.echo(f"{name:<7} min {array.min():.4f}  mean {array.mean():.4f}  max {array.max():.4f}")
     typer.echo(f"{target}")
 
 
-def check_dimension(
-    channels: NDArray[np.float64], dimension: int, source: Path, declared: Declaration
-) -> None:
+def check_dimension(channels: NDArray[np.float64], source: Path, declared: Declaration) -> None:
     """Raise FileError if the input has another number of axes than the equation."""
-    found = channels.ndim - 1
-    if found != dimension:
-        axes = ", ".join(a.name for a in declared.problem.space)
-        raise FileError(f"{source} has {found} axes; the equation has {dimension} ({axes}).")
+    found, space = channels.ndim - 1, declared.problem.space
+    if found != len(space):
+        axes = ", ".join(a.name for a in space)
+        raise FileError(f"{source} has dimension {found}, the equation {len(space)} (in {axes}).")
 
 
 def read_fields(
@@ -71,19 +75,24 @@ def read_fields(
     known = [str(f.func) for f in declared.problem.fields]
     data: dict[str, NDArray[np.float64]] = {}
     for entry in entries:
-        name, separator, path = entry.partition("=")
-        if not separator or not path:
+        name, _, path = entry.partition("=")
+        if not name or not path:
             raise DeclarationError(f'--field takes NAME=PATH, not "{entry}".')
         if name not in known:
-            raise DeclarationError(f'The equation has no known field "{name}".{suggestion(name, known)}')
+            hint = suggestion(name, known) or " It has none."
+            raise DeclarationError(f'The equation has no known field "{name}".{hint}')
+        if name in data:
+            raise DeclarationError(f'The known field "{name}" is given twice.')
         values = images.read(path).channels
-        if len(values) != 1 or values.shape[1:] != shape:
-            raise FileError(f"{path} has the shape {values.shape[1:]}; the input has {shape}.")
+        if len(values) != 1:
+            raise FileError(f"{path} has {len(values)} channels; a known field has one.")
+        if values.shape[1:] != shape:
+            raise FileError(f"{path} has the shape {values.shape[1:]}, the input {shape}; they must agree.")
         data[name] = values[0]
     missing = [name for name in known if name not in data]
     if missing:
         raise DeclarationError(
-            f"The equation needs the known field {', '.join(missing)}: add "
+            f"The equation needs the known field{'s' * (len(missing) > 1)} {', '.join(missing)}: add "
             + " ".join(f"--field {name}=PATH" for name in missing)
         )
     return data
@@ -93,15 +102,20 @@ def network_for(declared: Declaration, stop_at: float | None, on_unstable: str) 
     """The declared network, or the one that reaches the time `stop_at` in the fewest equal steps."""
     if stop_at is None:
         return compiled(declared, on_unstable)
-    total = positive(exact(stop_at, "The stopping time"), "The stopping time")
+    total = positive(stop_at, "The stopping time")
     tau = declared.scheme.tau
     if tau is None:
-        largest = compiled(Declaration(declared.problem, Explicit(None, 1), declared.grid), on_unstable)
-        tau = largest.certificate.tau
+        largest = Declaration(declared.problem, Explicit(None, 1), declared.grid)
+        tau = compiled(largest, on_unstable).certificate.tau
     tau = tau.subs(declared.problem.parameters)
     if tau.free_symbols:
-        raise DeclarationError(f"--stop-at needs a number for tau, not {tau}.")
-    steps = max(1, int(sp.ceiling(total / tau)))
+        raise DeclarationError(f"--stop-at needs a number for tau, not {to_text(tau)}.")
+    steps = int(sp.ceiling(total / tau))
+    if steps > MOST_STEPS:
+        raise DeclarationError(
+            f"--stop-at {stop_at:g} takes {steps} steps of at most tau = {to_text(tau)}, more than "
+            f"{MOST_STEPS}: stop earlier or choose a larger tau."
+        )
     scheme = Explicit(total / steps, steps)
     return compiled(Declaration(declared.problem, scheme, declared.grid), on_unstable)
 
@@ -109,54 +123,67 @@ def network_for(declared: Declaration, stop_at: float | None, on_unstable: str) 
 def apply(
     network: Network,
     channels: NDArray[np.float64],
-    fields: dict[str, NDArray[np.float64]],
+    fields: Mapping[str, NDArray[np.float64]],
     dtype: str,
     device: str,
-) -> NDArray[np.float64]:
-    """Run the channels as a batch, with a progress bar over the steps on a terminal."""
+) -> tuple[NDArray[np.float64], float]:
+    """The channels, run as a batch, and the seconds that it took; a progress bar on a terminal.
+
+    Raises DeclarationError for a device that does not work, input that the network refuses, and a
+    result with NaN or infinite values.
+    """
     import torch
 
+    module = network.module()
+    # A field may have another name there, since its own may be one that Python or the source uses.
+    arguments = inspect.signature(module.forward).parameters.values()
+    keywords = [p.name for p in arguments if p.kind is p.KEYWORD_ONLY]
+    data = dict(zip(keywords, (fields[s.name] for s in fields_of(network.graph)), strict=True))
     number = getattr(torch, dtype)
     try:
         place = torch.device(device)
-        module = network.module().to(place)
         u = torch.from_numpy(channels[:, None]).to(place, number)
-        data = {k: torch.from_numpy(v[None, None]).to(place, number) for k, v in fields.items()}
-    except (RuntimeError, AssertionError) as error:
-        raise DeclarationError(f'The device "{device}" cannot be used: {error}') from error
-    if dtype == "float64":
-        module = module.double()
+        known = {k: torch.from_numpy(v[None, None]).to(place, number) for k, v in data.items()}
+        module = module.to(place, number)
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise DeclarationError(f'The device "{device}" cannot be used: {_first_line(error)}') from error
+    start = time.perf_counter()
     with torch.no_grad(), progress(module, network.scheme.steps):
         try:
-            result = module(u, **data)
+            result = module(u, **known)
         except (ValueError, TypeError) as error:
-            raise DeclarationError(str(error)) from error
+            raise DeclarationError(f"The network refuses the input: {error}.") from error
     values: NDArray[np.float64] = result[:, 0].double().cpu().numpy()
-    return values
+    seconds = time.perf_counter() - start
+    if not np.isfinite(values).all():
+        raise DeclarationError(
+            "The result has NaN or infinite values, so nothing is written; choose a smaller tau."
+        )
+    return values, seconds
 
 
 @contextmanager
 def progress(module: torch.nn.Module, steps: int) -> Iterator[None]:
-    """A bar that advances whenever the block of `module` has run."""
+    """A bar on stderr, if that is a terminal, that advances whenever the block of `module` has run."""
+    if not sys.stderr.isatty():
+        yield
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not _terminal()) as bar:
+    with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("steps", total=steps)
 
         def tick(*_: Any) -> None:
             bar.advance(task)
 
-        block: Any = module.get_submodule("block")
-        remove: Callable[[], None] = block.register_forward_hook(tick).remove
+        handle = module.get_submodule("block").register_forward_hook(tick)
         try:
             yield
         finally:
-            remove()
+            handle.remove()
 
 
-def _terminal() -> bool:
-    import sys
-
-    return sys.stderr.isatty()
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+import typer
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
+from pde2net.cli.inputs import declaration
 from pde2net.compiler import verify
-from pde2net.load import load
-from pde2net.verify.certificate import Certificate, Status
+from pde2net.language.expressions import to_text
+from pde2net.verify.certificate import Certificate, Claim, Status
 
 
 def verify_file(file: Path, as_json: bool) -> bool:
     """Print the certificate; whether the network is proved to be stable."""
-    declared = load(file)
+    declared = declaration(file)
     certificate = verify(declared.problem, declared.scheme, declared.grid)
     if as_json:
-        print(certificate.to_json())
+        typer.echo(certificate.to_json())
     else:
         show(certificate, Console())
-    return stable(certificate)
+    return decisive(certificate).status == Status.PROVED
 
 
-def stable(certificate: Certificate) -> bool:
+def decisive(certificate: Certificate) -> Claim:
     """l2 stability, or with a source term, for which that is no question, frozen stability."""
     claims = certificate.claims
-    if claims["l2_stability"].status == Status.NOT_APPLICABLE:
-        return claims["frozen_stability"].status == Status.PROVED
-    return certificate.stable
+    name = "l2_stability" if claims["l2_stability"].status != Status.NOT_APPLICABLE else "frozen_stability"
+    return claims[name]
+
+
+def verdict(certificate: Certificate) -> str:
+    """One line: stable, unstable, or what is missing."""
+    claim, tau = decisive(certificate), to_text(certificate.tau)
+    name = claim.name.replace("_", " ")
+    known = claim.limit is not None and claim.limit.is_finite
+    limit = f" (largest stable tau {to_text(claim.limit)})" if known else ""
+    if claim.status == Status.PROVED:
+        return f"Stable: {name} is proved for tau = {tau}{limit}."
+    if claim.status == Status.PROVED_IF:
+        return f"Not proved: {name} holds if {to_text(claim.condition)}; give the symbols values."
+    if claim.status == Status.REFUTED:
+        return f"Unstable: {name} is refuted for tau = {tau}{limit}."
+    return f"Not proved: {name} is {claim.status} for tau = {tau}."
 
 
 def show(certificate: Certificate, console: Console) -> None:
-    """The declaration, the table of claims, and the counterexamples."""
-    for key, value in certificate.subject.items():
-        if value:
-            console.print(f"{key:<11}{value}", markup=False, highlight=False)
+    """The declaration, the table of claims, the counterexamples and the verdict."""
+    console.print(_rows((key, value) for key, value in certificate.subject.items() if value))
     console.print()
     console.print(certificate)
-    witnesses = [c for c in certificate.claims.values() if c.witness is not None]
+    witnesses = [(c.name, c.witness["description"]) for c in certificate.claims.values() if c.witness]
     if witnesses:
-        console.print("\nCounterexamples, run through the network in float64 (inputs: --json):")
-    for claim in witnesses:
-        text = f"  {claim.name.replace('_', ' ')}: {claim.witness['description']}"  # type: ignore[index]
-        console.print(text, markup=False, highlight=False)
+        console.print("\nCounterexamples, run through the network in float64 (inputs: --json)")
+        console.print(_rows((name.replace("_", " "), text) for name, text in witnesses))
+    console.print()
+    console.print(verdict(certificate), style="bold", markup=False, highlight=False)
+
+
+def _rows(pairs: Iterable[tuple[str, str]]) -> Table:
+    """Names and texts in two columns, the texts wrapped within theirs."""
+    table = Table.grid(padding=(0, 2))
+    for name, text in pairs:
+        table.add_row(Text(name), Text(text))
+    return table

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pde2net.emit.names import identifier
+from collections.abc import Mapping, Sequence
 
 
-def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Sequence[str]) -> list[str]:
-    """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size."""
+def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Mapping[str, str]) -> list[str]:
+    """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size.
+
+    `fields` maps the name of each known field to its variable.
+    """
     rank = len(axes) + 2
     shape = f"(batch, 1, {', '.join(axes)})"
     lines = [
@@ -24,8 +25,7 @@ def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Sequence[
                 f"if {cells} < {size}:",
                 f'    raise ValueError(f"the stencil needs {size} cells along {axis}, not {{{cells}}}")',
             ]
-    for name in fields:
-        data = identifier(name)
+    for name, data in fields.items():
         lines += [
             f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
             f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.emit.checks import input_checks
 from pde2net.emit.header import module_docstring
-from pde2net.emit.names import identifier
+from pde2net.emit.names import identifier, identifiers
 from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.statements import Values, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
@@ -57,6 +57,8 @@ class _Emitter:
         for symbol in (*parameters(self.graph), TAU):
             self.value(symbol)
         self.scalars = [TAU, *used]
+        known = [s.name for s in fields(self.graph)]
+        self.names = identifiers([*(s.name for s in self.scalars), *known])
         self.data_sources = self._data_sources()
 
     def value(self, expression: sp.Expr) -> sp.Expr:
@@ -109,13 +111,15 @@ class _Emitter:
                 node = node_of(self.graph, producer)
                 if self.graph.nodes[producer]["block"] is None and not isinstance(node, Input):
                     wanted = slot if isinstance(node, Convolution) else producer
-                    used.setdefault((producer, port), identifier(wanted))
+                    if (producer, port) not in used:
+                        taken = [*used.values(), *self.names.values()]
+                        used[producer, port] = self.names.get(wanted) or identifier(wanted, taken)
         return used
 
     # -- names ---------------------------------------------------------------------------------
 
     def scalar_name(self, symbol: sp.Symbol) -> str:
-        return identifier(symbol.name)
+        return self.names[symbol.name]
 
     def trained(self, symbol: sp.Symbol) -> bool:
         return symbol.name in self.request.trainable
@@ -220,8 +224,8 @@ class _Emitter:
         known = [s.name for s in fields(self.graph)]
         arguments = ["self", "u: Tensor"]
         if known:
-            arguments += ["*", *(f"{identifier(f)}: Tensor" for f in known)]
-        body = input_checks(self.request.axes, self.request.smallest, known)
+            arguments += ["*", *(f"{self.names[f]}: Tensor" for f in known)]
+        body = input_checks(self.request.axes, self.request.smallest, {f: self.names[f] for f in known})
         values = Values(self.graph, self.request.axes, self.banks, self.value)
         for name in self.graph:
             node, block = node_of(self.graph, name), self.graph.nodes[name]["block"]
@@ -230,7 +234,7 @@ class _Emitter:
             if isinstance(node, Input):
                 values.bind(name, "u")
             elif isinstance(node, Field):
-                values.bind(name, identifier(name))
+                values.bind(name, self.names[name])
             else:
                 body += statements(name, values, self.data_printer)
         passed = ", ".join(["u", *(values.bound[source] for source in self.data_sources)])

@@ -47,10 +47,7 @@ class Values:
 
     def fresh(self, wanted: str) -> str:
         """An identifier that no other value has."""
-        name, taken = identifier(wanted), set(self.bound.values())
-        while name in taken:
-            name += "_"
-        return name
+        return identifier(wanted, self.bound.values())
 
 
 def statements(name: str, values: Values, printer: Printer) -> list[str]:
@@ -147,7 +144,8 @@ def _shared(
     squared = {p.base for e in found for p in e.atoms(sp.Pow) if p.exp == 2 and p.base in slots}
     slopes = sorted(squared, key=lambda s: s.name)
     square = sp.Add(*(s**2 for s in slopes))
-    if len(slopes) > 1 and any(e.has(square) for e in found):
+    guarded = any(e.has(sp.Piecewise) for e in found)
+    if slopes and (len(slopes) > 1 or guarded) and any(e.has(square) for e in found):
         s2 = sp.Symbol("s2", nonnegative=True)
         names["s2"] = values.fresh("s2")
         lines.append(f"{names['s2']} = {' + '.join(f'{names[s.name]}.square()' for s in slopes)}")

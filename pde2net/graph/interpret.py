@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,7 +39,8 @@ class Arithmetic:
 
 
 def _float_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
-    function: Callable[..., Any] = sp.lambdify(symbols, expression, "numpy")
+    modules = [{"erf": np.vectorize(math.erf, otypes=[float])}, "numpy"]
+    function: Callable[..., Any] = sp.lambdify(symbols, expression, modules)
     return function
 
 

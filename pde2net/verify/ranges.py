@@ -42,9 +42,12 @@ def _with_numbers(expression: sp.Expr, find: Callable[[sp.Expr], Range]) -> Rang
     expression, numbers = _abstracted(expression)
     try:
         found = find(expression)
-    except (NotImplementedError, ValueError, TypeError, AttributeError, sp.PolynomialError) as error:
-        # SymPy gives up in many ways; none of them may become an answer.
-        raise UndecidedError(f"the range of {expression} could not be computed ({error})") from error
+    except UndecidedError:
+        raise
+    except Exception as error:
+        # SymPy gives up in many ways; none of them may become an answer, or a traceback.
+        kind = type(error).__name__
+        raise UndecidedError(f"the range of {expression} could not be computed ({kind})") from error
     values = (found.lower, found.upper, found.lower_at, found.upper_at)
     return Range(*(v.xreplace(numbers) for v in values))
 
@@ -81,6 +84,7 @@ def _half_line(expression: sp.Expr, variable: sp.Symbol) -> Range:
     if s not in body.free_symbols:
         values = [(body, sp.S.Zero), *extra]
         return _extremes(values)
+    _require_regular(body, s)
     scale, body = scaled(body, s)
     factor, core = body.as_independent(s, as_Add=False)
     offset, core = core.as_independent(s, as_Add=True)

@@ -38,14 +38,22 @@ def second_difference(u: Tensor, dim: int) -> Tensor:
     """
     n = u.shape[dim]
     wide = torch.cat((u.narrow(dim, 0, 1).flip(dim), u, u.narrow(dim, n - 1, 1).flip(dim)), dim)
-    return wide.narrow(dim, 0, n) - 2 * wide.narrow(dim, 1, n) + wide.narrow(dim, 2, n)
+    return (
+        wide.narrow(dim, 0, n)
+        - 2 * wide.narrow(dim, 1, n)
+        + wide.narrow(dim, 2, n)
+    )
 
 
 def second_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     """The transpose of second_difference."""
     n = p.shape[dim]
     wide = torch.cat((p.narrow(dim, 0, 1).flip(dim), p, p.narrow(dim, n - 1, 1).flip(dim)), dim)
-    return wide.narrow(dim, 0, n) - 2 * wide.narrow(dim, 1, n) + wide.narrow(dim, 2, n)
+    return (
+        wide.narrow(dim, 0, n)
+        - 2 * wide.narrow(dim, 1, n)
+        + wide.narrow(dim, 2, n)
+    )
 
 
 class Curvature(torch.autograd.Function):

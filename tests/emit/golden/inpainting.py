@@ -122,11 +122,15 @@ class DiffusionNetwork(nn.Module):
         if not isinstance(c, Tensor) or c.dtype != u.dtype:
             raise TypeError(f"c must be a tensor of the dtype of u, {u.dtype}")
         if c.shape[1:] != u.shape[1:] or c.shape[0] not in (1, u.shape[0]):
-            raise ValueError(f"c has the shape {tuple(c.shape)}, u {tuple(u.shape)}: they must agree")
+            raise ValueError(
+                f"c has the shape {tuple(c.shape)}, u {tuple(u.shape)}: they must agree"
+            )
         if not isinstance(f, Tensor) or f.dtype != u.dtype:
             raise TypeError(f"f must be a tensor of the dtype of u, {u.dtype}")
         if f.shape[1:] != u.shape[1:] or f.shape[0] not in (1, u.shape[0]):
-            raise ValueError(f"f has the shape {tuple(f.shape)}, u {tuple(u.shape)}: they must agree")
+            raise ValueError(
+                f"f has the shape {tuple(f.shape)}, u {tuple(u.shape)}: they must agree"
+            )
         for _ in range(self.steps):
             u = self.block(u, c, f)
         return u

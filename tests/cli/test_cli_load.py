@@ -1,0 +1,85 @@
+"""`load`: what a declaration file may get wrong, and that the message says what and where."""
+
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+import pde2net as p2n
+
+
+def test_the_grid_may_be_left_out(heat):
+    file = heat()
+    full = p2n.load(file)
+    file.write_text(file.read_text().replace("grid = p2n.Grid(spacing=1)", ""))
+    assert p2n.load(str(file)) == full == p2n.Declaration(full.problem, full.scheme, p2n.Grid(spacing=1))
+    assert full.scheme.tau == sp.Rational(1, 4)
+
+
+@pytest.mark.parametrize(
+    "text,words",
+    [
+        ("x = 1\ny = = 2\n", ("file.py, line 2", "not valid Python")),
+        ("import math\n\nmath.sqrt(-1)\n", ("file.py, line 3", "ValueError", "math")),
+        ("from sympy import parse_expr\nparse_expr('1 + * * 2')\n", ("file.py, line 2", "SyntaxError")),
+        ("def f():\n    return 1 / 0\nf()\n", ("file.py, line 2", "ZeroDivisionError")),
+        ("import sys\nsys.exit(0)\n", ("file.py, line 2", "ends the program")),
+        ("import nothing_of_this_name\n", ("file.py, line 1", "nothing_of_this_name")),
+        ("x = '\0'\n", ("file.py", "null bytes")),
+        ("", ("does not define problem", "pde2net.Problem")),
+        ("problem = 3\n", ("problem", "type int", "pde2net.Problem")),
+    ],
+)
+def test_a_broken_file_is_named_with_its_line(tmp_path: Path, text, words):
+    file = tmp_path / "file.py"
+    file.write_text(text)
+    with pytest.raises(p2n.FileError) as caught:
+        p2n.load(file)
+    for word in words:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["problem", "scheme"])
+def test_a_missing_name_is_named(heat, name):
+    file = heat()
+    file.write_text(file.read_text() + f"del {name}\n")
+    with pytest.raises(p2n.FileError, match=f"does not define {name}"):
+        p2n.load(file)
+
+
+def test_a_wrong_type_is_named(heat):
+    file = heat()
+    file.write_text(file.read_text() + "grid = 1\n")
+    with pytest.raises(p2n.FileError, match=r"grid as an object of type int; it must be a pde2net\.Grid"):
+        p2n.load(file)
+
+
+def test_a_bad_declaration_keeps_its_error_and_gains_a_place(heat):
+    file = heat(tau="-1")
+    with pytest.raises(p2n.DeclarationError) as caught:
+        p2n.load(file)
+    assert f"{file}, line 7: The time step tau must be positive" in str(caught.value)
+
+
+def test_an_error_class_of_the_file_itself_passes_through(tmp_path: Path):
+    file = tmp_path / "own.py"
+    file.write_text(
+        "import pde2net\n"
+        "class Own(pde2net.Pde2NetError):\n"
+        "    def __init__(self, a, b): super().__init__(f'{a} and {b}')\n"
+        "raise Own(1, 2)\n"
+    )
+    with pytest.raises(p2n.Pde2NetError, match=r"own\.py, line 4: 1 and 2"):
+        p2n.load(file)
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path):
+    (tmp_path / "text.pde").write_text("unknown u(x, t)\n")
+    for name, words in (
+        ("none.py", "There is no file"),
+        (".", "is not a file"),
+        ("text.pde", "not available yet"),
+    ):
+        with pytest.raises(p2n.FileError, match=words):
+            p2n.load(tmp_path / name)
