@@ -79,9 +79,7 @@ def networks() -> list[str]:
 
 
 def row(name: str, values: Sequence[float], ratio: str) -> str:
-    return (
-        f"| {name} | {statistics.median(values):.3f} | {min(values):.3f} to {max(values):.3f} | {ratio} |"
-    )
+    return f"| {name} | {statistics.median(values):.3f} | {min(values):.3f} to {max(values):.3f} | {ratio} |"
 
 
 PREPARE = """
@@ -111,7 +109,10 @@ PROCESSES = {
 
 def processes() -> list[str]:
     """Seconds inside fresh processes, and what they loaded."""
-    lines = ["| step, in a fresh process | seconds | range | heavy modules loaded |", "| --- | --- | --- | --- |"]
+    lines = [
+        "| step, in a fresh process | seconds | range | heavy modules loaded |",
+        "| --- | --- | --- | --- |",
+    ]
     for name, code in PROCESSES.items():
         values, loaded = [], ""
         for _ in range(RUNS):

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-import sympy as sp
-
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.errors import (
     DeclarationError,
@@ -121,9 +119,3 @@ def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     ):
         if not isinstance(value, kind):
             raise DeclarationError(f"{what}, not {value!r}.")
-    clash = {"tau", "s2"} & {s.name for s in problem.symbols if s != sp.Symbol("tau", positive=True)}
-    if "tau" in {s.name for s in problem.symbols} or clash:
-        raise DeclarationError(
-            f'The equation has a parameter called "{next(iter(clash), "tau")}", a name that the scheme '
-            "uses; rename it."
-        )

@@ -82,6 +82,7 @@ def _named(names: dict[str, Any], name: str, kind: type, file: Path) -> Any:
     value = names[name]
     if not isinstance(value, kind):
         raise FileError(
-            f"{file} defines {name} as an object of type {type(value).__name__}; it must be a pde2net.{kind.__name__}."
+            f"{file} defines {name} as an object of type {type(value).__name__}; it must be a "
+            f"pde2net.{kind.__name__}."
         )
     return value

@@ -30,8 +30,10 @@ def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Mapping[s
             f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
             f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',
             f"if {data}.shape[1:] != u.shape[1:] or {data}.shape[0] not in (1, u.shape[0]):",
-            "    raise ValueError(",
-            f'        f"{name} has the shape {{tuple({data}.shape)}}, u {{tuple(u.shape)}}: they must agree"',
-            "    )",
+            f"    raise ValueError({_disagreement(name, data)})",
         ]
     return lines
+
+
+def _disagreement(name: str, data: str) -> str:
+    return f'f"{name} has the shape {{tuple({data}.shape)}}, u {{tuple(u.shape)}}: they must agree"'

@@ -27,7 +27,7 @@ RESERVED = frozenset(_OWN.split()) | frozenset(_MODULE.split())
 def identifier(name: str, taken: Iterable[str] = ()) -> str:
     """`name` as an identifier: other characters become "_", reserved or taken words get a trailing "_"."""
     text = re.sub(r"\W", "_", name, flags=re.ASCII) if not name.isidentifier() else name
-    if not text or text[0].isdigit() or text.startswith("__"):
+    if not text or text[0].isdigit() or text[0] == "_":
         text = f"p{text}"
     others = set(taken)
     while keyword.iskeyword(text) or text in RESERVED or text in others:

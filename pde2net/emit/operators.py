@@ -44,15 +44,15 @@ def difference_functions(item: Along) -> list[Function]:
     """`difference(u, dim)` and `difference_adjoint(p, dim)` for spacing 1."""
     stencil = item.stencil
     border = {
-        "reflecting": "u continues evenly beyond the border (no flux across it)",
-        "periodic": "u wraps around",
-        "zero": "u is 0 outside of the grid",
+        "reflecting": "even beyond the border, so no flux crosses it",
+        "periodic": "periodic",
+        "zero": "zero outside of the grid",
     }[item.closure]
     taps = ", ".join(map(str, stencil.weights))
     at = ", ".join(f"i{o:+d}" if o else "i" for o in stencil.offsets)
-    doc = f"({taps}) at ({at}) along `dim`."
-    doc += f"\n\n{border[0].upper()}{border[1:]}.\n" if len(doc) + len(border) > 85 else f" {border}."
-    doc = doc.replace("`dim`. u", "`dim`; u")
+    doc = f"({taps}) at ({at}) along `dim`; u is {border}."
+    if len(doc) > 85:
+        doc = f"({taps}) at ({at}) along `dim`.\n\nThe extension of u is {border}.\n"
     if stencil.half and len(stencil.offsets) == 2 and item.closure == "reflecting":
         forward = ["return F.pad(torch.diff(u, dim=dim), beyond(dim, 0, 1))"]
         backward = [
@@ -124,18 +124,13 @@ def _joined(before: str, middle: str, after: str, left: int, right: int) -> list
 
 
 def _shifts(stencil: Stencil, left: int, length: str) -> str:
-    text = ""
+    parts = []
     for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
-        part = f"wide.narrow(dim, {left + offset}, {length})"
-        size = abs(weight)
-        scaled = (
-            part if size == 1 else f"{number(size) if size.is_Integer else '(' + number(size) + ')'} * {part}"
-        )
-        if not text:
-            text = f"-{scaled}" if weight < 0 else scaled
-        else:
-            text += f"\n    {'-' if weight < 0 else '+'} {scaled}"
-    return f"(\n    {text}\n)"
+        size = number(abs(weight))
+        factor = "" if size == "1" else f"{size} * "
+        sign = "-" if weight < 0 else ""
+        parts.append(f"{sign}{factor}wide.narrow(dim, {left + offset}, {length})")
+    return _sum(parts)
 
 
 BEYOND = Function(
@@ -169,7 +164,8 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
     """The autograd functions `name` (K) and `nameAdjoint` (K^T)."""
     outputs = [f"p{i}" for i in range(len(bank.rows))]
     rows = [_row(row, dimension, value) for row in bank.rows]
-    forward = ["return (", *(f"    {r}," for r in rows), ")"] if len(rows) > 1 else [f"return ({rows[0]},)"]
+    forward = [f"{p} = {r}" for p, r in zip(outputs, rows, strict=True)]
+    forward.append(f"return {', '.join(outputs)}" if len(rows) > 1 else "return (p0,)")
     adjoint = _sum(
         [
             _scaled(f"{along(d).adjoint_name}({p}, {d.axis - dimension})", value(w * d.scale))
@@ -252,7 +248,7 @@ def _scaled(text: str, factor: sp.Expr) -> str:
     if factor.is_Rational and factor.p in (1, -1) and factor.q != 1:
         return f"{'-' if factor.p < 0 else ''}{text} / {factor.q}"
     printed = number(factor)
-    return f"{text} * ({printed})" if "/" in printed else f"{text} * {printed}"
+    return f"{printed} * {text}"
 
 
 def _sum(parts: list[str]) -> str:

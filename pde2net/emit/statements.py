@@ -102,7 +102,7 @@ def _coordinate(node: Coordinate, values: Values) -> str:
     text = f"torch.arange({start}{stop}, dtype=u.dtype, device=u.device)"
     h, origin = values.value(node.spacing), values.value(node.origin)
     if h != 1:
-        text = f"({number(h)}) * {text}" if "/" in number(h) else f"{number(h)} * {text}"
+        text = f"{number(h)} * {text}"
     if origin != 0:
         text = f"{number(origin)} + {text}"
     after = len(values.axes) - 1 - node.axis

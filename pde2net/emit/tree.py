@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-INDENT = "    "
+from pde2net.emit.layout import INDENT, WIDTH, broken
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,17 @@ def klass(node: Class) -> list[str]:
 def function(node: Function, indent: str) -> list[str]:
     lines = [indent + d for d in node.decorators]
     signature = f"{indent}def {node.name}({', '.join(node.arguments)}) -> {node.returns}:"
-    if len(signature) > 88:
-        inner = ",\n".join(indent + INDENT + a for a in node.arguments)
-        signature = f"{indent}def {node.name}(\n{inner},\n{indent}) -> {node.returns}:"
+    if len(signature) > WIDTH:
+        inner = ", ".join(node.arguments)
+        if len(indent) + len(INDENT) + len(inner) > WIDTH:
+            inner = f",\n{indent}{INDENT}".join(node.arguments) + ","
+        signature = f"{indent}def {node.name}(\n{indent}{INDENT}{inner}\n{indent}) -> {node.returns}:"
     lines.append(signature)
     if node.doc:
         lines.append(docstring(node.doc, indent + INDENT))
-    lines += [indent + INDENT + line if line else "" for s in node.body for line in s.split("\n")]
+    for statement in node.body:
+        depth = len(statement) - len(statement.lstrip())
+        lines += broken(statement.lstrip(), indent + INDENT + " " * depth)
     return lines
 
 

@@ -15,6 +15,7 @@ from pde2net.graph.outline import ELLIPSIS, Outline
 GAP_X, GAP_Y, EDGE_HEIGHT = 44.0, 20.0, 16.0
 BRANCH, FRAME_INSIDE, FRAME_OUTSIDE = 12.0, 46.0, 30.0
 CAPTION, LANE = 44.0, 26.0
+PLUS_RADIUS = 15.0
 SWEEPS = 10
 
 Point = tuple[float, float]
@@ -59,7 +60,8 @@ def layered(shown: Outline, sizes: Mapping[str, tuple[float, float]], skips: Seq
     edges = [e for e in shown.edges if e not in arcs]
     column = _columns(shown, [*edges, *arcs])
     chains = {(a, b): _chain(a, b, column) for a, b in edges}
-    place: dict[Item, int] = dict(column)
+    place: dict[Item, int] = {}
+    place.update(column)
     place |= {item: item[2] for chain in chains.values() for item in chain if not isinstance(item, str)}
     pairs = [pair for chain in chains.values() for pair in pairwise(chain)]
     height = {i: sizes[i][1] if isinstance(i, str) else EDGE_HEIGHT for i in place}
@@ -85,10 +87,14 @@ def layered(shown: Outline, sizes: Mapping[str, tuple[float, float]], skips: Seq
     branch = {c: left[c] - FRAME_INSIDE + BRANCH for c in starts}
     entry = {frame.names[0]: branch[min(span)] for frame, span in zip(shown.frames, spans, strict=True)}
     of = {n: entry[frame.names[0]] for frame in shown.frames for n in frame.names}
-    routes = tuple((a, b, _points(chain, boxes, y, left, right, branch)) for (a, b), chain in chains.items())
+    sides = {n: (b.x, b.x + b.width) for n, b in boxes.items()}
+    sides |= {n: (boxes[n].centre[0] - PLUS_RADIUS, boxes[n].centre[0] + PLUS_RADIUS) for n in skips}
+    routes = tuple(
+        (a, b, _points(chain, column[a], sides, y, left, right, branch)) for (a, b), chain in chains.items()
+    )
     return Layout(
         boxes,
-        _spread(routes, boxes, shown),
+        _spread(routes, boxes, skips),
         tuple((a, b, of[b], lane) for a, b in arcs),
         tuple(frames),
         (max(right.values()), lane + LANE),
@@ -210,7 +216,8 @@ def _verticals(
 
 def _points(
     chain: Sequence[Item],
-    boxes: Mapping[str, Rectangle],
+    start: int,
+    sides: Mapping[str, tuple[float, float]],
     y: Mapping[Item, float],
     left: Mapping[int, float],
     right: Mapping[int, float],
@@ -218,22 +225,17 @@ def _points(
 ) -> tuple[Point, ...]:
     """Pairs of points of equal height: along each column, then a curve to the next pair."""
     points: list[Point] = []
-    first, last = str(chain[0]), str(chain[-1])
-    columns = sorted(
-        c for c in left if right[c] >= boxes[first].centre[0] and left[c] <= boxes[last].centre[0]
-    )
-    for k, (c, item) in enumerate(zip(columns, chain, strict=True)):
-        x0 = boxes[first].x + boxes[first].width if k == 0 else left[c]
-        x1 = boxes[last].x if k == len(chain) - 1 else branch.get(c + 1, right[c])
+    for c, item in enumerate(chain, start):
+        x0 = sides[str(item)][1] if c == start else left[c]
+        x1 = sides[str(item)][0] if item == chain[-1] else branch.get(c + 1, right[c])
         points += [(x0, y[item]), (x1, y[item])]
     return tuple(points)
 
 
 def _spread(
-    routes: Sequence[tuple[str, str, tuple[Point, ...]]], boxes: Mapping[str, Rectangle], shown: Outline
+    routes: Sequence[tuple[str, str, tuple[Point, ...]]], boxes: Mapping[str, Rectangle], skips: Sequence[str]
 ) -> tuple[tuple[str, str, tuple[Point, ...]], ...]:
     """Move the ends of edges that arrive at the same box apart, in the order of where they come from."""
-    skips = {frame.names[-1] for frame in shown.frames}
     arriving: dict[str, list[tuple[float, str]]] = {}
     for a, b, points in routes:
         if b not in skips:

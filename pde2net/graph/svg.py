@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from pde2net.graph.labels import Label
-from pde2net.graph.layout import Layout, Point, Rectangle
+from pde2net.graph.layout import PLUS_RADIUS, Layout, Point, Rectangle
 
-MARGIN, RADIUS = 28.0, 15.0
+MARGIN = 28.0
 HEADING, LINE, STEP = 12.5, 12.0, 17.0
 # Widths of a character in units of the font size; generous, for fonts that a viewer substitutes.
 HEADING_WIDTH, LINE_WIDTH = 0.66, 0.62
@@ -54,7 +54,7 @@ def box_size(label: Label) -> tuple[float, float]:
 def skip_size(lines: Sequence[str]) -> tuple[float, float]:
     """Width and height of a plus with lines above it; symmetric about the plus."""
     width = max((len(line) * LINE * LINE_WIDTH for line in lines), default=0.0)
-    return max(2 * RADIUS, width), 2 * (RADIUS + 8 + STEP * len(lines))
+    return max(2 * PLUS_RADIUS, width), 2 * (PLUS_RADIUS + 8 + STEP * len(lines))
 
 
 def render(
@@ -111,9 +111,9 @@ def _box(box: Rectangle, label: Label, role: str) -> list[str]:
 
 def _skip(box: Rectangle, label: Label, role: str) -> list[str]:
     x, y = box.centre
-    above = y - RADIUS - 10 - STEP * (len(label.lines) - 1)
+    above = y - PLUS_RADIUS - 10 - STEP * (len(label.lines) - 1)
     return [
-        f'<circle class="plus" cx="{x:.1f}" cy="{y:.1f}" r="{RADIUS:.0f}"/>',
+        f'<circle class="plus" cx="{x:.1f}" cy="{y:.1f}" r="{PLUS_RADIUS:.0f}"/>',
         f'<path class="plus" d="M {x - 7:.1f} {y:.1f} h 14 M {x:.1f} {y - 7:.1f} v 14"/>',
         *(_text(x, above + STEP * k, line, "line", "middle") for k, line in enumerate(label.lines)),
     ]
@@ -140,7 +140,7 @@ def _arc(start: Rectangle, skip: Rectangle, branch: float, lane: float, r: float
         f"M {start.x + start.width:.1f} {y:.1f} H {branch - r:.1f} "
         f"Q {branch:.1f} {y:.1f} {branch:.1f} {y + r:.1f} V {lane - r:.1f} "
         f"Q {branch:.1f} {lane:.1f} {branch + r:.1f} {lane:.1f} H {x - r:.1f} "
-        f"Q {x:.1f} {lane:.1f} {x:.1f} {lane - r:.1f} V {centre + RADIUS:.1f}"
+        f"Q {x:.1f} {lane:.1f} {x:.1f} {lane - r:.1f} V {centre + PLUS_RADIUS:.1f}"
     )
     return [f'<path class="arc" marker-end="url(#arc-tip)" d="{path}"/>']
 

@@ -218,15 +218,24 @@ def _check_functions(problem: Problem) -> None:
             f"The right-hand side depends explicitly on {problem.time}; time-dependent coefficients "
             "are not supported yet."
         )
+    name = unknown.func.__name__
+    own = {"tau", "s2", f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
+    own |= {f"{name}_{a}{a}" for a in problem.space}
+    for thing in (*problem.symbols, *(f.func for f in problem.fields)):
+        if str(thing) in own:
+            raise DeclarationError(
+                f'"{thing}" is a name that the compiler uses: tau is the time step, {name}_'
+                f"{problem.space[0]} a derivative of {name}. Rename it."
+            )
     things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields), unknown.func]
     for thing in things:
-        name = str(thing)
-        if name in names:
+        called = str(thing)
+        if called in names:
             raise DeclarationError(
-                f'Two different things are called "{name}": {sp.srepr(names[name])} and '
+                f'Two different things are called "{called}": {sp.srepr(names[called])} and '
                 f"{sp.srepr(thing)}. Declare each symbol once, with one set of assumptions."
             )
-        names[name] = thing
+        names[called] = thing
 
 
 def _values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:

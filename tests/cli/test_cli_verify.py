@@ -55,15 +55,12 @@ def test_json_is_the_certificate_alone(command, heat):
 
 @pytest.mark.parametrize("name", ["verify", "compile", "draw"])
 def test_bad_files_are_one_message_and_status_2(command, heat, tmp_path: Path, name):
-    for file, words in (
-        (tmp_path / "none.py", "none.py"),
-        (heat(tau="-1"), "line 7"),
-        (heat(rhs="u.diff(x)"), "advect"),
-    ):
+    bad = heat("bad.py", tau="-1"), heat("flow.py", rhs="u.diff(x)")
+    for file, words in zip(("none.py", *bad), ("none.py", "line 7", "advect"), strict=True):
         result = command(name, file)
         assert result.status == 2 and words in result.err
         assert result.err.startswith("pde2net: ") and result.err.count("\n") == 1 and not result.out
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["heat.py"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.py", "flow.py"]
 
 
 def test_compile_writes_the_source(command, heat, tmp_path: Path):

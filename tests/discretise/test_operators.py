@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import TAPS, along, attacks, dense, equation, lam, runner, unknown, x, y, z
 
@@ -33,6 +33,7 @@ def exact(values):
 
 
 @each_case
+@settings(max_examples=20)
 @given(data=st.data())
 def test_adjoint_identity_in_exact_rationals(stencil, closure, data):
     """<K u, p> = <u, K^T p> without any rounding, for every size from the smallest on."""

@@ -120,7 +120,7 @@ def rows():
         for dim in (1, 2, 3):
             for j in range(2 if dim == 2 else 1):
                 found.append((name, dim, *choices[(5 * k + 7 * dim + 4 * j + k // 18) % len(choices)]))
-    found += [("perona-malik", 2, *c) for c in choices]
+    found += [("perona-malik", 2, *c) for c in choices[::2]]
     return list(dict.fromkeys(found))
 
 
@@ -375,7 +375,7 @@ TEXTS = {
     "long": lambda: network_of(
         diffusion(
             lambda s: sum(
-                k * s / (sp.Rational(k, 7) + s) ** 2 + sp.exp(-k * s) / (k + s) for k in range(1, 8)
+                k * s / (sp.Rational(k, 7) + s) ** 2 + sp.exp(-k * s) / (k + s) for k in range(1, 4)
             ),
             2,
         ),
@@ -549,7 +549,7 @@ def test_a_parameter_may_have_any_name(name):
     k = sp.Symbol(name, positive=True)
     v = sp.Function("v")(x, unknown(1).args[-1])
     problem = p2n.Problem(
-        sp.Eq(v.diff(v.args[-1]), div(grad(v) / (1 + norm2(grad(v)) / k**2)) - k * v),
+        sp.Eq(v.diff(v.args[-1]), k * laplacian(v) - k * v),
         parameters={k: 0.5},
     )
     for options in ({}, {"trainable": [k]}, {"trainable": [k], "shared": False}):

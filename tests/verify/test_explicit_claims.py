@@ -114,8 +114,16 @@ def test_l2_threshold_from_both_sides(name, dim, boundary, gradient, order):
     assert ratio > 1 and 0 < claim.witness["excess"] <= (ratio - 1) * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("dim,factor", [(1, 8), (2, 32), (3, 72)])
+@pytest.mark.parametrize(
+    "dim,factor,boundary",
+    [
+        (1, 8, "reflecting"),
+        (1, 8, "dirichlet"),
+        (2, 32, "periodic"),
+        (2, 32, "dirichlet"),
+        (3, 72, "reflecting"),
+    ],
+)
 def test_fourth_order_threshold_from_both_sides(dim, factor, boundary):
     """h^4/8 in 1D, h^4/32 in 2D, h^4/72 in 3D, for the biharmonic and the You-Kaveh equation."""
     u = unknown(dim)
@@ -210,7 +218,7 @@ HOPELESS = {
 
 
 @pytest.mark.parametrize("name", HOPELESS)
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("boundary", BOUNDARIES[::2])
 def test_what_is_false_or_open_is_never_proved(name, boundary):
     claim = claims_of(p2n.Problem(equation(HOPELESS[name], 2), boundary=boundary), sp.Rational(1, 1000))[
         "l2_stability"
@@ -409,7 +417,7 @@ ENERGIES = {
 
 @pytest.mark.parametrize("name", ENERGIES)
 @pytest.mark.parametrize("gradient,beta", [("forward", 0), ("forward", 2), ("central", 2)])
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("boundary", BOUNDARIES[::2])
 def test_energy_decays_up_to_the_proved_limit(name, gradient, beta, boundary):
     """E(u) = 1/2 sum Psi(|K u|^2) + beta/2 |u|^2, with K from index arithmetic."""
     g, penaliser = ENERGIES[name]

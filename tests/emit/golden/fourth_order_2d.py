@@ -34,26 +34,18 @@ __all__ = ["DiffusionNetwork"]
 def second_difference(u: Tensor, dim: int) -> Tensor:
     """(1, -2, 1) at (i-1, i, i+1) along `dim`.
 
-    U continues evenly beyond the border (no flux across it).
+    The extension of u is even beyond the border, so no flux crosses it.
     """
     n = u.shape[dim]
     wide = torch.cat((u.narrow(dim, 0, 1).flip(dim), u, u.narrow(dim, n - 1, 1).flip(dim)), dim)
-    return (
-        wide.narrow(dim, 0, n)
-        - 2 * wide.narrow(dim, 1, n)
-        + wide.narrow(dim, 2, n)
-    )
+    return wide.narrow(dim, 0, n) - 2 * wide.narrow(dim, 1, n) + wide.narrow(dim, 2, n)
 
 
 def second_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     """The transpose of second_difference."""
     n = p.shape[dim]
     wide = torch.cat((p.narrow(dim, 0, 1).flip(dim), p, p.narrow(dim, n - 1, 1).flip(dim)), dim)
-    return (
-        wide.narrow(dim, 0, n)
-        - 2 * wide.narrow(dim, 1, n)
-        + wide.narrow(dim, 2, n)
-    )
+    return wide.narrow(dim, 0, n) - 2 * wide.narrow(dim, 1, n) + wide.narrow(dim, 2, n)
 
 
 class Curvature(torch.autograd.Function):
@@ -63,7 +55,8 @@ class Curvature(torch.autograd.Function):
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor]:
-        return (second_difference(u, -2) + second_difference(u, -1),)
+        p0 = second_difference(u, -2) + second_difference(u, -1)
+        return (p0,)
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:
@@ -110,12 +103,7 @@ class DiffusionBlock(nn.Module):
 class DiffusionNetwork(nn.Module):
     """10 residual blocks that share their weights."""
 
-    def __init__(
-        self,
-        steps: int = 10,
-        tau: float = 0.03125,
-        lambda_: float = 0.5,
-    ) -> None:
+    def __init__(self, steps: int = 10, tau: float = 0.03125, lambda_: float = 0.5) -> None:
         super().__init__()
         self.steps = steps
         self.block = DiffusionBlock(tau, lambda_)

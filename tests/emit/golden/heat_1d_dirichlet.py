@@ -32,7 +32,7 @@ __all__ = ["DiffusionNetwork"]
 
 
 def forward_difference_periodic(u: Tensor, dim: int) -> Tensor:
-    """(-1, 1) at (i, i+1) along `dim`; u wraps around."""
+    """(-1, 1) at (i, i+1) along `dim`; u is periodic."""
     return torch.roll(u, -1, dim) - u
 
 
@@ -48,7 +48,8 @@ class Gradient(torch.autograd.Function):
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor]:
-        return (forward_difference_periodic(u, -1) * 2,)
+        p0 = 2 * forward_difference_periodic(u, -1)
+        return (p0,)
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:
@@ -66,7 +67,7 @@ class GradientAdjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(p0: Tensor) -> Tensor:
-        return forward_difference_periodic_adjoint(p0, -1) * 2
+        return 2 * forward_difference_periodic_adjoint(p0, -1)
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:

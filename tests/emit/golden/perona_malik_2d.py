@@ -39,10 +39,7 @@ def beyond(dim: int, before: int, after: int) -> tuple[int, ...]:
 
 
 def forward_difference(u: Tensor, dim: int) -> Tensor:
-    """(-1, 1) at (i, i+1) along `dim`.
-
-    U continues evenly beyond the border (no flux across it).
-    """
+    """(-1, 1) at (i, i+1) along `dim`; u is even beyond the border, so no flux crosses it."""
     return F.pad(torch.diff(u, dim=dim), beyond(dim, 0, 1))
 
 
@@ -61,10 +58,9 @@ class Gradient(torch.autograd.Function):
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
-        return (
-            forward_difference(u, -2),
-            forward_difference(u, -1),
-        )
+        p0 = forward_difference(u, -2)
+        p1 = forward_difference(u, -1)
+        return p0, p1
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:

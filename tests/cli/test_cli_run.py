@@ -1,0 +1,321 @@
+"""`run`: every kind of picture keeps its mode and depth, and what cannot be run is refused in words."""
+
+import os
+import re
+import struct
+import subprocess
+import sys
+import threading
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pde2net as p2n
+from pde2net.cli.main import USAGE
+
+RNG = np.random.default_rng(0)
+INPAINTING = {"rhs": "c * (f - u) + (1 - c) * p2n.laplacian(u)", "tau": "sp.Rational(1, 5)"}
+
+
+def heat_steps(u: np.ndarray, tau: float, steps: int) -> np.ndarray:
+    """Explicit heat conduction with reflecting borders along all axes, written down independently."""
+    for _ in range(steps):
+        change = np.zeros_like(u)
+        for axis in range(u.ndim):
+            wide = np.concatenate([u.take([0], axis), u, u.take([-1], axis)], axis)
+            change += np.diff(wide, n=2, axis=axis)
+        u = u + tau * change
+    return u
+
+
+@pytest.mark.parametrize(
+    "mode,shape,suffix",
+    [
+        ("L", (9, 7), "png"),
+        ("L", (9, 7), "bmp"),
+        ("LA", (9, 7, 2), "png"),
+        ("RGB", (9, 7, 3), "png"),
+        ("RGB", (9, 7, 3), "ppm"),
+        ("RGB", (9, 7, 3), "webp"),
+        ("RGBA", (9, 7, 4), "png"),
+        ("RGBA", (9, 7, 4), "tif"),
+        ("I;16", (9, 7), "png"),
+        ("I;16", (9, 7), "tif"),
+        ("I;16", (9, 7), "pgm"),
+    ],
+)
+def test_images_keep_their_mode_and_depth(command, heat, tmp_path: Path, mode, shape, suffix):
+    top = 65535 if mode == "I;16" else 255
+    values = RNG.integers(0, top + 1, shape).astype(np.uint16 if top == 65535 else np.uint8)
+    source, target = tmp_path / f"in.{suffix}", tmp_path / f"out.{suffix}"
+    Image.fromarray(values).save(source, **({"lossless": True} if suffix == "webp" else {}))
+    result = command("run", heat(), source, target, "--dtype", "float64")
+    assert result.status == 0, result.err
+    with Image.open(source) as before, Image.open(target) as after:
+        assert (before.mode, before.size) == (after.mode, after.size)
+        got = np.asarray(after)
+    stack = values.reshape(9, 7, -1)
+    colours = stack[..., :-1] if mode.endswith("A") else stack
+    want = [np.rint(heat_steps(colours[..., k] / top, 0.25, 3) * top) for k in range(colours.shape[-1])]
+    want += [stack[..., -1]] if mode.endswith("A") else []
+    np.testing.assert_array_equal(got.reshape(stack.shape), np.stack(want, -1))
+
+
+@pytest.mark.parametrize("axes,shape", [("x", (20,)), ("x, y", (8, 9)), ("x, y, z", (5, 6, 7))])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, ">f8"])
+def test_arrays_keep_their_type_and_range(command, heat, tmp_path: Path, axes, shape, dtype):
+    array = (1000 * RNG.normal(size=shape)).astype(dtype)
+    np.save(tmp_path / "in.npy", array)
+    result = command(
+        "run", heat(axes=axes, tau="sp.Rational(1, 8)"), "in.npy", "out.npy", "--dtype", "float64"
+    )
+    assert result.status == 0, result.err
+    out = np.load(tmp_path / "out.npy")
+    assert out.dtype == array.dtype
+    np.testing.assert_allclose(out, heat_steps(array.astype(float), 1 / 8, 3), rtol=1e-6, atol=1e-3)
+
+
+def test_the_report_tells_time_and_range(command, heat, tmp_path: Path):
+    np.save(tmp_path / "in.npy", np.array([[0.0, 1.0], [0.0, 1.0]]))
+    lines = command("run", heat(steps=1), "in.npy", "out.npy").out.splitlines()
+    assert re.fullmatch(r"1 step of tau = 1/4, to time 1/4, in \d+\.\d\d s", lines[0])
+    assert lines[1:] == [
+        "before  min 0.0000  mean 0.5000  max 1.0000",
+        "after   min 0.2500  mean 0.5000  max 0.7500",
+        "out.npy",
+    ]
+
+
+@pytest.mark.parametrize(
+    "tau,stop,said",
+    [
+        ("sp.Rational(1, 4)", "1", "4 steps of tau = 1/4, to time 1,"),
+        ("sp.Rational(1, 4)", "1.1", "5 steps of tau = 11/50, to time 11/10,"),
+        ("sp.Rational(1, 4)", "0.1", "1 step of tau = 1/10, to time 1/10,"),
+        ("0.1", "0.3", "3 steps of tau = 1/10, to time 3/10,"),
+        ("None", "0.6", "3 steps of tau = 1/5, to time 3/5,"),
+    ],
+)
+def test_stop_at_takes_the_fewest_equal_steps(command, heat, tmp_path: Path, tau, stop, said):
+    np.save(tmp_path / "in.npy", RNG.random((6, 6)))
+    result = command("run", heat(tau=tau), "in.npy", "out.npy", "--stop-at", stop)
+    assert result.status == 0 and result.out.startswith(said), result
+
+
+@pytest.mark.parametrize(
+    "tau,stop,words",
+    [
+        ("0.1", "0", "positive"),
+        ("0.1", "-1", "positive"),
+        ("0.1", "nan", "finite"),
+        ("0.1", "inf", "finite"),
+        ("0.1", "1e9", "10000000000 steps"),
+        ("0.1", "soon", "Invalid value for '--stop-at'"),
+        ("tau", "1", "needs a number for tau"),
+    ],
+)
+def test_bad_stopping_times_are_refused(command, heat, tmp_path: Path, tau, stop, words):
+    np.save(tmp_path / "in.npy", RNG.random((6, 6)))
+    result = command("run", heat(tau=tau), "in.npy", "out.npy", "--stop-at", stop)
+    assert result.status == USAGE and words in result.err and not (tmp_path / "out.npy").exists()
+
+
+def test_known_fields_go_to_every_channel(command, heat, tmp_path: Path):
+    picture = RNG.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    Image.fromarray(np.full((8, 8), 51, np.uint8)).save(tmp_path / "f.png")
+    np.save(tmp_path / "c.npy", np.ones((8, 8), bool))
+    fields = ("--field", "f=f.png", "--field", "c=c.npy")
+    result = command("run", heat(steps=40, **INPAINTING), "in.png", "out.png", *fields)
+    assert result.status == 0, result.err
+    assert np.abs(np.asarray(Image.open(tmp_path / "out.png")).astype(int) - 51).max() <= 1
+
+
+def test_a_field_may_have_a_name_that_the_source_uses(command, heat, tmp_path: Path):
+    file = heat(
+        rhs="p2n.laplacian(u) + sp.Function('lambda')(x, y) + sp.Function('F')(x, y)", tau="0.1", steps=1
+    )
+    for name, value in (("in", 0.0), ("one", 1.0), ("two", 2.0)):
+        np.save(tmp_path / f"{name}.npy", np.full((4, 4), value))
+    result = command("run", file, "in.npy", "out.npy", "--field", "lambda=one.npy", "--field", "F=two.npy")
+    assert result.status == 0, result.err
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy"), 0.3, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fields,words",
+    [
+        ((), "fields c, f: add --field c=PATH --field f=PATH"),
+        (("f=ok.npy",), "field c: add --field c=PATH"),
+        (("ff=ok.npy",), 'no known field "ff". Did you mean "f"?'),
+        (("f",), 'NAME=PATH, not "f"'),
+        (("f=ok.npy", "f=ok.npy"), "twice"),
+        (("f=none.npy",), "none.npy"),
+        (("f=small.npy",), "(4, 4), the input (6, 6)"),
+        (("f=colour.png",), "3 channels"),
+    ],
+)
+def test_wrong_fields_are_named(command, heat, tmp_path: Path, fields, words):
+    np.save(tmp_path / "in.npy", RNG.random((6, 6)))
+    np.save(tmp_path / "ok.npy", RNG.random((6, 6)))
+    np.save(tmp_path / "small.npy", RNG.random((4, 4)))
+    Image.new("RGB", (6, 6)).save(tmp_path / "colour.png")
+    given = [part for entry in fields for part in ("--field", entry)]
+    result = command("run", heat(**INPAINTING), "in.npy", "out.npy", *given)
+    assert result.status == USAGE and words in result.err and not (tmp_path / "out.npy").exists()
+
+
+def png_16_bit_colour() -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(26))) + chunk(b"IEND", b"")
+
+
+INPUTS = {
+    "none.png": (None, "There is no file"),
+    ".": (None, "is not a file"),
+    "text.png": (lambda p: p.write_text("no picture"), "is not an image"),
+    "cut.png": (lambda p: p.write_bytes(png_16_bit_colour()[:40]), "is not an image"),
+    "deep.png": (lambda p: p.write_bytes(png_16_bit_colour()), "16 bits per channel"),
+    "deep.ppm": (lambda p: p.write_bytes(b"P6 2 2 65535\n" + bytes(24)), "16 bits per channel"),
+    "cmyk.tif": (lambda p: Image.new("CMYK", (4, 4)).save(p), "mode CMYK"),
+    "film.gif": (
+        lambda p: Image.new("L", (4, 4)).save(p, save_all=True, append_images=[Image.new("L", (4, 4), 9)]),
+        "several pictures",
+    ),
+    "wide.tif": (lambda p: Image.fromarray(np.full((4, 4), 70000, np.int32)).save(p), "outside 0 to 65535"),
+    "text.npy": (lambda p: p.write_text("no array"), "is not an .npy array"),
+    "object.npy": (lambda p: np.save(p, np.array([{}]), allow_pickle=True), "is not an .npy array"),
+    "complex.npy": (lambda p: np.save(p, np.zeros((4, 4), complex)), "complex128"),
+    "long.npy": (lambda p: np.save(p, np.zeros((4, 4), np.int64)), "int64"),
+    "nan.npy": (lambda p: np.save(p, np.full((4, 4), np.nan)), "NaN"),
+    "empty.npy": (lambda p: np.save(p, np.zeros((0, 4))), "empty"),
+    "line.npy": (lambda p: np.save(p, np.zeros(4)), "dimension 1, the equation 2 (in x, y)"),
+    "thin.npy": (lambda p: np.save(p, np.zeros((1, 4))), "needs 2 cells along x, not 1"),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_unusable_input_is_one_message(command, heat, tmp_path: Path, name):
+    make, words = INPUTS[name]
+    if make is not None:
+        make(tmp_path / name)
+    result = command("run", heat(), name, "out.npy")
+    assert result.status == USAGE and words in result.err
+    assert result.err.count("\n") == 1 and not (tmp_path / "out.npy").exists()
+
+
+@pytest.mark.parametrize(
+    "mode,target,words",
+    [
+        ("L", "none/out.png", "there is no folder none"),
+        ("L", ".", "it is a folder"),
+        ("L", "out", "choose .npy or one of .png"),
+        ("L", "out.gif", "choose .npy or one of .png"),
+        ("RGBA", "out.jpg", "cannot hold transparency"),
+        ("RGBA", "out.bmp", "cannot hold transparency"),
+        ("I;16", "out.jpg", "cannot hold 16 bits"),
+        ("I;16", "out.webp", "cannot hold 16 bits"),
+    ],
+)
+def test_unusable_output_is_refused_before_any_work(command, heat, tmp_path: Path, mode, target, words):
+    Image.new(mode, (4, 4)).save(tmp_path / "in.png")
+    result = command("run", heat(), "in.png", target)
+    assert result.status == USAGE and words in result.err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["heat.py", "in.png"]
+
+
+def test_a_line_makes_no_image(command, heat, tmp_path: Path):
+    np.save(tmp_path / "in.npy", np.zeros(9))
+    result = command("run", heat(axes="x"), "in.npy", "out.png")
+    assert result.status == USAGE and "use .npy" in result.err
+
+
+def test_palettes_transparency_rotation_and_profiles_are_honoured(command, heat, tmp_path: Path):
+    colours = Image.fromarray(RNG.integers(0, 256, (4, 6, 3)).astype(np.uint8))
+    colours.quantize(8).save(tmp_path / "palette.png")
+    assert command("run", heat(), "palette.png", "out.png").status == 0
+    assert Image.open(tmp_path / "out.png").mode == "RGB"
+
+    colours.save(tmp_path / "keyed.png", transparency=(0, 0, 0))
+    assert command("run", heat(), "keyed.png", "out.png").status == 0
+    assert Image.open(tmp_path / "out.png").mode == "RGBA"
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    colours.save(tmp_path / "turned.jpg", exif=exif, icc_profile=b"a profile")
+    assert command("run", heat(), "turned.jpg", "out.jpg").status == 0
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert out.size == (4, 6) and out.info["icc_profile"] == b"a profile"
+        assert 0x0112 not in out.getexif()
+
+
+def test_floats_become_eight_bit_images_and_stay_floats_in_tiff(command, heat, tmp_path: Path):
+    np.save(tmp_path / "in.npy", np.array([[-1.0, -1.0], [2.0, 2.0]]))
+    assert command("run", heat(tau="0.001", steps=1), "in.npy", "out.png").status == 0
+    assert np.asarray(Image.open(tmp_path / "out.png")).tolist() == [[0, 0], [255, 255]]
+    assert command("run", heat(tau="0.001", steps=1), "in.npy", "out.tif").status == 0
+    assert Image.open(tmp_path / "out.tif").mode == "F"
+    assert command("run", heat(tau="0.001", steps=1), "out.tif", "again.tif").status == 0
+    np.testing.assert_allclose(np.asarray(Image.open(tmp_path / "again.tif"))[0, 0], -0.994, atol=1e-4)
+
+
+def test_unstable_networks_run_only_when_told(command, heat, tmp_path: Path):
+    np.save(tmp_path / "in.npy", RNG.random((8, 8)))
+    file = heat(tau="1", steps=20)
+    refused = command("run", file, "in.npy", "out.npy")
+    assert refused.status == 1 and "unstable" in refused.err and not (tmp_path / "out.npy").exists()
+    assert command("run", file, "in.npy", "out.npy", "--on-unstable", "ignore").status == 0
+    overflowing = command("run", heat(tau="1", steps=200), "in.npy", "no.npy", "--on-unstable", "ignore")
+    assert overflowing.status == USAGE and "NaN or infinite" in overflowing.err
+    assert not (tmp_path / "no.npy").exists()
+
+
+def test_a_wrong_device_is_refused(command, heat, tmp_path: Path):
+    np.save(tmp_path / "in.npy", RNG.random((8, 8)))
+    for device in ("gpu", "cuda:99"):
+        result = command("run", heat(), "in.npy", "out.npy", "--device", device)
+        assert result.status == USAGE and f'The device "{device}" cannot be used' in result.err
+
+
+def test_a_terminal_gets_a_progress_bar_and_a_pipe_none(command, heat, tmp_path: Path):
+    np.save(tmp_path / "in.npy", RNG.random((8, 8)))
+    assert command("run", heat(steps=7), "in.npy", "out.npy").err == ""
+    pty = pytest.importorskip("pty", reason="terminals are emulated on Unix only")
+    ours, theirs = pty.openpty()
+    shown: list[bytes] = []
+
+    def drain() -> None:
+        while True:
+            try:
+                shown.append(os.read(ours, 4096))
+            except OSError:
+                return
+
+    reader = threading.Thread(target=drain)
+    reader.start()
+    program = [sys.executable, "-m", "pde2net", "run", "heat.py", "in.npy", "out.npy"]
+    done = subprocess.run(program, cwd=tmp_path, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    reader.join()
+    os.close(ours)
+    assert done.returncode == 0 and done.stdout.startswith("7 steps")
+    assert b"7/7" in b"".join(shown)
+
+
+def test_the_result_is_that_of_the_module(command, heat, tmp_path: Path):
+    import torch
+
+    array = RNG.random((6, 6)).astype(np.float32)
+    np.save(tmp_path / "in.npy", array)
+    file = heat()
+    assert command("run", file, "in.npy", "out.npy").status == 0
+    declared = p2n.load(file)
+    module = p2n.compile(declared.problem, declared.scheme, declared.grid).module()
+    want = module(torch.from_numpy(array)[None, None])[0, 0].numpy()
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), want)
