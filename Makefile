@@ -24,7 +24,7 @@ demo: $(STAMP) ## denoise a photograph; results in demo/
 
 test: $(STAMP) ## run the tests
 	@echo "==> running the tests"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2
 
 lint: $(STAMP) ## check style, format and types
 	@echo "==> ruff, ruff format, mypy"

@@ -166,13 +166,13 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
     rows = [_row(row, dimension, value) for row in bank.rows]
     forward = [f"{p} = {r}" for p, r in zip(outputs, rows, strict=True)]
     forward.append(f"return {', '.join(outputs)}" if len(rows) > 1 else "return (p0,)")
-    adjoint = _sum(
-        [
-            _scaled(f"{along(d).adjoint_name}({p}, {d.axis - dimension})", value(w * d.scale))
-            for p, row in zip(outputs, bank.rows, strict=True)
-            for w, d in row
-        ]
-    )
+    parts = [
+        _scaled(f"{along(d).adjoint_name}({p}, {d.axis - dimension})", value(w * d.scale))
+        for p, row in zip(outputs, bank.rows, strict=True)
+        for w, d in row
+    ]
+    adjoint = [f"u{i} = {part}" for i, part in enumerate(parts)]
+    adjoint.append(f"return {' + '.join(f'u{i}' for i in range(len(parts)))}")
     count = f"tuple[{', '.join(['Tensor'] * len(rows))}]"
     context = Function(
         "setup_context",
@@ -211,7 +211,7 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
                     tuple(f"{p}: Tensor" for p in outputs),
                     "Tensor",
                     "",
-                    [f"return {adjoint}"],
+                    adjoint,
                     ("@staticmethod",),
                 ),
                 Function(

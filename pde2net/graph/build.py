@@ -74,7 +74,7 @@ class _Builder:
                 adjoints.append(self.second_order(term, next(second), suffix))
             else:
                 adjoints.append(self.first_order(term, suffix))
-        slots = [sp.Symbol(f"a{k + 1}", real=True) for k in range(len(adjoints))]
+        slots = [sp.Symbol(f"_a{k + 1}", real=True) for k in range(len(adjoints))]
         expression = update(self.form, slots)
         inputs = {self.form.state.name: state}
         inputs |= {s.name: a for s, a in zip(slots, adjoints, strict=True)}
@@ -117,7 +117,7 @@ class _Builder:
                     continue
                 factor = component.coefficient
                 if self.half and factor.free_symbols & (form.data | {form.state}):
-                    symbol = sp.Symbol(f"{name}_{form.space[axis]}", real=True)
+                    symbol = sp.Symbol(f"_{name}_{form.space[axis]}", real=True)
                     inputs[symbol.name] = self.edge_coefficient(name, component.coefficient, axis)
                     factor = symbol
                 expressions[axis] += factor * response
@@ -144,9 +144,9 @@ class _Builder:
             same = weights.index(weight)
             name = f"g{suffix}_{form.space[same]}" if len(set(weights)) > 1 else f"g{suffix}"
             at_cells = self.at_cells(name, weight)
-            symbol = sp.Symbol(f"g{suffix}_{form.space[axis]}_edge", real=True)
+            symbol = sp.Symbol(f"_g{suffix}_{form.space[axis]}_edge", real=True)
             mean = EdgeMean(axis, self.closure(axis))
-            inputs[symbol.name] = self.once(symbol.name, mean, {"a": at_cells})
+            inputs[symbol.name] = self.once(symbol.name[1:], mean, {"a": at_cells})
             expressions.append(symbol * form.slopes[axis])
         return expressions, inputs
 

@@ -27,7 +27,7 @@ def exact(value: Any, what: str) -> sp.Expr:
     if isinstance(value, float):
         if not math.isfinite(value):
             raise DeclarationError(f"{what} must be finite, not {value}.")
-        return sp.Rational(repr(value))
+        return sp.Rational(repr(float(value)))
     expression = sp.sympify(value)
     if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise DeclarationError(f"{what} must be finite, not {expression}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -147,7 +148,7 @@ def _unknown(equation: Any) -> AppliedUndef:
             "as 0, u is not a function of that symbol t."
         )
     unknown = lhs.expr
-    if any(getattr(v, "name", None) != TIME_NAME for v in lhs.variables):
+    if any(v.name != TIME_NAME or v not in unknown.args for v in lhs.variables):
         raise EquationError(
             f"The left-hand side {lhs} must be the derivative in time, a symbol named "
             f'"{TIME_NAME}"; the unknown {unknown} '
@@ -222,10 +223,10 @@ def _check_functions(problem: Problem) -> None:
     own = {"tau", "s2", f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
     own |= {f"{name}_{a}{a}" for a in problem.space}
     for thing in (*problem.symbols, *(f.func for f in problem.fields)):
-        if str(thing) in own:
+        if str(thing) in own or re.fullmatch(r"_(a\d+|c\d+_\w+|g\d*_\w+_edge)", str(thing)):
             raise DeclarationError(
-                f'"{thing}" is a name that the compiler uses: tau is the time step, {name}_'
-                f"{problem.space[0]} a derivative of {name}. Rename it."
+                f'"{thing}" is a name that the compiler uses (tau for the time step, '
+                f"{name}_{problem.space[0]} for a derivative, ...); rename it."
             )
     things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields), unknown.func]
     for thing in things:

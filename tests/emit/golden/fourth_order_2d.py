@@ -74,7 +74,9 @@ class CurvatureAdjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(p0: Tensor) -> Tensor:
-        return second_difference_adjoint(p0, -2) + second_difference_adjoint(p0, -1)
+        u0 = second_difference_adjoint(p0, -2)
+        u1 = second_difference_adjoint(p0, -1)
+        return u0 + u1
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:

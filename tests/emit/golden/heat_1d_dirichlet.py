@@ -67,7 +67,8 @@ class GradientAdjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(p0: Tensor) -> Tensor:
-        return 2 * forward_difference_periodic_adjoint(p0, -1)
+        u0 = 2 * forward_difference_periodic_adjoint(p0, -1)
+        return u0
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:

@@ -70,7 +70,9 @@ class GradientAdjoint(torch.autograd.Function):
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
-        return forward_difference_adjoint(p0, -2) + forward_difference_adjoint(p1, -1)
+        u0 = forward_difference_adjoint(p0, -2)
+        u1 = forward_difference_adjoint(p1, -1)
+        return u0 + u1
 
     @staticmethod
     def setup_context(ctx: object, inputs: object, output: object) -> None:

@@ -1,0 +1,296 @@
+"""Graphs as JSON text and back, without loss and without evaluating anything as code.
+
+An object with the keys
+
+    format        "pde2net-graph-1"
+    architecture, dimension
+    symbols       name -> assumptions of every symbol
+    values        name -> value of each parameter that has one, as text
+    banks         the distinct operators K; nodes refer to them by position
+    operations    the distinct nodes: {"type": ..., field: value, ...}
+    nodes         {"name", "operation", "block", "shares", "inputs": [[slot, producer, port], ...]}
+
+Expressions are text in the language of `pde2net.language.expressions`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import networkx as nx
+import sympy as sp
+
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.stencils import Stencil
+from pde2net.errors import FileError
+from pde2net.graph.network import Graph, GraphError, new_graph, sources, validate
+from pde2net.graph.nodes import Node
+from pde2net.language.expressions import from_text, symbol_table, to_text
+
+FORMAT = "pde2net-graph-1"
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
+_CHOICES = {
+    "closure": ("reflecting", "periodic", "zero"),
+    "mode": ("zero", "replicate"),
+}
+_RECORDS = (Difference, Stencil)
+_BAD_CONTENT = (
+    ArithmeticError,
+    AttributeError,
+    GraphError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    nx.NetworkXException,
+)
+
+
+def to_json(graph: Graph) -> str:
+    """The text that `from_json` reads back to an equal graph; the same text for the same graph.
+
+    Raises FileError if a symbol or an expression cannot be written without loss, such as two symbols
+    of one name with different assumptions.
+    """
+    writer = _Writer(graph)
+    nodes = []
+    for name, data in graph.nodes(data=True):
+        inputs = [[slot, producer, port] for slot, (producer, port) in sources(graph, name).items()]
+        operation = writer.operation(data["node"])
+        rest = {"block": data["block"], "shares": data["shares"], "inputs": inputs}
+        nodes.append({"name": name, "operation": operation, **rest})
+    content = {
+        "format": FORMAT,
+        "architecture": graph.graph["architecture"],
+        "dimension": graph.graph["dimension"],
+        "symbols": writer.symbols,
+        "values": {s.name: writer.text(v) for s, v in graph.graph["values"].items()},
+        "banks": writer.bank_rows,
+        "operations": writer.operation_rows,
+        "nodes": nodes,
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Graph:
+    """The validated graph that `to_json` wrote. Raises FileError for anything else."""
+    try:
+        content = json.loads(text)
+        found = content.get("format") if isinstance(content, dict) else None
+        if found != FORMAT:
+            raise FileError(f'This is no network graph: its format is {found!r}, not "{FORMAT}".')
+        return validate(_Reader(content).graph())
+    except FileError:
+        raise
+    except _BAD_CONTENT as error:
+        raise FileError(f"This network graph is damaged: {_reason(error)}.") from error
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"there is no {error}"
+    return str(error).removesuffix(".") or type(error).__name__
+
+
+class _Writer:
+    """Turns nodes into JSON values and collects the distinct ones."""
+
+    def __init__(self, graph: Graph) -> None:
+        found = set(_symbols(graph))
+        names = [s.name for s in found]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise FileError(
+                f'The graph cannot be written: it has two symbols called "{twice[0]}" with different '
+                "assumptions; declare the symbol once, with the same assumptions everywhere."
+            )
+        self.symbols = symbol_table(found)
+        self.bank_rows: list[Any] = []
+        self.operation_rows: list[Any] = []
+        self.banks: dict[Bank, int] = {}
+        self.operations: dict[Node, int] = {}
+
+    def operation(self, node: Node) -> int:
+        if node not in self.operations:
+            self.operation_rows.append({"type": type(node).__name__, **self.fields(node)})
+            self.operations[node] = len(self.operation_rows) - 1
+        return self.operations[node]
+
+    def fields(self, record: Any) -> dict[str, Any]:
+        return {f.name: self.value(getattr(record, f.name)) for f in dataclasses.fields(record)}
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, sp.Basic):
+            return self.text(value)
+        if isinstance(value, tuple):
+            return [self.value(v) for v in value]
+        if isinstance(value, Bank):
+            if value not in self.banks:
+                self.bank_rows.append(self.value(value.rows))
+                self.banks[value] = len(self.bank_rows) - 1
+            return self.banks[value]
+        return self.fields(value) if isinstance(value, _RECORDS) else value
+
+    def text(self, expression: sp.Basic) -> str:
+        text = to_text(expression)
+        try:
+            back = from_text(text, self.symbols)
+        except _BAD_CONTENT as error:
+            raise FileError(f"The graph cannot be written: {text} has no text form.") from error
+        if back != expression:
+            raise FileError(f"The graph cannot be written: {text} would be read back as {back}.")
+        return text
+
+
+def _symbols(graph: Graph) -> Iterator[sp.Symbol]:
+    for symbol, value in graph.graph["values"].items():
+        yield symbol
+        yield from value.free_symbols
+    for node in dict.fromkeys(data["node"] for _, data in graph.nodes(data=True)):
+        yield from _symbols_in(node)
+
+
+def _symbols_in(value: Any) -> Iterator[sp.Symbol]:
+    if isinstance(value, sp.Basic):
+        yield from value.free_symbols
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _symbols_in(entry)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _symbols_in(getattr(value, field.name))
+
+
+class _Reader:
+    """Builds a graph from parsed JSON; every value is checked against the annotation of its field."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        self.content = content
+        self.dimension: int = _checked(content["dimension"], int)
+        if self.dimension < 1:
+            raise ValueError(f"the dimension is {self.dimension}")
+        self.symbols: dict[str, list[str]] = _checked(content["symbols"], dict)
+        for name, assumptions in self.symbols.items():
+            for assumption in _checked(assumptions, list):
+                _checked(assumption, str)
+            self.expression(name, sp.Symbol)
+        rows = _hints(Bank)["rows"]
+        self.banks = [Bank(self.value(b, rows, "rows")) for b in _checked(content["banks"], list)]
+        self.operations = [self.operation(o) for o in _checked(content["operations"], list)]
+
+    def graph(self) -> Graph:
+        architecture: str = _checked(self.content["architecture"], str)
+        values = {
+            self.expression(name, sp.Symbol): self.expression(value, sp.Expr)
+            for name, value in _checked(self.content["values"], dict).items()
+        }
+        graph = new_graph(architecture, values, self.dimension)
+        entries = _checked(self.content["nodes"], list)
+        for entry in entries:
+            self.add_node(graph, entry)
+        for entry in entries:
+            for slot, producer, port in _checked(entry["inputs"], list):
+                if producer not in graph:
+                    raise ValueError(
+                        f"{entry['name']!r} takes an input from {producer!r}, which does not exist"
+                    )
+                graph.add_edge(producer, entry["name"], slot=_checked(slot, str), port=_checked(port, int))
+        return graph
+
+    def add_node(self, graph: Graph, entry: Any) -> None:
+        name = _checked(entry["name"], str)
+        if name in graph:
+            raise ValueError(f"there are two nodes called {name!r}")
+        block, shares = entry["block"], entry["shares"]
+        node = _at(self.operations, entry["operation"])
+        graph.add_node(
+            name,
+            node=node,
+            block=None if block is None else _natural(block),
+            shares=None if shares is None else _checked(shares, str),
+        )
+
+    def operation(self, entry: Any) -> Any:
+        kind = _KINDS.get(_checked(entry["type"], str))
+        if kind is None:
+            raise ValueError(f"there is no operation {entry['type']!r}")
+        return self.record({k: v for k, v in entry.items() if k != "type"}, kind)
+
+    def record(self, entry: Any, kind: type) -> Any:
+        hints = _hints(kind)
+        if set(_checked(entry, dict)) != set(hints):
+            raise ValueError(f"{kind.__name__} has the fields {sorted(hints)}, not {sorted(entry)}")
+        record = kind(**{name: self.value(entry[name], hint, name) for name, hint in hints.items()})
+        if isinstance(record, Stencil):
+            _check_stencil(record)
+        default = kind.__dict__.get("role")
+        if default is not None and record.role != default:
+            raise ValueError(f"the role of {kind.__name__} is {default!r}, not {record.role!r}")
+        return record
+
+    def value(self, value: Any, hint: Any, name: str) -> Any:
+        if typing.get_origin(hint) is tuple:
+            inner = typing.get_args(hint)
+            entries = _checked(value, list)
+            if inner[-1] is Ellipsis:
+                inner = (inner[0],) * len(entries)
+            found = tuple(self.value(v, h, name) for v, h in zip(entries, inner, strict=True))
+            return self.margin(found) if name == "margin" else found
+        if hint is Bank:
+            return _at(self.banks, value)
+        if hint in _RECORDS:
+            return self.record(value, hint)
+        if isinstance(hint, type) and issubclass(hint, sp.Basic):
+            return self.expression(value, hint)
+        _checked(value, hint)
+        if value not in _CHOICES.get(name, (value,)):
+            raise ValueError(f"there is no {name} {value!r}")
+        if name == "axis" and not 0 <= value < self.dimension:
+            raise ValueError(f"there is no axis {value} in {self.dimension} dimensions")
+        return value
+
+    def margin(self, margin: tuple[int, ...]) -> tuple[int, ...]:
+        if len(margin) != self.dimension or min(margin) < 0:
+            raise ValueError(f"{margin} is no margin in {self.dimension} dimensions")
+        return margin
+
+    def expression(self, text: Any, kind: type) -> Any:
+        found = from_text(_checked(text, str), self.symbols)
+        if not isinstance(found, kind):
+            raise ValueError(f"{text!r} is no {kind.__name__}")
+        return found
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _checked(value: Any, kind: type) -> Any:
+    """`value` if it is of exactly the type `kind`: True is no integer here."""
+    if type(value) is not kind:
+        raise ValueError(f"{value!r} is no {kind.__name__}")
+    return value
+
+
+def _natural(value: Any) -> int:
+    if _checked(value, int) < 0:
+        raise ValueError(f"{value} is negative")
+    return int(value)
+
+
+def _at(entries: list[Any], index: Any) -> Any:
+    return entries[_natural(index)]
+
+
+def _check_stencil(stencil: Stencil) -> None:
+    ordered = all(a < b for a, b in zip(stencil.offsets, stencil.offsets[1:], strict=False))
+    if not stencil.offsets or not ordered or len(stencil.offsets) != len(stencil.weights):
+        raise ValueError("a stencil has one weight for each of its ascending offsets")
+    if stencil.derivative < 1:
+        raise ValueError("a stencil of a difference has a derivative of at least 1")
