@@ -39,7 +39,7 @@ class Label:
 
 class _Printer(StrPrinter):  # type: ignore[misc]
     def _print_Symbol(self, symbol: sp.Symbol) -> str:
-        return greek(symbol.name)
+        return greek(symbol.name.lstrip("_"))
 
     def _print_Abs(self, expression: sp.Expr) -> str:
         return f"|{self._print(expression.args[0])}|"
@@ -112,8 +112,12 @@ def _pointwise(graph: Graph, name: str, node: Pointwise) -> Label:
     common = _common_factor(graph, name, node.expressions)
     if common is not None:
         factor, slopes = common
-        vector = ", ".join(map(formula, slopes))
-        return Label(heading, (f"{own} = g·({vector})", f"g = {formula(factor)}"))
+        vector = f"({', '.join(map(formula, slopes))})"
+        if factor.is_number:
+            return Label(
+                heading, (f"{own} = {vector}" if factor == 1 else f"{own} = {formula(factor)}·{vector}",)
+            )
+        return Label(heading, (f"{own} = g·{vector}", f"g = {formula(factor)}"))
     lines = (f"{own}_{_axis(graph, i)} = {formula(e)}" for i, e in enumerate(node.expressions))
     return Label(heading, tuple(lines))
 

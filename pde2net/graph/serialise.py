@@ -94,7 +94,7 @@ def from_json(text: str) -> Graph:
 def _reason(error: BaseException) -> str:
     if isinstance(error, KeyError):
         return f"there is no {error}"
-    return str(error).removesuffix(".") or type(error).__name__
+    return str(error)[:200].removesuffix(".") or type(error).__name__
 
 
 class _Writer:
