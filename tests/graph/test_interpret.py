@@ -47,10 +47,9 @@ def test_floats_agree_with_exact_rationals(dim: int, boundary: str, gradient: st
     np.testing.assert_allclose(floats, exact, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize(
-    ("boundary", "gradient", "order"),
-    [(b, g, o) for b in BOUNDARIES for g in GRADIENTS for o in (2, 4)],
-)
+@pytest.mark.parametrize("order", [2, 4])
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_floats_agree_with_exact_rationals_in_three_dimensions(
     boundary: str, gradient: str, order: int
 ) -> None:
