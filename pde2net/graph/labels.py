@@ -23,6 +23,7 @@ from pde2net.graph.nodes import (
     Pointwise,
     TransposedConvolution,
 )
+from pde2net.normalise.radial import divide
 from pde2net.scheme.explicit import TAU
 
 MINUS = "\N{MINUS SIGN}"
@@ -135,7 +136,7 @@ def _common_factor(
     if sorted(fed) != list(range(len(expressions))):
         return None
     slopes = [fed[i] for i in range(len(expressions))]
-    factors = {e / s for e, s in zip(expressions, slopes, strict=True)}
+    factors = {divide(e, s) for e, s in zip(expressions, slopes, strict=True)}
     return (factors.pop(), slopes) if len(factors) == 1 else None
 
 

@@ -70,9 +70,10 @@ def render(
     texts = len(caption) * LINE * LINE_WIDTH, len(title) * 18 * HEADING_WIDTH
     width = max(layout.size[0], *texts) + 2 * MARGIN
     height = top + layout.size[1] + 34 + MARGIN
+    name = quoteattr(_printable(title or caption))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label={quoteattr(title or caption)}>',
+        f'viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label={name}>',
         f"<style>{STYLE}</style>",
         "<defs>" + _arrow("tip", "#616e7c", 7) + _arrow("arc-tip", "#1f2933", 6) + "</defs>",
         f'<rect width="{width:.0f}" height="{height:.0f}" fill="#ffffff"/>',
@@ -88,7 +89,7 @@ def render(
     for producer, skip, branch, lane in layout.arcs:
         parts += _arc(layout.boxes[producer], layout.boxes[skip], branch, lane)
     for name, box in layout.boxes.items():
-        parts.append(f"<g><title>{escape(tooltips[name])}</title>")
+        parts.append(f"<g><title>{escape(_printable(tooltips[name]))}</title>")
         draw = _skip if roles[name] == "skip" else _box
         parts += draw(box, labels[name], roles[name])
         parts.append("</g>")
@@ -160,6 +161,10 @@ def _rectangle(box: Rectangle, radius: int, attributes: str) -> str:
 
 
 def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    """Unprintable characters are not allowed in XML and become question marks."""
-    safe = "".join(c if c.isprintable() else "?" for c in text)
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(safe)}</text>'
+    content = escape(_printable(text))
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{content}</text>'
+
+
+def _printable(text: str) -> str:
+    """`text` with a question mark for each control character, which XML does not allow."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in text)

@@ -1,0 +1,336 @@
+"""Pictures are checked as pictures: nothing overlaps, overflows or is missing."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from support import diffusion, equation, lam, network_of, unknown, x, y
+
+import pde2net as p2n
+from pde2net import div, grad, laplacian, norm2
+from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.graph.build import residual_stack
+from pde2net.graph.draw import to_svg, to_text
+from pde2net.graph.network import Graph, blocks
+from pde2net.normalise.recognise import recognise
+
+SVG = "{http://www.w3.org/2000/svg}"
+# Advance of every character of DejaVu Sans Mono, the widest of the fonts asked for, per font size.
+MONOSPACED = 0.602
+
+u = unknown(2)
+f = sp.Function("f")(x, y)
+
+
+def stack(rhs: sp.Expr, steps: int = 3, grid: Any = None, dim: int = 2, **options: Any) -> Graph:
+    return network_of(p2n.Problem(equation(rhs, dim), **options), sp.Rational(1, 99), steps, grid).graph
+
+
+def edge_preserving(v: sp.Expr) -> sp.Expr:
+    return div(grad(v) / (1 + norm2(grad(v)) / lam**2))
+
+
+def several_terms() -> Graph:
+    rhs = edge_preserving(u) + f * div(sp.exp(-(x**2)) * grad(u)) - laplacian(laplacian(u)) + y * (f - u)
+    return stack(rhs, grid=p2n.Grid(gradient="staggered"), boundary={x: "dirichlet", y: "reflecting"})
+
+
+def own_weights(steps: int) -> Graph:
+    """The stack of a network whose blocks do not share their weights."""
+    graph = stack(div(sp.exp(-norm2(grad(f))) * grad(u)) + f - u, steps)
+    for _, data in graph.nodes(data=True):
+        data["shares"] = None
+    return graph
+
+
+def long_formula() -> Graph:
+    s2 = norm2(grad(u))
+    g = sum(sp.exp(-s2 * k) / (1 + k * s2) for k in range(1, 30))
+    form = recognise(p2n.Problem(equation(div(g * grad(u)), 2)))
+    return residual_stack(semidiscretise(form, p2n.Grid()), sp.Rational(1, 99), 1)
+
+
+GRAPHS = {
+    "perona_malik": lambda: stack(edge_preserving(u), 20, parameters={lam: sp.Rational(1, 10)}),
+    "heat_1d": lambda: network_of(diffusion(lambda s2: sp.S.One), sp.Rational(1, 4)).graph,
+    "fourth_order_3d": lambda: stack(
+        -laplacian(laplacian(unknown(3))), dim=3, grid=p2n.Grid(sp.Rational(1, 2), 4)
+    ),
+    "staggered_dirichlet": lambda: stack(
+        edge_preserving(u), grid=p2n.Grid(gradient="staggered"), boundary="dirichlet"
+    ),
+    "several_terms": several_terms,
+    "own_weights": lambda: own_weights(4),
+    "two_blocks_of_their_own": lambda: own_weights(2),
+    "long_formula": long_formula,
+    "no_diffusion": lambda: stack(f - u),
+}
+
+
+@cache
+def graph_of(name: str) -> Graph:
+    return GRAPHS[name]()
+
+
+@dataclass(frozen=True)
+class Box:
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
+        px, py = points.T
+        inside_x = (px > self.x + margin) & (px < self.x + self.width - margin)
+        return inside_x & (py > self.y + margin) & (py < self.y + self.height - margin)
+
+
+@cache
+def picture(name: str) -> ET.Element:
+    return ET.fromstring(to_svg(graph_of(name), "A title"))
+
+
+def rectangles(root: ET.Element, kind: str) -> list[Box]:
+    found = [r for r in root.iter(f"{SVG}rect") if r.get("class") == kind]
+    return [Box(*(float(r.attrib[k]) for k in ("x", "y", "width", "height"))) for r in found]
+
+
+def curve(path: str) -> np.ndarray:
+    """Points along an SVG path of M, L, H, V, C and Q pieces."""
+    at, points = np.zeros(2), []
+    for command, numbers in re.findall(r"([A-Z])([^A-Z]*)", path):
+        values = [float(v) for v in numbers.split()]
+        if command in "HV":
+            values = [values[0], at[1]] if command == "H" else [at[0], values[0]]
+        control = [at, *np.reshape(values, (-1, 2))]
+        s = np.linspace(0, 1, 40)[:, None]
+        while len(control) > 1:
+            control = [(1 - s) * a + s * b for a, b in itertools.pairwise(control)]
+        points.append(np.broadcast_to(control[0], (40, 2)) if command != "M" else np.reshape(values, (1, 2)))
+        at = np.array(values[-2:])
+    return np.concatenate(points)
+
+
+def texts(root: ET.Element) -> list[str]:
+    return ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
+
+
+every = pytest.mark.parametrize("name", GRAPHS)
+
+
+@every
+def test_boxes_lie_apart_inside_the_picture(name: str) -> None:
+    root = picture(name)
+    boxes = rectangles(root, "box")
+    for a, b in itertools.combinations(boxes, 2):
+        apart_x = a.x + a.width + 10 <= b.x or b.x + b.width + 10 <= a.x
+        assert apart_x or a.y + a.height + 10 <= b.y or b.y + b.height + 10 <= a.y
+    width, height = float(root.attrib["width"]), float(root.attrib["height"])
+    shift = next(e for e in root.iter(f"{SVG}g")).attrib["transform"]
+    dx, dy = (float(v) for v in re.findall(r"[\d.]+", shift))
+    for box in [*boxes, *rectangles(root, "frame")]:
+        assert box.x >= 0
+        assert box.y >= 0
+        assert box.x + box.width + dx <= width
+        assert box.y + box.height + dy <= height
+
+
+@every
+def test_text_fits_its_box(name: str) -> None:
+    for group in picture(name).iter(f"{SVG}g"):
+        boxes = rectangles(group, "box")
+        if len(boxes) != 1:
+            continue
+        (box,) = boxes
+        for text in group.findall(f"{SVG}text"):
+            size = {"line": 12 * MONOSPACED, "heading": 12.5 * 0.6}[text.attrib["class"]]
+            half = len(text.text or "") * size / 2
+            assert float(text.attrib["x"]) - half >= box.x + 4
+            assert float(text.attrib["x"]) + half <= box.x + box.width - 4
+            assert box.y + 10 < float(text.attrib["y"]) < box.y + box.height - 4
+
+
+@every
+def test_no_line_runs_through_a_box(name: str) -> None:
+    root = picture(name)
+    boxes = rectangles(root, "box")
+    lines = [p.attrib["d"] for p in root.iter(f"{SVG}path") if p.get("class") in ("edge", "arc")]
+    assert lines
+    for line in lines:
+        points = curve(line)
+        for box in boxes:
+            assert not box.contains(points, margin=1).any()
+
+
+@every
+def test_lines_run_from_left_to_right_between_what_they_join(name: str) -> None:
+    root = picture(name)
+    boxes = rectangles(root, "box")
+    for path in root.iter(f"{SVG}path"):
+        if path.get("class") == "edge":
+            points = curve(path.attrib["d"])
+            assert (np.diff(points[:, 0]) >= -1e-9).all()
+            start, end = points[0], points[-1]
+            pluses = [(float(c.attrib["cx"]), float(c.attrib["cy"])) for c in root.iter(f"{SVG}circle")]
+            dots = [float(t.attrib["x"]) for t in root.iter(f"{SVG}text") if t.text == "\u22ef"]
+            for point, side in ((start, 1), (end, 0)):
+                at_box = any(
+                    abs(b.x + side * b.width - point[0]) < 0.2 and b.y <= point[1] <= b.y + b.height
+                    for b in boxes
+                )
+                at_plus = any(abs(np.hypot(*(point - plus)) - 15) < 0.2 for plus in pluses)
+                assert at_box or at_plus or any(abs(point[0] - d) < 60 for d in dots)
+
+
+@every
+def test_frames_hold_the_boxes_of_the_blocks_and_no_others(name: str) -> None:
+    root, graph = picture(name), graph_of(name)
+    frames = rectangles(root, "frame")
+    rows = blocks(graph)
+    shown = [row for k, row in enumerate(rows) if k == 0 or (len(frames) == 2 and k == len(rows) - 1)]
+    boxes = rectangles(root, "box")
+    corners = [np.array([[b.x, b.y], [b.x + b.width, b.y + b.height]]) for b in boxes]
+    held = sum(bool(frame.contains(c).all()) for frame in frames for c in corners)
+    touched = sum(bool(frame.contains(c).any()) for frame in frames for c in corners)
+    skips = len(frames)
+    assert held == touched == sum(map(len, shown)) - skips
+    assert len(boxes) - held == sum(graph.nodes[n]["block"] is None for n in graph)
+
+
+def arcs(root: ET.Element) -> int:
+    return sum(p.get("class") == "arc" for p in root.iter(f"{SVG}path"))
+
+
+def test_blocks_with_shared_weights_are_drawn_once() -> None:
+    root = picture("perona_malik")
+    assert "\u00d7 20, shared weights" in texts(root)
+    assert len(rectangles(root, "frame")) == arcs(root) == 1
+    again = stack(edge_preserving(u), 50, parameters={lam: sp.Rational(1, 10)})
+    other = to_svg(again, "A title").replace("\u00d7 50", "\u00d7 20")
+    assert other == to_svg(graph_of("perona_malik"), "A title")
+
+
+@pytest.mark.parametrize(("steps", "dots"), [(2, 0), (3, 1), (4, 1)])
+def test_of_blocks_with_their_own_weights_the_first_and_the_last_are_drawn(steps: int, dots: int) -> None:
+    root = ET.fromstring(to_svg(own_weights(steps)))
+    assert {f"block 1 of {steps}", f"block {steps} of {steps}"} <= set(texts(root))
+    assert texts(root).count("\u22ef") == dots
+    assert len(rectangles(root, "frame")) == arcs(root) == 2
+
+
+def test_a_block_that_is_wired_differently_is_not_passed_off_as_a_copy() -> None:
+    graph = stack(edge_preserving(u), 3).copy()
+    (key,) = graph["block2.skip"]["block3.skip"]
+    data = graph["block2.skip"]["block3.skip"][key]
+    graph.remove_edge("block2.skip", "block3.skip")
+    graph.add_edge("block3.K", "block3.skip", **data)
+    assert "shared weights" not in to_svg(graph)
+
+
+def test_formulas_are_those_of_the_equation() -> None:
+    lines = texts(picture("perona_malik"))
+    assert "g = 1/(1 + (u_x\u00b2 + u_y\u00b2)/\u03bb\u00b2)" in lines
+    assert "u_x = (\u22121, 1) along x" in lines
+    assert "u + \u03c4\u00b7d" in lines
+    fourth = "\n".join(texts(picture("fourth_order_3d")))
+    assert "(\u22121, 16, \u221230, 16, \u22121)" in fourth
+    assert "along each axis" in fourth
+
+
+def test_an_abbreviated_formula_is_whole_in_its_tooltip() -> None:
+    root = picture("long_formula")
+    group = next(g for g in root.iter(f"{SVG}g") if "activation" in (g.findtext(f"{SVG}text") or ""))
+    assert any(t.endswith("\u2026") for t in texts(group))
+    assert len(texts(group)) <= 6
+    assert (group.findtext(f"{SVG}title") or "").count("exp(") == 29
+
+
+def test_markup_in_names_is_text() -> None:
+    nasty = sp.Symbol("<b>&\"'", positive=True)
+    graph = stack(div(grad(u) / (1 + norm2(grad(u)) / nasty)), parameters={nasty: 1})
+    root = ET.fromstring(to_svg(graph, title='</svg><script>&"\x00'))
+    assert not list(root.iter(f"{SVG}script"))
+    assert any("<b>&\"'" in line for line in texts(root))
+
+
+PROGRAM = """
+import sympy as sp, pde2net as p2n
+from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.graph.build import residual_stack
+from pde2net.graph.draw import to_svg, to_text
+x, y, t = sp.symbols("x y t", real=True)
+u, f = sp.Function("u")(x, y, t), sp.Function("f")(x, y)
+rhs = p2n.div(sp.exp(-x**2) * p2n.grad(u)) + p2n.div((1 + u**2) * p2n.grad(u)) + y * (f - u)
+grid, scheme = p2n.Grid(gradient="staggered"), p2n.Explicit(tau=sp.Rational(1, 99), steps=2)
+graph = p2n.compile(p2n.Problem(sp.Eq(u.diff(t), rhs)), scheme, grid, on_unstable="ignore").graph
+print(to_svg(graph), to_text(graph))
+"""
+
+
+def test_the_same_graph_gives_the_same_picture_in_every_process() -> None:
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("0", "1", "7")
+    }
+    assert len(outputs) == 1
+
+
+# -- the tree ---------------------------------------------------------------------------------------
+
+
+@every
+def test_the_tree_is_narrow_and_well_formed(name: str) -> None:
+    rows = to_text(graph_of(name)).splitlines()
+    assert all(len(row) <= 90 for row in rows)
+    branches = [row for row in rows[1:] if row[0] in "├└"]
+    assert branches[0].startswith("├─ input")
+    assert branches[-1].startswith("└─ output")
+    assert all(row[0] == "├" for row in branches[:-1])
+
+
+@every
+def test_the_tree_names_every_layer_of_the_block(name: str) -> None:
+    graph, tree = graph_of(name), to_text(graph_of(name))
+    roles = [graph.nodes[n]["node"].role for n in blocks(graph)[0]]
+    shown = 1 if len(blocks(graph)) == 1 or "shared weights" in tree else 2
+    for role, heading in (("activation", "activation"), ("skip", "skip connection"), ("crop", "crop")):
+        assert len(re.findall(rf"[├└]─ {heading}", tree)) == shown * roles.count(role)
+    assert len(re.findall("─ transposed convolution \u2212K", tree)) == shown * roles.count(
+        "transposed convolution"
+    )
+
+
+def test_the_tree_of_perona_malik() -> None:
+    expected = (
+        "residual stack, 2D, λ = 1/10, τ = 1/99\n"
+        "├─ input u\n"
+        "├─ x 20, shared weights\n"
+        "│  ├─ convolution K\n"
+        "│  │     u_x = (-1, 1) along x\n"
+        "│  │     u_y = (-1, 1) along y\n"
+        "│  │     reflecting border\n"
+        "│  ├─ activation Φ\n"
+        "│  │     Φ = g·(u_x, u_y)\n"
+        "│  │     g = 1/(1 + (u_x² + u_y²)/λ²)\n"
+        "│  ├─ transposed convolution -Kᵀ: d = -Kᵀ Φ\n"
+        "│  └─ skip connection: u + τ·d\n"
+        "└─ output u\n"
+    )
+    tree = to_text(graph_of("perona_malik"))
+    assert tree.replace("\u2212", "-").replace("\u00d7", "x") == expected
