@@ -14,7 +14,8 @@ from pde2net.graph.outline import ELLIPSIS, Outline
 
 GAP_X, GAP_Y, EDGE_HEIGHT = 44.0, 20.0, 16.0
 BRANCH, FRAME_INSIDE, FRAME_OUTSIDE = 12.0, 46.0, 30.0
-CAPTION, LANE = 44.0, 26.0
+HEADROOM, LANE, CAPTION = 24.0, 26.0, 20.0
+FRAME_APART = 24.0
 PLUS_RADIUS = 15.0
 SWEEPS = 10
 
@@ -69,10 +70,11 @@ def layered(shown: Outline, sizes: Mapping[str, tuple[float, float]], skips: Seq
     upper = {i for i in place if (i if isinstance(i, str) else i[0]) in shown.sides}
     y_lower = _heights([i for i in place if i not in upper], place, pairs, height)
     y_upper = _heights([i for i in place if i in upper], place, pairs, height)
-    shift = CAPTION + (_bottom(y_upper, height) + 2 * GAP_Y if upper else 0.0)
+    shift = HEADROOM + (_bottom(y_upper, height) + 2 * GAP_Y if upper else 0.0)
     y = y_upper | {i: value + shift for i, value in y_lower.items()}
     lane = _bottom({i: y[i] for i in y_lower}, height) + LANE
 
+    bottom = lane + CAPTION + GAP_Y
     spans = [[column[n] for n in frame.names] for frame in shown.frames]
     starts, ends = {min(s) for s in spans}, {max(s) for s in spans}
     left, right = _verticals(place, sizes, starts, ends)
@@ -83,7 +85,7 @@ def layered(shown: Outline, sizes: Mapping[str, tuple[float, float]], skips: Seq
     frames = []
     for frame, span in zip(shown.frames, spans, strict=True):
         x0, x1 = left[min(span)] - FRAME_INSIDE, right[max(span)] + FRAME_OUTSIDE
-        frames.append((frame.caption, Rectangle(x0, shift - CAPTION, x1 - x0, lane + LANE - shift + CAPTION)))
+        frames.append((frame.caption, Rectangle(x0, shift - HEADROOM, x1 - x0, bottom - shift + HEADROOM)))
     branch = {c: left[c] - FRAME_INSIDE + BRANCH for c in starts}
     entry = {frame.names[0]: branch[min(span)] for frame, span in zip(shown.frames, spans, strict=True)}
     of = {n: entry[frame.names[0]] for frame in shown.frames for n in frame.names}
@@ -97,7 +99,7 @@ def layered(shown: Outline, sizes: Mapping[str, tuple[float, float]], skips: Seq
         _spread(routes, boxes, skips),
         tuple((a, b, of[b], lane) for a, b in arcs),
         tuple(frames),
-        (max(right.values()), lane + LANE),
+        (max(right.values()), bottom),
     )
 
 
@@ -204,9 +206,10 @@ def _verticals(
     right: dict[int, float] = {}
     x = 0.0
     for c in range(max(place.values()) + 1):
-        before = (
-            FRAME_OUTSIDE + FRAME_INSIDE if c in starts else 2 * FRAME_OUTSIDE if c - 1 in ends else GAP_X
-        )
+        if c in starts:
+            before = FRAME_OUTSIDE + FRAME_INSIDE + (FRAME_APART if c - 1 in ends else 0.0)
+        else:
+            before = 2 * FRAME_OUTSIDE if c - 1 in ends else GAP_X
         x += before if c else 0.0
         widths = [sizes[i][0] for i, k in place.items() if k == c and isinstance(i, str)]
         left[c], right[c] = x, x + max(widths, default=0.0)

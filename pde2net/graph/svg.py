@@ -9,6 +9,8 @@ from pde2net.graph.labels import Label
 from pde2net.graph.layout import PLUS_RADIUS, Layout, Point, Rectangle
 
 MARGIN = 28.0
+# Leaves room for the caption of the frame of a block that is nothing but a skip connection.
+SKIP_WIDTH = 130.0
 HEADING, LINE, STEP = 12.5, 12.0, 17.0
 # Widths of a character in units of the font size; generous, for fonts that a viewer substitutes.
 HEADING_WIDTH, LINE_WIDTH = 0.66, 0.62
@@ -54,7 +56,7 @@ def box_size(label: Label) -> tuple[float, float]:
 def skip_size(lines: Sequence[str]) -> tuple[float, float]:
     """Width and height of a plus with lines above it; symmetric about the plus."""
     width = max((len(line) * LINE * LINE_WIDTH for line in lines), default=0.0)
-    return max(2 * PLUS_RADIUS, width), 2 * (PLUS_RADIUS + 8 + STEP * len(lines))
+    return max(SKIP_WIDTH, width), 2 * (PLUS_RADIUS + 8 + STEP * len(lines))
 
 
 def render(
@@ -83,7 +85,7 @@ def render(
     parts.append(f'<g transform="translate({MARGIN:.1f} {top:.1f})">')
     for name, frame in layout.frames:
         parts.append(_rectangle(frame, 14, 'class="frame"'))
-        parts.append(_text(frame.x + 16, frame.y + 25, name, "frame"))
+        parts.append(_text(frame.x + 16, frame.y + frame.height - 14, name, "frame"))
     for _, _, points in layout.routes:
         parts.append(f'<path class="edge" marker-end="url(#tip)" d="{_curve(points)}"/>')
     for producer, skip, branch, lane in layout.arcs:

@@ -10,77 +10,20 @@ import sys
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
-from support import diffusion, equation, lam, network_of, unknown, x, y
+from drawn_graphs import GRAPHS, edge_preserving, graph_of, own_weights, stack, u
+from support import lam
 
-import pde2net as p2n
-from pde2net import div, grad, laplacian, norm2
-from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.graph.build import residual_stack
-from pde2net.graph.draw import to_svg, to_text
-from pde2net.graph.network import Graph, blocks
-from pde2net.normalise.recognise import recognise
+from pde2net import div, grad, norm2
+from pde2net.graph.draw import to_svg
+from pde2net.graph.network import blocks
 
 SVG = "{http://www.w3.org/2000/svg}"
 # Advance of every character of DejaVu Sans Mono, the widest of the fonts asked for, per font size.
 MONOSPACED = 0.602
-
-u = unknown(2)
-f = sp.Function("f")(x, y)
-
-
-def stack(rhs: sp.Expr, steps: int = 3, grid: Any = None, dim: int = 2, **options: Any) -> Graph:
-    return network_of(p2n.Problem(equation(rhs, dim), **options), sp.Rational(1, 99), steps, grid).graph
-
-
-def edge_preserving(v: sp.Expr) -> sp.Expr:
-    return div(grad(v) / (1 + norm2(grad(v)) / lam**2))
-
-
-def several_terms() -> Graph:
-    rhs = edge_preserving(u) + f * div(sp.exp(-(x**2)) * grad(u)) - laplacian(laplacian(u)) + y * (f - u)
-    return stack(rhs, grid=p2n.Grid(gradient="staggered"), boundary={x: "dirichlet", y: "reflecting"})
-
-
-def own_weights(steps: int) -> Graph:
-    """The stack of a network whose blocks do not share their weights."""
-    graph = stack(div(sp.exp(-norm2(grad(f))) * grad(u)) + f - u, steps)
-    for _, data in graph.nodes(data=True):
-        data["shares"] = None
-    return graph
-
-
-def long_formula() -> Graph:
-    s2 = norm2(grad(u))
-    g = sum(sp.exp(-s2 * k) / (1 + k * s2) for k in range(1, 30))
-    form = recognise(p2n.Problem(equation(div(g * grad(u)), 2)))
-    return residual_stack(semidiscretise(form, p2n.Grid()), sp.Rational(1, 99), 1)
-
-
-GRAPHS = {
-    "perona_malik": lambda: stack(edge_preserving(u), 20, parameters={lam: sp.Rational(1, 10)}),
-    "heat_1d": lambda: network_of(diffusion(lambda s2: sp.S.One), sp.Rational(1, 4)).graph,
-    "fourth_order_3d": lambda: stack(
-        -laplacian(laplacian(unknown(3))), dim=3, grid=p2n.Grid(sp.Rational(1, 2), 4)
-    ),
-    "staggered_dirichlet": lambda: stack(
-        edge_preserving(u), grid=p2n.Grid(gradient="staggered"), boundary="dirichlet"
-    ),
-    "several_terms": several_terms,
-    "own_weights": lambda: own_weights(4),
-    "two_blocks_of_their_own": lambda: own_weights(2),
-    "long_formula": long_formula,
-    "no_diffusion": lambda: stack(f - u),
-}
-
-
-@cache
-def graph_of(name: str) -> Graph:
-    return GRAPHS[name]()
 
 
 @dataclass(frozen=True)
@@ -208,6 +151,22 @@ def test_frames_hold_the_boxes_of_the_blocks_and_no_others(name: str) -> None:
     assert len(boxes) - held == sum(graph.nodes[n]["block"] is None for n in graph)
 
 
+@every
+def test_captions_stay_inside_their_frames_and_frames_apart(name: str) -> None:
+    root = picture(name)
+    frames = rectangles(root, "frame")
+    captions = [t for t in root.iter(f"{SVG}text") if t.get("class") == "frame"]
+    lines = [curve(p.attrib["d"]) for p in root.iter(f"{SVG}path") if p.get("class") in ("edge", "arc")]
+    for frame, caption in zip(frames, captions, strict=True):
+        left, base = float(caption.attrib["x"]), float(caption.attrib["y"])
+        area = Box(left, base - 13, len(caption.text or "") * 13 * 0.6, 17)
+        assert frame.x < area.x
+        assert area.x + area.width < frame.x + frame.width
+        assert not any(area.contains(line).any() for line in lines)
+    for a, b in itertools.pairwise(frames):
+        assert a.x + a.width + 20 <= b.x
+
+
 def arcs(root: ET.Element) -> int:
     return sum(p.get("class") == "arc" for p in root.iter(f"{SVG}path"))
 
@@ -289,48 +248,3 @@ def test_the_same_graph_gives_the_same_picture_in_every_process() -> None:
         for seed in ("0", "1", "7")
     }
     assert len(outputs) == 1
-
-
-# -- the tree ---------------------------------------------------------------------------------------
-
-
-@every
-def test_the_tree_is_narrow_and_well_formed(name: str) -> None:
-    rows = to_text(graph_of(name)).splitlines()
-    assert all(len(row) <= 90 for row in rows)
-    branches = [row for row in rows[1:] if row[0] in "├└"]
-    assert branches[0].startswith("├─ input")
-    assert branches[-1].startswith("└─ output")
-    assert all(row[0] == "├" for row in branches[:-1])
-
-
-@every
-def test_the_tree_names_every_layer_of_the_block(name: str) -> None:
-    graph, tree = graph_of(name), to_text(graph_of(name))
-    roles = [graph.nodes[n]["node"].role for n in blocks(graph)[0]]
-    shown = 1 if len(blocks(graph)) == 1 or "shared weights" in tree else 2
-    for role, heading in (("activation", "activation"), ("skip", "skip connection"), ("crop", "crop")):
-        assert len(re.findall(rf"[├└]─ {heading}", tree)) == shown * roles.count(role)
-    assert len(re.findall("─ transposed convolution \u2212K", tree)) == shown * roles.count(
-        "transposed convolution"
-    )
-
-
-def test_the_tree_of_perona_malik() -> None:
-    expected = (
-        "residual stack, 2D, λ = 1/10, τ = 1/99\n"
-        "├─ input u\n"
-        "├─ x 20, shared weights\n"
-        "│  ├─ convolution K\n"
-        "│  │     u_x = (-1, 1) along x\n"
-        "│  │     u_y = (-1, 1) along y\n"
-        "│  │     reflecting border\n"
-        "│  ├─ activation Φ\n"
-        "│  │     Φ = g·(u_x, u_y)\n"
-        "│  │     g = 1/(1 + (u_x² + u_y²)/λ²)\n"
-        "│  ├─ transposed convolution -Kᵀ: d = -Kᵀ Φ\n"
-        "│  └─ skip connection: u + τ·d\n"
-        "└─ output u\n"
-    )
-    tree = to_text(graph_of("perona_malik"))
-    assert tree.replace("\u2212", "-").replace("\u00d7", "x") == expected

@@ -1,0 +1,69 @@
+"""The networks that are drawn: from one convolution to several terms with data and padding."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import sympy as sp
+from support import diffusion, equation, lam, network_of, unknown, x, y
+
+import pde2net as p2n
+from pde2net import div, grad, laplacian, norm2
+from pde2net.graph.network import Graph, validate
+from pde2net.graph.nodes import Pointwise
+
+u = unknown(2)
+f = sp.Function("f")(x, y)
+
+
+def stack(rhs: sp.Expr, steps: int = 3, grid: Any = None, dim: int = 2, **options: Any) -> Graph:
+    return network_of(p2n.Problem(equation(rhs, dim), **options), sp.Rational(1, 99), steps, grid).graph
+
+
+def edge_preserving(v: sp.Expr) -> sp.Expr:
+    return div(grad(v) / (1 + norm2(grad(v)) / lam**2))
+
+
+def several_terms() -> Graph:
+    rhs = edge_preserving(u) + f * div(sp.exp(-(x**2)) * grad(u)) - laplacian(laplacian(u)) + y * (f - u)
+    return stack(rhs, grid=p2n.Grid(gradient="staggered"), boundary={x: "dirichlet", y: "reflecting"})
+
+
+def own_weights(steps: int) -> Graph:
+    """The stack of a network whose blocks do not share their weights."""
+    graph = stack(div(sp.exp(-norm2(grad(f))) * grad(u)) + f - u, steps)
+    for _, data in graph.nodes(data=True):
+        data["shares"] = None
+    return graph
+
+
+def long_formula() -> Graph:
+    slopes = sp.symbols("u_x u_y", real=True)
+    s2 = sum(p**2 for p in slopes)
+    g = sum(sp.exp(-s2 * k) / (1 + k * s2) for k in range(1, 30))
+    graph = stack(edge_preserving(u), steps=1)
+    graph.nodes["block1.flux"]["node"] = Pointwise(tuple(sp.expand_mul(g * p) for p in slopes), "activation")
+    return validate(graph)
+
+
+GRAPHS = {
+    "perona_malik": lambda: stack(edge_preserving(u), 20, parameters={lam: sp.Rational(1, 10)}),
+    "heat_1d": lambda: network_of(diffusion(lambda s2: sp.S.One), sp.Rational(1, 4)).graph,
+    "fourth_order_3d": lambda: stack(
+        -laplacian(laplacian(unknown(3))), dim=3, grid=p2n.Grid(sp.Rational(1, 2), 4)
+    ),
+    "staggered_dirichlet": lambda: stack(
+        edge_preserving(u), grid=p2n.Grid(gradient="staggered"), boundary="dirichlet"
+    ),
+    "several_terms": several_terms,
+    "own_weights": lambda: own_weights(4),
+    "two_blocks_of_their_own": lambda: own_weights(2),
+    "long_formula": long_formula,
+    "no_diffusion": lambda: stack(f - u),
+}
+
+
+@cache
+def graph_of(name: str) -> Graph:
+    return GRAPHS[name]()
