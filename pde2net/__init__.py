@@ -1,5 +1,6 @@
 """pde2net: compile a diffusion PDE to a PyTorch network together with a certificate of its stability."""
 
+from pde2net.audit import recheck
 from pde2net.compiler import compile, verify  # noqa: A004
 from pde2net.errors import (
     DeclarationError,
@@ -7,15 +8,17 @@ from pde2net.errors import (
     EquationError,
     FileError,
     Pde2NetError,
+    RecheckError,
     StabilityError,
     StabilityWarning,
 )
 from pde2net.language import diffusivities
 from pde2net.language.calculus import div, dot, grad, laplacian, norm2
+from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Explicit
-from pde2net.load import Declaration, load
+from pde2net.load import load
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Claim, Status
 
@@ -34,6 +37,7 @@ __all__ = [
     "Network",
     "Pde2NetError",
     "Problem",
+    "RecheckError",
     "StabilityError",
     "StabilityWarning",
     "Status",
@@ -45,5 +49,6 @@ __all__ = [
     "laplacian",
     "load",
     "norm2",
+    "recheck",
     "verify",
 ]

@@ -28,6 +28,10 @@ class StabilityError(Pde2NetError):
     """The network is refuted to be stable and `on_unstable` is "error"."""
 
 
+class RecheckError(Pde2NetError):
+    """A certificate does not hold, or was edited."""
+
+
 class EmissionError(Pde2NetError):
     """The graph cannot be rendered, for example because a symbol has no value."""
 

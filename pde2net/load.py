@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import runpy
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pde2net.errors import FileError, Pde2NetError
+from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Explicit
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """A problem with its scheme and grid."""
-
-    problem: Problem
-    scheme: Explicit
-    grid: Grid
 
 
 def load(path: str | Path) -> Declaration:

@@ -11,7 +11,8 @@ import typer
 
 from pde2net import compiler
 from pde2net.errors import StabilityWarning
-from pde2net.load import Declaration, load
+from pde2net.language.declaration import Declaration
+from pde2net.load import load
 from pde2net.network import Network
 
 

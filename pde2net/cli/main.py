@@ -81,7 +81,12 @@ def options(
 
 @app.command()
 def verify(
-    file: File, json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False
+    file: File,
+    json: Annotated[bool, typer.Option("--json", help="Print the certificate as JSON.")] = False,
+    proof: Annotated[bool, typer.Option("--proof", help="Print theorems and hypotheses too.")] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", help="Draw the certificate (.png, .svg, .pdf).")
+    ] = None,
 ) -> None:
     """Print what is proved about the network of FILE.
 
@@ -93,7 +98,7 @@ def verify(
     """
     from pde2net.cli.verify import verify_file
 
-    raise typer.Exit(DONE if verify_file(file, json) else REFUSED)
+    raise typer.Exit(DONE if verify_file(file, json, proof, plot) else REFUSED)
 
 
 @app.command(name="compile")

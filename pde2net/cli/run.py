@@ -19,10 +19,10 @@ from pde2net import images
 from pde2net.cli.inputs import compiled, declaration
 from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.graph.network import fields as fields_of
+from pde2net.language.declaration import Declaration
 from pde2net.language.exact import positive
 from pde2net.language.expressions import to_text
 from pde2net.language.schemes import Explicit
-from pde2net.load import Declaration
 from pde2net.network import Network
 
 if TYPE_CHECKING:

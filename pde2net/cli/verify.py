@@ -16,12 +16,16 @@ from pde2net.language.expressions import to_text
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 
-def verify_file(file: Path, as_json: bool) -> bool:
+def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | None = None) -> bool:
     """Print the certificate; whether the network is proved to be stable."""
     declared = declaration(file)
     certificate = verify(declared.problem, declared.scheme, declared.grid)
+    if plot is not None:
+        certificate.plot(plot)
     if as_json:
         typer.echo(certificate.to_json())
+    elif proof:
+        typer.echo(str(certificate))
     else:
         show(certificate, Console())
     return decisive(certificate).status == Status.PROVED

@@ -9,8 +9,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import sympy as sp
+from sympy.core.function import UndefinedFunction
 
 _NAMES = (
     "exp log sqrt sin cos tan asin acos atan sinh cosh tanh sign Abs Min Max Piecewise Eq Ne Heaviside erf"
@@ -33,26 +35,37 @@ def symbol_table(expressions: Iterable[sp.Basic]) -> dict[str, list[str]]:
     return {s.name: [a for a in _ASSUMPTIONS if getattr(s, f"is_{a}")] for s in symbols}
 
 
-def from_text(text: str, symbols: Mapping[str, Sequence[str]]) -> sp.Basic:
+def from_text(
+    text: str,
+    symbols: Mapping[str, Sequence[str]],
+    functions: Mapping[str, UndefinedFunction] | None = None,
+) -> sp.Basic:
     """The expression that `to_text` wrote; `symbols` gives the assumptions of each name.
+
+    With `functions`, these undefined functions and Derivatives of them are allowed too.
 
     Raises ValueError for text with anything but numbers, the named symbols, arithmetic, comparisons
     and elementary functions, and for text that would take long to evaluate.
     """
     if len(text) > _LONGEST or re.search(r"[-+~(]{50}", text):
         raise ValueError("an expression is too long or nested too deeply")
-    table: dict[str, sp.Symbol] = {}
-    for number, name in enumerate(sorted(symbols, key=lambda n: (-len(n), n))):
+    functions = functions or {}
+    table: dict[str, Any] = {}
+    # Names such as "lambda" or "pi" are no Python names; longer ones first, since one may contain another.
+    for number, name in enumerate(sorted({*symbols, *functions}, key=lambda n: (-len(n), n))):
         safe = f"symbol_{number}_"
         text = re.sub(rf"(?<!\w){re.escape(name)}(?!\w)", safe, text)
-        table[safe] = sp.Symbol(name, **{a: True for a in symbols[name] if a in _ASSUMPTIONS})
+        if name in functions:
+            table[safe] = functions[name]
+        else:
+            table[safe] = sp.Symbol(name, **{a: True for a in symbols[name] if a in _ASSUMPTIONS})
     try:
         return _build(ast.parse(text, mode="eval").body, table)
     except (SyntaxError, RecursionError, AttributeError, MemoryError, OverflowError) as error:
         raise ValueError(f"cannot read {text[:60]!r}") from error
 
 
-def _build(node: ast.AST, symbols: Mapping[str, sp.Symbol]) -> sp.Basic:
+def _build(node: ast.AST, symbols: Mapping[str, Any]) -> sp.Basic:
     def sub(child: ast.AST) -> sp.Basic:
         return _build(child, symbols)
 
@@ -85,9 +98,12 @@ def _build(node: ast.AST, symbols: Mapping[str, sp.Symbol]) -> sp.Basic:
             variable = sp.Symbol("x")
             polynomial = _build(node.args[0], {**symbols, "x": variable})
             return sp.CRootOf(polynomial, sub(node.args[1]))
-        function = _FUNCTIONS.get(node.func.id)
+        arguments = [sub(a) for a in node.args]
+        if node.func.id == "Derivative" and any(isinstance(f, UndefinedFunction) for f in symbols.values()):
+            return sp.Derivative(*arguments)
+        function = symbols.get(node.func.id, _FUNCTIONS.get(node.func.id))
         if function is not None:
-            return function(*(sub(a) for a in node.args))
+            return function(*arguments)
     raise ValueError(f"{ast.unparse(node)[:60]!r} is not allowed")
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import enum
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import sympy as sp
 
-from pde2net.errors import FileError
-from pde2net.language.expressions import from_text, symbol_table, to_text
+from pde2net.language.declaration import Declaration
+from pde2net.language.expressions import to_text
+from pde2net.verify.bounds import Answer
 
 CLAIMS = (
     "l2_stability",
@@ -24,7 +25,6 @@ CLAIMS = (
     "solver_convergence",
     "consistency",
 )
-FORMAT = "pde2net-certificate-1"
 
 
 class Status(enum.StrEnum):
@@ -39,6 +39,26 @@ class Status(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Discharged:
+    """A hypothesis of a theorem and how it was discharged.
+
+    name       of the hypothesis, such as "bounded diffusivity"
+    statement  what it says
+    how        why it holds here, or "given" and "declared" for what was assumed
+    figures    the exact figures that the conclusion uses
+    """
+
+    name: str
+    statement: str
+    how: str
+    figures: Mapping[str, sp.Expr] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        figures = "".join(f"; {k} = {to_text(v)}" for k, v in self.figures.items() if self.how != "given")
+        return f"{self.name}: {self.statement} [{self.how}{figures}]"
+
+
+@dataclass(frozen=True)
 class Claim:
     """One property of the emitted network.
 
@@ -46,7 +66,7 @@ class Claim:
     limit        the largest admissible tau: an expression, oo, or None
     factor       a factor that goes with the claim, such as the Lipschitz bound per block
     theorem      name and reference of what was applied
-    assumptions  the hypotheses and how each was discharged
+    hypotheses   those of the theorem and how each was discharged, then what was given
     reason       why, in words
     witness      a counterexample {"u0": nested list, ...} that was run, for refuted claims
     """
@@ -57,62 +77,40 @@ class Claim:
     limit: sp.Expr | None = None
     factor: sp.Expr | None = None
     theorem: str = ""
-    assumptions: tuple[str, ...] = ()
+    hypotheses: tuple[Discharged, ...] = ()
     reason: str = ""
     witness: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        if self.status == Status.REFUTED and self.witness is None:
+            raise ValueError(f"{self.name} cannot be refuted without a witness")
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """The hypotheses, each as a line of text."""
+        return tuple(str(h) for h in self.hypotheses)
+
     def __str__(self) -> str:
-        parts = [f"{self.name.replace('_', ' ')}: {self.status}"]
-        if self.condition is not None and self.condition not in (sp.true, sp.false):
-            parts.append(f"  condition  {to_text(self.condition)}")
-        if self.limit is not None:
-            parts.append(f"  largest tau  {to_text(self.limit)}")
-        if self.factor is not None:
-            parts.append(f"  factor  {to_text(self.factor)}")
-        if self.theorem:
-            parts.append(f"  by  {self.theorem}")
-        parts.extend(f"  - {a}" for a in self.assumptions)
-        if self.reason:
-            parts.append(f"  {self.reason}")
-        if self.witness is not None:
-            parts.append(f"  witness  {self.witness.get('description', 'see JSON')}")
-        return "\n".join(parts)
+        from pde2net.verify.rendering import claim_text
 
-
-def _read_claim(row: dict[str, Any], symbols: dict[str, list[str]]) -> Claim:
-    """A claim from its JSON object; ValueError or TypeError for anything else."""
-    texts = [row["theorem"], row["reason"], *row["assumptions"]]
-    witness = row["witness"]
-    if not all(isinstance(t, str) for t in texts) or not isinstance(row["assumptions"], list):
-        raise TypeError("theorem, reason and assumptions must be text")
-    if witness is not None and not (isinstance(witness, dict) and "u0" in witness):
-        raise TypeError("a witness must be an object with u0")
-    values = {
-        key: None if row[key] is None else from_text(row[key], symbols)
-        for key in ("condition", "limit", "factor")
-    }
-    return Claim(
-        name=row["name"],
-        status=Status(row["status"]),
-        theorem=row["theorem"],
-        assumptions=tuple(row["assumptions"]),
-        reason=row["reason"],
-        witness=witness,
-        **values,
-    )
+        return claim_text(self)
 
 
 @dataclass(frozen=True)
 class Certificate:
     """The claims about one network, with the declaration they are about.
 
-    subject  lines that name the problem, the scheme and the grid
-    tau      the step of the network: a number, or an expression that is still symbolic
+    subject      lines that name the problem, the scheme and the grid
+    tau          the step of the network: a number, or an expression that is still symbolic
+    declaration  problem, scheme and grid, from which `recheck` starts again
+    ranges       the ranges of functions that the hypotheses rest on
     """
 
     subject: Mapping[str, str]
     tau: sp.Expr
-    claims: Mapping[str, Claim] = field(default_factory=dict)
+    claims: Mapping[str, Claim]
+    declaration: Declaration
+    ranges: tuple[Answer, ...] = ()
 
     @property
     def stable(self) -> bool:
@@ -120,80 +118,44 @@ class Certificate:
         return self.claims["l2_stability"].status == Status.PROVED
 
     def to_json(self) -> str:
-        """JSON with SymPy expressions as their str; `from_json` gives an equal certificate back."""
-        expressions = [self.tau]
-        rows = []
-        for claim in self.claims.values():
-            row: dict[str, Any] = {"name": claim.name, "status": str(claim.status)}
-            for key in ("condition", "limit", "factor"):
-                value = getattr(claim, key)
-                row[key] = None if value is None else to_text(value)
-                expressions += [] if value is None else [value]
-            row |= {"theorem": claim.theorem, "assumptions": list(claim.assumptions)}
-            row |= {"reason": claim.reason, "witness": claim.witness}
-            rows.append(row)
-        document = {
-            "format": FORMAT,
-            "subject": dict(self.subject),
-            "tau": to_text(self.tau),
-            "symbols": symbol_table(expressions),
-            "claims": rows,
-        }
-        return json.dumps(document, indent=2)
+        """JSON with SymPy expressions as their str (docs/certificate.md); `from_json` reads it."""
+        from pde2net.verify.serialise import to_json
+
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Certificate:
-        """Read what `to_json` wrote. Raises FileError for anything else."""
-        try:
-            document = json.loads(text)
-            if document["format"] != FORMAT:
-                raise FileError(f"{document['format']!r} is not the certificate format {FORMAT!r}.")
-            symbols = document["symbols"]
-            claims = {row["name"]: _read_claim(row, symbols) for row in document["claims"]}
-            if tuple(row["name"] for row in document["claims"]) != CLAIMS:
-                raise ValueError(f"the claims must be {', '.join(CLAIMS)}, once each and in this order")
-            subject = document["subject"]
-            if not all(isinstance(v, str) for v in subject.values()):
-                raise TypeError("the subject must be made of lines of text")
-            return cls(subject, from_text(document["tau"], symbols), claims)
-        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            raise FileError(f"This is not a certificate: {str(error)[:200]}") from error
+        """Read what `to_json` wrote, without checking what it claims; see pde2net.recheck.
+
+        Raises FileError for anything else.
+        """
+        from pde2net.verify.serialise import from_json
+
+        return from_json(text)
+
+    def plot(self, path: str | Path | None = None) -> Any:
+        """A matplotlib Figure, written to `path` (.png, .svg, .pdf) if that is given.
+
+        It shows the amplification factor over frequency with the admissible band, the stability
+        region in (tau, parameter), and the diffusivity and flux with the bounds that were derived.
+        Raises DeclarationError if matplotlib is not installed (pip install 'pde2net[plot]').
+        """
+        from pde2net.verify.plot import save
+
+        return save(self, path)
 
     def __str__(self) -> str:
-        head = [f"{key}: {value}" for key, value in self.subject.items() if value]
-        return "\n".join([*head, "", *(str(c) for c in self.claims.values())])
+        from pde2net.verify.rendering import certificate_text
+
+        return certificate_text(self)
 
     def _repr_latex_(self) -> str:
-        rows = [
-            rf"\text{{{c.name.replace('_', ' ')}}} & \text{{{c.status}}} & "
-            + (sp.latex(c.condition) if c.condition is not None else "")
-            for c in self.claims.values()
-        ]
-        return "$\\begin{array}{lll}" + r" \\ ".join(rows) + "\\end{array}$"
+        from pde2net.verify.rendering import certificate_latex
+
+        return certificate_latex(self)
 
     def __rich__(self) -> Any:
-        """A table for the terminal (rich is imported here only)."""
-        from rich.table import Table
-        from rich.text import Text
+        """A table for the terminal."""
+        from pde2net.verify.rendering import certificate_table
 
-        styles = {
-            "proved": "green",
-            "proved if": "green",
-            "refuted": "bold red",
-            "unknown": "yellow",
-        }
-        table = Table(title="Certificate", title_justify="left", show_edge=False)
-        for column in ("claim", "status", "largest tau", "why"):
-            table.add_column(column, overflow="fold")
-        for claim in self.claims.values():
-            limit = "" if claim.limit is None else to_text(claim.limit)
-            why = claim.reason or claim.theorem
-            if claim.status == Status.PROVED_IF and claim.condition is not None:
-                why = f"if {to_text(claim.condition)}. {why}"
-            table.add_row(
-                claim.name.replace("_", " "),
-                Text(str(claim.status), styles.get(str(claim.status), "dim")),
-                Text(limit),
-                Text(why),
-            )
-        return table
+        return certificate_table(self)

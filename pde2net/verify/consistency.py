@@ -8,7 +8,7 @@ from pde2net.discretise.operators import Difference
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.normalise.form import SecondOrder
 from pde2net.scheme.explicit import TAU
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim, Discharged, Status
 
 _REFERENCE = "Taylor expansion of the Fourier symbol (docs/theory.md, section 6)"
 
@@ -39,7 +39,10 @@ def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
         Status.PROVED,
         theorem=_REFERENCE,
         reason=f"Truncation error O({' + '.join(dict.fromkeys(error))}) away from the border.",
-        assumptions=("linear with constant coefficients", "u is smooth"),
+        hypotheses=(
+            Discharged("linear", "constant coefficients", "every coefficient is a number"),
+            Discharged("smoothness", "u is smooth", "assumed"),
+        ),
     )
 
 

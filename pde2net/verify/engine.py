@@ -8,14 +8,18 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.graph.build import residual_stack
 from pde2net.graph.network import Graph
+from pde2net.language.declaration import Declaration
 from pde2net.language.schemes import Explicit
 from pde2net.scheme.explicit import TAU
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.explicit import claims
 from pde2net.verify.facts import Facts, gather
-from pde2net.verify.stability import frozen_stability, l2_stability
-from pde2net.verify.witness import Search, amplitudes
+from pde2net.verify.refute.candidates import amplitudes
+from pde2net.verify.refute.witness import Search
+from pde2net.verify.theorem import prove
+from pde2net.verify.theorems.explicit_l2 import EXPLICIT_L2
+from pde2net.verify.theorems.frozen_spectrum import frozen_stability
 
 
 def certify(semi: Semidiscrete, scheme: Explicit, graph: Graph, facts: Facts) -> Certificate:
@@ -25,9 +29,10 @@ def certify(semi: Semidiscrete, scheme: Explicit, graph: Graph, facts: Facts) ->
     valued = tau.subs(semi.form.problem.parameters)
     if not valued.free_symbols:
         squares = (*facts.amplitudes, *facts.expanding_at)
-        search = Search(semi, residual_stack(semi, tau, 1), graph, amplitudes(semi, squares))
+        search = Search(semi, residual_stack(semi, tau, 1), graph, tau, amplitudes(semi, squares))
     case = Case(semi, facts, tau, search)
-    return Certificate(_subject(semi, scheme, tau), tau, claims(case))
+    declaration = Declaration(semi.form.problem, scheme, semi.grid)
+    return Certificate(_subject(semi, scheme, tau), tau, claims(case), declaration, facts.answers)
 
 
 def graph_tau(graph: Graph) -> sp.Expr:
@@ -42,8 +47,7 @@ def largest_step(semi: Semidiscrete, facts: Facts) -> sp.Expr:
     """
     case = Case(semi, facts, sp.Symbol("tau", positive=True), None)
     reasons = []
-    for derive in (l2_stability, frozen_stability):
-        claim = derive(case)
+    for claim in (prove(EXPLICIT_L2, case), frozen_stability(case)):
         if claim.status in (Status.PROVED_IF, Status.LINEARISED) and claim.limit is not None:
             return claim.limit
         if claim.limit == sp.oo and claim.status == Status.PROVED:

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.normalise.form import SQUARED, Component, FirstOrder, SecondOrder
 from pde2net.normalise.radial import as_function_of_square
-from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
+from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
+from pde2net.verify.ranges import Range, UndecidedError, require_continuous
+
+SECONDS = 10.0  # per question about a range
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Interval [lower, upper] of exact expressions."""
-
-    lower: sp.Expr
-    upper: sp.Expr
-
-    @property
-    def nonnegative(self) -> bool | None:
-        answer: bool | None = self.lower.is_nonnegative
-        return answer
-
-    def __add__(self, other: Bounds) -> Bounds:
-        return Bounds(self.lower + other.lower, self.upper + other.upper)
-
-    def __mul__(self, other: Bounds) -> Bounds:
-        if self.nonnegative and other.nonnegative:
-            return Bounds(self.lower * other.lower, self.upper * other.upper)
-        for constant, interval in ((self, other), (other, self)):
-            if constant.lower == constant.upper:
-                c = constant.lower
-                if c.is_nonnegative:
-                    return Bounds(c * interval.lower, c * interval.upper)
-                if c.is_negative:
-                    return Bounds(c * interval.upper, c * interval.lower)
-        raise UndecidedError("the sign of a factor of the diffusivity is not known")
 
 
 @dataclass(frozen=True)
@@ -53,31 +28,47 @@ class Facts:
     norm         bound of sum_k sup(g_k) ‖K_k‖², the largest eigenvalue of A(u) for weights >= 0
     slopes       per term and axis, the interval of the eigenvalues of Phi'
     slope_norm   bound of sum_k sup|Phi_k'| ‖K_k‖²
+    curvature    bounds of the spectrum of K^T Phi' K: -sum_k sup(-Phi_k')+ ‖K_k‖² and
+                 sum_k sup(Phi_k')+ ‖K_k‖²
     damping      interval of -r(u)/u, for reactions that vanish at u = 0
     rate         interval of -r'(u)
     source       whether r does not vanish at u = 0
     amplitudes   values of |K u|² where sup g is attained or approached; 0 .. oo
     given        parameters whose values were needed
+    answers      the ranges that all of this rests on
+    norms        per term, the norm of the operator of each axis
+    sharp        whether all norms are attained at one frequency
     """
 
     weights: tuple[tuple[Bounds, ...], ...] | None
     norm: sp.Expr | None
     slopes: tuple[tuple[Bounds, ...], ...] | None
     slope_norm: sp.Expr | None
+    curvature: Bounds | None
     damping: Bounds | None
     rate: Bounds | None
     source: bool
     amplitudes: tuple[sp.Expr, ...]
     expanding_at: tuple[sp.Expr, ...]
     given: tuple[sp.Symbol, ...]
+    answers: tuple[Answer, ...]
+    norms: tuple[tuple[OperatorNorm, ...], ...]
+    sharp: bool
     why: Mapping[str, str] = field(default_factory=dict)
 
 
-def gather(semi: Semidiscrete) -> Facts:
-    """All facts, with parameters symbolic where that decides, and at their values otherwise."""
-    facts = _Gatherer(semi, {}).facts()
+def gather(semi: Semidiscrete, seconds: float = SECONDS) -> Facts:
+    """All facts, with parameters symbolic where that decides, and at their values otherwise.
+
+    Each question about a range may take `seconds`; what is not decided by then is None.
+    """
+    questions = Questions(seconds)
+    facts = _Gatherer(semi, {}, questions).facts()
     values = semi.form.problem.parameters
-    return facts if not values or _conclusive(facts) else _Gatherer(semi, values).facts()
+    if not values or _conclusive(facts):
+        return facts
+    questions.answers.clear()
+    return _Gatherer(semi, values, questions).facts()
 
 
 def _conclusive(facts: Facts) -> bool:
@@ -88,8 +79,9 @@ def _conclusive(facts: Facts) -> bool:
 
 
 class _Gatherer:
-    def __init__(self, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr]) -> None:
-        self.semi, self.form, self.values = semi, semi.form, values
+    def __init__(self, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr], questions: Questions) -> None:
+        self.semi, self.form, self.values, self.questions = semi, semi.form, values, questions
+        self.norms = operator_norms(semi)
         self.why: dict[str, str] = {}
         self.amplitudes: list[sp.Expr] = []
         self.expanding: list[sp.Expr] = []
@@ -103,12 +95,16 @@ class _Gatherer:
             norm=None if weights is None else self.norm(weights, "weights"),
             slopes=slopes,
             slope_norm=None if slopes is None else self.norm(slopes, "slopes"),
+            curvature=None if slopes is None else self.curvature(slopes),
             damping=self.attempt("damping", lambda: self.damping(reaction)),
-            rate=self.attempt("rate", lambda: self.pointwise_range(-sp.diff(reaction, self.form.state))),
+            rate=self.attempt("rate", lambda: self.rate(reaction)),
             source=reaction.subs(self.form.state, 0) != 0,
             amplitudes=tuple(dict.fromkeys(self.amplitudes)),
             expanding_at=tuple(dict.fromkeys(self.expanding)),
             given=tuple(self.values),
+            answers=tuple(self.questions.answers.values()),
+            norms=self.norms,
+            sharp=sharp(self.semi),
             why=self.why,
         )
 
@@ -148,7 +144,7 @@ class _Gatherer:
             raise UndecidedError(
                 f"the diffusivity {g} mixes derivatives with {', '.join(sorted(map(str, others)))}"
             )
-        found = half_line(g, SQUARED)
+        found = self.questions.ask(DIFFUSIVITY, g, SQUARED)
         self.amplitudes += [found.upper_at, found.lower_at]
         return Bounds(found.lower, found.upper)
 
@@ -195,46 +191,27 @@ class _Gatherer:
         g = diffusivity.subs(self.values)
         if g.free_symbols & (self.form.data | {self.form.state}):
             raise UndecidedError(f"the diffusivity {g} mixes derivatives with other variables")
-        across = flux_slope(g, SQUARED)
-        along = half_line(g, SQUARED)
+        along = self.questions.ask(DIFFUSIVITY, g, SQUARED)
+        across = self.questions.ask(FLUX_SLOPE, g, SQUARED)
         self.expanding.append(across.lower_at)
         if along.upper == sp.oo:
             raise UndecidedError(f"the diffusivity {g} is not bounded")
         return Bounds(sp.Min(across.lower, along.lower), sp.Max(across.upper, along.upper))
 
-    def norm(self, rows: tuple[tuple[Bounds, ...], ...], name: str) -> sp.Expr | None:
+    def norm(self, rows: Sequence[Sequence[Bounds]], name: str) -> sp.Expr | None:
         """sum over terms of sup|weight| ‖K‖², by the Fourier symbol of each stencil."""
-        total: sp.Expr = sp.S.Zero
-        second = iter(self.semi.second)
-        for term, row in zip(self.form.terms, rows, strict=True):
-            magnitudes = [self.magnitude(b) for b in row]
-            if any(m.has(sp.oo, sp.nan, sp.zoo) for m in magnitudes):
-                self.why[name] = "the diffusivity is not bounded, so no step size is small enough"
-                return None
-            if isinstance(term, SecondOrder):
-                norms = [self.second_norm(next(second))]
-            else:
-                norms = [d.stencil.squared_norm * w**2 * d.scale**2 for ((w, d),) in self.semi.gradient.rows]
-            total += sum(m * n for m, n in zip(magnitudes, norms, strict=True))
+        total = weighted_norm(self.norms, rows)
+        if total is None:
+            self.why[name] = "the diffusivity is not bounded, so no step size is small enough"
+            return None
         return sp.factor_terms(sp.simplify(total.subs(self.values)))
 
-    def magnitude(self, bounds: Bounds) -> sp.Expr:
-        if bounds.nonnegative:
-            return bounds.upper
-        return sp.Max(bounds.upper, -bounds.lower)
-
-    def second_norm(self, bank: Bank) -> sp.Expr:
-        """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum."""
-        sums = {1: sp.S.Zero, -1: sp.S.Zero}
-        for w, d in bank.rows[0]:
-            sign = 1 if w.is_nonnegative else -1 if w.is_negative else 0
-            if not sign:
-                return (
-                    sp.Add(*(sp.Abs(v) * sp.sqrt(e.stencil.squared_norm) * e.scale for v, e in bank.rows[0]))
-                    ** 2
-                )
-            sums[sign] += sp.Abs(w) * sp.sqrt(d.stencil.squared_norm) * d.scale
-        return sp.Max(sums[1], sums[-1]) ** 2
+    def curvature(self, slopes: tuple[tuple[Bounds, ...], ...]) -> Bounds | None:
+        zero = sp.S.Zero
+        above = [[Bounds(zero, sp.Max(zero, b.upper)) for b in row] for row in slopes]
+        below = [[Bounds(zero, sp.Max(zero, -b.lower)) for b in row] for row in slopes]
+        upper, lower = self.norm(above, "slopes"), self.norm(below, "slopes")
+        return None if upper is None or lower is None else Bounds(-lower, upper)
 
     def coefficient(self, component: Component) -> Bounds:
         return self.pointwise_range(component.coefficient.subs(self.values))
@@ -243,11 +220,26 @@ class _Gatherer:
         u = self.form.state
         if reaction.subs(u, 0) != 0:
             raise UndecidedError("the reaction term does not vanish at u = 0")
-        return self.pointwise_range(sp.cancel(-reaction / u) if reaction != 0 else sp.S.Zero)
+        if reaction == 0:
+            return Bounds(sp.S.Zero, sp.S.Zero)
+        ratio = sp.cancel(-reaction / u)
+        if ratio.subs(u, 0).has(sp.nan, sp.zoo):  # the limit, -r'(0), where it exists
+            at_zero = sp.limit(ratio, u, 0)
+            ratio = sp.Piecewise((at_zero, sp.Eq(u, 0)), (ratio, True))
+        return self.pointwise_range(ratio)
+
+    def rate(self, reaction: sp.Expr) -> Bounds:
+        """Range of -r', of a reaction without jumps: a derivative does not see them."""
+        u = self.form.state
+        if u in reaction.free_symbols:
+            s = sp.Symbol("s", positive=True)
+            for side in (s, -s):
+                require_continuous(reaction.subs(u, side), s, reaction.subs(u, 0))
+        return self.pointwise_range(-sp.diff(reaction, u))
 
     def pointwise_range(self, expression: sp.Expr) -> Bounds:
         """Interval of an expression in u, position and known fields over all real values."""
-        expression = self.gathered_slopes(expression)
+        expression = sp.expand_power_exp(self.gathered_slopes(expression))
         constants = set(self.form.problem.symbols)
         variables = sorted(expression.free_symbols - constants, key=lambda s: s.name)
         if not variables:
@@ -278,11 +270,11 @@ class _Gatherer:
         return expression
 
     def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
-        s = sp.Dummy("s", nonnegative=True)
-        right = half_line(expression.xreplace({variable: s}), s)
+        s = sp.Symbol(f"|{variable}|", nonnegative=True)
+        right = self.questions.ask(POINTWISE, expression.xreplace({variable: s}), s)
         if variable.is_nonnegative:
             return _finite(right, expression)
-        left = half_line(expression.xreplace({variable: -s}), s)
+        left = self.questions.ask(POINTWISE, expression.xreplace({variable: -s}), s)
         lower = sp.Min(right.lower, left.lower)
         upper = sp.Max(right.upper, left.upper)
         return _finite(Range(lower, upper, sp.S.Zero, sp.S.Zero), expression)

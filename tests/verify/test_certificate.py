@@ -121,9 +121,10 @@ def test_text_for_people(name):
 
 
 def test_stable_is_proved_and_nothing_less():
+    declaration = certificate_called("proved").declaration
     for status in p2n.Status:
-        claim = p2n.Claim("l2_stability", status)
-        certificate = p2n.Certificate({}, sp.Integer(1), {"l2_stability": claim})
+        claim = p2n.Claim("l2_stability", status, witness={"u0": [1.0]})
+        certificate = p2n.Certificate({}, sp.Integer(1), {"l2_stability": claim}, declaration)
         assert certificate.stable == (status == "proved")
 
 
@@ -173,7 +174,12 @@ FORGED = {
     "limit of another type": lambda: forged(lambda d: d["claims"][0].update(limit=0.5)),
     "tau as a number": lambda: forged(lambda d: d.update(tau=0.5)),
     "subject as text": lambda: forged(lambda d: d.update(subject="heat")),
-    "assumptions as a number": lambda: forged(lambda d: d["claims"][0].update(assumptions=3)),
+    "hypotheses as a number": lambda: forged(lambda d: d["claims"][0].update(hypotheses=3)),
+    "a hypothesis as text": lambda: forged(lambda d: d["claims"][0].update(hypotheses=["0 <= g"])),
+    "no declaration": lambda: forged(lambda d: d.pop("declaration")),
+    "a declaration without a right-hand side": lambda: forged(lambda d: d["declaration"].pop("rhs")),
+    "a declaration that is no diffusion": lambda: forged(lambda d: d["declaration"].update(rhs="1 + I")),
+    "a range without a bound": lambda: forged(lambda d: d["ranges"][0].pop("upper")),
     "witness as text": lambda: forged(lambda d: d["claims"][0].update(witness="u0")),
     "reason as a number": lambda: forged(lambda d: d["claims"][0].update(reason=3)),
 }

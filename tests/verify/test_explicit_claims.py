@@ -1,6 +1,7 @@
 """Claims about explicit networks: thresholds from both sides, and attacks on everything proved."""
 
 import functools
+import re
 import subprocess
 import sys
 
@@ -344,9 +345,9 @@ def situations(draw, dim, name):
 
 def bounds_of(claim, u0, fields):
     """The range that a maximum principle speaks of: that of u0, and what its assumptions add."""
-    included = " ".join(a for a in claim.assumptions if a.startswith("the range includes"))
+    included = " ".join(re.findall(r"the range includes ([^;\]]*)", " ".join(claim.assumptions)))
     values = [u0.ravel()]
-    if included.endswith(" 0"):
+    if included.split(" ")[-1] == "0":
         values.append(np.zeros(1))
     if "values of f" in included:
         values.append(fields["f"].ravel())

@@ -7,102 +7,35 @@ else is `UndecidedError`, never a guess. Parameters are scaled out first, other 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import sympy as sp
+from sympy.core.relational import Relational
+
+from pde2net.verify.ranges.algebra import abstracted, require_small
+from pde2net.verify.ranges.record import Range, UndecidedError
+
+READABLE = 30  # operations
 
 
-class UndecidedError(Exception):
-    """The range could not be decided; the message says why."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """inf and sup (either may be infinite), and where they are attained or approached (0 .. oo)."""
-
-    lower: sp.Expr
-    upper: sp.Expr
-    lower_at: sp.Expr
-    upper_at: sp.Expr
-
-
-def half_line(expression: sp.Expr, variable: sp.Symbol) -> Range:
-    """The range of `expression` over variable in [0, oo). Raises UndecidedError."""
-    return _with_numbers(expression, lambda e: _half_line(e, variable))
-
-
-def flux_slope(diffusivity: sp.Expr, variable: sp.Symbol) -> Range:
-    """The range of Phi'(s) = g(s^2) + 2 s^2 g'(s^2), in terms of variable = s^2. Raises UndecidedError."""
-    return _with_numbers(diffusivity, lambda g: _half_line(g + 2 * variable * sp.diff(g, variable), variable))
-
-
-def _with_numbers(expression: sp.Expr, find: Callable[[sp.Expr], Range]) -> Range:
-    _require_small(expression)
-    expression, numbers = _abstracted(expression)
-    try:
-        found = find(expression)
-    except UndecidedError:
-        raise
-    except Exception as error:
-        # SymPy gives up in many ways; none of them may become an answer, or a traceback.
-        kind = type(error).__name__
-        raise UndecidedError(f"the range of {expression} could not be computed ({kind})") from error
+def extrema(body: sp.Expr, s: sp.Symbol) -> Range:
+    """The range of a smooth expression over s in (0, oo), s a positive symbol. Raises UndecidedError."""
+    require_small(body)
+    body, numbers = abstracted(body)
+    found = _extrema(body, s)
     values = (found.lower, found.upper, found.lower_at, found.upper_at)
     return Range(*(v.xreplace(numbers) for v in values))
 
 
-def _require_small(expression: sp.Expr) -> None:
-    """Bound the time: the algebra below is for expressions that a person would write."""
-    powers = [p.exp for p in expression.atoms(sp.Pow) if p.exp.is_Rational]
-    if sp.count_ops(expression) > 120 or any(abs(e.p) > 40 or e.q > 40 for e in powers):
-        raise UndecidedError(f"{expression} is too large for the exact search")
-
-
-def _abstracted(expression: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
-    """Replace long rationals inside exponentials by positive symbols, and the table back.
-
-    As coefficients they are harmless, but an exponential exp(p/q x) is a p-th power of exp(x/q).
-    """
-    numbers: dict[sp.Symbol, sp.Expr] = {}
-    for exponential in sorted(expression.atoms(sp.exp), key=str):
-        for number in sorted(exponential.atoms(sp.Rational), key=str):
-            if max(abs(number.p), number.q) > 20 and number not in numbers.values():
-                symbol = sp.Dummy(f"number{len(numbers)}", positive=True)
-                numbers[symbol] = abs(number)
-    table = {abs(v): k for k, v in numbers.items()} | {-abs(v): -k for k, v in numbers.items()}
-    return expression.xreplace(table), numbers
-
-
-def _half_line(expression: sp.Expr, variable: sp.Symbol) -> Range:
-    s = sp.Symbol("s", positive=True)
-    body = expression.subs(variable, s) if not expression.has(sp.Piecewise) else expression
-    extra: list[tuple[sp.Expr, sp.Expr]] = []
-    if expression.has(sp.Piecewise):
-        body, at_zero = _continued(expression, variable, s)
-        extra = [(at_zero, sp.S.Zero)]
+def _extrema(body: sp.Expr, s: sp.Symbol) -> Range:
     if s not in body.free_symbols:
-        values = [(body, sp.S.Zero), *extra]
-        return _extremes(values)
+        return Range(body, body, sp.S.Zero, sp.S.Zero)
     _require_regular(body, s)
-    scale, body = scaled(body, s)
-    factor, core = body.as_independent(s, as_Add=False)
+    scale, scaled_body = scaled(body, s)
+    factor, core = scaled_body.as_independent(s, as_Add=False)
     offset, core = core.as_independent(s, as_Add=True)
-    found = [(factor * (v + offset), p * scale) for v, p in _candidates(core, s)]
-    result = _extremes(found + extra)
-    _crosscheck(expression, variable, result)
-    return result
-
-
-def _continued(expression: sp.Expr, variable: sp.Symbol, s: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
-    """An expression with Piecewise branches that differ at 0 only: (on (0, oo), value at 0)."""
-    body = sp.piecewise_fold(expression.subs(variable, s))
-    if body.has(sp.Piecewise):
-        raise UndecidedError("piecewise expressions are decided only if their pieces meet at 0")
-    at_zero = expression.subs(variable, 0)
-    if at_zero.has(sp.nan, sp.zoo):
-        raise UndecidedError(f"{expression} is not defined at 0")
-    return body, at_zero
+    return _extremes([(factor * (v + offset), p * scale) for v, p in _candidates(core, s)])
 
 
 _SCALINGS = (2, 1, -2, -1, 4, *(sp.Rational(1, k) for k in (2, 3, 4)))
@@ -115,7 +48,7 @@ def scaled(body: sp.Expr, s: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
         if not parameter.is_positive:
             continue
         for power in _SCALINGS:
-            trial = sp.powsimp(sp.simplify(body.subs(s, parameter**power * s)))
+            trial = sp.powsimp(sp.simplify(_plain_conditions(body.subs(s, parameter**power * s))))
             if parameter not in trial.as_independent(s, as_Add=False)[1].free_symbols:
                 total *= parameter**power
                 body = trial
@@ -123,11 +56,20 @@ def scaled(body: sp.Expr, s: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
     return total, body
 
 
+def _plain_conditions(body: sp.Expr) -> sp.Expr:
+    """The conditions of pieces without common positive factors: lambda^2 s <= 5 lambda^2 as s - 5 <= 0."""
+    for condition in sorted(body.atoms(Relational), key=str):
+        factors = sp.Mul.make_args(sp.factor(condition.lhs - condition.rhs))
+        rest = sp.Mul(*(f for f in factors if not f.is_positive))
+        body = body.xreplace({condition: condition.func(rest, 0)})
+    return body
+
+
 def _candidates(core: sp.Expr, s: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     """(value, place) at both ends and at every critical point of a function that is regular inside."""
     _require_regular(core, s)
     slope = sp.factor(sp.together(sp.powsimp(sp.diff(core, s))))
-    for root in _positive_roots(slope, s):
+    for root in positive_roots(slope, s):
         yield sp.simplify(core.subs(s, root)), root
     for place, side in ((sp.S.Zero, "+"), (sp.oo, "-")):
         value = sp.limit(core, s, place, side)
@@ -190,7 +132,7 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
     return None
 
 
-def _positive_roots(slope: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
+def positive_roots(slope: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
     """All zeros in (0, oo) of a product of factors; UndecidedError if a factor cannot be read."""
     roots: set[sp.Expr] = set()
     for factor in sp.Mul.make_args(slope):
@@ -206,21 +148,35 @@ def _positive_roots(slope: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
         if s in polynomial.free_symbols_in_domain or not all(c.is_Rational for c in polynomial.all_coeffs()):
             raise UndecidedError(f"the zeros of the derivative depend on parameters: {base}")
         roots |= {r for r in polynomial.real_roots() if r > 0}
+    if any(sp.count_ops(r) > READABLE or r.has(sp.ComplexRootOf) for r in roots):
+        # Exact, but nobody could read it: ball arithmetic gives decimals with a proof.
+        raise UndecidedError("the critical points have no short formula")
     return sorted(roots, key=float)
 
 
 def _extremes(values: list[tuple[sp.Expr, sp.Expr]]) -> Range:
     """Smallest and largest value by exact comparison; UndecidedError if two cannot be compared."""
     low = high = values[0]
-    for entry in values[1:]:
-        if _at_least(low[0], entry[0]):
-            low = entry if not _at_least(entry[0], low[0]) else low
-        if _at_least(entry[0], high[0]):
-            high = entry if not _at_least(high[0], entry[0]) else high
+    for value, place in values[1:]:
+        low = _better(low, (value, place), sp.Min)
+        high = _better(high, (value, place), sp.Max)
     return Range(low[0], high[0], low[1], high[1])
 
 
-def _at_least(a: sp.Expr, b: sp.Expr) -> bool:
+def _better(a: tuple[sp.Expr, sp.Expr], b: tuple[sp.Expr, sp.Expr], extreme: Any) -> tuple[sp.Expr, sp.Expr]:
+    """The larger (smaller) one of two values; as Max (Min) where parameters decide which it is."""
+    if a[0] == b[0]:
+        return a
+    try:
+        keep = at_least(a[0], b[0]) if extreme is sp.Max else at_least(b[0], a[0])
+    except UndecidedError:
+        if not (a[0].free_symbols | b[0].free_symbols):
+            raise
+        return extreme(a[0], b[0]), a[1]
+    return a if keep else b
+
+
+def at_least(a: sp.Expr, b: sp.Expr) -> bool:
     if a == b:
         return True
     if a == sp.oo or b == -sp.oo:
@@ -231,20 +187,9 @@ def _at_least(a: sp.Expr, b: sp.Expr) -> bool:
     answer = difference.is_nonnegative
     if answer is None:
         answer = sp.simplify(difference).is_nonnegative
+    if answer is None and not difference.free_symbols:
+        value = difference.evalf(30, maxn=200)
+        answer = None if abs(value) < sp.Float("1e-25") else bool(value > 0)
     if answer is None:
         raise UndecidedError(f"{a} and {b} cannot be compared; add assumptions on their symbols")
     return bool(answer)
-
-
-def _crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
-    """Sample the function once more: a value outside of the range means that the proof is not one."""
-    names = sorted((expression.free_symbols | result.upper.free_symbols) - {variable}, key=str)
-    sample = {p: sp.Rational(3 + 2 * i, 4) for i, p in enumerate(names)}
-    function = sp.lambdify(variable, expression.subs(sample), "mpmath")
-    lower, upper = result.lower.subs(sample), result.upper.subs(sample)
-    for k in range(-24, 25):
-        point = sp.Rational(7, 4) ** k
-        value = sp.Float(str(function(sp.Float(point, 30))), 15)
-        slack = sp.Float("1e-9") * (1 + abs(value))
-        if value > upper + slack or value < lower - slack:
-            raise UndecidedError(f"a sample at {variable} = {float(point):.3g} contradicts the range found")

@@ -1,0 +1,108 @@
+"""A problem with its scheme and grid, and the same as plain data for certificates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from pde2net.language.expressions import from_text, symbol_table, to_text
+from pde2net.language.grid import Grid
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import Explicit
+
+_FIELD_ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a network is compiled from."""
+
+    problem: Problem
+    scheme: Explicit
+    grid: Grid
+
+    def to_data(self) -> dict[str, Any]:
+        """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""
+        problem, grid = self.problem, self.grid
+        space = problem.space
+        step = self.scheme.tau
+        sizes = (*grid.spacings(space), *grid.origins(space), *([] if step is None else [step]))
+        expressions = [problem.rhs, problem.time, *space, *sizes]
+        return {
+            "symbols": symbol_table(expressions),
+            "unknown": str(problem.unknown.func),
+            "space": [a.name for a in space],
+            "fields": {
+                str(f.func): [a for a in _FIELD_ASSUMPTIONS if getattr(f, f"is_{a}")] for f in problem.fields
+            },
+            "rhs": to_text(problem.rhs),
+            "boundary": [problem.boundary[a] for a in space],
+            "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
+            "scheme": {
+                "name": "explicit",
+                "tau": None if step is None else to_text(step),
+                "steps": self.scheme.steps,
+            },
+            "grid": {
+                "order": grid.order,
+                "gradient": grid.gradient,
+                "spacing": _entries(grid.spacing),
+                "origin": _entries(grid.origin),
+            },
+        }
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Declaration:
+        """The declaration that `to_data` wrote.
+
+        Raises KeyError, TypeError or ValueError for other data, and DeclarationError or EquationError
+        for what is no valid declaration.
+        """
+        symbols = data["symbols"]
+
+        def read(text: str, functions: Mapping[str, Any] | None = None) -> Any:
+            return from_text(text, symbols, functions)
+
+        space = tuple(read(name) for name in data["space"])
+        time = read("t")
+        functions = {data["unknown"]: sp.Function(data["unknown"])}
+        for name, assumptions in data["fields"].items():
+            known = {a: True for a in assumptions if a in _FIELD_ASSUMPTIONS}
+            functions[name] = sp.Function(name, **known)
+        unknown = functions[data["unknown"]](*space, time)
+        problem = Problem(
+            sp.Eq(sp.Derivative(unknown, time), read(data["rhs"], functions), evaluate=False),
+            boundary=dict(zip(space, data["boundary"], strict=True)),
+            parameters={name: read(value) for name, value in data["parameters"].items()},
+        )
+        axes = {a.name: a for a in space}
+
+        def entries(value: Any) -> Any:
+            if isinstance(value, Mapping):
+                return {axes[name]: read(entry) for name, entry in value.items()}
+            return read(value)
+
+        scheme, grid = data["scheme"], data["grid"]
+        if scheme["name"] != "explicit":
+            raise ValueError(f"there is no scheme {scheme['name']!r}")
+        tau = None if scheme["tau"] is None else read(scheme["tau"])
+        return cls(
+            problem,
+            Explicit(tau, scheme["steps"]),
+            Grid(
+                spacing=entries(grid["spacing"]),
+                order=grid["order"],
+                gradient=grid["gradient"],
+                origin=entries(grid["origin"]),
+            ),
+        )
+
+
+def _entries(value: Any) -> Any:
+    """A number as text, or one per axis."""
+    if isinstance(value, Mapping):
+        return {str(axis): to_text(entry) for axis, entry in value.items()}
+    return to_text(value)

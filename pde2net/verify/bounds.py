@@ -1,0 +1,87 @@
+"""Intervals of exact expressions, and the questions about ranges whose answers they come from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Interval [lower, upper] of exact expressions."""
+
+    lower: sp.Expr
+    upper: sp.Expr
+
+    @property
+    def nonnegative(self) -> bool | None:
+        answer: bool | None = self.lower.is_nonnegative
+        return answer
+
+    def __add__(self, other: Bounds) -> Bounds:
+        return Bounds(self.lower + other.lower, self.upper + other.upper)
+
+    def __mul__(self, other: Bounds) -> Bounds:
+        if self.nonnegative and other.nonnegative:
+            return Bounds(self.lower * other.lower, self.upper * other.upper)
+        for constant, interval in ((self, other), (other, self)):
+            if constant.lower == constant.upper:
+                c = constant.lower
+                if c.is_nonnegative:
+                    return Bounds(c * interval.lower, c * interval.upper)
+                if c.is_negative:
+                    return Bounds(c * interval.upper, c * interval.lower)
+        raise UndecidedError("the sign of a factor of the diffusivity is not known")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The range of one function, as the certificate reports it.
+
+    quantity  what the function is, such as "g" or "Phi'"
+    function  the expression whose range was asked for; for slopes of the flux the diffusivity
+    variable  its argument, over [0, oo)
+    """
+
+    quantity: str
+    function: sp.Expr
+    variable: sp.Symbol
+    found: Range
+
+
+DIFFUSIVITY, FLUX_SLOPE, POINTWISE = "g", "Phi'", "f"
+_ENGINES: dict[str, Callable[[sp.Expr, sp.Symbol, float], Range]] = {
+    DIFFUSIVITY: half_line,
+    FLUX_SLOPE: flux_slope,
+    POINTWISE: half_line,
+}
+
+
+class Questions:
+    """Asks each question once, with a time limit for each and twice that for all of them."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.end = time.monotonic() + 2 * seconds
+        self.answers: dict[tuple[str, sp.Expr], Answer] = {}
+        self.refused: dict[tuple[str, sp.Expr], str] = {}
+
+    def ask(self, quantity: str, function: sp.Expr, variable: sp.Symbol) -> Range:
+        """The range over [0, oo). Raises UndecidedError."""
+        key = (quantity, function)
+        if key in self.refused:
+            raise UndecidedError(self.refused[key])
+        if key not in self.answers:
+            left = min(self.seconds, self.end - time.monotonic())
+            try:
+                found = _ENGINES[quantity](function, variable, left)
+            except UndecidedError as error:
+                self.refused[key] = str(error)
+                raise
+            self.answers[key] = Answer(quantity, function, variable, found)
+        return self.answers[key].found

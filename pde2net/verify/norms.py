@@ -1,0 +1,83 @@
+"""Norms of the operators, from the Fourier symbols of their stencils (docs/theory.md, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.normalise.form import SecondOrder
+from pde2net.verify.bounds import Bounds
+
+
+@dataclass(frozen=True)
+class OperatorNorm:
+    """‖K‖² of one operator: the supremum of |K^|² over all frequencies.
+
+    label    K_x for the difference along x, D for a weighted sum of second differences
+    squared  exact, symbolic in the spacing; approached as the grid grows
+    """
+
+    label: str
+    squared: sp.Expr
+
+
+def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
+    """Per term of the form, the norm of the operator of each axis (second order: of D)."""
+    second = iter(semi.second)
+    axes = semi.form.space
+    rows: list[tuple[OperatorNorm, ...]] = []
+    for term in semi.form.terms:
+        if isinstance(term, SecondOrder):
+            rows.append((OperatorNorm("D", second_norm(next(second))),))
+        else:
+            rows.append(
+                tuple(
+                    OperatorNorm(f"K_{axis}", d.stencil.squared_norm * w**2 * d.scale**2)
+                    for axis, ((w, d),) in zip(axes, semi.gradient.rows, strict=True)
+                )
+            )
+    return tuple(rows)
+
+
+def second_norm(bank: Bank) -> sp.Expr:
+    """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum."""
+    sums = {1: sp.S.Zero, -1: sp.S.Zero}
+    for w, d in bank.rows[0]:
+        sign = 1 if w.is_nonnegative else -1 if w.is_negative else 0
+        largest = sp.sqrt(d.stencil.squared_norm) * d.scale
+        if not sign:  # bounded, though perhaps not attained
+            return (
+                sp.Add(*(sp.Abs(v) * sp.sqrt(e.stencil.squared_norm) * e.scale for v, e in bank.rows[0])) ** 2
+            )
+        sums[sign] += sp.Abs(w) * largest
+    return sp.Max(sums[1], sums[-1]) ** 2
+
+
+def weighted_norm(
+    norms: Sequence[Sequence[OperatorNorm]], rows: Sequence[Sequence[Bounds]]
+) -> sp.Expr | None:
+    """sum of sup|weight| ‖K‖² over terms and axes; None if a weight is unbounded."""
+    total: sp.Expr = sp.S.Zero
+    for norm_row, row in zip(norms, rows, strict=True):
+        for norm, bounds in zip(norm_row, row, strict=True):
+            largest = bounds.upper if bounds.nonnegative else sp.Max(bounds.upper, -bounds.lower)
+            if largest.has(sp.oo, sp.nan, sp.zoo):
+                return None
+            total += largest * norm.squared
+    return sp.factor_terms(sp.simplify(total))
+
+
+def sharp(semi: Semidiscrete) -> bool:
+    """Whether the norms of all terms are attained at one frequency: alone, or all at the highest."""
+    return len(semi.form.terms) == 1 or all(
+        _peaks_at_the_highest_frequency(d) for bank in semi.banks for row in bank.rows for _, d in row
+    )
+
+
+def _peaks_at_the_highest_frequency(difference: Difference) -> bool:
+    stencil = difference.stencil
+    return bool(stencil.squared_symbol.eval(-1) == stencil.squared_norm)

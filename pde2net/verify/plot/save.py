@@ -1,0 +1,34 @@
+"""From a certificate to its figure, on disk if that is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.errors import FileError
+from pde2net.files import write_with
+from pde2net.normalise.recognise import recognise
+from pde2net.verify.certificate import Certificate
+from pde2net.verify.facts import gather
+from pde2net.verify.plot.layout import figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+
+
+def save(certificate: Certificate, path: str | Path | None) -> Figure:
+    """The figure of `certificate`, written to `path` if that is given.
+
+    Raises DeclarationError without matplotlib, and FileError for a path that cannot be written.
+    """
+    if path is not None and Path(path).suffix.lower() not in FORMATS:
+        raise FileError(f"{path}: a figure is written as {', '.join(FORMATS)}.")
+    declared = certificate.declaration
+    semi = semidiscretise(recognise(declared.problem), declared.grid)
+    drawn = figure(semi, gather(semi), certificate.tau, certificate.claims)
+    if path is not None:
+        write_with(path, drawn.savefig)
+    return drawn

@@ -1,0 +1,94 @@
+"""What a figure of a certificate is about, and its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.scheme.explicit import TAU
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.facts import Facts
+from pde2net.verify.theorem import prove
+from pde2net.verify.theorems.explicit_l2 import EXPLICIT_L2
+from pde2net.verify.theorems.frozen_spectrum import frozen_stability
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is drawn: operators, facts, the step and the claims about it."""
+
+    semi: Semidiscrete
+    facts: Facts
+    tau: sp.Expr
+    claims: Mapping[str, Claim]
+
+    @property
+    def values(self) -> Mapping[sp.Symbol, sp.Expr]:
+        return self.semi.form.problem.parameters
+
+    @cached_property
+    def case(self) -> Case:
+        """The same case with the step left open."""
+        return Case(self.semi, self.facts, TAU, None)
+
+    @cached_property
+    def stability(self) -> Claim:
+        """l2 stability, or frozen stability where that is not applicable, with the step left open."""
+        claim = prove(EXPLICIT_L2, self.case)
+        return frozen_stability(self.case) if claim.status == Status.NOT_APPLICABLE else claim
+
+    @property
+    def verdict(self) -> Claim:
+        """What is claimed about the step itself."""
+        return self.claims[self.stability.name]
+
+    @property
+    def limit(self) -> sp.Expr | None:
+        """The largest proved tau, in the parameters and the spacing; None if none is proved."""
+        claim = self.stability
+        if claim.status not in (Status.PROVED_IF, Status.LINEARISED) or claim.condition is None:
+            return None
+        limit: sp.Expr = claim.condition.rhs
+        return limit
+
+    @property
+    def open(self) -> bool:
+        """Whether tau contains symbols of its own, so that no value of it is meant."""
+        known = {*self.semi.form.problem.symbols, *(s for h in self.semi.spacing for s in h.free_symbols)}
+        return bool(self.tau.free_symbols - known)
+
+    @property
+    def step(self) -> float:
+        """tau; its limit where tau is open and a limit is proved."""
+        return self.number(self.limit if self.open and self.limit is not None else self.tau)
+
+    def number(self, expression: sp.Expr) -> float:
+        """`expression` with every parameter at its value, and other symbols at 1; nan if not real."""
+        valued = expression.subs(self.values)
+        try:
+            return float(valued.subs(dict.fromkeys(valued.free_symbols, 1)))
+        except TypeError:
+            return float("nan")
+
+
+def sample(expression: sp.Expr, variable: sp.Symbol, points: Array) -> Array:
+    """Values at `points`; nan where the expression is not defined or not real."""
+    function = sp.lambdify(variable, expression, "mpmath")
+
+    def value(point: float) -> float:
+        try:
+            return float(function(point))
+        except (ArithmeticError, TypeError, ValueError):
+            return float("nan")
+
+    return np.array([value(float(p)) for p in points])

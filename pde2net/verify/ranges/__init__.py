@@ -1,0 +1,7 @@
+"""Certified ranges of functions over the half-line [0, oo)."""
+
+from pde2net.verify.ranges.continuity import require_continuous
+from pde2net.verify.ranges.half_line import flux_slope, half_line
+from pde2net.verify.ranges.record import Method, Range, UndecidedError
+
+__all__ = ["Method", "Range", "UndecidedError", "flux_slope", "half_line", "require_continuous"]

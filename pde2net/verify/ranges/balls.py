@@ -1,0 +1,296 @@
+"""Certified extrema over [0, oo) by branch and bound with interval arithmetic."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import sympy as sp
+from flint import arb, ctx
+
+from pde2net.verify.ranges import intervals as iv
+from pde2net.verify.ranges.algebra import rearranged
+from pde2net.verify.ranges.evaluate import Image, image, number
+from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
+from pde2net.verify.ranges.quotients import Quotient, Tail, quotient, tails
+from pde2net.verify.ranges.record import Method, Range, UndecidedError
+
+T = TypeVar("T")
+
+RELATIVE = 1e-6
+PRECISION = 106  # bits
+MOST_BOXES = 6000
+SHORT = 60  # operations, for SymPy to rearrange
+DIGITS = 12  # of the rational bounds that are reported
+
+
+@dataclass(frozen=True)
+class Ends:
+    """Exact values of the function at 0 and in the limit at oo, where SymPy finds them."""
+
+    zero: sp.Expr | None
+    infinity: sp.Expr | None
+
+    def items(self) -> Iterator[tuple[sp.Expr, sp.Expr]]:
+        yield from ((p, v) for p, v in ((sp.S.Zero, self.zero), (sp.oo, self.infinity)) if v is not None)
+
+
+def enclose(expression: sp.Expr, s: sp.Symbol) -> Range:
+    """The range of an expression in s alone over [0, oo). Raises UndecidedError."""
+    with ctx.workprec(PRECISION):
+        function = _Function(expression, s)
+        upper, upper_at, upper_tight = _Maximiser(function, 1).run()
+        lower, lower_at, lower_tight = _Maximiser(function, -1).run()
+    return Range(lower, upper, lower_at, upper_at, Method.BALLS, upper_tight, lower_tight)
+
+
+class _Function:
+    """f, its slope, its values at both ends, and bounds on boxes."""
+
+    def __init__(self, expression: sp.Expr, s: sp.Symbol) -> None:
+        self.root = _has_roots(expression, s)
+        if self.root:  # in q = sqrt(s) such functions are smooth at 0
+            expression = sp.powdenest(expression.subs(s, s**2), force=True)
+        self.f = _sharpest(expression, s)
+        self.period = _period(expression, s)
+        self.quotient: Quotient | None = _attempt(lambda: quotient(expression, s))
+        self.tails = _attempt(lambda: tails(expression, s)) or []
+        self.ends = _ends(
+            expression,
+            s,
+            lambda x: _value(self.f, self.quotient, self.tails, x),
+            self.period is not None,
+        )
+        # A jump between pieces has no slope: there, only values are used.
+        kinks = expression.rewrite(sp.Piecewise) if expression.has(sp.Min, sp.Max, sp.Abs) else expression
+        smooth = not expression.has(sp.Piecewise, sp.sign, sp.Heaviside)
+        derivative = sp.diff(kinks, s) if smooth else None
+        self.slope: Image | None = _attempt(lambda: _sharpest(derivative, s)) if smooth else None
+        self.slope_quotient: Quotient | None = _attempt(lambda: quotient(derivative, s)) if smooth else None
+        self.slope_tails = (_attempt(lambda: tails(derivative, s)) if smooth else None) or []
+
+    def at(self, p: arb) -> Interval:
+        """The value at a point; at both ends the limit."""
+        if p == 0 or not p.is_finite():
+            value = self.ends.zero if p == 0 else self.ends.infinity
+            return EVERYTHING if value is None else number(value)
+        try:
+            return self.f(Interval(p, p))
+        except UndefinedError:
+            return EVERYTHING
+
+    def place(self, p: arb) -> sp.Expr:
+        """A point as a SymPy number in the variable of the caller."""
+        exact = sp.Rational(float(p)).limit_denominator(10**6)
+        return exact**2 if self.root else exact
+
+    def bound(self, x: Interval) -> tuple[Interval, bool]:
+        """A superset of f(x), and whether f is monotone there."""
+        slope = _value(self.slope, self.slope_quotient, self.slope_tails, x)
+        if slope.lo >= 0 or slope.hi <= 0:
+            ends = self.at(x.lo), self.at(x.hi)
+            if all(e.lo.is_finite() and e.hi.is_finite() for e in ends):
+                return ends[0].hull(ends[1]), True
+        value = _value(self.f, self.quotient, self.tails, x)
+        if x.hi.is_finite() and slope.lo.is_finite() and slope.hi.is_finite():
+            middle = _middle(x)
+            centre = self.at(middle)
+            if centre.lo.is_finite():
+                value = value.meet(centre + slope * (x + Interval(-middle, -middle)))
+        return value, False
+
+
+def _sharpest(expression: sp.Expr, s: sp.Symbol) -> Image:
+    """Bounds of an expression as it stands and as a product, whichever say more."""
+    forms = [image(expression, s)]
+    if sp.count_ops(expression) < SHORT:
+        product = _attempt(lambda: rearranged(expression, sp.factor))
+        if product is not None and product != expression:
+            forms += [f for f in [_attempt(lambda: image(product, s))] if f is not None]
+
+    def meet(x: Interval) -> Interval:
+        found: Interval | None = None
+        for form in forms:
+            try:
+                value = form(x)
+            except UndefinedError:
+                continue
+            found = value if found is None else found.meet(value)
+        return found if found is not None else forms[0](x)
+
+    return meet
+
+
+def _period(expression: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
+    """A period, checked: one of them is enough to search."""
+    if not expression.has(sp.sin, sp.cos):
+        return None
+    period = _attempt(lambda: sp.periodicity(expression, s))
+    if period is None or not period.is_positive:
+        return None
+    return period if sp.simplify(expression.subs(s, s + period) - expression) == 0 else None
+
+
+def _has_roots(expression: sp.Expr, s: sp.Symbol) -> bool:
+    return any(p.base == s and p.exp.is_Rational and p.exp.q == 2 for p in expression.atoms(sp.Pow))
+
+
+def _value(f: Image | None, parts: Quotient | None, ends: list[Tail], x: Interval) -> Interval:
+    """f(x), with what else is known at both ends of the half-line."""
+    found = EVERYTHING
+    if f is None:
+        return found
+    ways: list[Image] = [f]
+    if parts is not None and x.lo == 0:
+        ways.append(parts.near_zero)
+    if not x.hi.is_finite():
+        ways += [*ends, *([parts.tail] if parts is not None else [])]
+    for way in ways:
+        if not (found.lo.is_finite() and found.hi.is_finite()):
+            try:
+                found = found.meet(way(x))
+            except UndefinedError:
+                continue
+    return found
+
+
+class _Maximiser:
+    """Branch and bound for the supremum of sign * f over [0, oo].
+
+    best   a value that is attained or approached (from below), and its place
+    rest   an upper bound of f on the boxes that are done with
+    """
+
+    def __init__(self, function: _Function, sign: int) -> None:
+        self.function, self.sign = function, sign
+        self.specials = [(self.turned(number(v)), p, v) for p, v in function.ends.items()]
+        self.best, self.best_at = iv.MINUS_INFINITY, sp.S.Zero
+        self.rest = iv.MINUS_INFINITY
+        self.scale = 0.0
+        self.heap: list[tuple[float, int, arb, Interval]] = []
+        self.count = itertools.count()
+
+    def turned(self, v: Interval) -> Interval:
+        return v if self.sign > 0 else -v
+
+    def run(self) -> tuple[sp.Expr, sp.Expr, bool]:
+        """(bound, place, whether it is the supremum itself), with the sign undone."""
+        for value, place, exact in self.specials:
+            if value.lo > 0 and not value.lo.is_finite():
+                return exact, place, True
+        champion = max(self.specials, key=lambda e: float(e[0].lo), default=None)
+        for value, place, _ in self.specials:
+            if value.lo > self.best:
+                self.best, self.best_at = value.lo, place
+            if champion is not None and place != champion[1]:
+                self.rest = iv.greatest((self.rest, value.hi))
+        self.search()
+        top = iv.greatest((self.rest, *(upper for _, _, upper, _ in self.heap)))
+        if champion is not None:
+            if top <= champion[0].lo:
+                return champion[2], champion[1], True
+            top = iv.greatest((top, champion[0].hi))
+        return self.sign * _above(top), self.best_at, False
+
+    def search(self) -> None:
+        period = self.function.period
+        last = iv.INFINITY if period is None else number(period).hi
+        for start, end in ((ZERO, ONE), (ONE, 4 * ONE), (4 * ONE, last)):
+            self.push(Interval(start, iv.greatest((start, end))))
+        while self.heap:
+            top = iv.greatest((self.heap[0][2], self.rest))
+            if top <= self.best or top - self.best <= self.tolerance():
+                return
+            x = heapq.heappop(self.heap)[3]
+            if next(self.count) > MOST_BOXES or _narrow(x):
+                kind = "supremum" if self.sign > 0 else "infimum"
+                raise UndecidedError(
+                    f"its {kind} could not be enclosed near {float(_middle(x)):.3g} (a pole, or "
+                    "oscillation without end)"
+                )
+            middle = _middle(x)
+            self.push(Interval(x.lo, middle))
+            self.push(Interval(middle, x.hi))
+
+    def push(self, x: Interval) -> None:
+        """Bound f on a box; keep the box if it may contain more than is known already."""
+        inner = [p for p in (x.lo, _middle(x), x.hi) if p != 0 and p.is_finite()]
+        values = [self.turned(self.function.at(p)) for p in inner]
+        for p, value in zip(inner, values, strict=True):
+            if value.lo.is_finite():
+                self.scale = max(self.scale, abs(float(value.lo)))
+                if value.lo > self.best:
+                    self.best, self.best_at = value.lo, self.function.place(p)
+        bound, monotone = self.function.bound(x)
+        upper = self.turned(bound).hi
+        if monotone:
+            self.rest = iv.greatest((self.rest, *(v.hi for v in values)))
+        elif not upper <= self.best:
+            # The order of boxes is a matter of speed only, so a float may stand for the bound.
+            heapq.heappush(self.heap, (-float(upper), next(self.count), upper, x))
+
+    def tolerance(self) -> float:
+        """RELATIVE to the value; where that is near 0, to the size of the function."""
+        return RELATIVE * max(abs(float(self.best)), 1e-3 * self.scale) if self.best.is_finite() else 0.0
+
+
+def _ends(expression: sp.Expr, s: sp.Symbol, near: Callable[[Interval], Interval], periodic: bool) -> Ends:
+    """Values at both ends; one that the certified bound there excludes is dropped."""
+    found: list[sp.Expr | None] = []
+    small, large = Interval(ZERO, arb(2) ** -30), Interval(arb(2) ** 30, iv.INFINITY)
+    for place, side, x in ((sp.S.Zero, "+", small), (sp.oo, "-", large)):
+        value = None if periodic and place == sp.oo else _attempt(partial(_end, expression, s, place, side))
+        enclosure = None if value is None else _attempt(partial(number, value))
+        found.append(value if enclosure is not None and _meet(enclosure, near(x)) else None)
+    return Ends(*found)
+
+
+def _end(expression: sp.Expr, s: sp.Symbol, place: sp.Expr, side: str) -> sp.Expr | None:
+    value = expression.subs(s, 0) if place == 0 else sp.nan
+    if value.has(sp.nan, sp.zoo):
+        value = sp.limit(expression, s, place, side)
+    proper = isinstance(value, sp.Expr) and not value.has(sp.Limit, sp.AccumBounds, sp.nan, sp.zoo)
+    return value if proper else None
+
+
+def _attempt(work: Callable[[], T]) -> T | None:
+    """work(), or None where SymPy or an interval cannot; a missing aid only costs sharpness."""
+    try:
+        return work()
+    except Exception:
+        return None
+
+
+def _meet(a: Interval, b: Interval) -> bool:
+    return bool(a.lo <= b.hi and b.lo <= a.hi)
+
+
+def _middle(x: Interval) -> arb:
+    """A point inside: geometric for wide boxes, four times the start for a tail."""
+    if not x.hi.is_finite():
+        return 4 * x.lo
+    if x.lo > 0 and x.hi > 4 * x.lo:
+        return (x.lo * x.hi).sqrt().mid()
+    return ((x.lo + x.hi) / 2).mid()
+
+
+def _narrow(x: Interval) -> bool:
+    """Beyond what halving can still decide."""
+    return bool(x.lo > arb(2) ** 200 or x.hi < arb(2) ** -200 or x.hi - x.lo < x.hi * arb(2) ** -60)
+
+
+def _above(bound: arb) -> sp.Rational:
+    """A rational number of DIGITS digits that is not below `bound`."""
+    if not bound.is_finite():
+        raise UndecidedError("it has no finite bound that could be found")
+    mantissa, exponent = bound.man_exp()
+    exact = sp.Rational(int(mantissa)) * sp.Rational(2) ** int(exponent)
+    if exact == 0:
+        return sp.S.Zero
+    unit = sp.Rational(10) ** (math.floor(math.log10(abs(float(bound)))) + 1 - DIGITS)
+    return sp.ceiling(exact / unit) * unit

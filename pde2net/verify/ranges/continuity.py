@@ -1,0 +1,60 @@
+"""Continuity on the half-line, which bounds of a derivative alone do not give: sign(u) has slope 0."""
+
+from __future__ import annotations
+
+import itertools
+
+import sympy as sp
+
+from pde2net.verify.ranges.exact import sign_on_half_line
+from pde2net.verify.ranges.pieces import pieces
+from pde2net.verify.ranges.record import UndecidedError
+
+ENTIRE = (sp.exp, sp.sin, sp.cos, sp.tanh, sp.sinh, sp.cosh, sp.atan, sp.asinh, sp.erf)
+
+
+def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr) -> None:
+    """Raise UndecidedError unless `expression` is continuous on (0, oo) and tends to at_zero at 0.
+
+    s is a positive symbol. Every operation must be continuous where it is applied, and pieces must
+    meet at their breakpoints, together with values at single points.
+    """
+    parts = pieces(expression, s)
+    for part in parts:
+        _require_defined(part.on_half_line(s), s)
+    for left, right in itertools.pairwise(parts):
+        values = [e.subs(s, right.start) for e in (left.body, expression, right.body)]
+        if any(sp.simplify(v - values[0]) != 0 for v in values[1:]):
+            raise UndecidedError(f"{expression} jumps at {right.start}")
+    first = parts[0].body
+    start = sp.limit(first, s, 0, "+") if s in first.free_symbols else first
+    if sp.simplify(start - at_zero) != 0:
+        raise UndecidedError(f"{expression} jumps at 0, from {at_zero} to {start}")
+
+
+def _require_defined(expression: sp.Expr, s: sp.Symbol) -> None:
+    for node in sp.preorder_traversal(expression):
+        if s not in node.free_symbols or node == s or node.is_Add or node.is_Mul or isinstance(node, ENTIRE):
+            continue
+        if node.is_Pow and s not in node.exp.free_symbols:
+            if node.exp.is_Integer and node.exp.is_nonnegative:
+                continue
+            sign = _sign(node.base, s)
+            if sign == 1 or (sign == -1 and node.exp.is_Integer):
+                continue
+        elif (node.is_Pow or isinstance(node, sp.log)) and _sign(node.args[0], s) == 1:
+            continue
+        raise UndecidedError(f"{node} is not known to be continuous")
+
+
+def _sign(base: sp.Expr, s: sp.Symbol) -> int | None:
+    """The sign of a function on (0, oo), structurally or by ball arithmetic."""
+    sign = sign_on_half_line(base, s)
+    if sign is not None or base.free_symbols != {s}:
+        return sign
+    from pde2net.verify.ranges.balls import enclose
+
+    found = enclose(base, s)
+    if found.lower.is_positive:
+        return 1
+    return -1 if found.upper.is_negative else None

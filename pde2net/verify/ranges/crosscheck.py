@@ -1,0 +1,31 @@
+"""A last look at an answer from outside: samples can refute it, never confirm it."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.verify.ranges.record import Range, UndecidedError
+
+SLACK = sp.Float("1e-9")
+
+
+def crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
+    """Raise UndecidedError if a value of the function lies outside of the range found for it."""
+    free = expression.free_symbols | result.upper.free_symbols | result.lower.free_symbols
+    names = sorted(free - {variable}, key=str)
+    sample = {p: _admissible(p, sp.Rational(3 + 2 * i, 4)) for i, p in enumerate(names)}
+    function = sp.lambdify(variable, expression.subs(sample), "mpmath")
+    lower, upper = result.lower.subs(sample), result.upper.subs(sample)
+    for k in range(-24, 25):
+        point = sp.Rational(7, 4) ** k
+        try:
+            value = sp.Float(str(function(sp.Float(point, 30))), 15)
+        except (ZeroDivisionError, OverflowError, ValueError):
+            continue  # a Piecewise branch that is not taken there, or beyond the range of floats
+        slack = SLACK * (1 + abs(value))
+        if value > upper + slack or value < lower - slack:
+            raise UndecidedError(f"a sample at {variable} = {float(point):.3g} contradicts the range found")
+
+
+def _admissible(parameter: sp.Symbol, value: sp.Rational) -> sp.Rational:
+    return -value if parameter.is_nonpositive or parameter.is_negative else value

@@ -1,0 +1,187 @@
+"""Infimum and supremum of a function over [0, oo), by the first of three engines that decides.
+
+1. exact.py: critical points and limits, with SymPy; parameters stay symbols
+2. smt.py: candidates that z3 proves to be bounds, for algebraic functions with parameters
+3. balls.py: branch and bound with Arb, for any function of one variable
+
+Positive parameters are scaled out first, and the function is cut into smooth pieces.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+import sympy as sp
+
+from pde2net.verify.ranges import exact
+from pde2net.verify.ranges.crosscheck import crosscheck
+from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
+from pde2net.verify.ranges.record import Method, Range, UndecidedError
+
+SECONDS = 10.0  # per question
+SHARE_EXACT = 0.3
+
+
+def half_line(expression: sp.Expr, variable: sp.Symbol, seconds: float = SECONDS) -> Range:
+    """The range of `expression` over variable in [0, oo); its parameters are symbols.
+
+    Raises UndecidedError with the reason if none of the engines decides within `seconds`.
+    """
+    return _answer(expression, seconds, lambda end: _range(expression, variable, end))
+
+
+def flux_slope(diffusivity: sp.Expr, variable: sp.Symbol, seconds: float = SECONDS) -> Range:
+    """The range of Phi'(s) = g(s^2) + 2 s^2 g'(s^2), in terms of variable = s^2.
+
+    Where g has kinks this is the range of all slopes of Phi, which is Lipschitz if g has no jumps.
+    Raises UndecidedError.
+    """
+    return _answer(diffusivity, seconds, lambda end: _slope_range(diffusivity, variable, end))
+
+
+def _answer(expression: sp.Expr, seconds: float, find: Callable[[float], Range]) -> Range:
+    end = time.monotonic() + seconds
+    try:
+        return within(seconds, f"the range of {expression}", lambda: find(end))
+    except UndecidedError:
+        raise
+    except Exception as error:
+        # SymPy gives up in many ways; none of them may become an answer, or a traceback.
+        kind = type(error).__name__
+        raise UndecidedError(f"the range of {expression} could not be computed ({kind})") from error
+
+
+def _range(expression: sp.Expr, variable: sp.Symbol, end: float) -> Range:
+    s = sp.Symbol("s", positive=True)
+    start = _at_zero(expression, variable)
+    scale, body = exact.scaled(expression.subs(variable, s), s)
+    parts = pieces(body, s)
+    found = [_moved(p, _engines(p.on_half_line(s), s, end)) for p in parts]
+    if expression.has(*KINKS):  # a piece may have a value of its own at a single point
+        values = [(p.start, _value(body, s, p.start)) for p in parts[1:]]
+        found += [start, *(Range(v, v, p, p) for p, v in values)]
+    result = _scaled_place(_hull(found), scale)
+    crosscheck(expression, variable, result)
+    return result
+
+
+def _slope_range(g: sp.Expr, variable: sp.Symbol, end: float) -> Range:
+    s = sp.Symbol("s", positive=True)
+    _at_zero(g, variable)
+    scale, body = exact.scaled(g.subs(variable, s), s)
+    parts = pieces(body, s)
+    for left, right in itertools.pairwise(parts):
+        jump = sp.simplify(left.body.subs(s, right.start) - right.body.subs(s, right.start))
+        if jump != 0:
+            raise UndecidedError(f"the flux jumps where |grad u|^2 = {scale * right.start}")
+    slopes = [Piece(p.start, p.end, _slope(p.body, s)) for p in parts]
+    result = _hull([_moved(p, _engines(p.on_half_line(s), s, end)) for p in slopes])
+    if len(slopes) == 1:
+        crosscheck(slopes[0].body, s, result)
+    return _scaled_place(result, scale)
+
+
+def _slope(g: sp.Expr, s: sp.Symbol) -> sp.Expr:
+    """Phi' = g + 2 s g'; by way of Phi(q) = q g(q^2) where g contains roots, which cancel there."""
+    if any(p.base == s and p.exp.is_Rational and p.exp.q == 2 for p in g.atoms(sp.Pow)):
+        flux = sp.expand(sp.powdenest(s * g.subs(s, s**2), force=True))
+        return sp.diff(flux, s).subs(s, sp.sqrt(s))
+    return g + 2 * s * sp.diff(g, s)
+
+
+def _at_zero(expression: sp.Expr, variable: sp.Symbol) -> Range:
+    """The value at 0 itself; a function that is 0/0 there gives no network."""
+    s = sp.Symbol("s", positive=True)
+    value = _substituted(expression, variable)
+    if value.has(sp.nan, sp.zoo, sp.oo, sp.AccumBounds) or value.is_real is False:
+        limit = sp.limit(expression.subs(variable, s), s, 0, "+")
+        if limit in (sp.oo, -sp.oo):
+            return Range(limit, limit, sp.S.Zero, sp.S.Zero)
+        raise UndecidedError(
+            f"{expression} is not defined at 0; write Piecewise(({limit}, Eq({variable}, 0)), (..., True))"
+        )
+    return Range(value, value, sp.S.Zero, sp.S.Zero)
+
+
+def _substituted(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+    """The value at 0, where Min(1, 1/0) is 1 as it is in floating point."""
+    if not expression.has(sp.Min, sp.Max):
+        return expression.subs(variable, 0)
+    values = [_substituted(a, variable) for a in expression.args]
+    if isinstance(expression, sp.Min | sp.Max):
+        s = sp.Symbol("s", positive=True)
+        limits = [sp.limit(a.subs(variable, s), s, 0, "+") for a in expression.args]
+        values = [e if v is sp.zoo else v for v, e in zip(values, limits, strict=True)]
+    return expression.func(*values)
+
+
+def _value(body: sp.Expr, s: sp.Symbol, place: sp.Expr) -> sp.Expr:
+    value = body.subs(s, place)
+    if value.has(sp.nan, sp.zoo) or value.is_real is False:
+        raise UndecidedError(f"{body} has no value at {place}")
+    return value
+
+
+def _engines(body: sp.Expr, s: sp.Symbol, end: float) -> Range:
+    """The first answer; what each engine missed, if there is none."""
+    reasons = []
+    for find in _candidates(body, s, end):
+        try:
+            return find()
+        except UndecidedError as error:
+            reasons.append(str(error))
+        except Exception as error:
+            reasons.append(f"the range of {body} could not be computed ({type(error).__name__})")
+    raise UndecidedError("; ".join(dict.fromkeys(reasons)))
+
+
+def _candidates(body: sp.Expr, s: sp.Symbol, end: float) -> Iterator[Callable[[], Range]]:
+    def left() -> float:
+        return end - time.monotonic()
+
+    yield lambda: within(SHARE_EXACT * left(), "the exact search", lambda: exact.extrema(body, s))
+    if body.free_symbols - {s}:
+        from pde2net.verify.ranges import smt
+
+        yield lambda: within(left(), "the proof by z3", lambda: smt.enclose(body, s))
+    else:
+        from pde2net.verify.ranges import balls
+
+        yield lambda: within(left(), "ball arithmetic", lambda: balls.enclose(body, s))
+
+
+def _moved(piece: Piece, found: Range) -> Range:
+    return _placed(found, piece.place)
+
+
+def _scaled_place(found: Range, scale: sp.Expr) -> Range:
+    return _placed(found, lambda p: p * scale)
+
+
+def _placed(found: Range, move: Callable[[sp.Expr], sp.Expr]) -> Range:
+    return Range(
+        found.lower,
+        found.upper,
+        move(found.lower_at),
+        move(found.upper_at),
+        found.method,
+        found.lower_tight,
+        found.upper_tight,
+    )
+
+
+def _hull(found: list[Range]) -> Range:
+    """The range of a function that has these ranges on the parts of its domain."""
+    low, high = found[0], found[0]
+    for other in found[1:]:
+        if other.lower != low.lower and exact.at_least(low.lower, other.lower):
+            low = other
+        if other.upper != high.upper and exact.at_least(other.upper, high.upper):
+            high = other
+    methods = [m for m in reversed(Method) if any(f.method == m for f in found)]
+    return Range(
+        low.lower, high.upper, low.lower_at, high.upper_at, methods[0], low.lower_tight, high.upper_tight
+    )

@@ -1,0 +1,113 @@
+"""Enclosures of N/D where both vanish at 0 or both grow at infinity, by Cauchy's mean value theorem.
+
+On (0, b] with N(0) = D(0) = 0 and D' != 0:   N/D lies in the range of N'/D'.
+On [X, oo) with D > 0 and D' > 0:             N/D lies in the hull of N(X)/D(X) and that range.
+Products with sine or cosine are bounded factor by factor; algebraic functions in r = 1/s.
+(For the second, N(s)/D(s) = (1 - c) N'(z)/D'(z) + c N(X)/D(X) with c = D(X)/D(s) in (0, 1].)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+
+import sympy as sp
+
+from pde2net.verify.ranges.algebra import rearranged
+from pde2net.verify.ranges.evaluate import Image, image
+from pde2net.verify.ranges.intervals import ONE, ZERO, Interval, UndefinedError
+from pde2net.verify.ranges.record import UndecidedError
+
+DEEPEST = 5
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """N/D, with N'/D' as the next one where the theorem may be applied.
+
+    vanishing   whether N(0) = D(0) = 0
+    monomial    whether D is c s^n, so that D' has no zero but 0
+    """
+
+    whole: Image
+    numerator: Image
+    denominator: Image
+    denominator_slope: Image
+    vanishing: bool
+    monomial: bool
+    next: Quotient | None
+
+    def near_zero(self, x: Interval) -> Interval:
+        """A bound on (0, b]."""
+        if self.vanishing and self.next is not None:
+            slope = self.denominator_slope(x)
+            if self.monomial or slope.lo > 0 or slope.hi < 0:
+                return self.next.near_zero(x)
+        return self.whole(x)
+
+    def tail(self, x: Interval) -> Interval:
+        """A bound on [X, oo)."""
+        try:
+            direct = self.whole(x)
+            if direct.lo.is_finite() and direct.hi.is_finite():
+                return direct
+        except UndefinedError:
+            if self.next is None:
+                raise
+        if self.next is None:
+            return direct
+        start = Interval(x.lo, x.lo)
+        bottom = self.denominator(start)
+        if not (bottom.lo > 0 and self.denominator_slope(x).lo > 0):
+            return self.whole(x)
+        return self.next.tail(x).hull(self.numerator(start) * bottom.reciprocal())
+
+
+def quotient(expression: sp.Expr, s: sp.Symbol, depth: int = DEEPEST) -> Quotient:
+    """`expression` over a common denominator, prepared for both ends of the half-line."""
+    if not _short(expression):
+        raise UndecidedError("too long to be brought over one denominator")
+    numerator, denominator = sp.fraction(rearranged(expression, sp.together))
+    slope = sp.diff(denominator, s)
+    following = None
+    ratio = sp.diff(numerator, s) / slope if depth and s in denominator.free_symbols else sp.nan
+    if _short(ratio) and ratio is not sp.nan:
+        following = quotient(rearranged(ratio, sp.cancel), s, depth - 1)
+    return Quotient(
+        whole=image(expression, s),
+        numerator=image(numerator, s),
+        denominator=image(denominator, s),
+        denominator_slope=image(slope, s),
+        vanishing=all(e.subs(s, 0) == 0 for e in (numerator, denominator)),
+        monomial=sp.simplify(s * slope / denominator).is_number if _short(denominator) else False,
+        next=following,
+    )
+
+
+def _short(expression: sp.Expr) -> bool:
+    return bool(sp.count_ops(expression) < 60)
+
+
+Tail = Callable[[Interval], Interval]
+
+
+def tails(expression: sp.Expr, s: sp.Symbol) -> list[Tail]:
+    """Ways of bounding a function on [X, oo), each a certified one."""
+    found: list[Tail] = []
+    if expression.has(sp.sin, sp.cos):
+        found.append(_oscillating(expression, s))
+    elif expression.is_algebraic_expr(s) and _short(expression):
+        r = sp.Symbol("r", positive=True)
+        inverse = image(rearranged(expression.subs(s, 1 / r), sp.together, sp.factor, sp.powsimp), r)
+        found.append(lambda x: inverse(Interval(ZERO, (ONE / x.lo).upper())))
+    return found
+
+
+def _oscillating(expression: sp.Expr, s: sp.Symbol) -> Tail:
+    """sum of bounded oscillations times something that decays."""
+    parts = []
+    for summand in sp.Add.make_args(sp.expand(expression)):
+        waves = [f for f in sp.Mul.make_args(summand) if f.has(sp.sin, sp.cos)]
+        parts.append((image(sp.Mul(*waves), s), quotient(summand / sp.Mul(*waves), s)))
+    return lambda x: reduce(lambda a, b: a + b, [wave(x) * rest.tail(x) for wave, rest in parts])

@@ -1,0 +1,147 @@
+"""Inputs that are hard to survive: modes of extreme frequency, checkerboards, spikes, noise."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import sympy as sp
+
+from pde2net.discretise.arrays import Array
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.stencils import Stencil
+
+LARGEST = 70_000  # cells
+SIZES = (4, 8, 16, 40, 128, 1000, 20_000)  # per axis
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pattern that exists on every grid size, times an amplitude."""
+
+    name: str
+    pattern: Callable[[int], Array]
+    amplitude: float
+    largest: int
+
+    def on(self, n: int) -> Array:
+        return self.amplitude * self.pattern(n)
+
+    def __str__(self) -> str:
+        return f"{self.name} of amplitude {self.amplitude:.3g}"
+
+
+def sizes(semi: Semidiscrete) -> list[int]:
+    """Cells per axis, small grids first."""
+    smallest = max(semi.smallest)
+    wanted = sorted({max(smallest, 4), max(smallest, 8), *(n for n in SIZES if n >= smallest)})
+    return [n for n in wanted if n ** len(semi.spacing) <= LARGEST]
+
+
+def candidates(semi: Semidiscrete, amplitudes: Sequence[float]) -> list[Candidate]:
+    """Every pattern at every amplitude; modes come first."""
+    return [
+        Candidate(name, pattern, a, largest)
+        for (name, pattern, largest), a in itertools.product(_patterns(semi), amplitudes)
+    ]
+
+
+def _patterns(semi: Semidiscrete) -> Iterator[tuple[str, Callable[[int], Array], int]]:
+    """(name, pattern on n cells per axis, largest n); only modes need large grids."""
+    dimension = len(semi.spacing)
+    for fractions, name in _frequencies(semi):
+        yield name, partial(_mode, semi, fractions), LARGEST
+    if dimension > 1:
+        flat = (1.0, *(0.0,) * (dimension - 1))
+        yield (
+            "highest frequency along the first axis",
+            lambda n: outer([_modes(n, flat, semi)[0], *[np.ones(n)] * (dimension - 1)]),
+            LARGEST,
+        )
+    yield "checkerboard", lambda n: outer([(-1.0) ** np.arange(n)] * dimension), 40
+    yield "spike", lambda n: _spike((n,) * dimension), 40
+    yield "constant", lambda n: np.ones((n,) * dimension), 40
+    yield "noise", lambda n: np.random.default_rng(0).normal(size=(n,) * dimension), 40
+
+
+def _frequencies(semi: Semidiscrete) -> list[tuple[tuple[float, ...], str]]:
+    """Frequencies per axis as fractions of the highest: where a symbol is largest, and a few more."""
+    dimension = len(semi.spacing)
+    found = [
+        ((1.0,) * dimension, "highest frequency"),
+        ((0.5,) * dimension, "middle frequency"),
+        ((0.0,) * dimension, "lowest frequency"),
+    ]
+    critical = [0.5] * dimension
+    for bank in semi.banks:
+        for row in bank.rows:
+            for _, difference in row:
+                critical[difference.axis] = critical_fraction(difference.stencil)
+    if tuple(critical) not in [f for f, _ in found]:
+        found.insert(0, (tuple(critical), "critical frequency"))
+    return found
+
+
+def critical_fraction(stencil: Stencil) -> float:
+    """theta/pi where |symbol(theta)|² is largest."""
+    symbol = stencil.squared_symbol
+    places = [sp.S.One, -sp.S.One, *(r for r in symbol.diff().real_roots() if -1 < r < 1)]
+    best = max(places, key=lambda c: float(symbol.eval(c)))
+    return math.acos(float(best)) / math.pi
+
+
+def _mode(semi: Semidiscrete, fractions: Sequence[float], n: int) -> Array:
+    return outer(_modes(n, fractions, semi))
+
+
+def _modes(n: int, fractions: Sequence[float], semi: Semidiscrete) -> list[Array]:
+    return [mode(n, f, b) for f, b in zip(fractions, semi.boundary, strict=True)]
+
+
+def mode(n: int, fraction: float, boundary: str) -> Array:
+    """An eigenvector of the second difference; fraction 1 is the highest frequency, 0 the lowest."""
+    i = np.arange(n)
+    if boundary == "periodic":
+        return np.cos(2 * np.pi * max(1, round(fraction * (n // 2))) * i / n)
+    if boundary == "dirichlet":
+        return np.sin(np.pi * max(1, round(fraction * n)) * (i + 1) / (n + 1))
+    return np.cos(np.pi * max(1, round(fraction * (n - 1))) * (i + 0.5) / n)
+
+
+def outer(lines: Sequence[Array]) -> Array:
+    total: Array = lines[0]
+    for line in lines[1:]:
+        total = np.multiply.outer(total, line)
+    return np.asarray(total)
+
+
+def _spike(shape: tuple[int, ...]) -> Array:
+    spike = np.zeros(shape)
+    spike[tuple(n // 2 for n in shape)] = 1
+    return spike
+
+
+def amplitudes(semi: Semidiscrete, squares: Sequence[sp.Expr]) -> tuple[float, ...]:
+    """Amplitudes of a checkerboard whose |K u|² takes the values where the diffusivity is extreme.
+
+    A checkerboard of amplitude a has the slopes 2 a/h_i (4 a sum w_i/h_i² for second order) with
+    forward differences; 0 and oo become a very small and a very large amplitude.
+    """
+    values = dict(semi.form.problem.parameters)
+    free = {s for h in semi.spacing for s in h.free_symbols} | set(semi.form.problem.symbols)
+    ones = {s: sp.S.One for s in free if s not in values}
+    h = [float(s.subs(values).subs(ones)) for s in semi.spacing]
+    if semi.second:
+        gain = 4 * sum(1 / step**2 for step in h)
+    else:
+        gain = 2 * sum(1 / step**2 for step in h) ** 0.5
+    found = [1.0, 1e-5, 1e5]
+    for square in squares:
+        value = square.subs(values).subs(ones)
+        if value.is_number and value.is_finite and value.is_positive:
+            found.insert(0, float(value) ** 0.5 / gain)
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,231 @@
+"""The search for a counterexample, and what is reported of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from pde2net.discretise.arrays import Array
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.graph.interpret import Interpreter
+from pde2net.graph.network import Graph
+from pde2net.verify.refute.ascent import CELLS, ascend, most_expanded
+from pde2net.verify.refute.candidates import Candidate, candidates, sizes
+from pde2net.verify.refute.measures import bounds, energies, growth, leaves_range, mean_change
+
+__all__ = ["Search", "growth", "mean_change", "seek", "seek_energy", "seek_extremum", "seek_pair"]
+
+# A claim counts as violated only beyond what rounding explains.
+MARGIN = 1e-9
+STEPS = 3000  # of deep networks, run in one search
+PAIR_MARGIN = 1e-6  # two nearby inputs are known to fewer digits than their difference needs
+ENERGY_MARGIN = 1e-6  # of the quadrature
+NEARBY = 1e-4
+SECONDS = 4.0  # of one search
+
+Fields = Mapping[str, Array]
+Measure = Callable[[Array, Array], float]
+Violation = Callable[[Interpreter, Array, Fields], float]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """An input that violates a claim, when it is run through the whole network."""
+
+    name: str
+    u0: Array
+    fields: Fields
+    network: Interpreter
+    step: Interpreter
+    values: Mapping[sp.Symbol, sp.Expr]
+    excess: float
+
+
+@dataclass(frozen=True)
+class Search:
+    """Runs inputs through one step and then through the whole network of a declaration.
+
+    tau         the step, an expression in parameters
+    amplitudes  of the patterns that are tried
+    """
+
+    semi: Semidiscrete
+    step: Graph
+    network: Graph
+    tau: sp.Expr
+    amplitudes: tuple[float, ...]
+
+    def first(self, violation: Violation, margin: float, most_cells: int) -> Hit | None:
+        """The smallest pattern that violates, else what ascent finds from the most promising ones."""
+        runner = _Runner(self, violation, margin)
+        best: list[tuple[float, Array]] = []
+        previous = max(self.semi.smallest) - 1
+        for n in sizes(self.semi):
+            if n ** len(self.semi.spacing) > most_cells:
+                break
+            for candidate in candidates(self.semi, self.amplitudes):
+                if n > candidate.largest or runner.late:
+                    continue
+                u0 = candidate.on(n)
+                found = runner.step_violation(u0)
+                hit = runner.hit(str(candidate), u0) if found > margin else None
+                if hit is not None:
+                    return runner.shrunk(hit, candidate, previous, n)
+                if u0.size <= CELLS and np.isfinite(found):
+                    best.append((found, u0))
+            previous = n
+        for _, u0 in sorted(best, key=lambda entry: -entry[0])[:4]:
+            hit = runner.hit("optimised input", ascend(runner.step_violation, u0, runner.end))
+            if hit is not None:
+                return hit
+        return None
+
+
+class _Runner:
+    """Interpreters of one step and of the network, with the budget of a search."""
+
+    def __init__(self, search: Search, violation: Violation, margin: float) -> None:
+        self.search, self.violation, self.margin = search, violation, margin
+        self.values = sample_values(search.semi, search.network)
+        self.step = Interpreter(search.step, self.values)
+        self.network = Interpreter(search.network, self.values)
+        self.depth = len(self.network.plan) // len(self.step.plan)
+        self.budget = max(STEPS, self.depth)
+        self.end = time.monotonic() + SECONDS
+
+    @property
+    def late(self) -> bool:
+        return time.monotonic() > self.end
+
+    def fields(self, u0: Array) -> dict[str, Array]:
+        """Known fields are inputs too; 0 makes fidelity terms homogeneous."""
+        return {f.name: np.zeros_like(u0) for f in self.search.semi.form.fields}
+
+    def step_violation(self, u0: Array) -> float:
+        with np.errstate(all="ignore"):
+            return self.violation(self.step, u0, self.fields(u0))
+
+    def hit(self, name: str, u0: Array) -> Hit | None:
+        """The input, if it violates the claim about the whole network; deep ones are run a few times."""
+        found = self.step_violation(u0)
+        if self.depth > 1 and found > self.margin:
+            self.budget -= self.depth
+            if self.budget < 0:
+                return None
+            with np.errstate(all="ignore"):
+                found = self.violation(self.network, u0, self.fields(u0))
+        if not found > self.margin:
+            return None
+        return Hit(name, u0, self.fields(u0), self.network, self.step, self.values, found)
+
+    def shrunk(self, hit: Hit, candidate: Candidate, low: int, high: int) -> Hit:
+        """The same pattern on the smallest grid of more than `low` cells per axis, by bisection."""
+        while high - low > 1 and not self.late:
+            middle = (low + high) // 2
+            smaller = self.hit(str(candidate), candidate.on(middle))
+            if smaller is None:
+                low = middle
+            else:
+                hit, high = smaller, middle
+        return hit
+
+
+def sample_values(semi: Semidiscrete, graph: Graph) -> dict[sp.Symbol, sp.Expr]:
+    """1 for every parameter without a value: a refutation for one value refutes the claim."""
+    known = graph.graph["values"]
+    free = {s for h in semi.spacing + semi.origin for s in h.free_symbols}
+    free |= set(semi.form.problem.symbols)
+    return {s: sp.S.One for s in sorted(free, key=str) if s not in known}
+
+
+def described(hit: Hit, what: str, **more: Any) -> dict[str, Any]:
+    """What is reported of a hit: inputs, parameters assumed, by how much, and one line."""
+    size = " x ".join(map(str, hit.u0.shape))
+    entries: dict[str, Any] = {"u0": hit.u0.tolist(), **more, "excess": hit.excess}
+    if hit.values:
+        entries["parameters"] = {str(k): str(v) for k, v in hit.values.items()}
+    if hit.fields:
+        entries["fields"] = {k: v.tolist() for k, v in hit.fields.items()}
+    return entries | {"description": f"{hit.name} on {size} cells: {what} {hit.excess:.3g}"}
+
+
+def seek(search: Search | None, measure: Measure, what: str) -> dict[str, Any] | None:
+    """An input for which measure(u0, network(u0)) is positive."""
+    hit = _first(search, lambda run, u0, fields: measure(u0, run(u0, fields)))
+    return None if hit is None else described(hit, what)
+
+
+def seek_extremum(search: Search | None, includes_zero: bool) -> dict[str, Any] | None:
+    """An input whose range the output leaves, with the offending value and where it is."""
+    measure = leaves_range(includes_zero)
+    hit = _first(search, lambda run, u0, fields: measure(u0, run(u0, fields)))
+    if hit is None:
+        return None
+    u1 = hit.network(hit.u0, hit.fields)
+    low, high = bounds(hit.u0, includes_zero)
+    index = np.unravel_index(np.argmax(np.maximum(u1 - high, low - u1)), u1.shape)
+    extremum = {"index": [int(i) for i in index], "value": float(u1[index]), "range": [low, high]}
+    return described(hit, "range is exceeded by", extremum=extremum)
+
+
+def seek_pair(search: Search | None) -> dict[str, Any] | None:
+    """Two nearby inputs that the network moves apart."""
+    if search is None:
+        return None
+    for partner, most in ((_scaled, 2000), (_expanded, CELLS)):
+
+        def violation(run: Interpreter, u0: Array, fields: Fields, partner: Partner = partner) -> float:
+            v0 = partner(run, u0, fields)
+            return growth(v0 - u0, run(v0, fields) - run(u0, fields))
+
+        hit = search.first(violation, PAIR_MARGIN, most)
+        if hit is not None:
+            v0 = partner(hit.network, hit.u0, hit.fields)
+            return described(hit, "distance to a nearby input grows by", v0=v0.tolist())
+    return None
+
+
+Partner = Callable[[Interpreter, Array, Fields], Array]
+
+
+def _scaled(run: Interpreter, u0: Array, fields: Fields) -> Array:
+    return (1 + NEARBY) * u0
+
+
+def _expanded(run: Interpreter, u0: Array, fields: Fields) -> Array:
+    """u0 moved in the direction that the linearised network expands most."""
+    direction = most_expanded(lambda w: run(w, fields), u0)
+    return u0 + NEARBY * float(abs(u0).max()) * direction
+
+
+def seek_energy(search: Search | None) -> dict[str, Any] | None:
+    """An input whose energy grows, with its energies before and after."""
+    if search is None:
+        return None
+    step = Interpreter(search.step, sample_values(search.semi, search.network))
+    tau = float(step.number(search.tau))
+
+    def both(run: Interpreter, u0: Array, fields: Fields) -> tuple[float, float] | None:
+        return energies(u0, run(u0, fields), lambda w: step(w, fields), tau)
+
+    def violation(run: Interpreter, u0: Array, fields: Fields) -> float:
+        found = both(run, u0, fields)
+        if found is None:
+            return -np.inf
+        before, after = found
+        return float((after - before) / max(abs(before), abs(after), np.finfo(float).tiny))
+
+    hit = search.first(violation, ENERGY_MARGIN, 2000)
+    if hit is None:
+        return None
+    before, after = both(hit.network, hit.u0, hit.fields) or (np.nan, np.nan)
+    return described(hit, "energy grows by", energy={"before": before, "after": after})
+
+
+def _first(search: Search | None, violation: Violation) -> Hit | None:
+    return None if search is None else search.first(violation, MARGIN, 10**9)

@@ -1,0 +1,112 @@
+"""Certificates for people: text that reads like a short proof, LaTeX, and a table for the terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import Any
+
+import sympy as sp
+
+from pde2net.language.expressions import to_text
+from pde2net.verify.certificate import Certificate, Claim, Status
+
+WIDTH = 100
+STYLES = {"proved": "green", "proved if": "green", "refuted": "bold red", "unknown": "yellow"}
+
+
+def certificate_text(certificate: Certificate) -> str:
+    """The declaration, then one proof or refutation per claim."""
+    head = [f"{key}: {value}" for key, value in certificate.subject.items() if value]
+    return "\n".join([*head, "", *(claim_text(c) for c in certificate.claims.values())])
+
+
+def claim_text(claim: Claim) -> str:
+    """Theorem, hypotheses with how each was discharged, conclusion."""
+    lines = [f"{claim.name.replace('_', ' ')}: {claim.status}"]
+    if claim.theorem:
+        lines.append(f"  Theorem. {claim.theorem}.")
+    for number, hypothesis in enumerate(claim.hypotheses, 1):
+        lines += _wrapped(f"({number}) {hypothesis}", "    ")
+    conclusion = _conclusion(claim)
+    if conclusion:
+        lines += _wrapped(conclusion, "  ")
+    if claim.witness is not None:
+        lines += _wrapped(f"Counterexample: {claim.witness.get('description', 'see the JSON')}.", "  ")
+    return "\n".join(lines)
+
+
+def _conclusion(claim: Claim) -> str:
+    limited = claim.limit is not None and claim.limit.is_finite
+    parts = []
+    if claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
+        parts.append(f"Hence: {claim.reason}")
+        if limited and claim.condition is not None:
+            parts.append(f"This needs tau <= {to_text(claim.limit)}.")
+        if claim.status == Status.PROVED_IF and claim.condition is not None:
+            parts.append(f"So it holds if {to_text(claim.condition)}.")
+        if claim.factor is not None:
+            parts.append(f"Factor: {to_text(claim.factor)}.")
+        return " ".join(parts) + (" ∎" if claim.status == Status.PROVED else "")
+    parts.append(claim.reason)
+    if limited:
+        parts.append(f"Largest tau: {to_text(claim.limit)}.")
+    return " ".join(p for p in parts if p)
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def certificate_latex(certificate: Certificate) -> str:
+    """An array of claim, status, condition or limit, and theorem."""
+    rows = []
+    for claim in certificate.claims.values():
+        condition = claim.condition
+        shown = "" if condition is None or condition in (sp.true, sp.false) else sp.latex(condition)
+        if not shown and claim.limit is not None:
+            shown = r"\tau \le " + sp.latex(claim.limit)
+        theorem = _latex_text(claim.theorem)
+        name = claim.name.replace("_", " ")
+        rows.append(rf"\text{{{name}}} & \text{{{claim.status}}} & {shown} & \text{{{theorem}}}")
+    return "$\\begin{array}{llll}" + r" \\ ".join(rows) + "\\end{array}$"
+
+
+def _latex_text(text: str) -> str:
+    for character in "&%$#_{}":
+        text = text.replace(character, "\\" + character)
+    return text
+
+
+def certificate_table(certificate: Certificate) -> Any:
+    """A rich table (rich is imported here only)."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Certificate", title_justify="left", show_edge=False)
+    for column in ("claim", "status", "largest tau", "why"):
+        table.add_column(column, overflow="fold")
+    for claim in certificate.claims.values():
+        limit = "" if claim.limit is None else to_text(claim.limit)
+        why = f"{claim.theorem}." if claim.theorem and claim.status != Status.UNKNOWN else claim.reason
+        if claim.status in (Status.REFUTED, Status.LINEARISED):
+            why = claim.reason
+        if claim.name == "consistency":
+            why = claim.reason
+        if claim.status == Status.PROVED_IF and claim.condition is not None:
+            why = f"if {to_text(claim.condition)}. {why}"
+        if claim.factor is not None and claim.factor != 1:
+            why += f" Factor {to_text(claim.factor)}."
+        table.add_row(
+            claim.name.replace("_", " "),
+            Text(str(claim.status), STYLES.get(str(claim.status), "dim")),
+            Text(limit),
+            Text(why),
+        )
+    return table

@@ -1,0 +1,141 @@
+"""Certificates as JSON and back; the format is described in docs/certificate.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import sympy as sp
+
+from pde2net.errors import FileError, Pde2NetError
+from pde2net.language.declaration import Declaration
+from pde2net.language.expressions import from_text, symbol_table, to_text
+from pde2net.verify.bounds import Answer
+from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status
+from pde2net.verify.ranges import Method, Range
+
+FORMAT = "pde2net-certificate-2"
+_ENDS = ("lower", "upper", "lower_at", "upper_at")
+_EXPRESSIONS = ("condition", "limit", "factor")
+
+
+def to_json(certificate: Certificate) -> str:
+    """The certificate as JSON, the same text for equal certificates."""
+    document = {
+        "format": FORMAT,
+        "subject": dict(certificate.subject),
+        "declaration": certificate.declaration.to_data(),
+        "symbols": symbol_table(_expressions(certificate)),
+        "tau": to_text(certificate.tau),
+        "ranges": [_range_row(a) for a in certificate.ranges],
+        "claims": [_claim_row(c) for c in certificate.claims.values()],
+    }
+    return json.dumps(document, indent=2)
+
+
+def _expressions(certificate: Certificate) -> Iterator[sp.Basic]:
+    yield certificate.tau
+    for answer in certificate.ranges:
+        yield from (answer.function, answer.variable)
+        yield from (getattr(answer.found, end) for end in _ENDS)
+    for claim in certificate.claims.values():
+        yield from (v for key in _EXPRESSIONS for v in [getattr(claim, key)] if v is not None)
+        yield from (v for h in claim.hypotheses for v in h.figures.values())
+
+
+def _range_row(answer: Answer) -> dict[str, Any]:
+    found = answer.found
+    return {
+        "quantity": answer.quantity,
+        "function": to_text(answer.function),
+        "variable": answer.variable.name,
+        **{end: to_text(getattr(found, end)) for end in _ENDS},
+        "method": str(found.method),
+        "lower_tight": found.lower_tight,
+        "upper_tight": found.upper_tight,
+    }
+
+
+def _claim_row(claim: Claim) -> dict[str, Any]:
+    values = {key: getattr(claim, key) for key in _EXPRESSIONS}
+    return {
+        "name": claim.name,
+        "status": str(claim.status),
+        **{key: None if value is None else to_text(value) for key, value in values.items()},
+        "theorem": claim.theorem,
+        "hypotheses": [
+            {
+                "name": h.name,
+                "statement": h.statement,
+                "how": h.how,
+                "figures": {key: to_text(value) for key, value in h.figures.items()},
+            }
+            for h in claim.hypotheses
+        ],
+        "reason": claim.reason,
+        "witness": claim.witness,
+    }
+
+
+def from_json(text: str) -> Certificate:
+    """The certificate that `to_json` wrote. Raises FileError for anything else."""
+    try:
+        document = json.loads(text)
+        if document["format"] != FORMAT:
+            raise FileError(f"{document['format']!r} is not the certificate format {FORMAT!r}.")
+        symbols = document["symbols"]
+
+        def read(value: Any) -> Any:
+            return from_text(value, symbols)
+
+        if tuple(row["name"] for row in document["claims"]) != CLAIMS:
+            raise ValueError(f"the claims must be {', '.join(CLAIMS)}, once each and in this order")
+        subject = document["subject"]
+        _require_text(subject.values())
+        return Certificate(
+            subject=subject,
+            tau=read(document["tau"]),
+            claims={row["name"]: _claim(row, read) for row in document["claims"]},
+            declaration=Declaration.from_data(document["declaration"]),
+            ranges=tuple(_answer(row, read) for row in document["ranges"]),
+        )
+    except FileError:
+        raise
+    except (Pde2NetError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise FileError(f"This is not a certificate: {str(error)[:200]}") from error
+
+
+def _claim(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Claim:
+    witness = row["witness"]
+    _require_text([row["theorem"], row["reason"]])
+    if witness is not None and not (isinstance(witness, dict) and "u0" in witness):
+        raise TypeError("a witness must be an object with u0")
+    return Claim(
+        name=row["name"],
+        status=Status(row["status"]),
+        theorem=row["theorem"],
+        hypotheses=tuple(_discharged(h, read) for h in row["hypotheses"]),
+        reason=row["reason"],
+        witness=witness,
+        **{key: None if row[key] is None else read(row[key]) for key in _EXPRESSIONS},
+    )
+
+
+def _discharged(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Discharged:
+    _require_text([row["name"], row["statement"], row["how"]])
+    figures = {key: read(value) for key, value in row["figures"].items()}
+    return Discharged(row["name"], row["statement"], row["how"], figures)
+
+
+def _answer(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Answer:
+    ends = {end: read(row[end]) for end in _ENDS}
+    tight = {key: bool(row[key]) for key in ("lower_tight", "upper_tight")}
+    _require_text([row["quantity"], row["variable"]])
+    found = Range(**ends, method=Method(row["method"]), **tight)
+    return Answer(row["quantity"], read(row["function"]), read(row["variable"]), found)
+
+
+def _require_text(values: Any) -> None:
+    if not all(isinstance(value, str) for value in values):
+        raise TypeError("text was expected")

@@ -1,0 +1,137 @@
+"""Theorems as data: hypotheses that can be checked, a conclusion, a reference; and their application.
+
+A theorem about the explicit scheme says: if its hypotheses hold and tau <= numerator/rate, then its
+conclusion holds. `prove` checks the hypotheses of a case one by one and turns the outcome into a claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from pde2net.verify.case import Case, sentence
+from pde2net.verify.certificate import Claim, Discharged, Status
+
+Refute = Callable[[Case], dict[str, Any] | None]
+
+
+@dataclass(frozen=True)
+class Held:
+    """How a hypothesis was discharged, and the figures that this rests on."""
+
+    how: str
+    figures: tuple[tuple[str, sp.Expr], ...] = ()
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Why a hypothesis was not discharged.
+
+    outcome  unknown, or not applicable if the claim is no question here
+    violated  whether a counterexample to the claim is worth looking for
+    """
+
+    reason: str
+    outcome: Status = Status.UNKNOWN
+    violated: bool = False
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A named condition. `check` discharges it for a case or says what is missing."""
+
+    name: str
+    statement: str
+    check: Callable[[Case], Held | Missing]
+
+
+@dataclass(frozen=True)
+class Theorem:
+    """If all hypotheses hold and tau <= numerator/rate, then the conclusion.
+
+    claim       the name of the claim in the certificate
+    numerator, rate  of the limit; rate None if the conclusion holds for every tau
+    refute      looks for a counterexample that is run through the network
+    factor      a factor that goes with the conclusion
+    section     of docs/theory.md, where the proof is
+    """
+
+    claim: str
+    title: str
+    reference: str
+    section: str
+    hypotheses: tuple[Hypothesis, ...]
+    conclusion: str
+    refute: Refute
+    numerator: int = 2
+    rate: Callable[[Case], sp.Expr] | None = None
+    factor: Callable[[Case], sp.Expr | None] = lambda case: None
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.reference})"
+
+
+def prove(theorem: Theorem, case: Case) -> Claim:
+    """The claim of `theorem` for `case`: proved, proved if, refuted, unknown or not applicable."""
+    discharged: list[Discharged] = []
+    for hypothesis in theorem.hypotheses:
+        outcome = hypothesis.check(case)
+        if isinstance(outcome, Missing):
+            return _without(theorem, case, hypothesis, outcome)
+        figures = {key: sp.expand(value) for key, value in outcome.figures}
+        discharged.append(Discharged(hypothesis.name, hypothesis.statement, outcome.how, figures))
+    return _concluded(theorem, case, (*discharged, *case.given))
+
+
+def _without(theorem: Theorem, case: Case, hypothesis: Hypothesis, missing: Missing) -> Claim:
+    reason = sentence(missing.reason)
+    if missing.violated:
+        witness = theorem.refute(case)
+        if witness is not None:
+            return Claim(theorem.claim, Status.REFUTED, theorem=str(theorem), reason=reason, witness=witness)
+    name = "" if missing.outcome == Status.NOT_APPLICABLE else str(theorem)
+    return Claim(theorem.claim, missing.outcome, theorem=name, reason=reason)
+
+
+def _concluded(theorem: Theorem, case: Case, hypotheses: tuple[Discharged, ...]) -> Claim:
+    """The hypotheses hold: compare tau with the limit."""
+    rate = sp.S.Zero if theorem.rate is None else sp.factor_terms(theorem.rate(case))
+    common: dict[str, Any] = {
+        "theorem": str(theorem),
+        "hypotheses": hypotheses,
+        "factor": theorem.factor(case),
+    }
+    if rate == 0:
+        free = "" if theorem.rate is None else " The operator is zero."
+        return Claim(
+            theorem.claim,
+            Status.PROVED,
+            sp.true,
+            sp.oo,
+            reason=f"{sentence(theorem.conclusion)} Holds for every tau.{free}",
+            **common,
+        )
+    limit = sp.simplify(theorem.numerator / rate)
+    shown = case.valued(limit)
+    common |= {"condition": sp.Le(case.tau, limit), "limit": shown}
+    tau = case.valued(case.tau)
+    decided = sp.Le(tau, shown)
+    if decided == sp.true:
+        return Claim(theorem.claim, Status.PROVED, reason=sentence(theorem.conclusion), **common)
+    if decided != sp.false and not decided.free_symbols:
+        return Claim(
+            theorem.claim, Status.UNKNOWN, reason="The step and its limit could not be compared.", **common
+        )
+    if decided != sp.false:
+        return Claim(theorem.claim, Status.PROVED_IF, reason=sentence(theorem.conclusion), **common)
+    witness = theorem.refute(case)
+    reason = f"tau = {tau} exceeds the limit {shown}"
+    common["factor"] = None
+    if witness is not None:
+        return Claim(theorem.claim, Status.REFUTED, reason=reason + ".", witness=witness, **common)
+    return Claim(
+        theorem.claim, Status.UNKNOWN, reason=reason + ", and no counterexample was found.", **common
+    )

@@ -1,0 +1,168 @@
+"""The hypotheses that theorems share, each with the way in which it is discharged."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds
+from pde2net.verify.case import Case, nonnegative
+from pde2net.verify.certificate import Status
+from pde2net.verify.theorem import Held, Hypothesis, Missing
+
+
+def explained(case: Case, quantity: str) -> str:
+    """The ranges that were derived for one kind of quantity, and by which engine."""
+    lines = []
+    for answer in case.facts.answers:
+        if answer.quantity != quantity:
+            continue
+        found, name = answer.found, quantity if quantity != POINTWISE else str(answer.function)
+        what = f" for g = {answer.function}" if quantity == FLUX_SLOPE else ""
+        what = f" = {answer.function}" if quantity == DIFFUSIVITY else what
+        lines.append(
+            f"{name}{what}: inf {found.lower} at {answer.variable} = {found.lower_at}, "
+            f"sup {found.upper} at {answer.variable} = {found.upper_at}; {found.method}"
+        )
+    return "; ".join(dict.fromkeys(lines))
+
+
+def _symmetric(case: Case) -> Held | Missing:
+    if case.plain:
+        return Held("no divergence is multiplied by a factor; K and K^T come from one stencil")
+    return Missing(prefactor_reason(case))
+
+
+def prefactor_reason(case: Case) -> str:
+    factors = ", ".join(str(t.prefactor) for t in case.semi.form.terms if t.prefactor != 1)
+    return (
+        f"the divergence is multiplied by {factors}, which varies in space, so the operator is not "
+        "symmetric; nothing is known about the values of that field"
+    )
+
+
+SYMMETRIC = Hypothesis("exact adjoints", "A(u) = K^T G(u) K is symmetric", _symmetric)
+
+
+def _bounded(case: Case) -> Held | Missing:
+    facts = case.facts
+    if facts.weights is None or facts.norm is None:
+        why = facts.why.get("weights", "the diffusivity is not bounded")
+        return Missing(f"the diffusivity has no proved bound: {why}", violated=True)
+    exactness = "attained in the limit of large grids" if facts.sharp else "an upper bound"
+    norms = ", ".join(f"‖{n.label}‖² = {n.squared}" for row in facts.norms for n in row)
+    how = f"{explained(case, DIFFUSIVITY) or 'g is constant'}; {norms} by the Fourier symbol, {exactness}"
+    return Held(how, (("L ‖K‖²", facts.norm),))
+
+
+BOUNDED = Hypothesis("bounded diffusivity", "g <= L, and ‖K^T G K‖ <= L ‖K‖²", _bounded)
+
+
+def _nonnegative(case: Case) -> Held | Missing:
+    weights = case.facts.weights or ()
+    if nonnegative(weights):
+        lowest = sorted({b.lower for row in weights for b in row}, key=str)
+        return Held(
+            "every weight of the flux is nonnegative",
+            tuple((f"inf g ({i + 1})", v) for i, v in enumerate(lowest)),
+        )
+    return Missing(_backward([b for row in weights for b in row]), violated=True)
+
+
+def _backward(bounds: list[Bounds]) -> str:
+    """Why the weights are not known to be nonnegative."""
+    negative = [b.lower for b in bounds if b.nonnegative is False]
+    if negative:
+        return (
+            f"the diffusivity takes negative values, down to {negative[0]}: backward diffusion "
+            "amplifies oscillations"
+        )
+    lower = next(b.lower for b in bounds if b.nonnegative is None)
+    names = ", ".join(sorted(map(str, lower.free_symbols)))
+    return (
+        f"the sign of the diffusivity, at least {lower}, is not known; declare its parameters with "
+        f'sp.symbols("{names}", positive=True) or give them values'
+    )
+
+
+NONNEGATIVE = Hypothesis("nonnegative diffusivity", "0 <= g", _nonnegative)
+
+
+def _no_source(case: Case) -> Held | Missing:
+    reaction = case.semi.form.reaction
+    if not case.facts.source:
+        return Held("there is no reaction term" if reaction == 0 else f"{reaction} vanishes at u = 0")
+    return Missing(
+        f"the source or fidelity term {reaction} drives the solution, so the norm may grow "
+        "by design; see frozen_stability",
+        Status.NOT_APPLICABLE,
+    )
+
+
+NO_SOURCE = Hypothesis("no source", "r(0) = 0", _no_source)
+
+
+def _damping(case: Case) -> Held | Missing:
+    facts, reaction = case.facts, case.semi.form.reaction
+    if reaction == 0:
+        return Held("r = 0", (("beta", sp.S.Zero),))
+    if facts.damping is None:
+        return Missing(f"the reaction term is not bounded as needed: {facts.why.get('damping')}")
+    if not facts.damping.nonnegative:
+        return Missing(
+            f"the reaction term {reaction} may let the solution grow by design; see frozen_stability "
+            "for the diffusion and well_posed for the growth per step",
+            Status.NOT_APPLICABLE,
+        )
+    return Held(
+        f"-r(u)/u lies in [{facts.damping.lower}, {facts.damping.upper}]", (("beta", facts.damping.upper),)
+    )
+
+
+DAMPING = Hypothesis("damping reaction", "r(u) = -b(u) u with 0 <= b <= beta", _damping)
+
+
+def _rate(case: Case) -> Held | Missing:
+    rate = case.facts.rate
+    if rate is None:
+        return Missing(f"the rate r' of the reaction is not bounded: {case.facts.why.get('rate')}")
+    if case.semi.form.reaction == 0:
+        return Held("r = 0", (("inf -r'", sp.S.Zero), ("sup -r'", sp.S.Zero)))
+    return Held(
+        f"-r' lies in [{rate.lower}, {rate.upper}]", (("inf -r'", rate.lower), ("sup -r'", rate.upper))
+    )
+
+
+LIPSCHITZ_REACTION = Hypothesis("Lipschitz reaction", "r' is bounded", _rate)
+
+
+def _slopes(case: Case) -> Held | Missing:
+    facts = case.facts
+    if facts.slopes is None or facts.slope_norm is None:
+        return Missing(facts.why.get("slopes", "Phi' is not bounded"))
+    how = explained(case, FLUX_SLOPE) or "Phi is linear"
+    if len(case.semi.form.slopes) > 1 and case.facts.answers:
+        how += "; the eigenvalues of Phi' are g and g + 2 s2 g'"
+    return Held(how, (("L' ‖K‖²", facts.slope_norm),))
+
+
+PENALISER = Hypothesis("Lipschitz flux", "Phi is the gradient of a penaliser and |Phi'| <= L'", _slopes)
+
+
+def _monotone(case: Case) -> Held | Missing:
+    """A decreasing reaction may make up for a flux that is not monotone."""
+    curvature, rate = case.facts.curvature, case.facts.rate
+    if curvature is None or rate is None:
+        return Missing("the slopes of the flux and of the reaction are not bounded")
+    lower = sp.simplify(curvature.lower + rate.lower)
+    if lower.is_nonnegative:
+        kind = "every eigenvalue of Phi' is nonnegative" if curvature.lower == 0 else f"F' >= {lower}"
+        return Held(kind, (("inf F'", lower),))
+    return Missing(
+        "the flux is not monotone (Phi' takes negative values or its sign is not known)"
+        if curvature.lower != 0
+        else "the reaction term is not known to be decreasing in u",
+        violated=True,
+    )
+
+
+MONOTONE = Hypothesis("monotone step", "F(u) = K^T Phi(K u) - r(u) is monotone", _monotone)
