@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format benchmark clean
+.PHONY: help setup demo test lint format fuzz benchmark clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -35,6 +35,9 @@ lint: $(STAMP) ## check style, format and types
 format: $(STAMP) ## rewrite the sources in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+fuzz: $(STAMP) ## attack certificates for ten minutes; rewrites the result in docs/verification.md
+	@$(BIN)/python tests/attack/fuzz.py
 
 benchmark: $(STAMP) ## measure speed; rewrites docs/performance.md
 	@$(BIN)/python benchmarks/run.py

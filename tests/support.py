@@ -18,7 +18,7 @@ from pde2net.graph.interpret import Interpreter
 
 x, y, z = sp.symbols("x y z", real=True)
 t = sp.Symbol("t", real=True)
-lam, eps = sp.symbols("lambda epsilon", positive=True)
+lam, eps, beta = sp.symbols("lambda epsilon beta", positive=True)
 h = sp.Symbol("h", positive=True)
 tau = sp.Symbol("tau", positive=True)
 AXES = (x, y, z)

@@ -12,7 +12,7 @@ EXPECTED = {
     "fourth_order.py": ("tau <= h**4/8", "tau <= h**4/32", "maximum principle   refuted"),
     "guided_diffusion.py": ("l2 stability proved, tau = 1/4",),
     "inpainting.py": ("l2_stability: not applicable", "frozen_stability: unknown"),
-    "perona_malik.py": ("l2 stability: proved", "largest tau  1/4"),
+    "perona_malik.py": ("l2 stability: proved", "This needs tau <= 1/4"),
     "stability_limits.py": ("h**2/6", "18*h**2/49", "epsilon*h**2/4", "2*h**2/(beta*h**2 + 8)"),
 }
 

@@ -1,57 +1,89 @@
-"""What each proved claim needs, in numbers: hypotheses that must hold, the limit, the factor."""
+"""The theorems a second time: what each needs in numbers, its limit, its factor, its words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pde2net.audit.numbers import Numbers
+from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, same
+from pde2net.audit.numbers import Numbers, Weighted
+from pde2net.audit.rows import Pair
 from pde2net.normalise.form import SecondOrder
 
-SLACK = 1e-9
-
-
-def _nothing(numbers: Numbers) -> float:
-    return 0.0
+Find = Callable[[Numbers], Number]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`hypotheses` in the order of the theorem; `needs` gives the first reason why one fails, or "".
+    """What a claim rests on: it holds for tau <= numerator/rate if every hypothesis does.
 
-    The claim holds for tau <= numerator/rate; rate 0 stands for every tau. `figures` by their names.
+    hypotheses  names, in order
+    needs       the first reason why a hypothesis fails, or ""
+    rate        None if the claim holds for every tau
+    factors     the sharpest factor that is known first
     """
 
+    title: str
+    conclusion: str
     hypotheses: tuple[str, ...]
     needs: Callable[[Numbers], str]
     numerator: int = 2
-    rate: Callable[[Numbers], float] = _nothing
-    factor: Callable[[Numbers, float], float] | None = None
+    rate: Find | None = None
+    factors: Callable[[Numbers, Number], tuple[Number, ...]] = lambda n, tau: ()
+
+    def limit(self, n: Numbers) -> Number:
+        rate = ZERO if self.rate is None else self.rate(n)
+        return self.numerator / rate if rate > 0 else INFINITY
 
 
-def norm(n: Numbers) -> float:
+def norm(n: Numbers) -> Number:
     """sum sup|g| ‖K‖²."""
-    return sum(max(abs(low), abs(high)) * k for (low, high), k in n.weights)
+    return _largest(n.weights)
 
 
-def slope_norm(n: Numbers) -> float:
-    return sum(max(abs(low), abs(high)) * k for (low, high), k in n.slopes)
+def slope_norm(n: Numbers) -> Number:
+    return _largest(n.slopes)
 
 
-def curvature(n: Numbers) -> tuple[float, float]:
+def _largest(weighted: Weighted) -> Number:
+    return sum((max(abs(low), abs(high)) * k for (low, high), k in weighted), ZERO)
+
+
+def curvature(n: Numbers) -> Pair:
     """Bounds of the spectrum of K^T Phi' K."""
-    lower = sum(min(low, 0.0) * k for (low, _), k in n.slopes)
-    return lower, sum(max(high, 0.0) * k for (_, high), k in n.slopes)
+    lower = sum((min(low, ZERO) * k for (low, _), k in n.slopes), ZERO)
+    return lower, sum((max(high, ZERO) * k for (_, high), k in n.slopes), ZERO)
+
+
+def least_slope(n: Numbers) -> Number:
+    """A lower bound of F' = K^T Phi' K - r'; 0 where the sum vanishes but for rounding."""
+    low, rate = curvature(n)[0], n.rate[0]
+    return ZERO if same(-low, rate) else low + rate
+
+
+def largest_slope(n: Numbers) -> Number:
+    return curvature(n)[1] + max(ZERO, n.rate[1])
+
+
+def pull(n: Numbers) -> Number:
+    """beta of beta (f - u), or the largest damping; -1 for any other reaction."""
+    if n.semi.form.reaction == 0:
+        return ZERO
+    if n.reaction.subs(n.semi.form.state, 0) == 0:
+        low, high = n.damping
+        return high if low >= 0 else -ONE
+    low, high = n.rate
+    return high if same(low, high) and high > 0 else -ONE
 
 
 def forward(n: Numbers) -> str:
-    if not n.symmetric:
-        return "the operator is not symmetric"
-    return "" if all(low >= -SLACK for (low, _), _ in n.weights) else "g takes negative values"
+    return symmetric(n) or ("" if all(low >= 0 for (low, _), _ in n.weights) else "g takes negative values")
 
 
 def damped(n: Numbers) -> str:
-    return forward(n) or ("" if n.damping[0] >= -SLACK else "the reaction is no damping")
+    if n.reaction.subs(n.semi.form.state, 0) != 0:
+        return "there is a source"
+    return forward(n) or ("" if n.damping[0] >= 0 else "the reaction is no damping")
 
 
 def symmetric(n: Numbers) -> str:
@@ -59,8 +91,7 @@ def symmetric(n: Numbers) -> str:
 
 
 def monotone(n: Numbers) -> str:
-    lower = curvature(n)[0] + n.rate[0]
-    return symmetric(n) or ("" if lower >= -SLACK else "the step is not monotone")
+    return symmetric(n) or ("" if least_slope(n) >= 0 else "the step is not monotone")
 
 
 def two_points(n: Numbers) -> str:
@@ -68,17 +99,7 @@ def two_points(n: Numbers) -> str:
         return "fourth order"
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in n.semi.gradient.rows):
         return "stencils of more than two points"
-    return forward(n) or ("" if pull(n) >= -SLACK else "the reaction pulls away")
-
-
-def pull(n: Numbers) -> float:
-    """beta of beta (f - u), or the largest damping."""
-    form = n.semi.form
-    if form.reaction.subs(form.state, 0) == 0:
-        low, high = n.damping
-        return high if low >= -SLACK else -1.0
-    low, high = n.rate
-    return high if high - low <= SLACK * (1 + abs(high)) else -1.0
+    return forward(n) or ("" if pull(n) >= 0 else "the reaction pulls away")
 
 
 def closed(n: Numbers) -> str:
@@ -87,64 +108,107 @@ def closed(n: Numbers) -> str:
     return symmetric(n)
 
 
-def largest_slope(n: Numbers) -> float:
-    return curvature(n)[1] + max(0.0, n.rate[1])
+def contraction(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    """Below 1 if F' >= m > 0; 1 also where the sign of m depends on parameters."""
+    m = least_slope(n)
+    sharp = max(1 - tau * m, tau * largest_slope(n) - 1) if m > 0 else ONE
+    return (sharp,) if n.exact else (sharp, ONE)
 
 
-def contraction(n: Numbers, tau: float) -> float:
-    m = curvature(n)[0] + n.rate[0]
-    return max(1 - tau * m, tau * largest_slope(n) - 1) if m > SLACK else 1.0
-
-
-def lipschitz(n: Numbers, tau: float) -> float:
+def lipschitz(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    """1 + tau Lip(r) where diffusion alone is nonexpansive; else, and without numbers, with its norm."""
     reaction = max(n.rate[1], -n.rate[0])
     low, high = curvature(n)
-    if low >= -SLACK and tau * high <= 2 * (1 + SLACK):
-        return 1 + tau * reaction
-    return 1 + tau * (slope_norm(n) + reaction)
+    always = 1 + tau * (slope_norm(n) + reaction)
+    if low == 0 and at_most(tau * high, 2 * ONE):
+        sharp = 1 + tau * reaction
+        return (sharp,) if n.exact else (sharp, always)
+    return (always,)
 
 
-def growing(n: Numbers, tau: float) -> float:
-    return 1 + tau * max(0.0, -n.rate[0])
+def growing(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    return (1 + tau * max(ZERO, -n.rate[0]),)
 
 
 SYMMETRIC, BOUNDED, NONNEGATIVE = "exact adjoints", "bounded diffusivity", "nonnegative diffusivity"
-FLUX, REACTION = "Lipschitz flux", "Lipschitz reaction"
+FLUX, REACTION, BELOW = "Lipschitz flux", "Lipschitz reaction", "energy bounded from below"
+
+STATEMENTS = {
+    SYMMETRIC: "A(u) = K^T G(u) K is symmetric",
+    BOUNDED: "g <= L, and ‖K^T G K‖ <= L ‖K‖²",
+    NONNEGATIVE: "0 <= g",
+    BELOW: "0 <= g",
+    FLUX: "Phi is the gradient of a penaliser and |Phi'| <= L'",
+    REACTION: "r' is bounded",
+    "no source": "r(0) = 0",
+    "damping reaction": "r(u) = -b(u) u with 0 <= b <= beta",
+    "monotone step": "F(u) = K^T Phi(K u) - r(u) is monotone",
+    "nonpositive off-diagonals": "A_ij <= 0 for i != j, and A 1 = 0",
+    "pull": "r = beta (f - u), or r = -b(u) u with 0 <= b <= beta",
+    "no reaction": "r = 0",
+    "closed border": "K 1 = 0",
+}
+
+# The figures that a hypothesis must carry; nonnegative ones list the infima of the weights.
+FIGURES: Mapping[str, Mapping[str, Find]] = {
+    BOUNDED: {"L ‖K‖²": norm},
+    FLUX: {"L' ‖K‖²": slope_norm},
+    REACTION: {"inf -r'": lambda n: n.rate[0], "sup -r'": lambda n: n.rate[1]},
+    "damping reaction": {"beta": lambda n: n.damping[1]},
+    "monotone step": {"inf F'": least_slope},
+    "pull": {"beta": pull},
+}
 
 RULES = {
     "l2_stability": Rule(
+        "Explicit l2 stability (Alt et al. 2023, Theorem 1)",
+        "‖u+‖ <= ‖u‖ for every input, since 0 <= tau (A(u) + diag b) <= 2",
         ("no source", "damping reaction", SYMMETRIC, BOUNDED, NONNEGATIVE),
         damped,
         rate=lambda n: norm(n) + n.damping[1],
     ),
     "nonexpansive": Rule(
-        (SYMMETRIC, FLUX, REACTION, "monotone step"), monotone, rate=largest_slope, factor=contraction
+        "Cocoercive gradients (Baillon, Haddad 1977; Nesterov 2004, Theorem 2.1.15)",
+        "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
+        (SYMMETRIC, FLUX, REACTION, "monotone step"),
+        monotone,
+        rate=largest_slope,
+        factors=contraction,
     ),
     "maximum_principle": Rule(
+        "Maximum-minimum principle by nonnegative weights (Weickert 1998, Theorem 8)",
+        "every value of u+ is a weighted mean of values of u (and what the range includes)",
         ("nonpositive off-diagonals", SYMMETRIC, BOUNDED, NONNEGATIVE, "pull"),
         two_points,
         numerator=1,
         rate=lambda n: n.degree + pull(n),
     ),
     "energy_decay": Rule(
-        (SYMMETRIC, FLUX, "energy bounded from below", REACTION), forward, rate=largest_slope
+        "Descent lemma (Nesterov 2004, Lemma 1.2.3)",
+        "E(u+) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r",
+        (SYMMETRIC, FLUX, BELOW, REACTION),
+        forward,
+        rate=largest_slope,
     ),
-    "mean_preservation": Rule(("no reaction", SYMMETRIC, "closed border"), closed),
-    "well_posed": Rule((SYMMETRIC, FLUX, REACTION), symmetric, factor=lipschitz),
+    "mean_preservation": Rule(
+        "Constants in the kernel of K (Weickert 1998, Theorem 8)",
+        "the mean of u is kept: 1^T K^T = 0",
+        ("no reaction", SYMMETRIC, "closed border"),
+        closed,
+    ),
+    "well_posed": Rule(
+        "Lipschitz composition (triangle inequality)",
+        "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step",
+        (SYMMETRIC, FLUX, REACTION),
+        symmetric,
+        factors=lipschitz,
+    ),
     "frozen_stability": Rule(
+        "Spectrum of the frozen operator (von Neumann; Strikwerda 2004, section 2.2)",
+        "|1 - tau mu| <= 1 for every eigenvalue mu of A - r' at any frozen state",
         (SYMMETRIC, BOUNDED, NONNEGATIVE, REACTION),
         forward,
-        rate=lambda n: norm(n) + max(0.0, n.rate[1]),
-        factor=growing,
+        rate=lambda n: norm(n) + max(ZERO, n.rate[1]),
+        factors=growing,
     ),
-}
-
-# The figures that hypotheses carry.
-FIGURES: dict[str, Callable[[Numbers], float]] = {
-    "L ‖K‖²": norm,
-    "L' ‖K‖²": slope_norm,
-    "beta": pull,
-    "inf -r'": lambda n: n.rate[0],
-    "sup -r'": lambda n: n.rate[1],
-    "inf F'": lambda n: curvature(n)[0] + n.rate[0],
 }

@@ -1,163 +1,238 @@
-"""The figures of a certificate at one choice of numbers for all of its symbols.
+"""What a certificate rests on, at one choice of numbers for all of its symbols.
 
-Everything is derived again from the divergence form and the stencils, numerically: norms by sampling the
-Fourier symbols, ranges by ball arithmetic. Nothing is taken from the certificate.
+Derived again from the divergence form and the stencils; only the ranges of functions are those that the
+certificate states, after they were checked (rows.py). Numbers have 80 digits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, reduce
 
 import numpy as np
 import sympy as sp
 
-from pde2net.audit.ranges import ball_range, real_range, slope_range
-from pde2net.discretise.operators import Difference
+from pde2net.audit.exactly import ZERO, Number, number, same
+from pde2net.audit.rows import Pair, Rows
+from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SQUARED, FirstOrder
+from pde2net.discretise.stencils import Stencil
+from pde2net.errors import RecheckError
+from pde2net.normalise.form import SQUARED, Component, SecondOrder
 from pde2net.normalise.radial import as_function_of_square
-from pde2net.verify.ranges import UndecidedError
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer
+from pde2net.verify.ranges import UndecidedError, require_continuous
 
-Pair = tuple[float, float]
+Weighted = list[tuple[Pair, Number]]
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """`semi` with `values` for every parameter and spacing."""
+    """`semi` at `rows.values`; `given` are the parameters whose values the certificate assumes.
+
+    exact  whether no symbol had to be drawn, so that every sign is known
+    """
 
     semi: Semidiscrete
-    values: Mapping[sp.Symbol, sp.Expr]
+    rows: Rows
+    given: Mapping[sp.Symbol, sp.Expr]
+    exact: bool
 
-    def number(self, expression: sp.Expr) -> float:
-        return float(expression.subs(self.values))
+    def number(self, expression: sp.Basic) -> Number:
+        return number(expression.subs(self.rows.values))
+
+    def asked(self) -> set[Answer]:
+        """The stated ranges that weights, slopes and the reaction rest on, as far as they can be derived."""
+        for find in (lambda: self.weights, lambda: self.slopes, lambda: self.rate, lambda: self.damping):
+            with contextlib.suppress(RecheckError, UndecidedError):
+                find()
+        return self.rows.used
 
     @cached_property
     def symmetric(self) -> bool:
         return all(t.prefactor == 1 for t in self.semi.form.terms)
 
     @cached_property
-    def weights(self) -> list[tuple[Pair, float]]:
-        """(range of the weight, ‖K‖²) per term and axis."""
-        found: list[tuple[Pair, float]] = []
-        second = iter(self.semi.second)
-        for term in self.semi.form.terms:
-            if isinstance(term, FirstOrder):
-                found += self.first_order(term)
-                continue
-            bank = next(second)
-            if term.diffusivity is None:
-                raise UndecidedError("the flux has no diffusivity")
-            signed = [(float(w.subs(self.values)), self.largest(d)) for w, d in bank.rows[0]]
-            one_sided = [sum(abs(w) * m for w, m in signed if w * sign > 0) for sign in (1, -1)]
-            found.append((self.pair(ball_range(self.valued(term.diffusivity), SQUARED)), max(one_sided) ** 2))
-        return found
-
-    def first_order(self, term: FirstOrder) -> list[tuple[Pair, float]]:
-        totals = [np.zeros(2) for _ in self.semi.form.slopes]
-        for component in term.components:
-            coefficient = np.array(self.pair(real_range(self.gathered(component.coefficient))))
-            if component.groups is None:
-                raise UndecidedError("the flux has no diffusivity")
-            for group in component.groups:
-                g = np.array(self.pair(ball_range(self.valued(group.diffusivity), SQUARED)))
-                for axis, weight in zip(group.axes, group.weights, strict=True):
-                    products = np.outer(coefficient, g).ravel() * float(weight.subs(self.values))
-                    totals[axis] = totals[axis] + [products.min(), products.max()]
-        norms = [self.largest(d) ** 2 for ((_, d),) in self.semi.gradient.rows]
-        return [((float(low), float(high)), n) for (low, high), n in zip(totals, norms, strict=True)]
+    def reaction(self) -> sp.Expr:
+        return self.semi.form.reaction.subs(self.given)
 
     @cached_property
-    def slopes(self) -> list[tuple[Pair, float]]:
-        """(range of the eigenvalues of Phi', ‖K‖²) per term and axis, for the gradient of a penaliser."""
-        found: list[tuple[Pair, float]] = []
-        for term in self.semi.form.terms:
-            if not isinstance(term, FirstOrder):
-                if term.diffusivity is None:
-                    raise UndecidedError("the flux has no diffusivity")
-                found.append((self.eigenvalues(term.diffusivity), 0.0))
-                continue
-            totals = [np.zeros(2) for _ in self.semi.form.slopes]
-            for component in term.components:
-                self.require_penaliser(component.coefficient, component.groups)
-                for group in component.groups or ():
-                    both = np.array(self.eigenvalues(group.diffusivity))
-                    for axis, weight in zip(group.axes, group.weights, strict=True):
-                        scaled = both * float(weight.subs(self.values))
-                        totals[axis] = totals[axis] + [scaled.min(), scaled.max()]
-            found += [((float(low), float(high)), 0.0) for low, high in totals]
-        return [(pair, norm) for (pair, _), (_, norm) in zip(found, self.weights, strict=True)]
+    def weights(self) -> Weighted:
+        """(range of the weight, ‖K‖²) per term and axis."""
+        return self.weighted(self.coefficient, self.diffusivity)
 
-    def require_penaliser(self, coefficient: sp.Expr, groups: object) -> None:
-        varying = coefficient.free_symbols & (self.semi.form.data | {self.semi.form.state})
-        if varying or groups is None:
-            raise UndecidedError("the flux is not the gradient of a penaliser")
-        for group in groups:  # type: ignore[attr-defined]
+    @cached_property
+    def slopes(self) -> Weighted:
+        """(range of the eigenvalues of Phi', ‖K‖²) per term and axis, for the gradient of a penaliser."""
+        return self.weighted(self.constant, self.eigenvalues)
+
+    def weighted(
+        self, coefficient: Callable[[Component], Pair], radial: Callable[[sp.Expr], Pair]
+    ) -> Weighted:
+        found: Weighted = []
+        second = iter(self.semi.second)
+        for term in self.semi.form.terms:
+            if isinstance(term, SecondOrder):
+                if term.diffusivity is None:
+                    raise RecheckError("the flux has no diffusivity")
+                found.append((radial(term.diffusivity), self.curvature_norm(next(second))))
+                continue
+            totals: list[Pair] = [(ZERO, ZERO)] * len(self.semi.form.slopes)
+            for component in term.components:
+                if component.groups is None:
+                    raise RecheckError("the flux has no diffusivity")
+                outer = coefficient(component)
+                for group in component.groups:
+                    inner = product(outer, radial(group.diffusivity))
+                    for axis, weight in zip(group.axes, group.weights, strict=True):
+                        w = self.number(weight)
+                        totals[axis] = total(totals[axis], product((w, w), inner))
+            found += zip(totals, self.gradient_norms, strict=True)
+        return found
+
+    @cached_property
+    def gradient_norms(self) -> list[Number]:
+        rows = self.semi.gradient.rows
+        return [largest_square(d.stencil) * self.number(w * d.scale) ** 2 for ((w, d),) in rows]
+
+    def curvature_norm(self, bank: Bank) -> Number:
+        """(sum w_i M_i)² for D = sum w_i d_ii, symbols of d_ii in [-M_i, 0]: the larger one-signed sum."""
+        sums = [ZERO, ZERO]
+        for w, d in bank.rows[0]:
+            size = abs(self.number(w)) * largest_square(d.stencil) ** 0.5 * self.number(d.scale)
+            if w.is_nonnegative or w.is_negative is None:
+                sums[0] += size
+            if w.is_negative or w.is_nonnegative is None:  # of unknown sign: it counts in both
+                sums[1] += size
+        return max(sums) ** 2
+
+    @cached_property
+    def degree(self) -> Number:
+        """The largest diagonal entry of A for two-point stencils."""
+        rows = self.semi.gradient.rows
+        sizes = [
+            sum(number(w) ** 2 for w in d.stencil.weights) * self.number(d.scale) ** 2 for ((_, d),) in rows
+        ]
+        return sum(high * sizes[i % len(sizes)] for i, ((_, high), _) in enumerate(self.weights))
+
+    def diffusivity(self, g: sp.Expr) -> Pair:
+        return self.rows.range(DIFFUSIVITY, self.valued(g), SQUARED)
+
+    def eigenvalues(self, g: sp.Expr) -> Pair:
+        self.rows.find(DIFFUSIVITY, self.valued(g), SQUARED)
+        self.rows.find(FLUX_SLOPE, self.valued(g), SQUARED)
+        along, across = self.diffusivity(g), self.rows.range(FLUX_SLOPE, self.valued(g), SQUARED)
+        return min(along[0], across[0]), max(along[1], across[1])
+
+    def valued(self, g: sp.Expr) -> sp.Expr:
+        if g.free_symbols & (self.semi.form.data | {self.semi.form.state}):
+            raise RecheckError(f"{g} mixes derivatives with other variables")
+        return g.subs(self.given)
+
+    def coefficient(self, component: Component) -> Pair:
+        return self.pointwise(component.coefficient.subs(self.given))
+
+    def constant(self, component: Component) -> Pair:
+        """1, for components of the gradient of a penaliser."""
+        if component.coefficient.free_symbols & (self.semi.form.data | {self.semi.form.state}):
+            raise RecheckError("the flux is not the gradient of a penaliser")
+        for group in component.groups or ():
             moving = SQUARED in group.diffusivity.free_symbols
             if moving and (len(set(group.weights)) > 1 or self.semi.cell is not None):
-                raise UndecidedError("the flux is not the gradient of a penaliser")
-
-    def eigenvalues(self, diffusivity: sp.Expr) -> Pair:
-        g = self.valued(diffusivity)
-        along, across = self.pair(ball_range(g, SQUARED)), self.pair(slope_range(g, SQUARED))
-        return min(along[0], across[0]), max(along[1], across[1])
+                raise RecheckError("the flux is not the gradient of a penaliser")
+        return self.pointwise(component.coefficient.subs(self.given))
 
     @cached_property
     def rate(self) -> Pair:
-        """Range of -r'(u)."""
-        form = self.semi.form
-        return self.pair(real_range(self.gathered(-sp.diff(form.reaction, form.state))))
+        """Range of -r'(u), of a reaction without jumps."""
+        u, s = self.semi.form.state, sp.Symbol("s", positive=True)
+        if u in self.reaction.free_symbols:
+            for side in (s, -s):
+                require_continuous(self.reaction.subs(u, side), s, self.reaction.subs(u, 0))
+        return self.pointwise(-sp.diff(self.reaction, u))
 
     @cached_property
     def damping(self) -> Pair:
         """Range of -r(u)/u."""
-        form = self.semi.form
-        ratio = sp.cancel(-form.reaction / form.state)
-        if ratio.subs(form.state, 0).has(sp.nan, sp.zoo):
-            start = sp.limit(ratio, form.state, 0)
-            ratio = sp.Piecewise((start, sp.Eq(form.state, 0)), (ratio, True))
-        return self.pair(real_range(self.gathered(ratio)))
+        u = self.semi.form.state
+        ratio = sp.cancel(-self.reaction / u)
+        if ratio.subs(u, 0).has(sp.nan, sp.zoo):
+            ratio = sp.Piecewise((sp.limit(ratio, u, 0), sp.Eq(u, 0)), (ratio, True))
+        return self.pointwise(ratio)
 
-    @cached_property
-    def degree(self) -> float:
-        """The largest diagonal entry of A for two-point stencils."""
-        rows = self.semi.gradient.rows
-        sizes = [2 * self.number(d.stencil.weights[0] * d.scale) ** 2 for ((_, d),) in rows]
-        ranges = [pair for pair, _ in self.weights]
-        return sum(high * sizes[i % len(sizes)] for i, (_, high) in enumerate(ranges))
+    def pointwise(self, expression: sp.Expr) -> Pair:
+        """Bounds over all real values of u, position and fields, taken apart in sums and products."""
+        expression = sp.expand_power_exp(self.gathered(expression))
+        constants = set(self.semi.form.problem.symbols)
+        variables = sorted(expression.free_symbols - constants, key=str)
+        if not variables:
+            both = self.number(expression)
+            return both, both
+        if len(variables) == 1:
+            return self.one_variable(expression, variables[0])
+        for func, combined in ((sp.Mul, product), (sp.Add, total)):
+            parts = separated(expression, func, constants)
+            if len(parts) > 1:
+                return reduce(combined, [self.pointwise(p) for p in parts])
+        raise RecheckError(f"the range of {expression} cannot be confirmed")
 
-    def largest(self, difference: Difference) -> float:
-        """sup over theta of |sum_k w_k exp(i k theta)|/h^m, refined around the largest sample."""
-        stencil = difference.stencil
-        weights = np.array([float(w) for w in stencil.weights])
-        offsets = np.array(stencil.offsets)
-        centre, width = np.pi / 2, np.pi / 2
-        best = 0.0
-        for _ in range(6):
-            theta = np.linspace(max(0.0, centre - width), min(np.pi, centre + width), 2001)
-            size = abs(np.exp(1j * np.outer(theta, offsets)) @ weights)
-            best, centre, width = float(size.max()), float(theta[size.argmax()]), width / 500
-        return best * self.number(difference.scale)
-
-    def valued(self, expression: sp.Expr) -> sp.Expr:
-        valued = expression.subs(self.values)
-        if valued.free_symbols - {SQUARED}:
-            raise UndecidedError(f"{valued} mixes derivatives with other variables")
-        return valued
+    def one_variable(self, expression: sp.Expr, v: sp.Symbol) -> Pair:
+        s = sp.Symbol(f"|{v}|", nonnegative=True)
+        sides = (s,) if v.is_nonnegative else (s, -s)
+        for side in sides:
+            self.rows.find(POINTWISE, expression.xreplace({v: side}), s)
+        halves = [self.rows.range(POINTWISE, expression.xreplace({v: side}), s) for side in sides]
+        return min(h[0] for h in halves), max(h[1] for h in halves)
 
     def gathered(self, expression: sp.Expr) -> sp.Expr:
-        """At the values of the parameters, with |grad f|² of a field as one variable."""
-        expression = expression.subs(self.values)
-        owners = {owner for owner, _ in self.semi.form.field_slopes.values()}
-        for owner in sorted(owners, key=str):
-            of_owner = [s for s, (o, _) in self.semi.form.field_slopes.items() if o == owner]
-            inside = tuple(s for s in of_owner if s in expression.free_symbols)
+        """|grad f|² of a known field as one variable."""
+        slopes = self.semi.form.field_slopes
+        for owner in dict.fromkeys(o for o, _ in slopes.values()):
+            inside = tuple(s for s, (o, _) in slopes.items() if o == owner and s in expression.free_symbols)
             radial = as_function_of_square(expression, inside) if inside else None
             if radial is not None:
                 square = sp.Symbol(f"|grad {owner}|^2", nonnegative=True)
                 expression = radial.xreplace({SQUARED: square})
         return expression
 
-    def pair(self, both: tuple[sp.Expr, sp.Expr]) -> Pair:
-        return float(both[0]), float(both[1])
+
+def total(a: Pair, b: Pair) -> Pair:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def product(a: Pair, b: Pair) -> Pair:
+    products = [p * q for p in a for q in b]
+    return min(products), max(products)
+
+
+def separated(expression: sp.Expr, func: type, constants: set[sp.Symbol]) -> list[sp.Expr]:
+    """Summands or factors, those that share a variable together."""
+    groups: list[tuple[set[sp.Symbol], sp.Expr]] = []
+    for argument in func.make_args(expression):  # type: ignore[attr-defined]
+        inside = argument.free_symbols - constants
+        sharing = [g for g in groups if g[0] & inside]
+        groups = [g for g in groups if not g[0] & inside]
+        groups.append((inside.union(*(g[0] for g in sharing)), func(argument, *(g[1] for g in sharing))))
+    return [expression for _, expression in groups]
+
+
+@cache
+def largest_square(stencil: Stencil) -> Number:
+    """sup over theta of |sum_k w_k exp(i k theta)|²: a polynomial in cos theta, confirmed by samples."""
+    c = sp.Symbol("c")
+    taps = list(zip(stencil.offsets, stencil.weights, strict=True))
+    square = sp.Poly(sum(v * w * sp.chebyshevt(abs(j - k), c) for j, v in taps for k, w in taps), c)
+    places = [-1, 1, *(r for r in square.diff().real_roots() if -1 < r < 1)]
+    largest = max(number(square.as_expr().subs(c, p)) for p in places)
+    theta = np.linspace(0, np.pi, 2001)
+    sampled = abs(sum(float(w) * np.exp(1j * k * theta) for k, w in taps)) ** 2
+    if not -1e-12 <= float(largest) / sampled.max() - 1 <= 1e-5:
+        raise RecheckError("the norm of a stencil could not be confirmed")
+    return largest
+
+
+def peaks_at_the_highest_frequency(stencil: Stencil) -> bool:
+    taps = zip(stencil.offsets, stencil.weights, strict=True)
+    return same(sum(number(w) * (-1) ** k for k, w in taps) ** 2, largest_square(stencil))

@@ -1,53 +1,218 @@
-"""Runs a counterexample again and measures the violation that was reported."""
+"""Runs the counterexamples of a certificate again and measures the violations that they report."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from pde2net.discretise.arrays import Array
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import RecheckError
+from pde2net.graph.build import residual_stack
 from pde2net.graph.interpret import Interpreter
+from pde2net.language.expressions import from_text
+from pde2net.verify.certificate import Certificate, Claim, Status
+from pde2net.verify.refute.candidates import candidates
 
-MEANS = 1e-9
+WORK = 1e8  # cells times steps that are run
+CLOSE, CLOSE_PAIRS = 1e-12, 1e-9  # agreement of figures; differences of nearby inputs have fewer digits
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
+PANELS = 8  # of the quadrature that defines the energies of a witness
+MARGIN, MARGIN_ENERGY, MARGIN_PAIRS = 1e-9, 1e-6, 1e-6  # less may be rounding
+_KEYS = {"u0", "excess", "description"}
+_MORE = {"nonexpansive": {"v0"}, "maximum_principle": {"extremum"}, "energy_decay": {"energy"}}
+_PERHAPS = {"parameters", "fields"}
+_SAYS = {
+    "maximum_principle": "range is exceeded by",
+    "mean_preservation": "mean changes by",
+    "energy_decay": "energy grows by",
+    "l2_stability": "norm grows by",
+}
 
 
-def excess(
-    claim: str, witness: Mapping[str, Any], network: Interpreter, step: Interpreter, tau: float
-) -> float:
-    """By how much the witness violates the claim, written down a second time."""
-    u0 = np.asarray(witness["u0"], dtype=float)
-    fields = {name: np.asarray(v, dtype=float) for name, v in witness.get("fields", {}).items()}
-    with np.errstate(all="ignore"):
-        u1 = network(u0, fields)
+def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
+    """What is wrong with the counterexamples."""
+    for claim in certificate.claims.values():
+        if claim.status == Status.REFUTED:
+            try:
+                yield from _Replay(certificate, semi, claim).problems()
+            except (KeyError, IndexError, TypeError, ValueError) as error:
+                name = claim.name.replace("_", " ")
+                raise RecheckError(f"The counterexample to {name} is malformed: {error}.") from error
+
+
+class _Replay:
+    """One witness: its inputs as arrays, the step, and the network as repeated steps."""
+
+    def __init__(self, certificate: Certificate, semi: Semidiscrete, claim: Claim) -> None:
+        self.witness: Mapping[str, Any] = claim.witness or {}
+        self.claim, self.semi, self.name = claim.name, semi, claim.name.replace("_", " ")
+        self.steps = certificate.declaration.scheme.steps
+        self.values = self.parameters()
+        self.step = Interpreter(residual_stack(semi, certificate.tau, 1), self.values)
+        self.tau = float(self.step.number(certificate.tau))
+        self.u0 = self.array(self.witness["u0"])
+        stated = self.witness.get("fields", {})
+        if set(stated) != {f.name for f in semi.form.fields}:
+            raise RecheckError("a counterexample must give every known field")
+        self.fields = {name: self.array(values) for name, values in stated.items()}
+        for f in semi.form.fields:
+            if (self.fields[f.name] != (1 if f.is_positive else -1 if f.is_negative else 0)).any():
+                raise RecheckError("known fields are 0 in a counterexample, or 1 with their declared sign")
+        if self.u0.size * self.steps > WORK:
+            raise RecheckError("A counterexample takes too many steps to be run again.")
+
+    def parameters(self) -> dict[sp.Symbol, sp.Expr]:
+        """A value of admissible sign for each symbol without one, and for no other."""
+        semi = self.semi
+        free = {s for h in (*semi.spacing, *semi.origin) for s in h.free_symbols}
+        free |= set(semi.form.problem.symbols)
+        free -= set(semi.form.problem.parameters)
+        stated = self.witness.get("parameters", {})
+        if set(stated) != {s.name for s in free}:
+            raise RecheckError("a counterexample must give a value to each symbol without one")
+        values = {s: from_text(stated[s.name], {}) for s in free}
+        for symbol, value in values.items():
+            signs = ("positive", "nonnegative", "negative", "nonpositive", "integer")
+            wrong = [k for k in signs if getattr(symbol, f"is_{k}") and not getattr(value, f"is_{k}")]
+            if not value.is_Rational or wrong:
+                raise RecheckError(f"{symbol} = {value} is not admissible in a counterexample")
+        return values
+
+    def array(self, values: Any) -> Array:
+        found = np.array(values, dtype=object)
+        if not all(type(v) in (int, float) and math.isfinite(v) for v in found.ravel()):
+            raise RecheckError("a counterexample holds other things than finite numbers")
+        enough = found.ndim == len(self.semi.spacing) and all(
+            n >= m for n, m in zip(found.shape, self.semi.smallest, strict=True)
+        )
+        if not enough or (hasattr(self, "u0") and found.shape != self.u0.shape):
+            raise RecheckError("a counterexample does not have the shape of the grid")
+        return found.astype(float)
+
+    def network(self, u: Array) -> Array:
+        with np.errstate(all="ignore"):
+            for _ in range(self.steps):
+                u = self.step(u, self.fields)
+        return u
+
+    def problems(self) -> Iterator[str]:
+        keys = _KEYS | _MORE.get(self.claim, set())
+        perhaps = _PERHAPS | ({"v0"} if self.claim == "frozen_stability" else set())
+        if not keys <= set(self.witness) <= keys | perhaps:
+            yield f"The counterexample to {self.name} is incomplete, or holds more than one."
+            return
+        with np.errstate(all="ignore"):
+            found = self.excess()
+        stated = self.witness["excess"]
+        pair = "v0" in self.witness
+        close = CLOSE_PAIRS if pair else CLOSE
+        margin = MARGIN_PAIRS if pair else MARGIN_ENERGY if self.claim == "energy_decay" else MARGIN
+        if type(stated) not in (int, float) or not found > margin:
+            yield f"The counterexample to {self.name} does not violate it."
+        elif stated != found and not abs(stated - found) <= close * (1 + min(abs(found), 1e300)):
+            yield f"The counterexample to {self.name} violates it by {found:.6g}, not by {stated:.6g}."
+        elif not self.described(stated):
+            yield f"The counterexample to {self.name} is described otherwise."
+
+    def excess(self) -> float:
+        """By how much the claim is violated; 0 if a figure in the witness is wrong."""
+        u0, u1 = self.u0, self.network(self.u0)
+        if "v0" in self.witness:
+            if self.claim not in ("nonexpansive", "frozen_stability"):
+                return 0.0
+            v0 = self.array(self.witness["v0"])
+            grown = self.network(v0) - u1
+            return _ratio(grown, v0 - u0)
+        if self.claim == "energy_decay":
+            return self.energy(u1)
+        if self.claim == "maximum_principle":
+            return self.extremum(u1)
         if not np.isfinite(u1).all():
-            return float("inf")
-        if "v0" in witness:
-            v0 = np.asarray(witness["v0"], dtype=float)
-            return float(np.linalg.norm(network(v0, fields) - u1) / np.linalg.norm(v0 - u0) - 1)
-        if claim == "energy_decay":
-            before = _energy(u0, lambda w: step(w, fields), tau)
-            after = _energy(u1, lambda w: step(w, fields), tau)
-            return (after - before) / max(abs(before), abs(after), float(np.finfo(float).tiny))
-    size = float(abs(u0).max())
-    if claim == "maximum_principle":
-        low, high = witness["extremum"]["range"]
-        if low > u0.min() or high < u0.max():
-            return -1.0
-        value = float(u1[tuple(witness["extremum"]["index"])])
-        if value != witness["extremum"]["value"]:
-            return -1.0
-        return max(value - high, low - value) / size
-    if claim == "mean_preservation":
-        return float(abs(u1.mean() - u0.mean())) / size
+            return math.inf
+        if self.claim == "mean_preservation":
+            return float(abs(u1.mean() - u0.mean()) / abs(u0).max())
+        linear = self.semi.form.reaction.subs(self.semi.form.state, 0) == 0
+        return _ratio(u1, u0) if self.claim in ("l2_stability", "frozen_stability") and linear else 0.0
+
+    def extremum(self, u1: Array) -> float:
+        stated = self.witness["extremum"]
+        index = tuple(stated["index"])
+        if set(stated) != {"index", "value", "range"} or not all(type(i) is int and i >= 0 for i in index):
+            return 0.0
+        zero = "dirichlet" in self.semi.boundary or self.semi.form.reaction != 0
+        low, high = float(self.u0.min()), float(self.u0.max())
+        low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
+        beyond = np.maximum(u1 - high, low - u1)
+        first = np.unravel_index(int(np.argmax(beyond)), u1.shape)
+        same_place = beyond[index] == beyond[first] and index != tuple(int(i) for i in first)
+        if list(stated["range"]) != [low, high] or same_place:
+            return 0.0
+        value = float(u1[index])
+        if not np.isfinite(u1).all():
+            return math.inf if not math.isfinite(value) and str(value) == str(stated["value"]) else 0.0
+        if not _near(stated["value"], value, CLOSE):
+            return 0.0
+        return float(beyond[index] / abs(self.u0).max())
+
+    def energy(self, u1: Array) -> float:
+        """Relative growth of E(u) - E(0), an integral of grad E(w) = (w - step(w))/tau."""
+        stated = self.witness["energy"]
+        before = self.integral(np.zeros_like(self.u0), self.u0, PANELS)
+        after = before + self.integral(self.u0, u1, PANELS)
+        if set(stated) != {"before", "after"} or not np.isfinite([before, after]).all():
+            return 0.0
+        if not self.integral(self.u0, u1, 5 * PANELS) > 0.5 * (after - before):
+            return 0.0
+        size = max(abs(before), abs(after), float(np.finfo(float).tiny))
+        for figure, here in ((stated["before"], before), (stated["after"], after)):
+            if not abs(figure - here) <= CLOSE * size:
+                return 0.0
+        return (after - before) / size
+
+    def integral(self, start: Array, end: Array, panels: int) -> float:
+        """Of <grad E, end - start> along the segment, by Gauss's rule on equal panels."""
+        direction = end - start
+        total = 0.0
+        for panel in range(panels):
+            for node, weight in zip(NODES, WEIGHTS, strict=True):
+                w = start + (panel + (node + 1) / 2) / panels * direction
+                slope = (w - self.step(w, self.fields)) / self.tau
+                total += float(weight) / (2 * panels) * float((slope * direction).sum())
+        return total
+
+    def described(self, stated: float) -> bool:
+        """Whether the line for people names pattern, amplitude, size and violation as they are."""
+        says = "distance to a nearby input grows by" if "v0" in self.witness else _SAYS.get(self.claim)
+        says = says or "norm grows by"
+        end = f" on {' x '.join(map(str, self.u0.shape))} cells: {says} {stated:.3g}"
+        text = str(self.witness["description"])
+        if not text.endswith(end):
+            return False
+        pattern = text[: -len(end)]
+        match = re.fullmatch(r"(.+) of amplitude (\S+)", pattern)
+        if match is None:
+            return pattern == "optimised input"
+        for candidate in candidates(self.semi, (1.0,)):
+            if candidate.name == match[1]:
+                unit = candidate.on(self.u0.shape[0])
+                place = np.unravel_index(int(np.argmax(abs(unit))), unit.shape)
+                amplitude = float(self.u0[place] / unit[place])
+                fits = np.allclose(self.u0, amplitude * unit, rtol=1e-9, atol=1e-12 * abs(amplitude))
+                return bool(fits) and f"{amplitude:.3g}" == match[2]
+        return False
+
+
+def _ratio(u1: Array, u0: Array) -> float:
+    if not np.isfinite(u1).all():
+        return math.inf
     return float(np.linalg.norm(u1) / np.linalg.norm(u0) - 1)
 
 
-def _energy(u: Array, step: Any, tau: float, points: int = 400) -> float:
-    """E(u) - E(0) by the midpoint rule along the ray to u."""
-    total = 0.0
-    for k in range(points):
-        w = (k + 0.5) / points * u
-        total += float(((w - step(w)) / tau * u).sum()) / points
-    return total
+def _near(a: float, b: float, accuracy: float) -> bool:
+    return a == b or bool(abs(a - b) <= accuracy * max(abs(a), abs(b)))

@@ -30,6 +30,9 @@ def module_docstring(
         if (claim.condition is not None and not claim.condition.is_Boolean) or claim.limit is not None:
             detail += f"; holds for tau <= {to_text(claim.limit)}" if claim.limit is not None else ""
         detail = detail.replace("; holds for tau <= oo", ", for every tau")
+        orders = [f"{h.figures[k]} {k[6:]}" for h in claim.hypotheses for k in h.figures if k[:6] == "order "]
+        if orders:
+            detail += f"; of order {', '.join(orders)}"
         lines += _entry(claim.name.replace("_", " "), detail)
     open_ = [c.name.replace("_", " ") for c in certificate.claims.values() if c.status == Status.UNKNOWN]
     if open_:

@@ -35,7 +35,10 @@ def _expression(prefix: str, text: str, suffix: str, indent: str) -> list[str]:
     head, tail = f"{indent}{prefix}{text[: opening + 1]}", f"{indent}){suffix}"
     if len(inner) + len(inside) <= WIDTH or inside.startswith(('"', 'f"')):
         return [head, inner + inside, tail]
-    lines = [line for a in split(inside, (", ",)) for line in _expression("", a.strip(", "), ",", inner)]
+    arguments = split(inside, (", ",))
+    # A comma after the only entry of brackets that call nothing would make them a tuple.
+    comma = "," if len(arguments) > 1 or text[:opening][-1:].isidentifier() else ""
+    lines = [line for a in arguments for line in _expression("", a.strip(", "), comma, inner)]
     return [head, *lines, tail]
 
 

@@ -71,15 +71,19 @@ class Questions:
         self.answers: dict[tuple[str, sp.Expr], Answer] = {}
         self.refused: dict[tuple[str, sp.Expr], str] = {}
 
+    @property
+    def left(self) -> float:
+        """Seconds for the next question."""
+        return min(self.seconds, self.end - time.monotonic())
+
     def ask(self, quantity: str, function: sp.Expr, variable: sp.Symbol) -> Range:
         """The range over [0, oo). Raises UndecidedError."""
         key = (quantity, function)
         if key in self.refused:
             raise UndecidedError(self.refused[key])
         if key not in self.answers:
-            left = min(self.seconds, self.end - time.monotonic())
             try:
-                found = _ENGINES[quantity](function, variable, left)
+                found = _ENGINES[quantity](function, variable, self.left)
             except UndecidedError as error:
                 self.refused[key] = str(error)
                 raise

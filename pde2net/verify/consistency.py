@@ -1,64 +1,128 @@
-"""Consistency of the explicit scheme, from the Taylor series of the Fourier symbols."""
+"""Consistency of the explicit scheme: orders and leading terms of its error (docs/theory.md, section 6)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import sympy as sp
 
-from pde2net.discretise.operators import Difference
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SecondOrder
-from pde2net.scheme.explicit import TAU
+from pde2net.graph.build import residual_stack
+from pde2net.language.expressions import to_text
+from pde2net.normalise.form import FirstOrder
+from pde2net.scheme import explicit
 from pde2net.verify.certificate import Claim, Discharged, Status
+from pde2net.verify.expansion import SPACING, Expansion
+from pde2net.verify.ranges import UndecidedError
+from pde2net.verify.ranges.deadline import within
 
-_REFERENCE = "Taylor expansion of the Fourier symbol (docs/theory.md, section 6)"
+SECONDS = 2.0
+SHOWN, KEPT = 40, 60  # operations of a leading term, in words and as a figure
+_THEOREM = "Taylor expansion of the step (Strikwerda 2004, section 1.4)"
+
+
+@dataclass(frozen=True)
+class SpaceError:
+    """A_h(u) - A(u) = O(h^order); `leading` is the coefficient of that order, None where it is not known."""
+
+    order: int
+    leading: sp.Expr | None
 
 
 def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
-    """Order in tau and h, proved for linear equations with constant coefficients.
+    """Truncation error (u(t + tau) - u)/tau - A_h(u) = tau/2 u_tt - (A_h(u) - A(u)) + O(tau^2).
 
-    For these the symbol of A equals that of the differential operator up to O(h^order), and
-    the explicit step contributes O(tau). Nonlinear equations are left unknown.
+    Holds for smooth u and known fields, away from the border and from kinks of the diffusivity.
     """
-    form = semi.form
-    if not form.is_linear:
-        return Claim(
-            "consistency",
-            Status.UNKNOWN,
-            reason="Derived for linear equations with constant coefficients only.",
-        )
-    orders = [squared_order(d) for axis in range(len(semi.spacing)) for d in _differences(semi, axis)]
-    symbol = tau if tau.is_Symbol else TAU
-    error = [str(symbol)]
-    if orders:
-        same = len(set(semi.spacing)) == 1
-        for axis, h in zip(form.space, semi.spacing, strict=True):
-            name = str(h) if h.is_Symbol else "h" if same else f"h_{axis}"
-            error.append(f"{name}**{min(orders)}")
+    try:
+        space = space_error(semi)
+    except UndecidedError as error:
+        return Claim("consistency", Status.UNKNOWN, reason=f"The step could not be expanded: {error}.")
+    step = tau if tau.is_Symbol else explicit.TAU
+    orders = [str(step)]
+    figures: dict[str, sp.Expr] = {"order in tau": sp.Integer(explicit.ORDER)}
+    in_time = step * sp.Symbol(f"{semi.form.state}_tt", real=True) / 2
+    leading: list[sp.Expr | None] = [in_time]
+    if semi.form.terms:
+        orders += [str(s) if space.order == 1 else f"{s}**{space.order}" for s in _spacings(semi)]
+        figures["order in h"] = sp.Integer(space.order)
+        leading.append(None if space.leading is None else -space.leading)
     return Claim(
         "consistency",
         Status.PROVED,
-        theorem=_REFERENCE,
-        reason=f"Truncation error O({' + '.join(dict.fromkeys(error))}) away from the border.",
-        hypotheses=(
-            Discharged("linear", "constant coefficients", "every coefficient is a number"),
-            Discharged("smoothness", "u is smooth", "assumed"),
-        ),
+        theorem=_THEOREM,
+        reason=f"Truncation error O({' + '.join(dict.fromkeys(orders))}) away from the border"
+        + _in_words(leading)
+        + _mixed(semi, space.order),
+        hypotheses=_hypotheses(figures, leading, space.order),
     )
 
 
-def _differences(semi: Semidiscrete, axis: int) -> list[Difference]:
-    used = list(semi.second)
-    if any(not isinstance(t, SecondOrder) for t in semi.form.terms):
-        used.append(semi.gradient)
-    return [d for bank in used for row in bank.rows for _, d in row if d.axis == axis]
+def space_error(semi: Semidiscrete) -> SpaceError:
+    """Order and leading coefficient, from the first coefficient of the expansion that does not vanish."""
+    step = residual_stack(semi, explicit.TAU, 1)
+    if not semi.form.terms:
+        return SpaceError(semi.grid.order, sp.S.Zero)
+    for order in range(1, semi.grid.order + 1):
+        try:
+            found = within(SECONDS, "the expansion of the step", lambda k=order: Expansion(semi, step, k))  # type: ignore[misc]
+        except UndecidedError:
+            if order == 1:
+                raise
+            return SpaceError(order, None)
+        if found.rate[order]:
+            return SpaceError(order, _readable(found, order))
+    return SpaceError(semi.grid.order, sp.S.Zero)
 
 
-def squared_order(difference: Difference) -> int:
-    """p with |symbol(theta)|² = theta^(2 derivative) (1 + O(theta^p)), by series."""
-    theta = sp.Symbol("theta")
-    stencil = difference.stencil
-    m = 2 * stencil.derivative
-    symbol = stencil.squared_symbol.as_expr().subs(stencil.squared_symbol.gen, sp.cos(theta))
-    expansion = sp.series(symbol, theta, 0, m + 8).removeO() - theta**m
-    lowest = min(sp.Poly(expansion, theta).monoms(), default=(m + 8,))[0]
-    return int(lowest) - m
+def _readable(found: Expansion, order: int) -> sp.Expr | None:
+    """The coefficient of h^order if a person could read it; at kinks of the diffusivity it has no value."""
+    if len(found.rate[order]) > KEPT:
+        return None
+    leading = sp.expand(found.render(found.rate[order]))
+    plain = not leading.has(sp.DiracDelta, sp.Subs, sp.Derivative)
+    return leading if plain and sp.count_ops(leading) <= KEPT else None
+
+
+def _hypotheses(
+    figures: dict[str, sp.Expr], leading: Sequence[sp.Expr | None], order: int
+) -> tuple[Discharged, ...]:
+    names = ("leading error in tau", "leading error in h")
+    known = {n: e for n, e in zip(names, leading, strict=False) if e is not None}
+    below = ", ".join(f"h^{k}" for k in range(1, order))
+    how = "term by term"
+    if below and "order in h" in figures:
+        vanish = "coefficients of {} vanish" if order > 2 else "coefficient of {} vanishes"
+        how = f"the {vanish.format(below)} for every smooth u"
+    return (
+        Discharged("expansion", "A_h(u) = A(u) + c h^p + O(h^(p+1)), exactly", how, {**figures, **known}),
+        Discharged("smoothness", "u, known fields and the diffusivity are smooth", "assumed"),
+    )
+
+
+def _in_words(leading: Sequence[sp.Expr | None]) -> str:
+    known = [e for e in leading if e is not None and e != 0]
+    if len(known) < len(leading) or any(sp.count_ops(e) > SHOWN for e in known):
+        return "."
+    text = " + ".join(to_text(e) for e in known).replace("+ -", "- ")
+    return f"; leading term{'s' if len(known) > 1 else ''} {text}."
+
+
+def _mixed(semi: Semidiscrete, order: int) -> str:
+    """Why forward differences are of first order only for nonlinear fluxes in several dimensions."""
+    first = any(isinstance(t, FirstOrder) for t in semi.form.terms)
+    if order > 1 or not first or len(semi.spacing) == 1 or semi.grid.gradient != "forward":
+        return ""
+    return (
+        " The diffusivity takes its slopes from half-points that differ by half a cell, which costs an "
+        'order; Grid(gradient="staggered") keeps order 2.'
+    )
+
+
+def _spacings(semi: Semidiscrete) -> list[str]:
+    same = len(set(semi.spacing)) == 1
+    return [
+        str(h) if h.is_Symbol else SPACING if same else f"{SPACING}_{axis}"
+        for axis, h in zip(semi.form.space, semi.spacing, strict=True)
+    ]

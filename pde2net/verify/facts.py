@@ -14,6 +14,7 @@ from pde2net.normalise.radial import as_function_of_square
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
 from pde2net.verify.ranges import Range, UndecidedError, require_continuous
+from pde2net.verify.ranges.deadline import within
 
 SECONDS = 10.0  # per question about a range
 
@@ -110,10 +111,13 @@ class _Gatherer:
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
         try:
-            return find()
+            return within(self.questions.left, "this question", find)
         except UndecidedError as error:
             self.why[name] = str(error)
-            return None
+        except Exception as error:
+            # SymPy gives up in many ways, none of which may become an answer, or a traceback.
+            self.why[name] = f"it could not be derived ({type(error).__name__})"
+        return None
 
     def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
         return tuple(self.weights(term) for term in self.form.terms)

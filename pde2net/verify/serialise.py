@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import sympy as sp
 
-from pde2net.errors import FileError, Pde2NetError
+from pde2net.errors import FileError
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.verify.bounds import Answer
 from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status
 from pde2net.verify.ranges import Method, Range
+from pde2net.verify.ranges.deadline import within
 
-FORMAT = "pde2net-certificate-2"
+FORMAT = "pde2net-certificate-3"
+LONGEST = 50_000_000  # characters
+SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")
 _EXPRESSIONS = ("condition", "limit", "factor")
 
@@ -31,7 +35,7 @@ def to_json(certificate: Certificate) -> str:
         "ranges": [_range_row(a) for a in certificate.ranges],
         "claims": [_claim_row(c) for c in certificate.claims.values()],
     }
-    return json.dumps(document, indent=2)
+    return json.dumps(document, indent=2, allow_nan=False)
 
 
 def _expressions(certificate: Certificate) -> Iterator[sp.Basic]:
@@ -74,40 +78,79 @@ def _claim_row(claim: Claim) -> dict[str, Any]:
             for h in claim.hypotheses
         ],
         "reason": claim.reason,
-        "witness": claim.witness,
+        "witness": _finite(claim.witness),
     }
+
+
+_NAMED = {"oo": math.inf, "-oo": -math.inf, "nan": math.nan}  # JSON has no such numbers
+
+
+def _finite(value: Any) -> Any:
+    """A witness in JSON: what overflowed becomes text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "nan" if math.isnan(value) else "oo" if value > 0 else "-oo"
+    if isinstance(value, Mapping):
+        return {key: _finite(entry) for key, entry in value.items()}
+    return [_finite(entry) for entry in value] if isinstance(value, list) else value
+
+
+def _overflowed(value: Any) -> Any:
+    """The inverse of `_finite`."""
+    if isinstance(value, str):
+        return _NAMED.get(value, value)
+    if isinstance(value, dict):
+        return {key: _overflowed(entry) for key, entry in value.items()}
+    return [_overflowed(entry) for entry in value] if isinstance(value, list) else value
 
 
 def from_json(text: str) -> Certificate:
     """The certificate that `to_json` wrote. Raises FileError for anything else."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        raise FileError("This is not a certificate: the JSON text of one was expected.")
     try:
-        document = json.loads(text)
-        if document["format"] != FORMAT:
-            raise FileError(f"{document['format']!r} is not the certificate format {FORMAT!r}.")
-        symbols = document["symbols"]
-
-        def read(value: Any) -> Any:
-            return from_text(value, symbols)
-
-        if tuple(row["name"] for row in document["claims"]) != CLAIMS:
-            raise ValueError(f"the claims must be {', '.join(CLAIMS)}, once each and in this order")
-        subject = document["subject"]
-        _require_text(subject.values())
-        return Certificate(
-            subject=subject,
-            tau=read(document["tau"]),
-            claims={row["name"]: _claim(row, read) for row in document["claims"]},
-            declaration=Declaration.from_data(document["declaration"]),
-            ranges=tuple(_answer(row, read) for row in document["ranges"]),
-        )
+        return within(SECONDS, "reading it", lambda: _certificate(text))
     except FileError:
         raise
-    except (Pde2NetError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except Exception as error:  # SymPy fails in many ways at what nobody would write
         raise FileError(f"This is not a certificate: {str(error)[:200]}") from error
 
 
+def _certificate(text: str) -> Certificate:
+    document = json.loads(text, parse_constant=_refused, object_pairs_hook=_once)
+    if document["format"] != FORMAT:
+        raise FileError(f"{document['format']!r} is not the certificate format {FORMAT!r}.")
+    symbols = document["symbols"]
+
+    def read(value: Any) -> Any:
+        return from_text(value, symbols)
+
+    if tuple(row["name"] for row in document["claims"]) != CLAIMS:
+        raise ValueError(f"the claims must be {', '.join(CLAIMS)}, once each and in this order")
+    subject = document["subject"]
+    _require_text(subject.values())
+    return Certificate(
+        subject=subject,
+        tau=read(document["tau"]),
+        claims={row["name"]: _claim(row, read) for row in document["claims"]},
+        declaration=Declaration.from_data(document["declaration"]),
+        ranges=tuple(_answer(row, read) for row in document["ranges"]),
+    )
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of two values for one key, another reader might see the other."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return found
+
+
 def _claim(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Claim:
-    witness = row["witness"]
+    witness = _overflowed(row["witness"])
     _require_text([row["theorem"], row["reason"]])
     if witness is not None and not (isinstance(witness, dict) and "u0" in witness):
         raise TypeError("a witness must be an object with u0")
@@ -130,7 +173,9 @@ def _discharged(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Discharge
 
 def _answer(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Answer:
     ends = {end: read(row[end]) for end in _ENDS}
-    tight = {key: bool(row[key]) for key in ("lower_tight", "upper_tight")}
+    tight = {key: row[key] for key in ("lower_tight", "upper_tight")}
+    if not all(isinstance(flag, bool) for flag in tight.values()):
+        raise TypeError("a flag must be true or false")
     _require_text([row["quantity"], row["variable"]])
     found = Range(**ends, method=Method(row["method"]), **tight)
     return Answer(row["quantity"], read(row["function"]), read(row["variable"]), found)

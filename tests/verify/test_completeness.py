@@ -69,7 +69,7 @@ def test_the_table_is_a_table():
 
 @pytest.mark.parametrize("case", [p for p in PARAMETERS if p.values[0].profile])
 def test_suprema_of_the_table_against_samples(case):
-    """sup g and sup|Phi'| on a fine set of points: never above the figure in the table, and close to it."""
+    """sup g and sup Phi' on a fine set of points: never above the figure in the table, and close to it."""
     g, sup, slope = case.profile
     s = sp.Symbol("s", positive=True)
     points = np.concatenate([np.logspace(-6, 7, 20_001), np.linspace(1e-4, 30, 300_001)])
@@ -77,7 +77,7 @@ def test_suprema_of_the_table_against_samples(case):
         values = sp.lambdify(s, g(s).subs(VALUES), "numpy")(points) * np.ones_like(points)
         step = 1e-4 * points
         above, below = (sp.lambdify(s, g(s).subs(VALUES), "numpy")(points + d) for d in (step, -step))
-        slopes = abs(values + points * (above - below) / step)
+        slopes = values + points * (above - below) / step
     sampled = [(values[np.isfinite(values)], sup)]
     if slope is not None:
         sampled.append((slopes[np.isfinite(slopes)], slope))
@@ -121,7 +121,8 @@ def test_factors_and_false_claims_with_a_symbolic_step(case, symbolic):
     given = {s: VALUES[s] for s in case.given}
     if "energy_decay" in case.limits and "energy_decay" not in case.inexact:
         # One block is Lipschitz with 1 + tau M, and 2/M is the limit of the energy.
-        assert equal(claims["well_posed"].factor.subs(given), 1 + 2 * tau / case.limit("energy_decay"))
+        steep = 2 / case.limit("energy_decay") if case.steep is None else case.steep
+        assert equal(claims["well_posed"].factor.subs(given), 1 + steep * tau)
     for name in case.false:
         assert claims[name].status not in ("proved", "proved if", "linearised")
 
@@ -144,12 +145,12 @@ def test_proved_at_an_irrational_limit(case, name):
     assert claim.status == "proved", claim.reason
 
 
-@pytest.mark.parametrize("case", PARAMETERS)
+@pytest.mark.parametrize("case", [p for p in PARAMETERS if set(p.values[0].limits) - set(p.values[0].loose)])
 def test_not_proved_above_the_limit(case):
-    for limit in sorted({case.limit(name, numeric=True) for name in case.limits}, key=float):
-        claims = certificate(case, below(limit * ABOVE), numeric=True).claims
-        for name in case.limits:
-            if case.limit(name, numeric=True) <= limit and name not in case.loose:
-                assert claims[name].status not in ("proved", "linearised"), (name, limit)
-                if case.linear and name == "l2_stability":
-                    assert claims[name].status == "refuted", claims[name].reason
+    """Beyond the largest of the limits, which is beyond all; each limit itself is compared above."""
+    limits = {name: case.limit(name, numeric=True) for name in case.limits if name not in case.loose}
+    claims = certificate(case, below(max(limits.values(), key=float) * ABOVE), numeric=True).claims
+    for name in limits:
+        assert claims[name].status not in ("proved", "linearised"), name
+    if case.linear:
+        assert claims["l2_stability"].status == "refuted", claims["l2_stability"].reason

@@ -11,7 +11,7 @@ from support import eps, lam
 
 from pde2net import diffusivities
 from pde2net.normalise.form import SQUARED
-from pde2net.verify.ranges import UndecidedError, flux_slope, half_line
+from pde2net.verify.ranges import UndecidedError, balls, flux_slope, half_line, smt
 
 s = SQUARED
 a = sp.Symbol("a", positive=True)
@@ -109,6 +109,55 @@ def test_what_is_not_decided_is_said_to_be_so(expression):
             assert (
                 float(found.lower.subs(values)) - 1e-9 <= value.real <= float(found.upper.subs(values)) + 1e-9
             )
+
+
+positive, weak = sp.Symbol("s", positive=True), sp.Symbol("k", nonnegative=True)
+
+BALLS = [
+    # attained at a point that is tried, so that the bound of its box is no larger than the value there
+    (-((positive - sp.Rational(5, 2)) ** 2), -oo, 0),
+    (sp.Piecewise((1, positive < 1), (5, positive < 2), (0, True)), 0, 5),
+    # the derivative has one sign, and the function a jump at a pole inside of atan
+    (sp.tanh((positive**2 - 9) / (positive - 3) ** 2), -1, 1),
+    (sp.atan((positive**2 - 10000) / (positive - 100) ** 2), -sp.pi / 2, sp.pi / 2),
+    # kinks far out, where the tail begins before them
+    (sp.exp(-positive) * sp.Abs(positive - 10), 0, 10),
+    (sp.Abs(positive - 50) / (1 + positive), 0, 50),
+    # a base without a sign of its own at first sight
+    (1 / (positive**2 - positive + 1), 0, sp.Rational(4, 3)),
+    (positive / (1 - sp.exp(-positive)), 1, oo),
+]
+
+
+@pytest.mark.parametrize("expression,lower,upper", BALLS, ids=[str(row[0]) for row in BALLS])
+def test_balls_never_lie_inside_of_the_range(expression, lower, upper):
+    try:
+        found = balls.enclose(expression, positive)
+    except UndecidedError:
+        return
+    assert found.lower <= lower and found.upper >= upper
+
+
+def test_bumps_far_out_are_found():
+    for place, width in ((1000, 1), (10**6, 10**6)):
+        found = half_line(1 / (1 + s) + 2 * sp.exp(-width * ((s - place) ** 2)), s)
+        assert found.upper >= 2 + sp.Rational(1, place + 1)
+
+
+def test_a_value_of_its_own_at_zero_counts():
+    assert half_line(0**s + 1 / (1 + s), s).upper == 2
+
+
+def test_nested_roots_are_different_numbers():
+    """One name for both roots would leave s = 2.618... as the only point to be checked."""
+    nested = 1 + sp.sqrt(1 + sp.sqrt(positive))
+    assert not smt.holds(sp.Le(nested, sp.Rational(27, 10)), positive)
+    assert smt.holds(sp.Ge(nested, 2), positive)
+
+
+def test_a_limit_that_a_parameter_may_spoil_is_not_called_attained():
+    found = half_line(weak * s / (1 + weak * s), s)
+    assert (found.lower, found.upper) == (0, 1) and not found.upper_tight
 
 
 small = st.integers(-4, 4)

@@ -8,25 +8,25 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import sympy as sp
 from flint import arb, ctx
 
 from pde2net.verify.ranges import intervals as iv
-from pde2net.verify.ranges.algebra import rearranged
+from pde2net.verify.ranges.enclosures import attempt, sharpest
+from pde2net.verify.ranges.enclosures import value as value_of
 from pde2net.verify.ranges.evaluate import Image, image, number
 from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
-from pde2net.verify.ranges.quotients import Quotient, Tail, quotient, tails
+from pde2net.verify.ranges.pieces import KINKS
+from pde2net.verify.ranges.quotients import Quotient, quotient, tails
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
+from pde2net.verify.ranges.regular import Regularity
 
-T = TypeVar("T")
-
-RELATIVE = 1e-6
+RELATIVE = 1e-13
+ATLEAST = 1e-6  # where that needs too many boxes
 PRECISION = 106  # bits
 MOST_BOXES = 6000
-SHORT = 60  # operations, for SymPy to rearrange
-DIGITS = 12  # of the rational bounds that are reported
+DIGITS = 15  # of the rational bounds that are reported
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,20 @@ class Ends:
         yield from ((p, v) for p, v in ((sp.S.Zero, self.zero), (sp.oo, self.infinity)) if v is not None)
 
 
-def enclose(expression: sp.Expr, s: sp.Symbol) -> Range:
-    """The range of an expression in s alone over [0, oo). Raises UndecidedError."""
+def enclose(expression: sp.Expr, s: sp.Symbol, relative: float = RELATIVE) -> Range:
+    """The range of an expression in s alone over [0, oo), to a relative width. Raises UndecidedError."""
     with ctx.workprec(PRECISION):
         function = _Function(expression, s)
-        upper, upper_at, upper_tight = _Maximiser(function, 1).run()
-        lower, lower_at, lower_tight = _Maximiser(function, -1).run()
+        upper, upper_at, upper_tight = _extremum(function, 1, relative)
+        lower, lower_at, lower_tight = _extremum(function, -1, relative)
     return Range(lower, upper, lower_at, upper_at, Method.BALLS, upper_tight, lower_tight)
+
+
+def _extremum(function: _Function, sign: int, relative: float) -> tuple[sp.Expr, sp.Expr, bool]:
+    try:
+        return _Maximiser(function, sign, relative).run()
+    except UndecidedError:
+        return _Maximiser(function, sign, ATLEAST).run()
 
 
 class _Function:
@@ -55,24 +62,29 @@ class _Function:
     def __init__(self, expression: sp.Expr, s: sp.Symbol) -> None:
         self.root = _has_roots(expression, s)
         if self.root:  # in q = sqrt(s) such functions are smooth at 0
-            expression = sp.powdenest(expression.subs(s, s**2), force=True)
-        self.f = _sharpest(expression, s)
+            expression = expression.subs(s, s**2)
+        self.plain = image(expression, s)
+        self.regular = Regularity(expression, s)
+        self.f = sharpest(expression, s)
         self.period = _period(expression, s)
-        self.quotient: Quotient | None = _attempt(lambda: quotient(expression, s))
-        self.tails = _attempt(lambda: tails(expression, s)) or []
+        # Cauchy's theorem is for differentiable functions, without kinks.
+        bent = expression.has(*KINKS)
+        self.quotient: Quotient | None = None if bent else attempt(lambda: quotient(expression, s))
+        self.tails = [] if bent else attempt(lambda: tails(expression, s)) or []
         self.ends = _ends(
             expression,
             s,
-            lambda x: _value(self.f, self.quotient, self.tails, x),
+            self.value,
+            self.regular.at_zero(),
             self.period is not None,
         )
         # A jump between pieces has no slope: there, only values are used.
         kinks = expression.rewrite(sp.Piecewise) if expression.has(sp.Min, sp.Max, sp.Abs) else expression
         smooth = not expression.has(sp.Piecewise, sp.sign, sp.Heaviside)
         derivative = sp.diff(kinks, s) if smooth else None
-        self.slope: Image | None = _attempt(lambda: _sharpest(derivative, s)) if smooth else None
-        self.slope_quotient: Quotient | None = _attempt(lambda: quotient(derivative, s)) if smooth else None
-        self.slope_tails = (_attempt(lambda: tails(derivative, s)) if smooth else None) or []
+        self.slope: Image | None = attempt(lambda: sharpest(derivative, s)) if smooth else None
+        self.slope_quotient: Quotient | None = None if bent else attempt(lambda: quotient(derivative, s))
+        self.slope_tails = [] if bent else attempt(lambda: tails(derivative, s)) or []
 
     def at(self, p: arb) -> Interval:
         """The value at a point; at both ends the limit."""
@@ -80,9 +92,24 @@ class _Function:
             value = self.ends.zero if p == 0 else self.ends.infinity
             return EVERYTHING if value is None else number(value)
         try:
-            return self.f(Interval(p, p))
+            return self.plain(Interval(p, p))
         except UndefinedError:
             return EVERYTHING
+
+    def value(self, x: Interval) -> Interval:
+        """A superset of f(x), by quotients of slopes only where f is smooth."""
+        if self.regular(x):
+            return value_of(self.f, self.quotient, self.tails, x)
+        found = attempt(lambda: self.plain(x)) if self.regular.free_of_poles(x) else None
+        return found or EVERYTHING
+
+    def require_between(self, x: Interval, found: Interval) -> None:
+        """Refuse a limit at 0 or oo that values near this end contradict."""
+        for k in (8, 64, 512):
+            if x.lo == 0 or not x.hi.is_finite():
+                p = x.hi * arb(2) ** -k if x.lo == 0 else x.lo * arb(2) ** k
+                if not _meet(self.at(p), found):
+                    raise UndecidedError(f"the values near {float(p):.3g} contradict the limit")
 
     def place(self, p: arb) -> sp.Expr:
         """A point as a SymPy number in the variable of the caller."""
@@ -90,13 +117,20 @@ class _Function:
         return exact**2 if self.root else exact
 
     def bound(self, x: Interval) -> tuple[Interval, bool]:
-        """A superset of f(x), and whether f is monotone there."""
-        slope = _value(self.slope, self.slope_quotient, self.slope_tails, x)
+        """A superset of f(x), and whether f is monotone there.
+
+        Slopes, and quotients of slopes, count only where f as it was written is continuous.
+        """
+        value = self.value(x)
+        if value == EVERYTHING or not self.regular(x):
+            return value, False
+        slope = value_of(self.slope, self.slope_quotient, self.slope_tails, x)
         if slope.lo >= 0 or slope.hi <= 0:
             ends = self.at(x.lo), self.at(x.hi)
             if all(e.lo.is_finite() and e.hi.is_finite() for e in ends):
-                return ends[0].hull(ends[1]), True
-        value = _value(self.f, self.quotient, self.tails, x)
+                found = ends[0].hull(ends[1])
+                self.require_between(x, found)
+                return found, True
         if x.hi.is_finite() and slope.lo.is_finite() and slope.hi.is_finite():
             middle = _middle(x)
             centre = self.at(middle)
@@ -105,32 +139,11 @@ class _Function:
         return value, False
 
 
-def _sharpest(expression: sp.Expr, s: sp.Symbol) -> Image:
-    """Bounds of an expression as it stands and as a product, whichever say more."""
-    forms = [image(expression, s)]
-    if sp.count_ops(expression) < SHORT:
-        product = _attempt(lambda: rearranged(expression, sp.factor))
-        if product is not None and product != expression:
-            forms += [f for f in [_attempt(lambda: image(product, s))] if f is not None]
-
-    def meet(x: Interval) -> Interval:
-        found: Interval | None = None
-        for form in forms:
-            try:
-                value = form(x)
-            except UndefinedError:
-                continue
-            found = value if found is None else found.meet(value)
-        return found if found is not None else forms[0](x)
-
-    return meet
-
-
 def _period(expression: sp.Expr, s: sp.Symbol) -> sp.Expr | None:
     """A period, checked: one of them is enough to search."""
     if not expression.has(sp.sin, sp.cos):
         return None
-    period = _attempt(lambda: sp.periodicity(expression, s))
+    period = attempt(lambda: sp.periodicity(expression, s))
     if period is None or not period.is_positive:
         return None
     return period if sp.simplify(expression.subs(s, s + period) - expression) == 0 else None
@@ -140,25 +153,6 @@ def _has_roots(expression: sp.Expr, s: sp.Symbol) -> bool:
     return any(p.base == s and p.exp.is_Rational and p.exp.q == 2 for p in expression.atoms(sp.Pow))
 
 
-def _value(f: Image | None, parts: Quotient | None, ends: list[Tail], x: Interval) -> Interval:
-    """f(x), with what else is known at both ends of the half-line."""
-    found = EVERYTHING
-    if f is None:
-        return found
-    ways: list[Image] = [f]
-    if parts is not None and x.lo == 0:
-        ways.append(parts.near_zero)
-    if not x.hi.is_finite():
-        ways += [*ends, *([parts.tail] if parts is not None else [])]
-    for way in ways:
-        if not (found.lo.is_finite() and found.hi.is_finite()):
-            try:
-                found = found.meet(way(x))
-            except UndefinedError:
-                continue
-    return found
-
-
 class _Maximiser:
     """Branch and bound for the supremum of sign * f over [0, oo].
 
@@ -166,8 +160,8 @@ class _Maximiser:
     rest   an upper bound of f on the boxes that are done with
     """
 
-    def __init__(self, function: _Function, sign: int) -> None:
-        self.function, self.sign = function, sign
+    def __init__(self, function: _Function, sign: int, relative: float) -> None:
+        self.function, self.sign, self.relative = function, sign, relative
         self.specials = [(self.turned(number(v)), p, v) for p, v in function.ends.items()]
         self.best, self.best_at = iv.MINUS_INFINITY, sp.S.Zero
         self.rest = iv.MINUS_INFINITY
@@ -190,7 +184,7 @@ class _Maximiser:
             if champion is not None and place != champion[1]:
                 self.rest = iv.greatest((self.rest, value.hi))
         self.search()
-        top = iv.greatest((self.rest, *(upper for _, _, upper, _ in self.heap)))
+        top = iv.greatest((self.best, self.rest, *(upper for _, _, upper, _ in self.heap)))
         if champion is not None:
             if top <= champion[0].lo:
                 return champion[2], champion[1], True
@@ -235,35 +229,33 @@ class _Maximiser:
             heapq.heappush(self.heap, (-float(upper), next(self.count), upper, x))
 
     def tolerance(self) -> float:
-        """RELATIVE to the value; where that is near 0, to the size of the function."""
-        return RELATIVE * max(abs(float(self.best)), 1e-3 * self.scale) if self.best.is_finite() else 0.0
+        """Relative to the value; where that is near 0, to the size of the function."""
+        return self.relative * max(abs(float(self.best)), 1e-3 * self.scale) if self.best.is_finite() else 0.0
 
 
-def _ends(expression: sp.Expr, s: sp.Symbol, near: Callable[[Interval], Interval], periodic: bool) -> Ends:
+def _ends(
+    expression: sp.Expr, s: sp.Symbol, near: Callable[[Interval], Interval], continuous: bool, periodic: bool
+) -> Ends:
     """Values at both ends; one that the certified bound there excludes is dropped."""
     found: list[sp.Expr | None] = []
-    small, large = Interval(ZERO, arb(2) ** -30), Interval(arb(2) ** 30, iv.INFINITY)
-    for place, side, x in ((sp.S.Zero, "+", small), (sp.oo, "-", large)):
-        value = None if periodic and place == sp.oo else _attempt(partial(_end, expression, s, place, side))
-        enclosure = None if value is None else _attempt(partial(number, value))
-        found.append(value if enclosure is not None and _meet(enclosure, near(x)) else None)
+    small = [Interval(ZERO, arb(2) ** -k) for k in (30, 300)]
+    large = [Interval(arb(2) ** k, iv.INFINITY) for k in (30, 300)]
+    for place, side, boxes in ((sp.S.Zero, "+", small), (sp.oo, "-", large)):
+        value = None
+        if not (periodic and place == sp.oo):
+            value = attempt(partial(_end, expression, s, place, side, continuous))
+        enclosure = None if value is None else attempt(partial(number, value))
+        excluded = enclosure is None or not all(_meet(enclosure, near(x)) for x in boxes)
+        found.append(None if excluded else value)
     return Ends(*found)
 
 
-def _end(expression: sp.Expr, s: sp.Symbol, place: sp.Expr, side: str) -> sp.Expr | None:
-    value = expression.subs(s, 0) if place == 0 else sp.nan
+def _end(expression: sp.Expr, s: sp.Symbol, place: sp.Expr, side: str, continuous: bool) -> sp.Expr | None:
+    value = expression.subs(s, 0) if place == 0 and continuous else sp.nan
     if value.has(sp.nan, sp.zoo):
         value = sp.limit(expression, s, place, side)
     proper = isinstance(value, sp.Expr) and not value.has(sp.Limit, sp.AccumBounds, sp.nan, sp.zoo)
     return value if proper else None
-
-
-def _attempt(work: Callable[[], T]) -> T | None:
-    """work(), or None where SymPy or an interval cannot; a missing aid only costs sharpness."""
-    try:
-        return work()
-    except Exception:
-        return None
 
 
 def _meet(a: Interval, b: Interval) -> bool:

@@ -6,15 +6,13 @@ import itertools
 
 import sympy as sp
 
-from pde2net.verify.ranges.exact import sign_on_half_line
+from pde2net.verify.ranges.exact import ENTIRE, sign_on_half_line
 from pde2net.verify.ranges.pieces import pieces
 from pde2net.verify.ranges.record import UndecidedError
 
-ENTIRE = (sp.exp, sp.sin, sp.cos, sp.tanh, sp.sinh, sp.cosh, sp.atan, sp.asinh, sp.erf)
 
-
-def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr) -> None:
-    """Raise UndecidedError unless `expression` is continuous on (0, oo) and tends to at_zero at 0.
+def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr | None) -> None:
+    """Raise UndecidedError unless `expression` is continuous on (0, oo), tending to at_zero (if given) at 0.
 
     s is a positive symbol. Every operation must be continuous where it is applied, and pieces must
     meet at their breakpoints, together with values at single points.
@@ -25,7 +23,9 @@ def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr) -> N
     for left, right in itertools.pairwise(parts):
         values = [e.subs(s, right.start) for e in (left.body, expression, right.body)]
         if any(sp.simplify(v - values[0]) != 0 for v in values[1:]):
-            raise UndecidedError(f"{expression} jumps at {right.start}")
+            raise UndecidedError(f"{expression} jumps at {right.start}; a jump has no slope")
+    if at_zero is None:
+        return
     first = parts[0].body
     start = sp.limit(first, s, 0, "+") if s in first.free_symbols else first
     if sp.simplify(start - at_zero) != 0:

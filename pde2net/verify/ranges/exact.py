@@ -16,14 +16,19 @@ from sympy.core.relational import Relational
 from pde2net.verify.ranges.algebra import abstracted, require_small
 from pde2net.verify.ranges.record import Range, UndecidedError
 
-READABLE = 30  # operations
+READABLE = 80  # operations
+ODD = (sp.tanh, sp.sinh, sp.atan, sp.asinh, sp.erf)
+ENTIRE = (sp.exp, sp.sin, sp.cos, sp.tanh, sp.sinh, sp.cosh, sp.atan, sp.asinh, sp.erf)
 
 
 def extrema(body: sp.Expr, s: sp.Symbol) -> Range:
     """The range of a smooth expression over s in (0, oo), s a positive symbol. Raises UndecidedError."""
     require_small(body)
     body, numbers = abstracted(body)
-    found = _extrema(body, s)
+    try:
+        found = _extrema(body, s)
+    except UndecidedError:
+        found = _extrema(sp.together(body), s)
     values = (found.lower, found.upper, found.lower_at, found.upper_at)
     return Range(*(v.xreplace(numbers) for v in values))
 
@@ -48,12 +53,28 @@ def scaled(body: sp.Expr, s: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
         if not parameter.is_positive:
             continue
         for power in _SCALINGS:
-            trial = sp.powsimp(sp.simplify(_plain_conditions(body.subs(s, parameter**power * s))))
+            moved = body.subs(s, parameter**power * s)
+            if not _may_separate(moved, parameter, s):
+                continue
+            trial = sp.powsimp(sp.simplify(_plain_conditions(moved)))
             if parameter not in trial.as_independent(s, as_Add=False)[1].free_symbols:
                 total *= parameter**power
                 body = trial
                 break
     return total, body
+
+
+def _may_separate(body: sp.Expr, parameter: sp.Symbol, s: sp.Symbol) -> bool:
+    """False if body is no product of a function of the parameter and one of s, by samples; to save time."""
+    rest = sorted(body.free_symbols - {parameter, s}, key=lambda p: p.name)
+    fixed = {p: sp.Rational(5 + 2 * i, 7) * (-1 if p.is_nonpositive else 1) for i, p in enumerate(rest)}
+    ratios = []
+    for place in (sp.Rational(1, 3), sp.Integer(2)):
+        values = [sp.N(body.subs({**fixed, s: place, parameter: p})) for p in (1, sp.Rational(3, 2))]
+        if not all(v.is_Float and abs(v) > 1e-12 for v in values):
+            return True
+        ratios.append(values[0] / values[1])
+    return bool(abs(ratios[0] - ratios[1]) <= 1e-9 * abs(ratios[0]))
 
 
 def _plain_conditions(body: sp.Expr) -> sp.Expr:
@@ -83,7 +104,9 @@ def _require_regular(expression: sp.Expr, s: sp.Symbol) -> None:
     for node in sp.preorder_traversal(expression):
         if s not in node.free_symbols or node == s or node.is_Add or node.is_Mul:
             continue
-        if isinstance(node, sp.exp):
+        if isinstance(node, ENTIRE):
+            continue
+        if isinstance(node, sp.log) and sign_on_half_line(node.args[0], s) == 1:
             continue
         if node.is_Pow and node.exp.free_symbols.isdisjoint({s}):
             if node.exp.is_Integer and node.exp.is_nonnegative:
@@ -113,11 +136,17 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
         if base == 1:
             return 1
         return base ** int(expression.exp) if base and expression.exp.is_Integer else None
-    try:
-        polynomial = sp.Poly(expression, s)
-    except sp.PolynomialError:
+    if isinstance(expression, sp.cosh):
+        return 1
+    if isinstance(expression, ODD):
+        return sign_on_half_line(expression.args[0], s)
+    if isinstance(expression, sp.log):
+        return sign_on_half_line(sp.expand(expression.args[0] - 1), s)
+    # SymPy's Poly recurses without end on 1 + log(1 + s).
+    if not expression.is_polynomial(s):
         summands = {sign_on_half_line(a, s) for a in sp.Add.make_args(expression)}
         return summands.pop() if expression.is_Add and len(summands) == 1 else None
+    polynomial = sp.Poly(expression, s)
     if s in polynomial.free_symbols_in_domain:
         return None
     coefficients = [c for c in polynomial.all_coeffs() if c != 0]
@@ -141,17 +170,57 @@ def positive_roots(slope: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
         base = factor.base if factor.is_Pow and factor.exp.is_positive else factor
         if s in getattr(factor, "exp", sp.S.Zero).free_symbols and factor.is_Pow:
             raise UndecidedError(f"the sign of {factor} is not known")
-        try:
-            polynomial = sp.Poly(base, s)
-        except sp.PolynomialError:
-            raise UndecidedError(f"the zeros of the derivative, of {base}, could not be found") from None
-        if s in polynomial.free_symbols_in_domain or not all(c.is_Rational for c in polynomial.all_coeffs()):
-            raise UndecidedError(f"the zeros of the derivative depend on parameters: {base}")
-        roots |= {r for r in polynomial.real_roots() if r > 0}
+        roots |= {r for r in _zeros(base, s) if _positive(r)}
     if any(sp.count_ops(r) > READABLE or r.has(sp.ComplexRootOf) for r in roots):
         # Exact, but nobody could read it: ball arithmetic gives decimals with a proof.
         raise UndecidedError("the critical points have no short formula")
-    return sorted(roots, key=float)
+    return sorted(roots, key=lambda r: (len(r.free_symbols), float(r) if r.is_number else 0.0, str(r)))
+
+
+def _zeros(base: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
+    """All real zeros of a polynomial, or of a + b f(c s + d) with f = exp or log."""
+    if not base.is_polynomial(s):
+        return _inverted(base, s)
+    polynomial = sp.Poly(base, s)
+    if all(c.is_Rational for c in polynomial.all_coeffs()):
+        return list(polynomial.real_roots())
+    if polynomial.degree() > 2:
+        raise UndecidedError(f"the zeros of the derivative depend on parameters: {base}")
+    return [r for r in sp.roots(polynomial) if r.is_real is not False]
+
+
+def _inverted(base: sp.Expr, s: sp.Symbol) -> list[sp.Expr]:
+    """The zero of a + b f(x), linear in one exponential or logarithm f of a linear x."""
+    inside = [f for f in base.atoms(sp.exp, sp.log) if s in f.free_symbols]
+    if len(inside) == 1:
+        value = sp.Dummy("f", real=True)
+        linear = base.xreplace({inside[0]: value})
+        if s in linear.free_symbols or not (
+            linear.is_polynomial(value) and inside[0].args[0].is_polynomial(s)
+        ):
+            raise UndecidedError(f"the zeros of the derivative, of {base}, could not be found")
+        outer, argument = sp.Poly(linear, value), sp.Poly(inside[0].args[0], s)
+        if outer.degree() == argument.degree() == 1:
+            target = -outer.nth(0) / outer.nth(1)
+            if isinstance(inside[0], sp.log):
+                place = sp.exp(target)
+            elif target.is_positive:
+                place = sp.log(target)
+            elif target.is_nonpositive:
+                return []
+            else:
+                raise UndecidedError(f"the sign of {target} is not known")
+            return [(place - argument.nth(0)) / argument.nth(1)]
+    raise UndecidedError(f"the zeros of the derivative, of {base}, could not be found")
+
+
+def _positive(root: sp.Expr) -> bool:
+    answer: bool | None = root.is_positive
+    if answer is None and root.is_number:
+        answer = bool(root > 0)
+    if answer is None:
+        raise UndecidedError(f"whether the critical point {root} is positive depends on parameters")
+    return answer
 
 
 def _extremes(values: list[tuple[sp.Expr, sp.Expr]]) -> Range:

@@ -9,13 +9,14 @@ Positive parameters are scaled out first, and the function is cut into smooth pi
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import sympy as sp
 
 from pde2net.verify.ranges import exact
+from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
 from pde2net.verify.ranges.deadline import within
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
@@ -60,7 +61,8 @@ def _range(expression: sp.Expr, variable: sp.Symbol, end: float) -> Range:
     scale, body = exact.scaled(expression.subs(variable, s), s)
     parts = pieces(body, s)
     found = [_moved(p, _engines(p.on_half_line(s), s, end)) for p in parts]
-    if expression.has(*KINKS):  # a piece may have a value of its own at a single point
+    powers = any(variable in p.exp.free_symbols for p in expression.atoms(sp.Pow))
+    if powers or expression.has(*KINKS):  # there may be values of their own at single points, such as 0**0
         values = [(p.start, _value(body, s, p.start)) for p in parts[1:]]
         found += [start, *(Range(v, v, p, p) for p, v in values)]
     result = _scaled_place(_hull(found), scale)
@@ -73,10 +75,7 @@ def _slope_range(g: sp.Expr, variable: sp.Symbol, end: float) -> Range:
     _at_zero(g, variable)
     scale, body = exact.scaled(g.subs(variable, s), s)
     parts = pieces(body, s)
-    for left, right in itertools.pairwise(parts):
-        jump = sp.simplify(left.body.subs(s, right.start) - right.body.subs(s, right.start))
-        if jump != 0:
-            raise UndecidedError(f"the flux jumps where |grad u|^2 = {scale * right.start}")
+    require_continuous(body, s, None)
     slopes = [Piece(p.start, p.end, _slope(p.body, s)) for p in parts]
     result = _hull([_moved(p, _engines(p.on_half_line(s), s, end)) for p in slopes])
     if len(slopes) == 1:
@@ -87,7 +86,7 @@ def _slope_range(g: sp.Expr, variable: sp.Symbol, end: float) -> Range:
 def _slope(g: sp.Expr, s: sp.Symbol) -> sp.Expr:
     """Phi' = g + 2 s g'; by way of Phi(q) = q g(q^2) where g contains roots, which cancel there."""
     if any(p.base == s and p.exp.is_Rational and p.exp.q == 2 for p in g.atoms(sp.Pow)):
-        flux = sp.expand(sp.powdenest(s * g.subs(s, s**2), force=True))
+        flux = sp.expand(s * g.subs(s, s**2))
         return sp.diff(flux, s).subs(s, sp.sqrt(s))
     return g + 2 * s * sp.diff(g, s)
 
@@ -95,7 +94,7 @@ def _slope(g: sp.Expr, s: sp.Symbol) -> sp.Expr:
 def _at_zero(expression: sp.Expr, variable: sp.Symbol) -> Range:
     """The value at 0 itself; a function that is 0/0 there gives no network."""
     s = sp.Symbol("s", positive=True)
-    value = _substituted(expression, variable)
+    value = value_at_zero(expression, variable)
     if value.has(sp.nan, sp.zoo, sp.oo, sp.AccumBounds) or value.is_real is False:
         limit = sp.limit(expression.subs(variable, s), s, 0, "+")
         if limit in (sp.oo, -sp.oo):
@@ -106,11 +105,11 @@ def _at_zero(expression: sp.Expr, variable: sp.Symbol) -> Range:
     return Range(value, value, sp.S.Zero, sp.S.Zero)
 
 
-def _substituted(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
+def value_at_zero(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     """The value at 0, where Min(1, 1/0) is 1 as it is in floating point."""
     if not expression.has(sp.Min, sp.Max):
         return expression.subs(variable, 0)
-    values = [_substituted(a, variable) for a in expression.args]
+    values = [value_at_zero(a, variable) for a in expression.args]
     if isinstance(expression, sp.Min | sp.Max):
         s = sp.Symbol("s", positive=True)
         limits = [sp.limit(a.subs(variable, s), s, 0, "+") for a in expression.args]
@@ -162,15 +161,7 @@ def _scaled_place(found: Range, scale: sp.Expr) -> Range:
 
 
 def _placed(found: Range, move: Callable[[sp.Expr], sp.Expr]) -> Range:
-    return Range(
-        found.lower,
-        found.upper,
-        move(found.lower_at),
-        move(found.upper_at),
-        found.method,
-        found.lower_tight,
-        found.upper_tight,
-    )
+    return replace(found, lower_at=move(found.lower_at), upper_at=move(found.upper_at))
 
 
 def _hull(found: list[Range]) -> Range:
@@ -183,5 +174,11 @@ def _hull(found: list[Range]) -> Range:
             high = other
     methods = [m for m in reversed(Method) if any(f.method == m for f in found)]
     return Range(
-        low.lower, high.upper, low.lower_at, high.upper_at, methods[0], low.lower_tight, high.upper_tight
+        low.lower,
+        high.upper,
+        low.lower_at,
+        high.upper_at,
+        method=methods[0],
+        lower_tight=low.lower_tight,
+        upper_tight=high.upper_tight,
     )

@@ -26,13 +26,13 @@ class Piece:
         """The body as a function of r in (0, oo), with s = `place(r)`."""
         if self.start == 0 and self.end == sp.oo:
             return self.body
-        return sp.together(self.body.subs(s, self.place(s)))
+        return self.body.subs(s, self.place(s))
 
     def place(self, r: sp.Expr) -> sp.Expr:
-        """start + r, or for a bounded piece (start + r end)/(1 + r)."""
+        """start + r, or for a bounded piece end - (end - start)/(1 + r), in which r occurs once."""
         if self.end == sp.oo:
             return self.start + r
-        return self.end if r == sp.oo else (self.start + r * self.end) / (1 + r)
+        return self.end if r == sp.oo else self.end - (self.end - self.start) / (1 + r)
 
 
 def pieces(expression: sp.Expr, s: sp.Symbol) -> tuple[Piece, ...]:

@@ -2,7 +2,7 @@
 
 On (0, b] with N(0) = D(0) = 0 and D' != 0:   N/D lies in the range of N'/D'.
 On [X, oo) with D > 0 and D' > 0:             N/D lies in the hull of N(X)/D(X) and that range.
-Products with sine or cosine are bounded factor by factor; algebraic functions in r = 1/s.
+Sums are bounded summand by summand, bounded factors apart; algebraic functions in r = 1/s.
 (For the second, N(s)/D(s) = (1 - c) N'(z)/D'(z) + c N(X)/D(X) with c = D(X)/D(s) in (0, 1].)
 """
 
@@ -10,16 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import sympy as sp
 
 from pde2net.verify.ranges.algebra import rearranged
 from pde2net.verify.ranges.evaluate import Image, image
-from pde2net.verify.ranges.intervals import ONE, ZERO, Interval, UndefinedError
+from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
 from pde2net.verify.ranges.record import UndecidedError
 
 DEEPEST = 5
+SUMMANDS = 4
+BOUNDED = (sp.sin, sp.cos, sp.tanh, sp.atan, sp.erf)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def quotient(expression: sp.Expr, s: sp.Symbol, depth: int = DEEPEST) -> Quotien
         denominator=image(denominator, s),
         denominator_slope=image(slope, s),
         vanishing=all(e.subs(s, 0) == 0 for e in (numerator, denominator)),
-        monomial=sp.simplify(s * slope / denominator).is_number if _short(denominator) else False,
+        monomial=denominator.as_independent(s, as_Add=False)[1].as_base_exp()[0] == s,
         next=following,
     )
 
@@ -95,19 +97,48 @@ Tail = Callable[[Interval], Interval]
 def tails(expression: sp.Expr, s: sp.Symbol) -> list[Tail]:
     """Ways of bounding a function on [X, oo), each a certified one."""
     found: list[Tail] = []
-    if expression.has(sp.sin, sp.cos):
-        found.append(_oscillating(expression, s))
-    elif expression.is_algebraic_expr(s) and _short(expression):
+    if _short(expression):
+        found += [_summed(expression, s), _Dominated(expression, s)]
+    if expression.is_algebraic_expr(s) and _short(expression):
         r = sp.Symbol("r", positive=True)
         inverse = image(rearranged(expression.subs(s, 1 / r), sp.together, sp.factor, sp.powsimp), r)
         found.append(lambda x: inverse(Interval(ZERO, (ONE / x.lo).upper())))
     return found
 
 
-def _oscillating(expression: sp.Expr, s: sp.Symbol) -> Tail:
-    """sum of bounded oscillations times something that decays."""
+class _Dominated:
+    """a (1 + b/a + c/a + ...), for each summand a: of one sign where a dominates the others."""
+
+    def __init__(self, expression: sp.Expr, s: sp.Symbol) -> None:
+        self.summands, self.s = sp.Add.make_args(sp.expand(expression, power_exp=False)), s
+
+    @cached_property
+    def forms(self) -> list[tuple[Quotient, list[Quotient]]]:
+        found = []
+        for pivot in self.summands if 2 <= len(self.summands) <= SUMMANDS else ():
+            others = [sp.powsimp(a / pivot) for a in self.summands if a != pivot]
+            try:
+                found.append((quotient(pivot, self.s, 2), [quotient(a, self.s, 2) for a in others]))
+            except UndecidedError:
+                continue
+        return found
+
+    def __call__(self, x: Interval) -> Interval:
+        found = EVERYTHING
+        for whole, ratios in self.forms:
+            try:
+                relative = reduce(lambda a, b: a + b, [r.tail(x) for r in ratios], Interval(ONE, ONE))
+                found = found.meet(whole.tail(x) * relative)
+            except UndefinedError:
+                continue
+        return found
+
+
+def _summed(expression: sp.Expr, s: sp.Symbol) -> Tail:
+    """Summand by summand, each something bounded times something that decays."""
     parts = []
-    for summand in sp.Add.make_args(sp.expand(expression)):
-        waves = [f for f in sp.Mul.make_args(summand) if f.has(sp.sin, sp.cos)]
+    smooth = expression.replace(sp.sinh, lambda a: sp.tanh(a) * sp.cosh(a))
+    for summand in sp.Add.make_args(sp.expand(smooth, power_exp=False)):
+        waves = [f for f in sp.Mul.make_args(summand) if f.has(*BOUNDED)]
         parts.append((image(sp.Mul(*waves), s), quotient(summand / sp.Mul(*waves), s)))
     return lambda x: reduce(lambda a, b: a + b, [wave(x) * rest.tail(x) for wave, rest in parts])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from functools import reduce
 from typing import Any
 
 import sympy as sp
 
+from pde2net.verify.ranges.exact import sign_on_half_line
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 
 MILLISECONDS = 1500  # per proof
@@ -17,12 +19,16 @@ def enclose(expression: sp.Expr, s: sp.Symbol) -> Range:
     """The range of an algebraic expression over s in (0, oo) for all values of its parameters.
 
     Candidates are the limits at both ends and the critical points that a formula gives; z3 proves that
-    nothing lies beyond. The bounds are sharp, since every candidate is approached.
+    nothing lies beyond. The bounds are sharp where every candidate is approached for all parameters.
     """
+    import z3
+
+    _Translator(z3).term(expression)  # what is not algebraic is refused at once
     places = list(_candidates(expression, s))
     upper, upper_at = _bound(expression, s, places, sp.Max)
     lower, lower_at = _bound(expression, s, places, sp.Min)
-    return Range(lower, upper, lower_at, upper_at, Method.SMT)
+    sharp = _uniform(expression, s)
+    return Range(lower, upper, lower_at, upper_at, Method.SMT, sharp, sharp)
 
 
 def _bound(
@@ -55,6 +61,22 @@ def _candidates(expression: sp.Expr, s: sp.Symbol) -> Iterator[tuple[sp.Expr, sp
         for root in sp.roots(sp.Poly(base, s)):
             if holds(root > 0, s):
                 yield sp.simplify(expression.subs(s, root)), root
+
+
+def _uniform(expression: sp.Expr, s: sp.Symbol) -> bool:
+    """Whether limits hold for all parameters: k s/(1 + k s) tends to 1 at oo, but not for k = 0."""
+    for power in expression.atoms(sp.Pow):
+        if s not in power.base.free_symbols or sign_on_half_line(power.base, s) is not None:
+            continue
+        if power.exp.is_Integer and power.exp.is_nonnegative:
+            continue
+        if not power.base.is_polynomial(s):
+            return False
+        terms = sp.Poly(power.base, s).all_coeffs()
+        last = next(c for c in reversed(terms) if c != 0)
+        if not (terms[0].is_nonzero and last.is_nonzero):
+            return False
+    return True
 
 
 def holds(claim: Any, s: sp.Symbol) -> bool:
@@ -90,6 +112,7 @@ class _Translator:
         self.constraints: list[Any] = []
         self.obligations: list[tuple[list[Any], Any]] = []
         self.known: dict[sp.Basic, Any] = {}
+        self.number = itertools.count()  # names must differ, those of nested roots too
 
     def term(self, expression: sp.Expr) -> Any:
         if expression not in self.known:
@@ -118,7 +141,7 @@ class _Translator:
         raise UndecidedError(f"{e} is not algebraic")
 
     def symbol(self, symbol: sp.Symbol) -> Any:
-        variable = self.z3.Real(f"{symbol.name}!{len(self.known)}")
+        variable = self.z3.Real(f"{symbol.name}!{next(self.number)}")
         signs = {
             "positive": variable > 0,
             "negative": variable < 0,
@@ -131,7 +154,7 @@ class _Translator:
 
     def root(self, base: sp.Expr, degree: int) -> Any:
         """The nonnegative root; that its base is nonnegative is an obligation of its own."""
-        variable = self.z3.Real(f"root!{len(self.known)}!{len(self.constraints)}")
+        variable = self.z3.Real(f"root!{next(self.number)}")
         power = reduce(lambda a, b: a * b, [variable] * degree)
         inside = self.term(base)
         self.obligations.append((list(self.constraints), inside))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,23 @@ import sympy as sp
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.interpret import Interpreter
-from pde2net.graph.network import Graph
+from pde2net.graph.network import Graph, blocks
 from pde2net.verify.refute.ascent import CELLS, ascend, most_expanded
 from pde2net.verify.refute.candidates import Candidate, candidates, sizes
 from pde2net.verify.refute.measures import bounds, energies, growth, leaves_range, mean_change
 
-__all__ = ["Search", "growth", "mean_change", "seek", "seek_energy", "seek_extremum", "seek_pair"]
+__all__ = ["Search", "growth", "mean_change", "neutral", "seek", "seek_energy", "seek_extremum", "seek_pair"]
 
 # A claim counts as violated only beyond what rounding explains.
 MARGIN = 1e-9
 STEPS = 3000  # of deep networks, run in one search
+SHALLOW = 4  # steps of a network that is itself differentiated
 PAIR_MARGIN = 1e-6  # two nearby inputs are known to fewer digits than their difference needs
 ENERGY_MARGIN = 1e-6  # of the quadrature
 NEARBY = 1e-4
-SECONDS = 4.0  # of one search
+SECONDS = 1.5  # of one search
+ALL_SECONDS = 3.0  # of all searches for one certificate, though
+LEAST_SECONDS = 0.2  # for each
 
 Fields = Mapping[str, Array]
 Measure = Callable[[Array, Array], float]
@@ -52,6 +55,7 @@ class Search:
 
     tau         the step, an expression in parameters
     amplitudes  of the patterns that are tried
+    end         when the time for all searches is over
     """
 
     semi: Semidiscrete
@@ -59,6 +63,7 @@ class Search:
     network: Graph
     tau: sp.Expr
     amplitudes: tuple[float, ...]
+    end: float = field(default_factory=lambda: time.monotonic() + ALL_SECONDS)
 
     def first(self, violation: Violation, margin: float, most_cells: int) -> Hit | None:
         """The smallest pattern that violates, else what ascent finds from the most promising ones."""
@@ -80,7 +85,7 @@ class Search:
                     best.append((found, u0))
             previous = n
         for _, u0 in sorted(best, key=lambda entry: -entry[0])[:4]:
-            hit = runner.hit("optimised input", ascend(runner.step_violation, u0, runner.end))
+            hit = runner.hit("optimised input", ascend(runner.objective, u0, runner.end))
             if hit is not None:
                 return hit
         return None
@@ -94,9 +99,10 @@ class _Runner:
         self.values = sample_values(search.semi, search.network)
         self.step = Interpreter(search.step, self.values)
         self.network = Interpreter(search.network, self.values)
-        self.depth = len(self.network.plan) // len(self.step.plan)
+        self.depth = len(blocks(search.network))
         self.budget = max(STEPS, self.depth)
-        self.end = time.monotonic() + SECONDS
+        now = time.monotonic()
+        self.end = max(now + LEAST_SECONDS, min(now + SECONDS, search.end))
 
     @property
     def late(self) -> bool:
@@ -104,11 +110,20 @@ class _Runner:
 
     def fields(self, u0: Array) -> dict[str, Array]:
         """Known fields are inputs too; 0 makes fidelity terms homogeneous."""
-        return {f.name: np.zeros_like(u0) for f in self.search.semi.form.fields}
+        return {f.name: np.full_like(u0, neutral(f)) for f in self.search.semi.form.fields}
 
     def step_violation(self, u0: Array) -> float:
         with np.errstate(all="ignore"):
             return self.violation(self.step, u0, self.fields(u0))
+
+    def network_violation(self, u0: Array) -> float:
+        with np.errstate(all="ignore"):
+            return self.violation(self.network, u0, self.fields(u0))
+
+    @property
+    def objective(self) -> Callable[[Array], float]:
+        """What ascent increases: the violation of the network, of deep ones that of a step."""
+        return self.network_violation if self.depth <= SHALLOW else self.step_violation
 
     def hit(self, name: str, u0: Array) -> Hit | None:
         """The input, if it violates the claim about the whole network; deep ones are run a few times."""
@@ -117,8 +132,7 @@ class _Runner:
             self.budget -= self.depth
             if self.budget < 0:
                 return None
-            with np.errstate(all="ignore"):
-                found = self.violation(self.network, u0, self.fields(u0))
+            found = self.network_violation(u0)
         if not found > self.margin:
             return None
         return Hit(name, u0, self.fields(u0), self.network, self.step, self.values, found)
@@ -136,11 +150,16 @@ class _Runner:
 
 
 def sample_values(semi: Semidiscrete, graph: Graph) -> dict[sp.Symbol, sp.Expr]:
-    """1 for every parameter without a value: a refutation for one value refutes the claim."""
+    """1, or -1 if it is negative, for every parameter without a value: one value refutes the claim."""
     known = graph.graph["values"]
     free = {s for h in semi.spacing + semi.origin for s in h.free_symbols}
     free |= set(semi.form.problem.symbols)
-    return {s: sp.S.One for s in sorted(free, key=str) if s not in known}
+    return {s: -sp.S.One if s.is_nonpositive else sp.S.One for s in sorted(free, key=str) if s not in known}
+
+
+def neutral(field: sp.Symbol) -> float:
+    """0, unless the field was declared to be positive or negative."""
+    return 1.0 if field.is_positive else -1.0 if field.is_negative else 0.0
 
 
 def described(hit: Hit, what: str, **more: Any) -> dict[str, Any]:

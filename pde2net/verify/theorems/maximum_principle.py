@@ -62,7 +62,7 @@ def _rate(case: Case) -> sp.Expr:
 
 def _refute(case: Case) -> dict[str, Any] | None:
     beta, target = pull(case)
-    if target and target not in {f.name for f in case.semi.form.fields}:
+    if target and target not in {f.name for f in case.semi.form.fields if wit.neutral(f) == 0}:
         return None
     # Known fields are 0 in the search, so a fidelity term adds 0 to the admissible range.
     zero = "dirichlet" in case.semi.boundary or beta != 0

@@ -7,8 +7,9 @@ Grid                h = 1, forward differences of order 2
 
 Certificate (for every input and every size, in exact arithmetic):
 
+consistency         proved; of order 1 in tau, 2 in h
 not known           nonexpansive, maximum principle, energy decay, well posed, frozen
-                    stability, consistency
+                    stability
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -1,0 +1,166 @@
+"""The ranges that a certificate states, checked; later figures rest on them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from pde2net.audit.exactly import Number, at_most, number, require_plain, same
+from pde2net.audit.ranges import BESIDE, Enclosure, ball_range, outliers, slope, slope_range, value_near
+from pde2net.errors import RecheckError
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer
+from pde2net.verify.ranges import Method, UndecidedError
+
+Pair = tuple[Number, Number]
+Values = Mapping[sp.Symbol, sp.Expr]
+_V = sp.Symbol("v", positive=True)
+CLOSE = 1e-12  # of two enclosures, relative to the size of the function
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Answers by the function they are about, at `values` for parameters and spacing."""
+
+    answers: Sequence[Answer]
+    values: Values
+    used: set[Answer] = field(default_factory=set, compare=False)
+
+    def range(self, quantity: str, function: sp.Expr, variable: sp.Symbol) -> Pair:
+        """The bounds stated for a function. Raises RecheckError where the certificate has none."""
+        answer = self.find(quantity, function, variable)
+        if variable not in function.free_symbols:
+            both = number(function.subs(self.values))
+            return both, both
+        if answer is None:
+            raise RecheckError(f"the range of {function} is not stated")
+        return self.bounds(answer)
+
+    def find(self, quantity: str, function: sp.Expr, variable: sp.Symbol) -> Answer | None:
+        """The answer about a function, which is marked as used."""
+        wanted = function.xreplace({variable: _V})
+        near = [a for a in self.answers if a.quantity == quantity]
+        own = [(a, a.function.xreplace({a.variable: _V})) for a in near]
+        found = next((a for a, stated in own if stated == wanted), None)
+        if found is None:
+            found = next((a for a, stated in own if sp.simplify(stated - wanted) == 0), None)
+        if found is not None:
+            self.used.add(found)
+        return found
+
+    def bounds(self, answer: Answer) -> Pair:
+        found = answer.found
+        if not (found.lower.is_finite and found.upper.is_finite):
+            raise RecheckError(f"{answer.function} is not bounded")
+        return number(found.lower.subs(self.values)), number(found.upper.subs(self.values))
+
+
+def disagreements(answers: Sequence[Answer], values: Values, thorough: bool) -> Iterator[str]:
+    """What is wrong with the stated ranges at these values: by balls if `thorough`, else by samples."""
+    for answer in answers:
+        if answer.quantity not in (DIFFUSIVITY, FLUX_SLOPE, POINTWISE):
+            yield f"A range is of an unknown quantity, {answer.quantity}."
+            continue
+        yield from _wrong(answer, values, thorough)
+
+
+def _wrong(answer: Answer, values: Values, thorough: bool) -> Iterator[str]:
+    found, v = answer.found, answer.variable
+    for end in ("lower", "upper", "lower_at", "upper_at"):
+        require_plain(getattr(found, end))
+    form = answer.function.subs(values)
+    function = slope(form, v) if answer.quantity == FLUX_SLOPE else form
+    if found.method == Method.EXACT and not (found.lower_tight and found.upper_tight):
+        yield f"The exact range of {answer.function} is not said to be attained."
+    if v not in form.free_symbols and (found.lower_at != 0 or found.upper_at != 0):
+        yield f"The constant {answer.function} has its bounds at {v} = 0."
+    lower, upper = (number(b.subs(values)) for b in (found.lower, found.upper))
+    outside = outliers(function, v, float(lower), float(upper))
+    if outside is not None:
+        yield f"{answer.function} takes the value {outside:.6g}, outside of [{found.lower}, {found.upper}]."
+    elif thorough:
+        yield from _compared(answer, form, function, lower, upper, values)
+
+
+def _compared(
+    answer: Answer, form: sp.Expr, function: sp.Expr, lower: Number, upper: Number, values: Values
+) -> Iterator[str]:
+    found, v = answer.found, answer.variable
+    try:
+        again: Enclosure | None = (slope_range if answer.quantity == FLUX_SLOPE else ball_range)(form, v)
+    except UndecidedError:
+        if found.lower.is_finite and found.upper.is_finite:
+            raise
+        again = None
+    if again is not None and not math.isfinite(again.size):
+        again = None  # an unbounded function, on which nothing can rest
+    if again is None:
+        if found.lower.is_finite and found.upper.is_finite:
+            yield f"{answer.function} is not bounded."
+        for end, stated in (("lower", lower), ("upper", upper)):
+            place = getattr(found, f"{end}_at").subs(values)
+            value = _limit(function.subs(v, _V), place)
+            if value is None or not same(value, stated) or not getattr(found, f"{end}_tight"):
+                yield f"{answer.function} is not {getattr(found, end)} at {v} = {place}."
+        return
+    for end, stated, here, sign in (("lower", lower, again.lower, -1), ("upper", upper, again.upper, 1)):
+        bound = getattr(found, end)
+        if not _close(stated, here, again) or not _sign_holds(stated, here, sign, function, v):
+            yield f"The {end} bound {bound} of {answer.function} should be {float(here):.15g}."
+            continue
+        attained = _attained(function, v, getattr(found, f"{end}_at").subs(values), stated, bound, again)
+        if attained is not None and attained != getattr(found, f"{end}_tight"):
+            yield f"The {end} bound {bound} of {answer.function} is {'' if attained else 'not '}attained."
+
+
+def _close(stated: Number, here: Number, again: Enclosure) -> bool:
+    slack = min(max(CLOSE * again.size, 2 * again.slack), 3e-6 * again.size)
+    return bool(abs(stated - here) <= slack)
+
+
+def _sign_holds(stated: Number, here: Number, sign: int, function: sp.Expr, v: sp.Symbol) -> bool:
+    """A bound that is 0 decides on signs: rounding may not hide values beyond it."""
+    if stated != 0 or at_most(sign * here, sign * stated):
+        return stated == 0 or bool((stated > 0) == (here > 0))
+    top, bottom = sp.fraction(sp.together(function))
+    if not (top.is_polynomial(v) and bottom.is_polynomial(v)):
+        return True
+    return all(_one_sign(p, v) for p in (top, bottom)) and bool(function.subs(v, 1) * sign <= 0)
+
+
+def _one_sign(polynomial: sp.Expr, v: sp.Symbol) -> bool:
+    """No change of sign on (0, oo), by Sturm's theorem."""
+    factors = sp.Poly(polynomial, v).sqf_list()[1] if polynomial.has(v) else []
+    return all(k % 2 == 0 or p.count_roots(0) == int(p.eval(0) == 0) for p, k in factors)
+
+
+def _attained(
+    function: sp.Expr, v: sp.Symbol, place: sp.Expr, stated: Number, bound: sp.Expr, again: Enclosure
+) -> bool | None:
+    """Whether the function has (or tends to) the stated value there; None where that is not known."""
+    if place.is_finite:  # a kink has slopes on both sides
+        sides = (place, place + BESIDE, place - BESIDE) if function.has(sp.Heaviside) else (place,)
+        values = [w for w in (value_near(function, v, p) for p in sides) if w is not None]
+        value = min(values, key=lambda w: abs(w - stated), default=None)
+    elif place == sp.oo:
+        value = _limit(function.subs(v, _V), place)
+    else:
+        raise RecheckError(f"a bound cannot lie at {v} = {place}")
+    if value is None or same(value, stated, again.size * number(sp.S.One)):
+        return None if value is None else True
+    if bound.has(sp.Max, sp.Min):  # which place it is depends on parameters
+        return None
+    if abs(value - stated) > max(CLOSE * again.size, 2 * again.slack):
+        raise RecheckError(f"{function} is {float(value):.6g} at {v} = {place}, not {bound}")
+    return False
+
+
+def _limit(function: sp.Expr, place: sp.Expr) -> Number | None:
+    """At a place or oo; None where SymPy does not find it, and balls must do."""
+    try:
+        limit = sp.limit(function, _V, place)
+        return None if limit.has(sp.Limit, sp.AccumBounds, sp.nan) else number(limit)
+    except Exception:  # SymPy gives up in many ways
+        return None

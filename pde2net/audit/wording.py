@@ -1,0 +1,201 @@
+"""The words of a certificate carry figures too: each is written again, or found among what was checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+import sympy as sp
+
+from pde2net.audit.claims import BELOW, BOUNDED, FLUX, NONNEGATIVE, REACTION, SYMMETRIC
+from pde2net.audit.exactly import Number, same
+from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.language.expressions import from_text, symbol_table
+from pde2net.normalise.form import SecondOrder
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
+from pde2net.verify.certificate import Certificate, Discharged
+
+
+def subject(certificate: Certificate, semi: Semidiscrete) -> dict[str, str]:
+    """The lines that name problem, scheme and grid."""
+    scheme, form, problem = certificate.declaration.scheme, semi.form, semi.form.problem
+    kinds = {a.name: kind for a, kind in problem.boundary.items()}
+    steps = dict(zip((a.name for a in form.space), semi.spacing, strict=True))
+    plural, source = "s" if scheme.steps > 1 else "", "" if form.reaction == 0 else " + tau r(u)"
+    return {
+        "equation": str(form),
+        "boundary": _each(kinds, "{1}", "{0}: {1}"),
+        "parameters": ", ".join(f"{s} = {v}" for s, v in problem.parameters.items()),
+        "scheme": f"explicit, tau = {certificate.tau}, {scheme.steps} step{plural}: "
+        f"u <- u - tau K^T Phi(K u){source}",
+        "grid": f"{_each(steps, 'h = {1}', 'h_{0} = {1}')}, "
+        f"{semi.grid.gradient} differences of order {semi.grid.order}",
+    }
+
+
+def _each(entries: Mapping[str, object], one: str, many: str) -> str:
+    if len(set(entries.values())) == 1:
+        return one.format(*next(iter(entries.items())))
+    return ", ".join(many.format(*entry) for entry in entries.items())
+
+
+def assumed(semi: Semidiscrete, given: Mapping[sp.Symbol, sp.Expr]) -> list[Discharged]:
+    """What follows the hypotheses: values of parameters, signs of fields, and a note."""
+    found = [Discharged("parameter", f"{s} = {v}", "given", {str(s): v}) for s, v in given.items()]
+    for f in semi.form.fields:
+        for kind in ("positive", "nonnegative", "negative", "nonpositive"):
+            if getattr(f, f"is_{kind}"):
+                found.append(Discharged("sign of a field", f"{f} is {kind} everywhere", "declared"))
+    if semi.grid.gradient == "central" and len(semi.second) < len(semi.form.terms):
+        note = "central differences do not see the checkerboard"
+        found.append(Discharged("note", note, "it is kept, never damped"))
+    return found
+
+
+def how(hypothesis: Discharged, n: Numbers, answers: Sequence[Answer]) -> bool:
+    """Whether the text says how the hypothesis holds, with figures that do."""
+    form, name, text = n.semi.form, hypothesis.name, hypothesis.how
+    reaction = form.reaction
+    if name == SYMMETRIC:
+        return text == "no divergence is multiplied by a factor; K and K^T come from one stencil"
+    if name in (NONNEGATIVE, BELOW):
+        return text == "every weight of the flux is nonnegative"
+    if name == BOUNDED:
+        return _bounded(text, n, answers)
+    if name == FLUX:
+        several = len(form.slopes) > 1 and answers
+        more = "; the eigenvalues of Phi' are g and g + 2 s2 g'" if several else ""
+        return text == (explained(answers, FLUX_SLOPE) or "Phi is linear") + more
+    if name == "no source":
+        return text == ("there is no reaction term" if reaction == 0 else f"{reaction} vanishes at u = 0")
+    if name == "damping reaction":
+        return (
+            text == "r = 0"
+            if reaction == 0
+            else _slots(r"-r\(u\)/u lies in \[(.*), (.*)\]", text, n.damping, n)
+        )
+    if name == REACTION:
+        return text == "r = 0" if reaction == 0 else _slots(r"-r' lies in \[(.*), (.*)\]", text, n.rate, n)
+    if name == "monotone step":
+        figure = [n.number(v) for v in hypothesis.figures.values()]
+        return text == "every eigenvalue of Phi' is nonnegative" or _slots("F' >= (.*)", text, figure, n)
+    if name == "pull":
+        return text == _included(n)
+    return text in (
+        "two-point stencils: A(u) is the Laplacian of a weighted graph",
+        "the right-hand side is a divergence",
+        "the weights of every stencil sum to 0, and no flux crosses the border",
+    )
+
+
+def explained(answers: Sequence[Answer], quantity: str) -> str:
+    """The ranges of one kind of quantity, as they are stated."""
+    lines = []
+    for answer in answers:
+        found, v = answer.found, answer.variable
+        if answer.quantity == quantity:
+            name = "g = " if quantity == DIFFUSIVITY else "Phi' for g = "
+            lines.append(
+                f"{name}{answer.function}: inf {found.lower} at {v} = {found.lower_at}, "
+                f"sup {found.upper} at {v} = {found.upper_at}; {found.method}"
+            )
+    return "; ".join(dict.fromkeys(lines))
+
+
+def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
+    start = explained(answers, DIFFUSIVITY) or "g is constant"
+    every = [d for bank in n.semi.banks for row in bank.rows for _, d in row]
+    sharp = len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every)
+    end = " by the Fourier symbol, " + ("attained in the limit of large grids" if sharp else "an upper bound")
+    if not (text.startswith(start + "; ") and text.endswith(end)):
+        return False
+    stated = text[len(start) + 2 : len(text) - len(end)]
+    norms = [k for _, k in n.weights]
+    second = [isinstance(t, SecondOrder) for t in n.semi.form.terms]
+    first_order = [f"K_{a}" for a in n.semi.form.space]
+    labels = [label for is_second in second for label in (["D"] if is_second else first_order)]
+    pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)
+    return _slots(pattern, stated, norms, n)
+
+
+def _slots(pattern: str, text: str, figures: Sequence[Number], n: Numbers) -> bool:
+    """Whether `text` has the pattern, with expressions in its groups that have these values."""
+    match = re.fullmatch(pattern, text)
+    if match is None:
+        return False
+    problem = n.semi.form.problem
+    names = symbol_table([problem.rhs, *n.semi.spacing, *problem.symbols, *n.rows.values])
+    try:
+        values = [n.number(from_text(group, names)) for group in match.groups()]
+    except ValueError:
+        return False
+    return all(same(a, b, n.number(sp.S.One)) for a, b in zip(values, figures, strict=True))
+
+
+def _included(n: Numbers) -> str:
+    form = n.semi.form
+    u, reaction = form.state, form.reaction
+    included = []
+    if reaction.subs(u, 0) != 0:
+        beta = sp.simplify(-sp.diff(reaction, u))
+        included.append(f"the values of {sp.simplify(reaction / beta + u)}")
+    damped = reaction != 0 and not included and n.damping[1] != 0
+    if "dirichlet" in n.semi.boundary or damped:
+        included.append("0")
+    return f"the range includes {' and '.join(included)}" if included else "the range is that of u"
+
+
+def beyond(certificate: Certificate, limit: sp.Expr) -> str:
+    tau = sp.simplify(certificate.tau.subs(certificate.declaration.problem.parameters))
+    return f"tau = {tau} exceeds the limit {limit}"
+
+
+_PHRASES = r"u = 0|[Ss]tencils of order 4|g\(q\^2\) q|g\(\|grad u\|\^2\)|Phi\(q\)|s2|l2_stability"
+_SEARCH = (
+    "could not|longer than|no time was left|contradicts|too large|not known to be continuous"
+    "|the range of .* over .* is not known|is not defined|jumps at"
+)
+
+
+def explains(reason: str, n: Numbers, certificate: Certificate) -> bool:
+    """Whether the figures in the reason of a claim that is not proved are those of the problem.
+
+    Only accounts of a search that failed may hold others, such as a place where it gave up.
+    """
+    for pattern in (r".* values, down to (.*): backward .*", r".* diffusivity, at least (.*), is not .*"):
+        if re.fullmatch(pattern, reason):
+            return any(_slots(pattern, reason, [low], n) for (low, _), _ in n.weights)
+    if re.search(_SEARCH, reason):
+        return True
+    for known in sorted(_known(n.semi, certificate), key=len, reverse=True):
+        reason = re.sub(rf"(?<![\w.*/^+-]){re.escape(known)}(?![\w*/^])", "", reason)
+        reason = reason.replace(known[:1].upper() + known[1:], "") if len(known) > 3 else reason
+    return not re.search(r"\d", re.sub(_PHRASES, "", reason))
+
+
+def _known(semi: Semidiscrete, certificate: Certificate) -> Iterator[str]:
+    form = semi.form
+    u, reaction = form.state, form.reaction
+    for r in (reaction, reaction.subs(form.problem.parameters)):
+        rates = (-sp.diff(r, u), sp.cancel(-r / u))
+        for rate in (*rates, *(a for e in rates for a in e.args)):
+            yield from (str(rate), str(-rate))
+    for expression in (reaction, *form.problem.symbols, *form.fields, *form.space):
+        yield str(expression)
+    for term in form.terms:
+        yield str(term.prefactor)
+        if isinstance(term, SecondOrder):
+            yield from (str(term.flux), str(term.diffusivity))
+            continue
+        for component in term.components:
+            yield from (str(component.coefficient), str(component.responses))
+            for group in component.groups or ():
+                yield from (str(group.diffusivity), str(group.diffusivity.subs(form.problem.parameters)))
+    for answer in certificate.ranges:
+        yield str(answer.function)
+        yield str(answer.function.subs(answer.variable, u))
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

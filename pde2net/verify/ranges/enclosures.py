@@ -1,0 +1,66 @@
+"""The sharpest bounds of a function on an interval that several of its forms give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import sympy as sp
+
+from pde2net.verify.ranges.algebra import rearranged
+from pde2net.verify.ranges.evaluate import Image, image
+from pde2net.verify.ranges.intervals import EVERYTHING, Interval, UndefinedError
+from pde2net.verify.ranges.quotients import Quotient, Tail
+
+T = TypeVar("T")
+
+SHORT = 60  # operations, for SymPy to rearrange
+
+
+def sharpest(expression: sp.Expr, s: sp.Symbol) -> Image:
+    """Bounds of an expression as it stands and as a product, whichever say more."""
+    forms = [image(expression, s)]
+    if sp.count_ops(expression) < SHORT:
+        product = attempt(lambda: rearranged(expression, sp.factor))
+        if product is not None and product != expression:
+            forms += [f for f in [attempt(lambda: image(product, s))] if f is not None]
+
+    def meet(x: Interval) -> Interval:
+        found: Interval | None = None
+        for form in forms:
+            try:
+                value = form(x)
+            except UndefinedError:
+                continue
+            found = value if found is None else found.meet(value)
+        return found if found is not None else forms[0](x)
+
+    return meet
+
+
+def value(f: Image | None, parts: Quotient | None, ends: list[Tail], x: Interval) -> Interval:
+    """f(x), with what else is known at both ends of the half-line."""
+    found = EVERYTHING
+    if f is None:
+        return found
+    ways: list[Image] = [f]
+    if parts is not None and x.lo == 0:
+        ways.append(parts.near_zero)
+    if not x.hi.is_finite():
+        ways += [*ends, *([parts.tail] if parts is not None else [])]
+    for way in ways:
+        if found.lo.is_finite() and found.hi.is_finite() and not found.lo < 0 < found.hi:
+            break
+        try:
+            found = found.meet(way(x))
+        except UndefinedError:
+            continue
+    return found
+
+
+def attempt(work: Callable[[], T]) -> T | None:
+    """work(), or None where SymPy or an interval cannot; a missing aid only costs sharpness."""
+    try:
+        return work()
+    except Exception:
+        return None

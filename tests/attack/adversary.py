@@ -1,0 +1,233 @@
+"""Attacks on what a certificate calls proved, through the emitted network in float64.
+
+Inputs are modes, checkerboards, spikes, steps and noise of tiny to huge amplitude, and what gradient ascent
+makes of them, all of a shape in one batch. Nothing here is shared with the search for counterexamples inside
+the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+import pde2net as p2n
+
+GROWTH = 1e-10
+AMPLITUDES = (1e-6, 1e-2, 0.1, 0.3, 1.0, 3.0, 30.0, 1e6)
+SHAPES = {1: ((2,), (3,), (8,), (24,)), 2: ((2, 2), (4, 6), (7, 5)), 3: ((2, 2, 2), (4, 4, 2))}
+ITERATIONS = 12
+
+Tensor = torch.Tensor
+Violation = Callable[[Tensor], Tensor]
+
+
+def norm(u: Tensor) -> Tensor:
+    """The Euclidean norm of each input of a batch, without overflow."""
+    size = u.abs().amax(dim=tuple(range(1, u.ndim)), keepdim=True).clamp(min=1e-300)
+    return (u / size).flatten(1).norm(dim=1) * size.flatten()
+
+
+@dataclass
+class Attack:
+    """The network of one certificate under attack; `found` lists claims that were broken, in words."""
+
+    network: p2n.Network
+    found: list[str] = field(default_factory=list)
+    inputs: int = 0
+
+    def __post_init__(self) -> None:
+        self.certificate = self.network.certificate
+        self.module = self.network.module().double()
+        declared = self.certificate.declaration
+        problem, form = declared.problem, self.network.semidiscrete.form
+        self.steps = declared.scheme.steps
+        self.names = [str(f.func) for f in problem.fields]
+        self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
+        self.targets = [n for n in self.names if n in map(str, form.reaction.free_symbols)]
+        smallest = max(self.network.semidiscrete.smallest)
+        self.shapes = [tuple(max(n, smallest) for n in shape) for shape in SHAPES[len(problem.space)]]
+
+    def run(self) -> list[str]:
+        """Attack every proved claim, replay every refutation."""
+        for name, violation in self.violations():
+            for shape in dict.fromkeys(self.shapes):
+                self.judge(name, *self.worst(violation, self.patterns(shape)))
+        if self.proved("energy_decay"):
+            for shape in dict.fromkeys(self.shapes):
+                self.attack_energy(self.patterns(shape))
+        self.replay()
+        return self.found
+
+    def violations(self) -> Iterator[tuple[str, Violation]]:
+        """For each proved claim by how much a batch of inputs violates it: positive beyond it."""
+        if self.proved("l2_stability"):
+            yield "l2_stability", lambda u: norm(self.apply(u)) / norm(u) - 1
+        if self.proved("maximum_principle"):
+            yield "maximum_principle", self.excess
+        if self.proved("mean_preservation"):
+            yield "mean_preservation", self.mean_change
+        for name in ("nonexpansive", "well_posed"):
+            if self.proved(name):
+                factor = self.certificate.claims[name].factor
+                bound = 1.0 if factor is None else float(factor) ** self.steps
+                if bound < 1e100:
+                    yield name, lambda u, bound=bound: self.separation(u) / bound - 1
+                    yield name, lambda u, bound=bound: self.expansion(u) / bound - 1
+
+    def proved(self, name: str) -> bool:
+        return str(self.certificate.claims[name].status) == "proved"
+
+    def judge(self, name: str, violation: float, u: Tensor) -> None:
+        if violation > GROWTH:
+            self.found.append(f"{name}: violated by {violation:.3e} at {u.squeeze().tolist()}")
+
+    # -- inputs --------------------------------------------------------------------------------
+
+    def patterns(self, shape: tuple[int, ...]) -> Tensor:
+        """Every pattern at every amplitude, as one batch."""
+        axes = np.meshgrid(*[np.arange(n) for n in shape], indexing="ij")
+        rng, parity = np.random.default_rng(len(shape)), sum(axes)
+        waves = [np.cos(np.pi * (n - 1) * (a + 0.5) / n) for a, n in zip(axes, shape, strict=True)]
+        found = [
+            (-1.0) ** parity,
+            (-1.0) ** axes[0],
+            np.where(parity == 0, 1.0, 0.0),
+            np.where(parity < sum(shape) / 2, 0.0, 1.0),
+            np.sqrt(2) * np.cos(np.pi * axes[0] / 2 + np.pi / 4),  # period 4: worst for central differences
+            np.prod(waves, axis=0),
+            rng.normal(size=shape),
+            rng.uniform(size=shape),
+        ]
+        batch = [a * np.asarray(p, dtype=float) for p in found for a in AMPLITUDES]
+        return torch.from_numpy(np.stack(batch))[:, None]
+
+    def fields(self, u: Tensor) -> dict[str, Tensor]:
+        """Known fields of any sign, the same for equal shapes."""
+        rng = np.random.default_rng(7)
+        one = {n: torch.from_numpy(rng.normal(size=(1, 1, *u.shape[2:]))) for n in self.names}
+        return {n: f.expand(u.shape).contiguous() for n, f in one.items()}
+
+    def apply(self, u: Tensor) -> Tensor:
+        self.inputs += len(u)
+        result: Tensor = self.module(u, **self.fields(u))
+        return result
+
+    # -- violations ------------------------------------------------------------------------------
+
+    def excess(self, u: Tensor) -> Tensor:
+        """By how much values leave the range of u, 0 and the field of a fidelity term."""
+        low, high = u.flatten(1).amin(1), u.flatten(1).amax(1)
+        if self.includes_zero:
+            low, high = low.clamp(max=0), high.clamp(min=0)
+        fields = self.fields(u)
+        for name in self.targets:
+            low, high = torch.minimum(low, fields[name].min()), torch.maximum(high, fields[name].max())
+        v = self.apply(u).flatten(1)
+        return torch.maximum(v.amax(1) - high, low - v.amin(1)) / torch.maximum(low.abs(), high.abs())
+
+    def mean_change(self, u: Tensor) -> Tensor:
+        v = self.apply(u)
+        size = torch.maximum(u.abs(), v.abs()).flatten(1).amax(1)  # rounding grows with the output
+        return (v - u).flatten(1).mean(1).abs() / size
+
+    def separation(self, u: Tensor) -> Tensor:
+        """Distance to another input before and after."""
+        rng = np.random.default_rng(u[0].numel())
+        noise = torch.from_numpy(rng.choice([-1.0, 1.0], size=tuple(u.shape[1:])))
+        size = u.detach().abs().amax(dim=tuple(range(1, u.ndim)), keepdim=True)
+        change = u.detach().flip(-1) / 3 + noise * size / 10
+        return norm(self.apply(u + change) - self.apply(u)) / norm(change)
+
+    def expansion(self, u: Tensor) -> Tensor:
+        """The spectral norm of the Jacobian: row i of it from copy i of the input, in one backward pass."""
+        count, cells = len(u), u[0].numel()
+        copies = u.detach().repeat_interleave(cells, 0).requires_grad_()
+        out = self.apply(copies).reshape(count, cells, cells)
+        (rows,) = torch.autograd.grad(out.diagonal(dim1=1, dim2=2).sum(), copies)
+        jacobians = torch.nan_to_num(rows.reshape(count, cells, cells), 0.0, 0.0, 0.0)
+        return torch.linalg.matrix_norm(jacobians, 2)
+
+    # -- search ----------------------------------------------------------------------------------
+
+    def worst(self, violation: Violation, start: Tensor) -> tuple[float, Tensor]:
+        """The largest violation of a batch, before and after gradient ascent with its own step lengths."""
+        u = start
+        best, where = torch.full((len(u),), -torch.inf, dtype=u.dtype), u.clone()
+        length = torch.full((len(u),), 0.2, dtype=u.dtype)
+        for _ in range(ITERATIONS):
+            u = u.detach().requires_grad_()
+            value = violation(u)
+            better = torch.nan_to_num(value.detach(), torch.inf) > best
+            best = torch.where(better, torch.nan_to_num(value.detach(), torch.inf), best)
+            where = torch.where(_each(better, u), u.detach(), where)
+            length = torch.where(better, length, length / 2)
+            if not value.requires_grad:
+                break
+            (slope,) = torch.autograd.grad(value.sum(), u, allow_unused=True)
+            if slope is None:
+                break
+            slope = torch.nan_to_num(slope, 0.0, 0.0, 0.0)
+            u = where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope
+        k = int(best.argmax())
+        return float(best[k]), where[k]
+
+    def attack_energy(self, u: Tensor) -> None:
+        """E(u1) - E(u0) as the integral of its gradient (w - step(w))/tau along the segment."""
+        declared = self.certificate.declaration
+        scheme = p2n.Explicit(self.certificate.tau, 1)
+        one = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore").module().double()
+        nodes, weights = np.polynomial.legendre.leggauss(12)
+        with torch.no_grad():
+            v = one(u, **self.fields(u))
+            direction = v - u
+            totals = []
+            for panels in (8, 16):
+                total, size = torch.zeros(len(u)), torch.zeros(len(u))
+                for k in range(panels):
+                    for node, weight in zip(nodes, weights, strict=True):
+                        w = u + direction * ((k + (node + 1) / 2) / panels)
+                        part = ((w - one(w, **self.fields(u))) * direction).flatten(1).sum(1)
+                        total = total + weight / (2 * panels) * part
+                        size = size + weight / (2 * panels) * part.abs()
+                totals.append(total)
+            coarse, fine = totals
+            rounding = 1e-14 * u.abs().flatten(1).amax(1) * direction.abs().flatten(1).sum(1)
+            growth = fine - 1e-9 * size - 20 * (fine - coarse).abs() - rounding
+        k = int(torch.nan_to_num(growth, torch.inf).argmax())
+        if not float(growth[k]) <= 0:
+            self.found.append(f"energy_decay: energy grows by {float(fine[k])} at {u[k].squeeze().tolist()}")
+
+    def replay(self) -> None:
+        """Every refutation must hold when its witness is run through the emitted network."""
+        for name, claim in self.certificate.claims.items():
+            if str(claim.status) != "refuted" or name == "energy_decay":
+                continue  # energies are no outputs of the network
+            witness = claim.witness
+            u = torch.tensor(witness["u0"], dtype=torch.float64)[None, None]
+            fields = {
+                n: torch.tensor(witness["fields"][n], dtype=torch.float64)[None, None] for n in self.names
+            }
+            with torch.no_grad():
+                v = self.module(u, **fields)
+                if not torch.isfinite(v).all():
+                    continue
+                if "v0" in witness:
+                    w = torch.tensor(witness["v0"], dtype=torch.float64)[None, None]
+                    broken = bool(norm(self.module(w, **fields) - v) > norm(w - u))
+                elif name == "maximum_principle":
+                    low, high = witness["extremum"]["range"]
+                    broken = bool(v.max() > high or v.min() < low)
+                elif name == "mean_preservation":
+                    broken = float((v.mean() - u.mean()).abs()) > 1e-12 * float(u.abs().max())
+                else:
+                    broken = bool(norm(v) > norm(u))
+            if not broken:
+                self.found.append(f"{name}: refuted, but its witness does no harm in the emitted network")
+
+
+def _each(per_input: Tensor, u: Tensor) -> Tensor:
+    """One number per input, to be multiplied with the batch."""
+    return per_input.reshape(-1, *[1] * (u.ndim - 1))

@@ -1,0 +1,152 @@
+"""Random declarations: diffusivities, fluxes, reactions, borders, stencils and steps around the limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+from hypothesis import strategies as st
+from support import AXES, equation, unknown
+
+import pde2net as p2n
+from pde2net import div, grad, laplacian, norm2
+
+CLAIMS = ("l2_stability", "nonexpansive", "maximum_principle", "energy_decay", "frozen_stability")
+FACTORS = tuple(
+    sp.Rational(f) for f in ("1", "1", "1", "1", "999/1000", "1/2", "1/2", "1001/1000", "21/20", "10")
+)
+
+numbers = st.sampled_from(
+    [sp.Rational(n) for n in ["1/100", "1/10", "1/3", "1/2", "1", "3/2", "2", "5", "20", "1000"]]
+)
+exponents = st.sampled_from([sp.Rational(n) for n in ["1/4", "1/3", "1/2", "3/4", "1", "3/2", "2", "3"]])
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A declaration, with a step that is `factor` times the largest one of the claim `aim`."""
+
+    problem: p2n.Problem
+    grid: p2n.Grid
+    steps: int
+    aim: str
+    factor: sp.Rational
+
+    def scheme(self) -> p2n.Explicit:
+        """The step is a number; where the aim has no limit, the factor itself."""
+        tau = sp.Symbol("tau", positive=True)
+        claim = p2n.verify(self.problem, p2n.Explicit(tau), self.grid).claims[self.aim]
+        limit = claim.limit
+        usable = limit is not None and limit.is_finite and not limit.free_symbols
+        return p2n.Explicit(self.factor * (limit if usable else 1), self.steps)
+
+
+@st.composite
+def profiles(draw: Any, s: sp.Expr) -> sp.Expr:
+    """A diffusivity of s >= 0, in the forms of the literature and beyond; some take negative values."""
+    c, a, p = draw(numbers), draw(numbers), draw(exponents)
+    r = s / c
+    kind = draw(st.integers(0, 21))
+    simple = [
+        sp.S.One,
+        a / (1 + r),
+        (1 + r) ** -p,
+        sp.exp(-r),
+        1 / sp.sqrt(s + c**2),
+        1 - sp.exp(-sp.Rational(5, 2) / (s**2 + c)),
+        (a + r) / (1 + r**2),
+        a * r * sp.exp(-r),
+        2 * sp.exp(-r) - sp.exp(-r / 16),
+        sp.Min(1, c / (s + a / 10)),
+        sp.Max(1 - r, 0) ** 2,
+        sp.Piecewise(((1 - r) ** 2, s < c), (0, True)),
+        sp.Piecewise((1, s <= c), (sp.sqrt(c / s), True)),
+        1 / (1 + sp.log(1 + r)),
+        1 - sp.tanh(r) / 2,
+        1 + sp.cos(r) / 2,
+        sp.Abs(1 - r) * sp.exp(-r),
+        sp.exp(-r) + a / (1 + s) ** 2,
+        sp.atan(1 / (1 + r)),
+        (1 - a * r) / (1 + r) ** 2,
+        sp.exp(-((r - 3) ** 2)) + sp.Rational(1, 2) / (1 + r),
+        (2 + sp.sin(3 * r)) / (1 + r**p),
+    ]
+    return simple[kind]
+
+
+@st.composite
+def diffusivities(draw: Any, s: sp.Expr) -> sp.Expr:
+    """One profile, or two combined."""
+    first = draw(profiles(s))
+    how = draw(st.integers(0, 15))
+    if how > 3:
+        return first
+    second = draw(profiles(s))
+    return [first + second, first * second, sp.Min(first, second), sp.Rational(3, 2) * first - second / 2][
+        how
+    ]
+
+
+@st.composite
+def reactions(draw: Any, u: Any) -> sp.Expr:
+    beta, field = draw(numbers), sp.Function("f")(*u.args[:-1])
+    return draw(
+        st.sampled_from(
+            [
+                *[sp.S.Zero] * 6,
+                -beta * u,
+                beta * (field - u),
+                -beta * sp.tanh(u),
+                -beta * u / (1 + u**2),
+                beta * u / 10,
+                beta * sp.sin(u),
+                sp.Min(1, sp.Abs(u)) - 2 * u,
+            ]
+        )
+    )
+
+
+@st.composite
+def right_hand_sides(draw: Any, dim: int) -> sp.Expr:
+    u = unknown(dim)
+    kind = draw(st.integers(0, 9))
+    if kind == 0:
+        v = laplacian(u)
+        return -laplacian(draw(diffusivities(v**2)) * v)
+    if kind == 1:  # each axis on its own
+        return sum(
+            sp.Derivative(draw(diffusivities(u.diff(a) ** 2)) * u.diff(a), a) for a in AXES[:dim]
+        ) + draw(reactions(u))
+    if kind == 2:  # the diffusivity depends on u
+        return div(draw(diffusivities(u**2)) * grad(u)) + draw(reactions(u))
+    if kind == 3:  # of position, or of a known field
+        where = draw(st.sampled_from([2 + sp.sin(AXES[0]), AXES[0] ** 2 / (1 + AXES[0] ** 2)]))
+        return div(where * draw(diffusivities(norm2(grad(u)))) * grad(u))
+    if kind == 4:
+        f = sp.Function("f")(*AXES[:dim])
+        return div(draw(diffusivities(norm2(grad(f)))) * grad(u))
+    if kind == 5:
+        return div(draw(diffusivities(norm2(grad(u)))) * grad(u)) + draw(numbers) * laplacian(u)
+    return div(draw(diffusivities(norm2(grad(u)))) * grad(u)) + draw(reactions(u))
+
+
+@st.composite
+def declarations(draw: Any) -> Declared:
+    dim = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
+    borders = st.sampled_from(["reflecting", "periodic", "periodic", "dirichlet"])
+    problem = p2n.Problem(
+        equation(draw(right_hand_sides(dim)), dim),
+        boundary={a: draw(borders) for a in AXES[:dim]},
+    )
+    spacing = draw(st.one_of(st.just(1), numbers.map(lambda n: sp.Rational(n)), st.none()))
+    if spacing is None:
+        spacing = {a: draw(numbers) for a in AXES[:dim]}
+    grid = p2n.Grid(
+        spacing=spacing,
+        order=draw(st.sampled_from([2, 2, 2, 4])),
+        gradient=draw(st.sampled_from(["forward", "forward", "central", "staggered"])),
+    )
+    return Declared(
+        problem, grid, draw(st.integers(1, 2)), draw(st.sampled_from(CLAIMS)), draw(st.sampled_from(FACTORS))
+    )

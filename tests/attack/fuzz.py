@@ -1,0 +1,149 @@
+"""The long run of the attack on random declarations, reported in docs/verification.md.
+
+python tests/attack/fuzz.py [seconds]
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "attack")]
+
+import torch  # noqa: E402  the path comes first
+from adversary import GROWTH, Attack  # noqa: E402
+from declarations import Declared, declarations  # noqa: E402
+from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
+
+import pde2net as p2n  # noqa: E402
+
+REPORT = ROOT / "docs" / "verification.md"
+MARK = "<!-- written by make fuzz -->"
+PROCESSES, PER_SEED = 2, 6
+
+
+@dataclass
+class Tally:
+    """What one process has seen."""
+
+    cases: int = 0
+    refused: int = 0
+    inputs: int = 0
+    slowest: float = 0.0
+    slowest_case: str = ""
+    claims: Counter[tuple[str, str]] = field(default_factory=Counter)
+    rejected: int = 0
+    broken: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        self.cases += other.cases
+        self.refused += other.refused
+        self.inputs += other.inputs
+        if other.slowest > self.slowest:
+            self.slowest, self.slowest_case = other.slowest, other.slowest_case
+        self.claims.update(other.claims)
+        self.rejected += other.rejected
+        self.broken += other.broken
+
+
+def work(number: int, seconds: float) -> Tally:
+    """Attack declarations until the time is over; every tenth certificate is rechecked from its JSON."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    tally, end = Tally(), time.monotonic() + seconds
+    series = number
+    while time.monotonic() < end:
+
+        @seed(series)
+        @settings(
+            max_examples=PER_SEED,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(declarations())
+        def one(declared: Declared) -> None:
+            if time.monotonic() < end:
+                case(declared, tally)
+
+        one()
+        series += PROCESSES
+    return tally
+
+
+def case(declared: Declared, tally: Tally) -> None:
+    tally.cases += 1
+    try:
+        scheme = declared.scheme()
+        start = time.monotonic()
+        network = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore")
+        took = time.monotonic() - start
+    except p2n.Pde2NetError:
+        tally.refused += 1
+        return
+    if took > tally.slowest:
+        tally.slowest, tally.slowest_case = took, str(declared.problem.rhs)
+    tally.claims.update((name, str(claim.status)) for name, claim in network.certificate.claims.items())
+    attack = Attack(network)
+    what = f"{declared.problem}, {scheme}, {declared.grid}"
+    tally.broken += [f"{what}: {line}" for line in attack.run()]
+    tally.inputs += attack.inputs
+    if tally.cases % 10 == 0:
+        try:
+            p2n.recheck(network.certificate.to_json())
+        except p2n.Pde2NetError as error:
+            tally.rejected += 1
+            tally.broken.append(f"{what}: the recheck rejects a genuine certificate: {error}")
+
+
+def report(tally: Tally, seconds: float) -> str:
+    """The generated part of docs/verification.md."""
+    names = list(dict.fromkeys(name for name, _ in tally.claims))
+    statuses = ("proved", "refuted", "linearised", "unknown", "not applicable")
+    rows = [
+        f"| {name} | " + " | ".join(str(tally.claims[name, status]) for status in statuses) + " |"
+        for name in sorted(names)
+    ]
+    verdict = (
+        f"No claim was broken: no growth factor above 1 + {GROWTH:g}."
+        if not tally.broken
+        else f"**{len(tally.broken)} claims were broken:**\n\n" + "\n".join(f"- {b}" for b in tally.broken)
+    )
+    return "\n".join(
+        [
+            MARK,
+            "",
+            f"{tally.cases} declarations in {seconds:.0f} s on {PROCESSES} processes; {tally.refused} were "
+            f"refused in words, {tally.cases - tally.refused} attacked with {tally.inputs:,} inputs. "
+            f"{verdict} The slowest certificate took {tally.slowest:.1f} s.",
+            "",
+            "| claim | " + " | ".join(statuses) + " |",
+            "| --- |" + " ---: |" * len(statuses),
+            *rows,
+            "",
+        ]
+    )
+
+
+def main(seconds: float) -> int:
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        found = pool.starmap(work, [(k, seconds) for k in range(PROCESSES)])
+    tally = Tally()
+    for part in found:
+        tally.add(part)
+    text = REPORT.read_text(encoding="utf-8").split(MARK)[0]
+    REPORT.write_text(text + report(tally, seconds), encoding="utf-8")
+    print(report(tally, seconds))
+    print(f"slowest: {tally.slowest_case}")
+    return 1 if tally.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]) if len(sys.argv) > 1 else 600.0))
