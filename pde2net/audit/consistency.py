@@ -30,7 +30,7 @@ def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]
     figures = {k: v for h in claim.hypotheses for k, v in h.figures.items()}
     measured = Measured(semi)
     for name, order in zip((_TAU[0], _H[0]), measured.orders, strict=True):
-        if name in figures and figures[name] != order:
+        if name in figures and order is not None and figures[name] != order:
             yield f"The {name} is {order}, as measured, not {figures[name]}."
     tau = certificate.tau if certificate.tau.is_Symbol else sp.Symbol("tau", positive=True)
     in_time = tau * sp.Symbol(f"{semi.form.state}_tt", real=True) / 2
@@ -44,7 +44,7 @@ def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]
 
 def _leads(leading: sp.Expr, measured: Measured) -> bool:
     """Whether A(u) - A_h(u) tends to `leading` at smooth functions."""
-    cases = zip(measured.in_h, SEEDS, strict=True)
+    cases = zip(measured.in_h, SEEDS, strict=False)
     return all(_fits(leading, measured.semi, errors, seed) for errors, seed in cases)
 
 

@@ -159,7 +159,11 @@ class Numbers:
         u = self.semi.form.state
         ratio = sp.cancel(-self.reaction / u)
         if ratio.subs(u, 0).has(sp.nan, sp.zoo):
-            ratio = sp.Piecewise((sp.limit(ratio, u, 0), sp.Eq(u, 0)), (ratio, True))
+            try:
+                start = sp.limit(ratio, u, 0)
+            except Exception as error:  # SymPy gives up in many ways: it has no series of Min, say
+                raise UndecidedError(f"the limit of {ratio} at 0 is not known") from error
+            ratio = sp.Piecewise((start, sp.Eq(u, 0)), (ratio, True))
         return self.pointwise(ratio)
 
     def pointwise(self, expression: sp.Expr) -> Pair:

@@ -126,8 +126,8 @@ def outliers(function: sp.Expr, variable: sp.Symbol, lower: float, upper: float)
     with np.errstate(all="ignore"):
         try:
             values = sp.lambdify(variable, function, "numpy")(_SAMPLES) + 0 * _SAMPLES
-        except (TypeError, NameError, NotImplementedError, ZeroDivisionError, AttributeError):
-            return None  # a function that NumPy lacks
+        except (TypeError, ValueError, NameError, NotImplementedError, ZeroDivisionError, AttributeError):
+            return None  # a function that NumPy lacks, or pieces without a condition
         values = np.real_if_close(values)
     if np.iscomplexobj(values):
         return None

@@ -17,6 +17,7 @@ from pde2net.verify.ranges import Method, UndecidedError
 Pair = tuple[Number, Number]
 Values = Mapping[sp.Symbol, sp.Expr]
 _V = sp.Symbol("v", positive=True)
+_BENT = (sp.Heaviside, sp.Piecewise, sp.sign)
 CLOSE = 1e-12  # of two enclosures, relative to the size of the function
 
 
@@ -141,7 +142,7 @@ def _attained(
 ) -> bool | None:
     """Whether the function has (or tends to) the stated value there; None where that is not known."""
     if place.is_finite:  # a kink has slopes on both sides
-        sides = (place, place + BESIDE, place - BESIDE) if function.has(sp.Heaviside) else (place,)
+        sides = (place, place + BESIDE, place - BESIDE) if function.has(*_BENT) else (place,)
         values = [w for w in (value_near(function, v, p) for p in sides) if w is not None]
         value = min(values, key=lambda w: abs(w - stated), default=None)
     elif place == sp.oo:

@@ -66,7 +66,7 @@ def how(hypothesis: Discharged, n: Numbers, answers: Sequence[Answer]) -> bool:
     if name == FLUX:
         several = len(form.slopes) > 1 and answers
         more = "; the eigenvalues of Phi' are g and g + 2 s2 g'" if several else ""
-        return text == (explained(answers, FLUX_SLOPE) or "Phi is linear") + more
+        return explained(text, answers, FLUX_SLOPE, "Phi is linear") == more
     if name == "no source":
         return text == ("there is no reaction term" if reaction == 0 else f"{reaction} vanishes at u = 0")
     if name == "damping reaction":
@@ -89,28 +89,40 @@ def how(hypothesis: Discharged, n: Numbers, answers: Sequence[Answer]) -> bool:
     )
 
 
-def explained(answers: Sequence[Answer], quantity: str) -> str:
-    """The ranges of one kind of quantity, as they are stated."""
-    lines = []
-    for answer in answers:
-        found, v = answer.found, answer.variable
-        if answer.quantity == quantity:
-            name = "g = " if quantity == DIFFUSIVITY else "Phi' for g = "
-            lines.append(
-                f"{name}{answer.function}: inf {found.lower} at {v} = {found.lower_at}, "
-                f"sup {found.upper} at {v} = {found.upper_at}; {found.method}"
-            )
-    return "; ".join(dict.fromkeys(lines))
+def explained(text: str, answers: Sequence[Answer], quantity: str, otherwise: str) -> str | None:
+    """What follows in `text` after the ranges of one kind, or after `otherwise` if there are none.
+
+    None if these are not the ranges that are stated. Expressions are compared as they are read: SymPy may
+    group one that was read in another way than it was written.
+    """
+    entries = dict.fromkeys((a.function, a.variable, a.found) for a in answers if a.quantity == quantity)
+    if not entries:
+        return text[len(otherwise) :] if text.startswith(otherwise) else None
+    name = "g = " if quantity == DIFFUSIVITY else "Phi' for g = "
+    patterns, wanted = [], []
+    for function, v, found in entries:
+        at, method = re.escape(f" at {v} = "), re.escape(str(found.method))
+        patterns.append(rf"{name}(.*?): inf (.*?){at}(.*?), sup (.*?){at}(.*?); {method}")
+        wanted += [function, found.lower, found.lower_at, found.upper, found.upper_at]
+    match = re.fullmatch("; ".join(patterns) + r"(|; .*)", text)
+    if match is None:
+        return None
+    names = symbol_table([*wanted, *(v for _, v, _ in entries)])
+    try:
+        read = [from_text(group, names) for group in match.groups()[:-1]]
+    except ValueError:
+        return None
+    return match.groups()[-1] if read == wanted else None
 
 
 def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
-    start = explained(answers, DIFFUSIVITY) or "g is constant"
+    rest = explained(text, answers, DIFFUSIVITY, "g is constant") or ""
     every = [d for bank in n.semi.banks for row in bank.rows for _, d in row]
     sharp = len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every)
     end = " by the Fourier symbol, " + ("attained in the limit of large grids" if sharp else "an upper bound")
-    if not (text.startswith(start + "; ") and text.endswith(end)):
+    if not (rest.startswith("; ") and rest.endswith(end)):
         return False
-    stated = text[len(start) + 2 : len(text) - len(end)]
+    stated = rest[2 : len(rest) - len(end)]
     norms = [k for _, k in n.weights]
     second = [isinstance(t, SecondOrder) for t in n.semi.form.terms]
     first_order = [f"K_{a}" for a in n.semi.form.space]

@@ -11,7 +11,7 @@ from sympy.printing.str import StrPrinter
 from pde2net.errors import EmissionError
 
 _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
-_SHARED = ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "erf")
+_SHARED = ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf")
 
 
 class TorchPrinter(StrPrinter):  # type: ignore[misc]

@@ -106,7 +106,7 @@ class _Builder:
         return adjoint
 
     def flux(self, term: FirstOrder, suffix: str) -> tuple[list[sp.Expr], dict[str, Source]]:
-        """Flux expressions of a collocated grid: coefficients without derivatives are edge means."""
+        """Flux expressions of a collocated grid: coefficients without any derivatives are edge means."""
         form = self.form
         expressions: list[sp.Expr] = [sp.S.Zero] * len(form.slopes)
         inputs: dict[str, Source] = {}
@@ -116,7 +116,7 @@ class _Builder:
                 if response == 0:
                     continue
                 factor = component.coefficient
-                if self.half and factor.free_symbols & (form.data | {form.state}):
+                if self.at_cell(factor):
                     symbol = sp.Symbol(f"_{name}_{form.space[axis]}", real=True)
                     inputs[symbol.name] = self.edge_coefficient(name, component.coefficient, axis)
                     factor = symbol
@@ -126,6 +126,13 @@ class _Builder:
             inputs[form.state.name] = self.cell_state()
         inputs |= self.data_inputs(sp.Add(*expressions), padded=True)
         return expressions, inputs
+
+    def at_cell(self, coefficient: sp.Expr) -> bool:
+        """Whether a coefficient lives at cells, so that edges take means; slopes live at half-points."""
+        free = coefficient.free_symbols
+        if not self.half or free & set(self.form.field_slopes):
+            return False
+        return bool(free & (self.form.data | {self.form.state}))
 
     def staggered_flux(self, term: FirstOrder, suffix: str) -> tuple[list[sp.Expr], dict[str, Source]]:
         """Flux of a staggered grid: weights from cell gradients, averaged to the edges."""

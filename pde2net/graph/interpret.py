@@ -80,7 +80,8 @@ class Interpreter:
         self.u0 = self.array(u0)
         self.shape = self.u0.shape
         self.fields = fields or {}
-        return self.result()
+        with np.errstate(all="ignore"):  # overflow is a result like any other
+            return self.result()
 
     def array(self, values: Any) -> Array:
         if self.arithmetic.dtype is object:
@@ -156,8 +157,7 @@ class Interpreter:
                 names = ", ".join(sorted(map(str, free)))
                 raise EmissionError(f"{expression} cannot be evaluated: {names} has no value.")
             self.compiled[key] = self.arithmetic.function(symbols, bound)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            value = self.compiled[key](*inputs.values())
+        value = self.compiled[key](*inputs.values())
         shape = np.broadcast_shapes(*(a.shape for a in inputs.values()), self.shape if not inputs else ())
         return np.broadcast_to(np.asarray(value, dtype=self.arithmetic.dtype), shape)
 

@@ -16,6 +16,10 @@ from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import exact, rationalise
 
+FUNCTIONS = (
+    *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
+    *("Abs", "sign", "Min", "Max", "Piecewise"),
+)
 BOUNDARIES = ("reflecting", "periodic", "dirichlet")
 
 
@@ -182,11 +186,32 @@ def _check_nodes(rhs: sp.Expr) -> None:
     for node in sp.preorder_traversal(rhs):
         if node is sp.I:
             raise EquationError(f"The right-hand side is complex: {rhs}; diffusion equations are real.")
+        if isinstance(node, sp.Piecewise):
+            _check_pieces(node)
+        if isinstance(node, sp.Function) and not isinstance(node, AppliedUndef):
+            _check_function(node)
         if isinstance(node, sp.Expr) and not isinstance(node, _PLAIN):
             raise EquationError(
                 f"{node} is a {type(node).__name__}, which a right-hand side may not contain: it is "
                 "made of derivatives, functions and arithmetic."
             )
+
+
+def _check_function(node: sp.Function) -> None:
+    name = type(node).__name__
+    if name not in FUNCTIONS:
+        raise EquationError(
+            f"A network cannot evaluate the function {name} in {node}; rewrite it with arithmetic and "
+            f"{', '.join(FUNCTIONS)}."
+        )
+
+
+def _check_pieces(node: sp.Piecewise) -> None:
+    """Between pieces a network would have to make up a value."""
+    if sp.Or(*(condition for _, condition in node.args)) != sp.true:
+        raise EquationError(
+            f"{node} has no value where none of its conditions holds; end it with (value, True)."
+        )
 
 
 def _check_functions(problem: Problem) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import sympy as sp
@@ -36,7 +36,19 @@ class Bounds:
                     return Bounds(c * interval.lower, c * interval.upper)
                 if c.is_negative:
                     return Bounds(c * interval.upper, c * interval.lower)
-        raise UndecidedError("the sign of a factor of the diffusivity is not known")
+        free = {s for b in (self, other) for s in (b.lower * b.upper).free_symbols}
+        raise UndecidedError(f"the sign of a factor of the diffusivity is not known{advice(free)}")
+
+
+def advice(symbols: Iterable[sp.Symbol]) -> str:
+    """What to add to parameters of unknown sign; empty if there are none."""
+    names = sorted(s.name for s in symbols if s.is_positive is None and s.is_negative is None)
+    if not names:
+        return ""
+    declared = " ".join(names)
+    return (
+        f'; add what is known, as in sp.symbols("{declared}", positive=True), or give values for {declared}'
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +97,7 @@ class Questions:
             try:
                 found = _ENGINES[quantity](function, variable, self.left)
             except UndecidedError as error:
-                self.refused[key] = str(error)
-                raise
+                self.refused[key] = f"{error}{advice(function.free_symbols - {variable})}"
+                raise UndecidedError(self.refused[key]) from error
             self.answers[key] = Answer(quantity, function, variable, found)
         return self.answers[key].found

@@ -56,6 +56,17 @@ GENUINE = {
     "interior maximum": radial(lambda s: (s + 3) / (s**2 + 2), 1, tau),
     "interior exponential": radial(lambda s: s * sp.exp(-s), 1, tau),
     "forward and backward": radial(lambda s: 2 * sp.exp(-s) - sp.exp(-s / 16), 1, 0.01),
+    "pieces in 3D": radial(
+        lambda s: sp.Piecewise((1, s <= 20), (sp.sqrt(20 / s), True)), 3, 0.1, boundary="periodic", order=4
+    ),
+    "nearly linear": made(
+        div(x**2 / (1 + x**2) * (sp.cos(norm2(grad(u2)) / 1000) / 2 + 1) * grad(u2)), 2, 1.05, 1
+    ),
+    "reaction with kinks": made(laplacian(u1) - 2 * u1 + sp.Min(1, sp.Abs(u1)), 1, 1.001, 2, "dirichlet"),
+    "slopes of a field": made(
+        div(sp.exp(-(f(x).diff(x) ** 2) / 2) * grad(u1)), 1, 1, 1, "dirichlet", spacing=2
+    ),
+    "irrational extrema": radial(lambda s: sp.exp(-2 * s) * sp.Abs(2 * s - 1), 1, 0.5),
     "kinks": radial(lambda s: sp.Min(1, 1 / s), 1, 0.4),
     "fourth order": made(-laplacian(v1 / (1 + v1**2)), 1, sp.Rational(1, 8)),
     "fourth order, open": made(-laplacian(laplacian(u2)), 2, 0.01, boundary="dirichlet", order=4),

@@ -164,3 +164,21 @@ def test_a_parameter_without_a_value_is_named() -> None:
         Interpreter(graph)(np.zeros(5))
     zero = Interpreter(graph, {lam: sp.S.One})(np.full(5, 3.0))
     np.testing.assert_array_equal(zero, np.full(5, 3.0))
+
+
+def test_slopes_of_a_known_field_are_those_of_the_same_edge():
+    """g(|grad f|^2) at index i from the forward differences of f at that index, as for u; no further mean."""
+    u, f = unknown(2), sp.Function("f")(x, y)
+    problem = p2n.Problem(
+        equation(p2n.div(p2n.grad(u) / (1 + p2n.norm2(p2n.grad(f)))), 2), boundary="periodic"
+    )
+    rng = np.random.default_rng(1)
+    u0, f0 = rng.normal(size=(2, 7, 6))
+    got = runner(problem, sp.Rational(1, 5))(u0, {"f": f0})
+    slopes = [np.roll(f0, -1, axis) - f0 for axis in (0, 1)]
+    weight = 1 / (1 + slopes[0] ** 2 + slopes[1] ** 2)
+    want = u0.copy()
+    for axis in (0, 1):
+        flux = weight * (np.roll(u0, -1, axis) - u0)
+        want += (flux - np.roll(flux, 1, axis)) / 5
+    np.testing.assert_allclose(got, want, rtol=0, atol=1e-13)

@@ -315,3 +315,23 @@ def test_fields_and_parameters_are_found_sorted():
     assert [str(s) for s in problem.fields] == ["c(x, y)", "f(x, y)"]
     assert problem.symbols == (a, b)
     assert "u(x, y, t)" in str(problem) and "reflecting" in str(problem)
+
+
+@pytest.mark.parametrize(
+    "g,words",
+    [
+        (lambda s: sp.gamma(1 + s), ("gamma", "rewrite")),
+        (lambda s: sp.floor(s), ("floor", "rewrite")),
+        (lambda s: sp.Piecewise((1, s < 1), (2, s > 2)), ("no value", "(value, True)")),
+    ],
+)
+def test_what_a_network_cannot_evaluate_is_refused_in_words(g, words):
+    with pytest.raises(p2n.EquationError) as caught:
+        p2n.Problem(sp.Eq(u1.diff(t), div(g(norm2(grad(u1))) * grad(u1))))
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_pieces_that_leave_no_gap_are_accepted():
+    s = norm2(grad(u1))
+    g = sp.Piecewise((1, s <= 1), (1 / sp.sqrt(s), s > 1))
+    p2n.Problem(sp.Eq(u1.diff(t), div(g * grad(u1))))

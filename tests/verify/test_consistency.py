@@ -175,7 +175,10 @@ def test_a_reaction_alone_has_an_order_in_time_only():
 
 
 def test_a_known_field_is_expanded_too():
-    """f enters at half-points as a mean, which is of order 2; slopes of f in the plane cost an order."""
+    """f enters at half-points as a mean, its slopes live there; in the plane slopes cost an order."""
+    f1 = sp.Function("f")(x)
+    line = claim_of(p2n.Problem(equation(div(grad(u1) / (1 + norm2(grad(f1)))), 1)))
+    assert figures(line)["order in h"] == 2
     mean = claim_of(p2n.Problem(equation(div(f2 * grad(u2)), 2)))
     slopes = claim_of(p2n.Problem(equation(div(grad(u2) / (1 + norm2(grad(f2)))), 2)))
     assert figures(mean)["order in h"] == 2 and figures(slopes)["order in h"] == 1

@@ -2,12 +2,13 @@
 
 On (0, b] with N(0) = D(0) = 0 and D' != 0:   N/D lies in the range of N'/D'.
 On [X, oo) with D > 0 and D' > 0:             N/D lies in the hull of N(X)/D(X) and that range.
-Sums are bounded summand by summand, bounded factors apart; algebraic functions in r = 1/s.
+Sums are bounded summand by summand, bounded factors apart; algebraic factors in r = 1/s.
 (For the second, N(s)/D(s) = (1 - c) N'(z)/D'(z) + c N(X)/D(X) with c = D(X)/D(s) in (0, 1].)
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -75,7 +76,8 @@ def quotient(expression: sp.Expr, s: sp.Symbol, depth: int = DEEPEST) -> Quotien
     following = None
     ratio = sp.diff(numerator, s) / slope if depth and s in denominator.free_symbols else sp.nan
     if _short(ratio) and ratio is not sp.nan:
-        following = quotient(rearranged(ratio, sp.cancel), s, depth - 1)
+        with contextlib.suppress(UndecidedError):  # the numerator or denominator became too long
+            following = quotient(rearranged(ratio, sp.cancel), s, depth - 1)
     return Quotient(
         whole=image(expression, s),
         numerator=image(numerator, s),
@@ -98,12 +100,20 @@ def tails(expression: sp.Expr, s: sp.Symbol) -> list[Tail]:
     """Ways of bounding a function on [X, oo), each a certified one."""
     found: list[Tail] = []
     if _short(expression):
-        found += [_summed(expression, s), _Dominated(expression, s)]
-    if expression.is_algebraic_expr(s) and _short(expression):
-        r = sp.Symbol("r", positive=True)
-        inverse = image(rearranged(expression.subs(s, 1 / r), sp.together, sp.factor, sp.powsimp), r)
-        found.append(lambda x: inverse(Interval(ZERO, (ONE / x.lo).upper())))
+        for way in (_factored, _summed, _Dominated):
+            with contextlib.suppress(UndecidedError):
+                found.append(way(expression, s))
     return found
+
+
+def _factored(expression: sp.Expr, s: sp.Symbol) -> Tail:
+    """The algebraic factors together, in r = 1/s, times the others."""
+    factors = sp.Mul.make_args(expression)
+    algebraic = [f for f in factors if f.is_algebraic_expr(s)]
+    r = sp.Symbol("r", positive=True)
+    inverse = image(rearranged(sp.Mul(*algebraic).subs(s, 1 / r), sp.together, sp.factor, sp.powsimp), r)
+    others = image(sp.Mul(*(f for f in factors if f not in algebraic)), s)
+    return lambda x: inverse(Interval(ZERO, (ONE / x.lo).upper())) * others(x)
 
 
 class _Dominated:

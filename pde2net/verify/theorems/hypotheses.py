@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds, advice
 from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Status
 from pde2net.verify.theorem import Held, Hypothesis, Missing
@@ -77,11 +77,7 @@ def _backward(bounds: list[Bounds]) -> str:
             "amplifies oscillations"
         )
     lower = next(b.lower for b in bounds if b.nonnegative is None)
-    names = ", ".join(sorted(map(str, lower.free_symbols)))
-    return (
-        f"the sign of the diffusivity, at least {lower}, is not known; declare its parameters with "
-        f'sp.symbols("{names}", positive=True) or give them values'
-    )
+    return f"the sign of the diffusivity, at least {lower}, is not known{advice(lower.free_symbols)}"
 
 
 NONNEGATIVE = Hypothesis("nonnegative diffusivity", "0 <= g", _nonnegative)
