@@ -37,7 +37,7 @@ format: $(STAMP) ## rewrite the sources in the project's format
 	@$(BIN)/ruff format .
 
 fuzz: $(STAMP) ## attack certificates for ten minutes; rewrites the result in docs/verification.md
-	@$(BIN)/python tests/attack/fuzz.py
+	@PYTHONPATH=tests $(BIN)/python tests/attack/fuzz.py
 
 benchmark: $(STAMP) ## measure speed; rewrites docs/performance.md
 	@$(BIN)/python benchmarks/run.py

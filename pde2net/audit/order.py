@@ -24,6 +24,7 @@ from pde2net.verify.ranges.pieces import KINKS
 
 CELLS = 20  # per axis; no stencil reaches from the middle to the border
 HALVINGS = 14
+POINTS = 6  # of an extrapolation
 SECONDS = 8.0
 SEEDS = (0, 1, 2)
 # Functions ten and a hundred times as large too: at small ones a flux may be nearly linear.
@@ -69,6 +70,10 @@ class Measured:
         if not self.semi.form.terms:
             return in_tau, None
         return in_tau, self.order(lambda: self.in_h, self.semi.grid.order)
+
+    def shows(self, order: int) -> bool:
+        """Whether h^order is seen in the errors: its coefficient, extrapolated to h = 0, is no rounding."""
+        return any(_coefficient_is_seen(errors[:POINTS], order) for errors in self.in_h)
 
     def order(self, errors: Callable[[], list[list[float]]], exact: int) -> int | None:
         try:
@@ -167,6 +172,20 @@ def _step_error(rate: Rate, u: Array, tau: float) -> float:
     k3 = rate(u + tau / 2 * k2)
     k4 = rate(u + tau * k3)
     return float(abs((2 * k2 + 2 * k3 + k4 - 5 * k1) / 6).max())
+
+
+def _coefficient_is_seen(errors: Sequence[float], order: int) -> bool:
+    """Neville's extrapolation of error/h^order for h = 1/10, 1/20, ..."""
+    row: list[float] = []
+    before: list[float] = []
+    for k, error in enumerate(errors):
+        before, row = row, [error * (10.0 * 2**k) ** order]
+        for j, old in enumerate(before, 1):
+            row.append(row[-1] + (row[-1] - old) / (2**j - 1))
+    if len(row) < 3:
+        return False
+    doubt = max(abs(row[-1] - row[-2]), abs(row[-1] - before[-1]))
+    return abs(row[-1]) > 20 * doubt
 
 
 def _order(measured: Sequence[Sequence[float]], exact: int) -> int:

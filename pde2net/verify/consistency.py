@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -13,7 +14,8 @@ from pde2net.language.expressions import to_text
 from pde2net.normalise.form import FirstOrder
 from pde2net.scheme import explicit
 from pde2net.verify.certificate import Claim, Discharged, Status
-from pde2net.verify.expansion import SPACING, Expansion
+from pde2net.verify.expansion import Expansion
+from pde2net.verify.generators import SPACING
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
 
@@ -66,7 +68,7 @@ def space_error(semi: Semidiscrete) -> SpaceError:
         return SpaceError(semi.grid.order, sp.S.Zero)
     for order in range(1, semi.grid.order + 1):
         try:
-            found = within(SECONDS, "the expansion of the step", lambda k=order: Expansion(semi, step, k))  # type: ignore[misc]
+            found = within(SECONDS, "the expansion of the step", partial(Expansion, semi, step, order))
         except UndecidedError:
             if order == 1:
                 raise
