@@ -62,6 +62,12 @@ GENUINE = {
     "nearly linear": made(
         div(x**2 / (1 + x**2) * (sp.cos(norm2(grad(u2)) / 1000) / 2 + 1) * grad(u2)), 2, 1.05, 1
     ),
+    "small nonlinear part": made(
+        div((2 * sp.exp(-2 * norm2(grad(u2))) - sp.exp(-norm2(grad(u2)) / 8)) * grad(u2))
+        + 1000 * laplacian(u2),
+        2,
+        sp.Rational(1, 8008),
+    ),
     "reaction with kinks": made(laplacian(u1) - 2 * u1 + sp.Min(1, sp.Abs(u1)), 1, 1.001, 2, "dirichlet"),
     "slopes of a field": made(
         div(sp.exp(-(f(x).diff(x) ** 2) / 2) * grad(u1)), 1, 1, 1, "dirichlet", spacing=2
