@@ -639,7 +639,7 @@ TRAPS = [
         ("nonexpansive", "well_posed"),
     ),
     Case("growth by sign", laplacian(u1) + sp.sign(u1), {}, ("nonexpansive", "well_posed")),
-    Case("decay and a switch", laplacian(u1) - u1 + (1 + sp.sign(u1)) / 2, {}, ("nonexpansive", "well_posed")),
+    Case("decay and a switch", laplacian(u1) - u1 + sp.sign(u1) / 2, {}, ("nonexpansive", "well_posed")),
     Case("atan(1/u)", laplacian(u1) + sp.atan(1 / u1), {}, ("nonexpansive", "well_posed")),
     Case(
         "a value of its own at 0",
