@@ -17,7 +17,8 @@ from pde2net.language.calculus import div, dot, grad, laplacian, norm2
 from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.language.schemes import Explicit
+from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
+from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.load import load
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Claim, Status
@@ -25,22 +26,33 @@ from pde2net.verify.certificate import Certificate, Claim, Status
 __version__ = "0.1.0"
 
 __all__ = [
+    "AOS",
+    "FED",
+    "FSI",
+    "RKL",
     "Certificate",
     "Claim",
     "Declaration",
     "DeclarationError",
+    "DuFortFrankel",
     "EmissionError",
     "EquationError",
     "Explicit",
     "FileError",
+    "FixedPoint",
     "Grid",
+    "Implicit",
+    "Kacanov",
+    "Multigrid",
     "Network",
+    "Newton",
     "Pde2NetError",
     "Problem",
     "RecheckError",
     "StabilityError",
     "StabilityWarning",
     "Status",
+    "Theta",
     "compile",
     "diffusivities",
     "div",

@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.errors import (
     DeclarationError,
     StabilityError,
@@ -14,32 +16,34 @@ from pde2net.errors import (
     known_options,
     suggestion,
 )
-from pde2net.graph.build import residual_stack
-from pde2net.graph.network import Graph
+from pde2net.graph.build import build
+from pde2net.graph.network import Graph, parameters
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.language.schemes import Explicit
+from pde2net.language.schemes import Scheme
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise
+from pde2net.scheme.registry import trainable_tables
 from pde2net.verify.certificate import Certificate, Claim
-from pde2net.verify.engine import certify, gather, instability, largest_step
+from pde2net.verify.engine import certify, gather, instability
+from pde2net.verify.plan import Plan, planned
 
 ON_UNSTABLE = ("error", "warn", "ignore")
 
 
-def analyse(problem: Problem, scheme: Explicit, grid: Grid) -> tuple[Semidiscrete, Graph, Certificate]:
+def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan, Graph, Certificate]:
     """All stages but emission."""
     _check_types(problem, scheme, grid)
     form = recognise(problem)
     semi = semidiscretise(form, grid)
     facts = gather(semi)
-    tau = largest_step(semi, facts) if scheme.tau is None else scheme.tau
-    graph = residual_stack(semi, tau, scheme.steps)
-    return semi, graph, certify(semi, scheme, graph, facts)
+    plan = planned(semi, scheme, facts)
+    graph = build(semi, plan.tau, plan.update)
+    return plan, graph, certify(plan, graph, facts)
 
 
 @known_options
-def verify(problem: Problem, scheme: Explicit, grid: Grid | None = None) -> Certificate:
+def verify(problem: Problem, scheme: Scheme, grid: Grid | None = None) -> Certificate:
     """What is provable about the network of `problem`, `scheme` and `grid`; imports no torch.
 
     Raises EquationError for equations that are no diffusion PDE, DeclarationError for choices that
@@ -51,7 +55,7 @@ def verify(problem: Problem, scheme: Explicit, grid: Grid | None = None) -> Cert
 @known_options
 def compile(  # noqa: A001  the public name of the interface
     problem: Problem,
-    scheme: Explicit,
+    scheme: Scheme,
     grid: Grid | None = None,
     on_unstable: str = "error",
     trainable: Iterable[Any] = (),
@@ -61,7 +65,7 @@ def compile(  # noqa: A001  the public name of the interface
 
     on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
-    trainable    parameters (symbols or names, also "tau") that become nn.Parameters
+    trainable    parameters (symbols or names, also "tau" and "extrapolation") that become nn.Parameters
     shared       whether all blocks share the trainable parameters (True) or each has its own
 
     The module takes and returns (batch, 1, *spatial). Raises as `verify` does.
@@ -70,15 +74,15 @@ def compile(  # noqa: A001  the public name of the interface
         raise DeclarationError(
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
-    semi, graph, certificate = analyse(problem, scheme, grid or Grid())
-    names = _trainable(graph, trainable)
+    plan, graph, certificate = analyse(problem, scheme, grid or Grid())
+    names = _trainable(graph, plan, trainable)
     refuted = instability(certificate)
     if refuted is not None and on_unstable != "ignore":
         message = _unstable_message(refuted, certificate)
         if on_unstable == "error":
             raise StabilityError(message)
         warnings.warn(message, StabilityWarning, stacklevel=3)
-    return Network(semi, scheme, graph, certificate, names, bool(shared))
+    return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared))
 
 
 def _unstable_message(claim: Claim, certificate: Certificate) -> str:
@@ -98,10 +102,10 @@ def _unstable_message(claim: Claim, certificate: Certificate) -> str:
     )
 
 
-def _trainable(graph: Graph, chosen: Iterable[Any]) -> tuple[str, ...]:
-    from pde2net.graph.network import parameters
-
-    known = {s.name for s in parameters(graph)} | {"tau"}
+def _trainable(graph: Graph, plan: Plan, chosen: Iterable[Any]) -> tuple[str, ...]:
+    known = {s.name for s in parameters(graph)} | trainable_tables(plan.update)
+    if plan.tau != sp.oo:
+        known.add("tau")
     names = []
     for entry in chosen:
         name = str(entry)
@@ -114,7 +118,7 @@ def _trainable(graph: Graph, chosen: Iterable[Any]) -> tuple[str, ...]:
 def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     for value, kind, what in (
         (problem, Problem, "problem must be a Problem(sp.Eq(u.diff(t), ...))"),
-        (scheme, Explicit, "scheme must be a scheme such as Explicit(tau=..., steps=...)"),
+        (scheme, Scheme, "scheme must be a scheme such as Explicit(tau=..., steps=...)"),
         (grid, Grid, "grid must be a Grid(spacing=...)"),
     ):
         if not isinstance(value, kind):

@@ -10,7 +10,7 @@ from pde2net.errors import FileError, Pde2NetError
 from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.language.schemes import Explicit
+from pde2net.language.schemes import Scheme
 
 
 def load(path: str | Path) -> Declaration:
@@ -31,7 +31,7 @@ def load(path: str | Path) -> Declaration:
     names = _execute(file)
     return Declaration(
         _named(names, "problem", Problem, file),
-        _named(names, "scheme", Explicit, file),
+        _named(names, "scheme", Scheme, file),
         _named({"grid": Grid(), **names}, "grid", Grid, file),
     )
 

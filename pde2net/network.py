@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.emit.stack import Request, emit
+from pde2net.emit.base import Request
+from pde2net.emit.emit import emit
 from pde2net.files import write_text
 from pde2net.graph.network import Graph
-from pde2net.language.schemes import Explicit
+from pde2net.language.schemes import Scheme
 from pde2net.verify.certificate import Certificate
 
 if TYPE_CHECKING:
@@ -21,20 +22,22 @@ if TYPE_CHECKING:
 class Network:
     """A compiled network.
 
-    graph        networkx.MultiDiGraph of residual blocks (grammar/network.ebnf)
+    graph        networkx.MultiDiGraph (grammar/network.ebnf)
+    update       the record of the update that the graph was built from
     certificate  what is proved about it
     """
 
     semidiscrete: Semidiscrete
-    scheme: Explicit
+    scheme: Scheme
     graph: Graph
+    update: Any
     certificate: Certificate
     trainable: tuple[str, ...] = ()
     shared: bool = True
 
     @property
     def architecture(self) -> str:
-        """ "residual stack" for explicit schemes."""
+        """ "residual stack", "recurrent cell" or "u-net"."""
         name: str = self.graph.graph["architecture"]
         return name
 
@@ -46,6 +49,7 @@ class Network:
         return emit(
             Request(
                 graph=self.graph,
+                update=self.update,
                 certificate=self.certificate,
                 axes=tuple(a.name for a in self.semidiscrete.form.space),
                 smallest=self.semidiscrete.smallest,

@@ -14,8 +14,8 @@ import sympy as sp
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.errors import RecheckError
-from pde2net.graph.build import residual_stack
 from pde2net.graph.interpret import Interpreter
+from pde2net.graph.stack import explicit_steps
 from pde2net.language.grid import Grid
 from pde2net.normalise.form import SecondOrder
 from pde2net.verify.ranges import UndecidedError
@@ -97,7 +97,7 @@ def _number(symbol: sp.Symbol) -> sp.Expr:
 def _rate(semi: Semidiscrete, h: sp.Rational, values: Values, fields: dict[str, Array]) -> Rate:
     """A_h(u) with the spacing h, and the point 1/3 in the middle: from the step, which is affine in tau."""
     grid = Grid(h, semi.grid.order, semi.grid.gradient, origin=sp.Rational(1, 3) - CELLS // 2 * h)
-    step = Interpreter(residual_stack(semidiscretise(semi.form, grid), sp.S.One, 1), values)
+    step = Interpreter(explicit_steps(semidiscretise(semi.form, grid), sp.S.One, 1), values)
     return lambda u: np.asarray(step(u, fields) - u)
 
 

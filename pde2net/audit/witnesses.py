@@ -13,8 +13,8 @@ import sympy as sp
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
-from pde2net.graph.build import residual_stack
 from pde2net.graph.interpret import Interpreter
+from pde2net.graph.stack import explicit_steps
 from pde2net.language.expressions import from_text
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.refute.candidates import candidates
@@ -54,7 +54,7 @@ class _Replay:
         self.claim, self.semi, self.name = claim.name, semi, claim.name.replace("_", " ")
         self.steps = certificate.declaration.scheme.steps
         self.values = self.parameters()
-        self.step = Interpreter(residual_stack(semi, certificate.tau, 1), self.values)
+        self.step = Interpreter(explicit_steps(semi, certificate.tau, 1), self.values)
         self.tau = float(self.step.number(certificate.tau))
         self.u0 = self.array(self.witness["u0"])
         stated = self.witness.get("fields", {})

@@ -2,254 +2,220 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank
-from pde2net.emit.checks import input_checks
-from pde2net.emit.header import module_docstring
-from pde2net.emit.names import identifier, identifiers
-from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
-from pde2net.emit.statements import Values, statements
-from pde2net.emit.torch_expressions import TorchPrinter, number
-from pde2net.emit.tree import Class, Function, Source, render
-from pde2net.errors import EmissionError
-from pde2net.graph.network import Graph, blocks, fields, node_of, parameters, sources
-from pde2net.graph.nodes import Convolution, EdgeMean, Field, Input, Output
-from pde2net.scheme.explicit import TAU
-from pde2net.verify.certificate import Certificate
-
-NETWORK, BLOCK = "DiffusionNetwork", "DiffusionBlock"
+from pde2net.emit.base import NETWORK, Emitter, Request
+from pde2net.emit.names import identifier
+from pde2net.emit.statements import statements
+from pde2net.emit.torch_expressions import number
+from pde2net.emit.tree import Class, Function
+from pde2net.graph.network import blocks, cycles, node_of, parameters, sources
+from pde2net.graph.nodes import Input
+from pde2net.scheme.registry import TABLES
+from pde2net.scheme.stack import ALPHA, PREVIOUS, START, START_RATE, TAU, Stack
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is emitted: the graph, its certificate, the trainable names, and the smallest sizes."""
+class StackEmitter(Emitter):
+    part = "DiffusionBlock"
 
-    graph: Graph
-    certificate: Certificate
-    axes: tuple[str, ...]
-    smallest: tuple[int, ...]
-    trainable: tuple[str, ...] = ()
-    shared: bool = True
-
-
-def emit(request: Request) -> str:
-    """The source of a standalone module; the same text for the same request.
-
-    Raises EmissionError if a symbol has no value.
-    """
-    return _Emitter(request).text()
-
-
-class _Emitter:
     def __init__(self, request: Request) -> None:
-        self.request, self.graph = request, request.graph
-        self.values: dict[sp.Symbol, sp.Expr] = request.graph.graph["values"]
-        self.dimension = len(request.axes)
-        self.steps = len(blocks(self.graph))
-        self.block_names = blocks(self.graph)[0]
-        self.banks = self._banks()
-        used = [s for s in parameters(self.graph) if s != TAU and self._occurs_in_expressions(s)]
-        for symbol in (*parameters(self.graph), TAU):
-            self.value(symbol)
-        self.scalars = [TAU, *used]
-        known = [s.name for s in fields(self.graph)]
-        self.names = identifiers([*(s.name for s in self.scalars), *known])
-        self.data_sources = self._data_sources()
-
-    def value(self, expression: sp.Expr) -> sp.Expr:
-        """`expression` with all parameters at their values."""
-        result = expression.subs(self.values).subs(self.values)
-        if result.free_symbols:
-            missing = ", ".join(sorted(map(str, result.free_symbols)))
-            raise EmissionError(
-                f"{missing} has no value, so no network can be emitted: pass a number for the step "
-                f"and the spacing, and Problem(..., parameters={{{missing}: ...}}) for the rest."
+        self.stack: Stack = request.update
+        self.block_names = blocks(request.graph)[0]
+        self.cycle_names = [] if not cycles(request.graph) else cycles(request.graph)[0]
+        super().__init__(request)
+        self.carried = {
+            slot: name
+            for symbol, slot, name in (
+                (PREVIOUS, f"{self.state}_previous", "previous"),
+                (START, f"{self.state}_start", "start"),
+                (START_RATE, START_RATE.name, "rate_at_start"),
             )
-        return sp.nsimplify(result) if result.is_Float else result
+            if self.stack.uses(symbol)
+        }
+        self.frozen = self._frozen()
+        self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
 
-    def _occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
-        return any(
-            symbol in e.free_symbols
-            for name in self.graph
-            for e in getattr(node_of(self.graph, name), "expressions", ())
-        )
-
-    def _banks(self) -> dict[Bank, str]:
-        found: dict[Bank, str] = {}
-        data = [n for n in self.graph if self.graph.nodes[n]["block"] is None]
-        for name in [*data, *self.block_names]:
-            node = node_of(self.graph, name)
-            if isinstance(node, Convolution) and node.bank not in found:
-                found[node.bank] = ""
-        for bank in found:
-            found[bank] = self._bank_name(bank, found)
-        return found
-
-    def _bank_name(self, bank: Bank, taken: dict[Bank, str]) -> str:
-        difference = bank.rows[0][0][1]
-        if difference.stencil.derivative == 2:
-            base = "Curvature"
-        else:
-            same = [b for b in taken if b.rows[0][0][1].stencil.derivative == 1]
-            base = "Gradient" if difference.stencil.half or len(same) == 1 else "CellGradient"
-        number_, name = 1, base
-        while name in taken.values():
-            number_ += 1
-            name = f"{base}{number_}"
+    @property
+    def state(self) -> str:
+        inputs = (n for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, Input))
+        name: str = next(inputs).symbol.name
         return name
 
-    def _data_sources(self) -> dict[tuple[str, int], str]:
-        """What the blocks use of nodes outside of them -> the argument that hands it over."""
-        used: dict[tuple[str, int], str] = {}
+    def scalar_symbols(self) -> list[sp.Symbol]:
+        used = [
+            s
+            for s in parameters(self.graph)
+            if s not in (TAU, ALPHA) and self.occurs_in_expressions(s) and s not in self.weights
+        ]
+        has_alpha = ALPHA in parameters(self.graph)
+        return [*([TAU] if self._has_tau() else []), *([ALPHA] if has_alpha else []), *used]
+
+    def _has_tau(self) -> bool:
+        return TAU in parameters(self.graph) or not self.weights
+
+    def part_names(self) -> list[str]:
+        return [*self.block_names, *self.cycle_names]
+
+    @property
+    def weights(self) -> list[sp.Symbol]:
+        """The symbols whose values differ from stage to stage."""
+        return list(self.stack.stages[0])
+
+    @property
+    def tables(self) -> list[sp.Symbol]:
+        """The weights that the network keeps one by one: those of stacks whose stages differ, or trained."""
+        return [w for w in self.weights if not self.stack.repeated or self._trained_table(w)]
+
+    def _trained_table(self, weight: sp.Symbol) -> bool:
+        return TABLES[weight.name] in self.request.trainable
+
+    def _frozen(self) -> dict[tuple[str, int], str]:
+        """What blocks use of the nodes of their cycle -> the variable."""
+        found: dict[tuple[str, int], str] = {}
         for name in self.block_names:
             for slot, (producer, port) in sources(self.graph, name).items():
-                node = node_of(self.graph, producer)
-                if self.graph.nodes[producer]["block"] is None and not isinstance(node, Input):
-                    wanted = slot if isinstance(node, Convolution) else producer
-                    if (producer, port) not in used:
-                        taken = [*used.values(), *self.names.values()]
-                        used[producer, port] = self.names.get(wanted) or identifier(wanted, taken)
-        return used
+                if self.graph.nodes[producer]["cycle"] is not None and slot != START_RATE.name:
+                    taken = [*found.values(), *self.names.values(), *self.data_sources.values()]
+                    found.setdefault((producer, port), identifier(slot.lstrip("_"), taken))
+        if len(found) == 1:
+            return dict.fromkeys(found, identifier("g", [*self.names.values()]))
+        return found
 
-    # -- names ---------------------------------------------------------------------------------
+    # -- text ------------------------------------------------------------------------------------
 
-    def scalar_name(self, symbol: sp.Symbol) -> str:
-        return self.names[symbol.name]
-
-    def trained(self, symbol: sp.Symbol) -> bool:
-        return symbol.name in self.request.trainable
-
-    def printer(self, tensors: Mapping[str, str], owner: str = "self") -> TorchPrinter:
-        """A printer with `tensors` in scope; parameters are attributes of `owner`."""
-        scalars = {s.name: f"{owner}.{self.scalar_name(s)}" for s in self.scalars}
-        return TorchPrinter(tensors, scalars, frozenset(self.request.trainable))
-
-    # -- text ----------------------------------------------------------------------------------
-
-    def text(self) -> str:
-        definitions: list[Function | Class] = []
-        items = dict.fromkeys(along(d) for bank in self.banks for row in bank.rows for _, d in row)
-        functions = [f for item in items for f in difference_functions(item)]
-        means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
-        functions += [mean_function(closure) for closure in sorted(means)]
-        if any("beyond(" in line for f in functions for line in f.body):
-            definitions.append(BEYOND)
-        definitions += functions
-        for bank, name in self.banks.items():
-            what = self._what(bank)
-            definitions += bank_classes(name, what, bank, self.dimension, self.value)
-        definitions += [self.block(), self.network()]
-        body = render(Source("x", (), (), definitions))
-        imports = ["from __future__ import annotations", ""]
-        if "math." in body:
-            imports += ["import math", ""]
-        imports += ["import torch"]
-        if "F." in body:
-            imports.append("import torch.nn.functional as F")
-        imports.append("from torch import Tensor, nn")
-        doc = module_docstring(
-            self.request.certificate,
-            self.request.axes,
-            self.request.smallest,
-            [self.scalar_name(s) for s in self.scalars if self.trained(s)],
-        )
-        return render(Source(doc, imports, [f'__all__ = ["{NETWORK}"]'], definitions))
-
-    def _what(self, bank: Bank) -> str:
-        difference = bank.rows[0][0][1]
-        if difference.stencil.derivative == 2:
-            terms = " + ".join(
-                (f"d_{self.request.axes[d.axis] * 2}" if w == 1 else f"{w} d_{self.request.axes[d.axis] * 2}")
-                for w, d in bank.rows[0]
-            )
-            return f"u -> {terms}"
-        return "u -> " + ", ".join(f"u_{a}" for a in self.request.axes)
+    def classes(self) -> list[Function | Class]:
+        return [self.block(), self.network()]
 
     def block(self) -> Class:
-        """One residual block: u + tau * (-K^T Phi(K u) + r(u))."""
-        values = Values(self.graph, self.request.axes, self.banks, self.value)
+        """One residual block."""
+        values = self.new_values()
         values.bound.update(self.data_sources)
-        state = next(n for n in self.graph if isinstance(node_of(self.graph, n), Input))
-        values.bind(state, "u")
+        values.bound.update(self.frozen)
+        values.slots.update(self.carried)
+        values.factor = sp.diff(self.stack.step, sp.Symbol("_rate", real=True))
+        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
         body: list[str] = []
+        for weight in self.weights:
+            if weight not in self.tables:
+                expression = self.stack.stages[0][weight]
+                body.append(f"{weight.name} = {self.printer({}).doprint(expression)}")
+            values.weights[weight.name] = weight.name
         for name in self.block_names:
             body += statements(name, values, self.printer)
-        arguments = ("self", "u: Tensor", *(f"{v}: Tensor" for v in self.data_sources.values()))
-        return Class(
-            BLOCK,
-            "nn.Module",
-            "One explicit step: convolution K, activation, transposed convolution -K^T, skip.",
-            [self._initialiser(), Function("forward", arguments, "Tensor", "", body)],
-        )
+        passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data_sources.values()]
+        arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed)]
+        arguments += [f"{w.name}: float" for w in self.tables]
+        members = [self.initialiser(), *self._per_cycle()]
+        members.append(Function("forward", arguments, "Tensor", "", body))
+        return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
 
-    def _initialiser(self) -> Function:
-        arguments, body = ["self"], ["super().__init__()"]
-        for symbol in self.scalars:
-            name = self.scalar_name(symbol)
-            arguments.append(f"{name}: float = {number(self.value(symbol))}")
-            stored = (
-                f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))" if self.trained(symbol) else name
-            )
-            body.append(f"self.{name} = {stored}")
-        return Function("__init__", arguments, "None", "", body)
+    def _per_cycle(self) -> list[Function]:
+        """Methods for what is computed once per cycle: frozen weights of the flux, and the rate."""
+        if not self.cycle_names:
+            return []
+        values = self.new_values()
+        values.bound.update(self.data_sources)
+        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
+        body: list[str] = []
+        for name in self.cycle_names:
+            body += statements(name, values, self.printer)
+        arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in self.data_sources.values())]
+        if self.frozen:
+            outputs = list(dict.fromkeys(values.bound[source] for source in self.frozen))
+            kind = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+            doc = "The diffusivities that a cycle freezes."
+            body.append(f"return {', '.join(outputs)}")
+            return [Function("diffusivities", arguments, kind, doc, body)]
+        body.append("return rate")
+        return [Function("rate", arguments, "Tensor", "F(u) at the start of a cycle.", body)]
 
     def network(self) -> Class:
-        """The stack: the same block `steps` times, or one block per step."""
-        scalars = [self.scalar_name(s) for s in self.scalars]
-        own = bool(self.request.trainable) and not self.request.shared
-        arguments = ["self", f"steps: int = {self.steps}"]
-        arguments += [
-            f"{n}: float = {number(self.value(s))}" for n, s in zip(scalars, self.scalars, strict=True)
-        ]
-        made = f"{BLOCK}({', '.join(scalars)})"
+        """The stack: the same block again and again, or blocks with parameters of their own."""
+        count, number_ = (
+            ("steps", len(self.stack.stages)) if self.stack.repeated else ("cycles", self.stack.cycles)
+        )
+        arguments = ["self", f"{count}: int = {number_}", *self.scalar_arguments()]
+        made = f"{self.part}({', '.join(self.argument_names())})"
         body = ["super().__init__()"]
-        if own:
-            body.append(f"self.blocks = nn.ModuleList({made} for _ in range(steps))")
+        if self.own:
+            total = count if self.stack.repeated else f"{count} * {len(self.stack.stages)}"
+            body.append(f"self.blocks = nn.ModuleList({made} for _ in range({total}))")
+            if not self.stack.repeated:
+                body.append(f"self.{count} = {count}")
         else:
-            body += ["self.steps = steps", f"self.block = {made}"]
+            body += [f"self.{count} = {count}", f"self.block = {made}"]
+        for weight in self.tables:
+            entries = ", ".join(number(self.value(w[weight])) for w in self.stack.stages)
+            table = TABLES[weight.name]
+            if self._trained_table(weight):
+                body.append(f"table = [{entries}]")
+                body.append(f"self.{table} = nn.Parameter(torch.tensor(table, dtype=torch.float64))")
+            else:
+                body.append(f"self.{table} = ({entries},)")
+        blocks_ = len(self.stack.stages) * self.stack.cycles
+        what = f"{blocks_} residual blocks" if blocks_ > 1 else "One residual block"
+        if not self.stack.repeated and self.stack.cycles > 1:
+            what += f" in {self.stack.cycles} cycles"
+        shares = ", each with weights of its own." if self.own else " that share their weights."
         return Class(
             NETWORK,
             "nn.Module",
-            f"{self.steps} residual blocks"
-            + (", each with weights of its own." if own else " that share their weights."),
-            [Function("__init__", arguments, "None", "", body), self._forward(own)],
+            what + shares,
+            [Function("__init__", arguments, "None", "", body), self._forward()],
         )
 
-    def _forward(self, own: bool) -> Function:
-        known = [s.name for s in fields(self.graph)]
-        arguments = ["self", "u: Tensor"]
-        if known:
-            arguments += ["*", *(f"{self.names[f]}: Tensor" for f in known)]
-        body = input_checks(self.request.axes, self.request.smallest, {f: self.names[f] for f in known})
-        values = Values(self.graph, self.request.axes, self.banks, self.value)
-        for name in self.graph:
-            node, block = node_of(self.graph, name), self.graph.nodes[name]["block"]
-            if block is not None or isinstance(node, Output):
-                continue
-            if isinstance(node, Input):
-                values.bind(name, "u")
-            elif isinstance(node, Field):
-                values.bind(name, self.names[name])
-            else:
-                body += statements(name, values, self.data_printer)
-        passed = ", ".join(["u", *(values.bound[source] for source in self.data_sources)])
-        if own:
-            body += ["for block in self.blocks:", f"    u = block({passed})"]
-        else:
-            body += ["for _ in range(self.steps):", f"    u = self.block({passed})"]
-        body.append("return u")
-        axes = ", ".join(self.request.axes)
-        doc = f"u, shape (batch, 1, {axes}) -> the state after all steps, same shape, dtype and device."
-        if known:
-            doc += f"\n\nKnown fields, shape (batch or 1, 1, {axes}): {', '.join(known)}.\n"
-        return Function("forward", arguments, "Tensor", doc.rstrip("\n"), body)
+    def _forward(self) -> Function:
+        owner = "self.blocks[0]" if self.own else "self.block"
+        arguments, doc = self.network_arguments()
+        body, data = self.prelude(f"{owner}.")
+        indent = "" if self.stack.repeated else "    "
+        start: list[str] = []
+        if self.frozen:
+            left = ", ".join(dict.fromkeys(self.frozen.values()))
+            start.append(f"{left} = {owner}.diffusivities({', '.join(['u', *data])})")
+        names = list(self.carried.values())
+        equal = [n for n in names if n in ("previous", "start")]
+        if equal:
+            start.append(f"{' = '.join(equal)} = u")
+        if "rate_at_start" in names:
+            start.append(f"rate_at_start = {owner}.rate({', '.join(['u', *data])})")
+        if self.own and not self.stack.repeated:
+            body.append("blocks = iter(self.blocks)")
+        if not self.stack.repeated:
+            body.append("for _ in range(self.cycles):")
+        body += [indent + line for line in start]
+        body += [indent + line for line in self._loop(names, data)]
+        return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
 
-    def data_printer(self, tensors: Mapping[str, str]) -> TorchPrinter:
-        """Outside of the blocks, parameters are those of the first block."""
-        own = bool(self.request.trainable) and not self.request.shared
-        return self.printer(tensors, "self.blocks[0]" if own else "self.block")
+    def _loop(self, names: list[str], data: list[str]) -> list[str]:
+        """The loop over the stages of a cycle."""
+        weights = [w.name for w in self.tables]
+        tables = [f"self.{TABLES[w]}" for w in weights]
+        block = "self.block"
+        if self.own:
+            block = "next(blocks)"
+            if self.stack.repeated:
+                block, weights, tables = "block", ["block", *weights], ["self.blocks", *tables]
+        if not tables:
+            loop = "for _ in range(self.steps):"
+        else:
+            over = tables[0] if len(tables) == 1 else f"zip({', '.join(tables)}, strict=True)"
+            loop = f"for {', '.join(weights)} in {over}:"
+        passed = ["u", *names, *dict.fromkeys(self.frozen.values()), *data, *(w.name for w in self.tables)]
+        call = f"{block}({', '.join(passed)})"
+        if "previous" in names:
+            return [loop, f"    u, previous = {call}, u"]
+        return [loop, f"    u = {call}"]
+
+
+_BLOCK_DOC = {
+    (False, False): "One explicit step: convolution K, activation, transposed convolution -K^T, skip.",
+    (False, True): "One explicit step with frozen diffusivities: K, weights, -K^T, skip.",
+    (
+        True,
+        False,
+    ): "One step: convolution K, activation, transposed convolution -K^T, skips to earlier states.",
+    (True, True): "One step with frozen diffusivities: K, weights, -K^T, skips to earlier states.",
+}

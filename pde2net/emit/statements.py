@@ -22,20 +22,28 @@ from pde2net.graph.nodes import (
     Pointwise,
     TransposedConvolution,
 )
-from pde2net.scheme.explicit import TAU
+from pde2net.scheme.stack import TAU
 
 Printer = Callable[[dict[str, str]], TorchPrinter]
 
 
 @dataclass
 class Values:
-    """The variable that holds each output of each node, filled as statements are made."""
+    """The variable that holds each output of each node, filled as statements are made.
+
+    slots    variables of slots that are the same in every block, whatever feeds them
+    weights  variables of weights that differ from block to block
+    factor   c of the step u + c F(u)
+    """
 
     graph: Graph
     axes: tuple[str, ...]
     banks: dict[Bank, str]
     value: Callable[[sp.Expr], sp.Expr]
     bound: dict[tuple[str, int], str] = field(default_factory=dict)
+    slots: dict[str, str] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    factor: sp.Expr = TAU
 
     def bind(self, name: str, *variables: str) -> None:
         for port, variable in enumerate(variables):
@@ -43,7 +51,8 @@ class Values:
 
     def inputs(self, name: str) -> dict[str, str]:
         """slot -> variable of a node."""
-        return {slot: self.bound[source] for slot, source in sources(self.graph, name).items()}
+        fed = sources(self.graph, name).items()
+        return {slot: self.slots.get(slot) or self.bound[source] for slot, source in fed}
 
     def fresh(self, wanted: str) -> str:
         """An identifier that no other value has."""
@@ -113,8 +122,8 @@ def _coordinate(node: Coordinate, values: Values) -> str:
 
 def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
     inputs = values.inputs(name)
-    if node.role == "skip":
-        return _skip(name, node.expressions[0], values, printer(inputs))
+    if node.role in ("step", "skip", "rate"):
+        return _update(name, node, values, printer)
     slots = {s for e in node.expressions for s in e.free_symbols if s.name in inputs}
     lines, expressions, names = _shared(node.expressions, slots, inputs, values, printer)
     outputs = []
@@ -183,13 +192,36 @@ def _guards(found: list[sp.Expr], names: dict[str, str], values: Values, printer
     return lines
 
 
-def _skip(name: str, expression: sp.Expr, values: Values, printer: TorchPrinter) -> list[str]:
-    """return u + tau * rate, with a negative rate subtracted."""
-    state = next(s for s in expression.free_symbols if values.inputs(name).get(s.name) == "u")
-    rate = (expression - state) / TAU
+def _update(name: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
+    """The update of a block: a variable for its explicit step, the value returned for its skip."""
+    inputs = values.inputs(name)
+    (expression,) = node.expressions
+    printed = printer({**inputs, **values.weights})
+    states = [s for s in expression.free_symbols if inputs.get(s.name) == "u"]
+    rate = (expression - states[0]) / values.factor if states else sp.S.Zero
+    if node.role != "rate" and states and not node_weights(node, rate):
+        text = _residual(rate, values.factor, printed)
+    else:
+        text = printed.doprint(expression)
+    if node.role in ("step", "rate"):
+        variable = values.fresh(node.role)
+        values.bind(name, variable)
+        return [f"{variable} = {text}"]
+    return [f"return {text}"]
+
+
+def node_weights(node: Pointwise, rate: sp.Expr) -> bool:
+    """Whether a rate still contains weights of its stage: then the update is no residual step."""
+    return bool({s for s, _ in node.weights} & rate.free_symbols)
+
+
+def _residual(rate: sp.Expr, factor: sp.Expr, printer: TorchPrinter) -> str:
+    """u + factor * rate, with a negative rate subtracted."""
     sign = "+"
     if all(term.could_extract_minus_sign() for term in sp.Add.make_args(rate)):
         sign, rate = "-", -rate
-    tau = printer.doprint(TAU)
+    below = sp.denom(sp.together(factor))
     text = printer.parenthesize(rate, 50)
-    return [f"return u {sign} {tau} * {text}"]
+    if below != 1 and sp.numer(sp.together(factor)) == 1:
+        return f"u {sign} {text} / {printer.parenthesize(below, 51)}"
+    return f"u {sign} {printer.doprint(factor)} * {text}"

@@ -121,7 +121,7 @@ class Interpreter:
         if isinstance(node, Coordinate):
             return (self.coordinate(node),)
         if isinstance(node, Pointwise):
-            return tuple(self.pointwise(e, inputs) for e in node.expressions)
+            return tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
         (array,) = inputs.values()
@@ -145,11 +145,17 @@ class Interpreter:
                     array = replicate(array, axis, width)
         return (array,)
 
-    def pointwise(self, expression: sp.Expr, inputs: Mapping[str, Array]) -> Array:
+    def pointwise(
+        self,
+        expression: sp.Expr,
+        inputs: Mapping[str, Array],
+        weights: Sequence[tuple[sp.Symbol, sp.Expr]] = (),
+    ) -> Array:
         key = (expression, tuple(inputs))
         if key not in self.compiled:
             by_name = {s.name: s for s in expression.free_symbols}
             symbols = [by_name.get(slot, sp.Dummy(slot)) for slot in inputs]
+            symbols += [s for s, _ in weights]
             rest = {s: v for s, v in self.values.items() if s in expression.free_symbols and s not in symbols}
             bound = expression.xreplace(rest)
             free = bound.free_symbols - set(symbols)
@@ -157,7 +163,7 @@ class Interpreter:
                 names = ", ".join(sorted(map(str, free)))
                 raise EmissionError(f"{expression} cannot be evaluated: {names} has no value.")
             self.compiled[key] = self.arithmetic.function(symbols, bound)
-        value = self.compiled[key](*inputs.values())
+        value = self.compiled[key](*inputs.values(), *(self.number(v) for _, v in weights))
         shape = np.broadcast_shapes(*(a.shape for a in inputs.values()), self.shape if not inputs else ())
         return np.broadcast_to(np.asarray(value, dtype=self.arithmetic.dtype), shape)
 

@@ -24,7 +24,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
 )
 from pde2net.normalise.radial import divide
-from pde2net.scheme.explicit import TAU
+from pde2net.scheme.stack import TAU
 
 MINUS = "\N{MINUS SIGN}"
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import networkx as nx
@@ -37,16 +38,18 @@ def add(
     node: Node,
     inputs: Mapping[str, tuple[str, int]],
     block: int | None = None,
+    cycle: int | None = None,
     shares: str | None = None,
 ) -> str:
     """Add `node`; `inputs` maps each slot to (producer, port). Returns the name.
 
-    block   the residual block it belongs to (0, 1, ...), None for what all blocks use
+    block   the residual block it belongs to (0, 1, ...), None for what several blocks use
+    cycle   the cycle of blocks that it is computed once for, None for all others
     shares  the name of the node whose weights this one uses
     """
     if name in graph:
         raise GraphError(f'There are two nodes called "{name}".')
-    graph.add_node(name, node=node, block=block, shares=shares)
+    graph.add_node(name, node=node, block=block, cycle=cycle, shares=shares)
     for slot, (producer, port) in inputs.items():
         if producer not in graph:
             raise GraphError(f'"{name}" takes its {slot} from "{producer}", which does not exist.')
@@ -64,6 +67,12 @@ def sources(graph: Graph, name: str) -> dict[str, tuple[str, int]]:
     return {data["slot"]: (producer, data["port"]) for producer, _, data in graph.in_edges(name, data=True)}
 
 
+def is_data(graph: Graph, name: str) -> bool:
+    """Whether a node is computed from known data alone, once for the whole network."""
+    data = graph.nodes[name]
+    return data["block"] is None and data["cycle"] is None and not isinstance(data["node"], Input | Output)
+
+
 def in_order(graph: Graph) -> Iterator[str]:
     """Names such that producers come first; the order of insertion where there is a choice."""
     position = {name: i for i, name in enumerate(graph)}
@@ -73,11 +82,20 @@ def in_order(graph: Graph) -> Iterator[str]:
 
 def blocks(graph: Graph) -> list[list[str]]:
     """The node names of each block, in order of computation."""
+    return _grouped(graph, "block")
+
+
+def cycles(graph: Graph) -> list[list[str]]:
+    """The names of the nodes that are computed once per cycle of blocks, in order of computation."""
+    return _grouped(graph, "cycle")
+
+
+def _grouped(graph: Graph, key: str) -> list[list[str]]:
     rows: dict[int, list[str]] = {}
     for name in in_order(graph):
-        block = graph.nodes[name]["block"]
-        if block is not None:
-            rows.setdefault(block, []).append(name)
+        index = graph.nodes[name][key]
+        if index is not None:
+            rows.setdefault(index, []).append(name)
     return [rows[k] for k in sorted(rows)]
 
 
@@ -94,7 +112,9 @@ def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
         node = data["node"]
         if isinstance(node, Pointwise):
             slots = set(sources(graph, name))
-            found |= {s for e in node.expressions for s in e.free_symbols if s.name not in slots}
+            own = {s for s, _ in node.weights}
+            found |= {s for e in node.expressions for s in e.free_symbols if s.name not in slots} - own
+            found |= {s for _, value in node.weights for s in value.free_symbols}
         elif isinstance(node, Convolution | TransposedConvolution):
             found |= node.bank.symbols
         else:
@@ -117,12 +137,12 @@ def validate(graph: Graph) -> Graph:
         kinds.setdefault(type(data["node"]), []).append(name)
         _validate_slots(graph, name)
         shares = data["shares"]
-        if shares is not None and node_of(graph, shares) != data["node"]:
+        if shares is not None and not alike(node_of(graph, shares), data["node"]):
             raise GraphError(f'"{name}" shares weights with "{shares}" but is another operation.')
     for kind in (Input, Output):
         if len(kinds.get(kind, [])) != 1:
             raise GraphError(f"A network has exactly one {kind.__name__.lower()}.")
-    for names in blocks(graph):
+    for names in [*blocks(graph), *cycles(graph)]:
         nodes: list[Any] = [node_of(graph, n) for n in names]
         banks = {n.bank for n in nodes if isinstance(n, Convolution)}
         for n in nodes:
@@ -130,9 +150,17 @@ def validate(graph: Graph) -> Graph:
                 raise GraphError(
                     "A transposed convolution must be the adjoint of a convolution of its block."
                 )
-        if sum(n.role == "skip" for n in nodes) != 1:
+    for names in blocks(graph):
+        if sum(node_of(graph, n).role == "skip" for n in names) != 1:
             raise GraphError("A residual block ends in exactly one skip connection.")
     return graph
+
+
+def alike(a: Node, b: Node) -> bool:
+    """Whether two nodes are the same operation, up to the weights of their stages."""
+    if isinstance(a, Pointwise) and isinstance(b, Pointwise):
+        return replace(a, weights=()) == replace(b, weights=())
+    return a == b
 
 
 def _validate_slots(graph: Graph, name: str) -> None:

@@ -85,13 +85,15 @@ class EdgeMean:
 
 @dataclass(frozen=True)
 class Pointwise:
-    """Expressions in the slot symbols and parameters, cell by cell.
+    """Expressions in the slot symbols, parameters and weights, cell by cell.
 
-    role  "coefficient", "activation" or "skip" (the residual connection u + tau * ...)
+    role     "coefficient", "activation", "step" (u + tau * ...) or "skip" (the last node of a block)
+    weights  symbols whose values differ from block to block, such as the extrapolation of FSI
     """
 
     expressions: tuple[sp.Expr, ...]
     role: str
+    weights: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
 
 
 @dataclass(frozen=True)

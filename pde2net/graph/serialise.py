@@ -2,13 +2,13 @@
 
 An object with the keys
 
-    format        "pde2net-graph-1"
+    format        "pde2net-graph-2"
     architecture, dimension
     symbols       name -> assumptions of every symbol
     values        name -> value of each parameter that has one, as text
     banks         the distinct operators K; nodes refer to them by position
     operations    the distinct nodes: {"type": ..., field: value, ...}
-    nodes         {"name", "operation", "block", "shares", "inputs": [[slot, producer, port], ...]}
+    nodes         {"name", "operation", "block", "cycle", "shares", "inputs": [[slot, producer, port], ...]}
 
 Expressions are text in the language of `pde2net.language.expressions`.
 """
@@ -32,7 +32,7 @@ from pde2net.graph.network import Graph, GraphError, new_graph, sources, validat
 from pde2net.graph.nodes import Node
 from pde2net.language.expressions import from_text, symbol_table, to_text
 
-FORMAT = "pde2net-graph-1"
+FORMAT = "pde2net-graph-2"
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
 _CHOICES = {
     "closure": ("reflecting", "periodic", "zero"),
@@ -62,7 +62,7 @@ def to_json(graph: Graph) -> str:
     for name, data in graph.nodes(data=True):
         inputs = [[slot, producer, port] for slot, (producer, port) in sources(graph, name).items()]
         operation = writer.operation(data["node"])
-        rest = {"block": data["block"], "shares": data["shares"], "inputs": inputs}
+        rest = {"block": data["block"], "cycle": data["cycle"], "shares": data["shares"], "inputs": inputs}
         nodes.append({"name": name, "operation": operation, **rest})
     content = {
         "format": FORMAT,
@@ -206,12 +206,13 @@ class _Reader:
         name = _checked(entry["name"], str)
         if name in graph:
             raise ValueError(f"there are two nodes called {name!r}")
-        block, shares = entry["block"], entry["shares"]
+        block, cycle, shares = entry["block"], entry["cycle"], entry["shares"]
         node = _at(self.operations, entry["operation"])
         graph.add_node(
             name,
             node=node,
             block=None if block is None else _natural(block),
+            cycle=None if cycle is None else _natural(cycle),
             shares=None if shares is None else _checked(shares, str),
         )
 

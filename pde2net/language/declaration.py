@@ -11,7 +11,8 @@ import sympy as sp
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.language.schemes import Explicit
+from pde2net.language.schemes import Scheme
+from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
 
 _FIELD_ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 
@@ -21,15 +22,14 @@ class Declaration:
     """What a network is compiled from."""
 
     problem: Problem
-    scheme: Explicit
+    scheme: Scheme
     grid: Grid
 
     def to_data(self) -> dict[str, Any]:
         """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""
         problem, grid = self.problem, self.grid
         space = problem.space
-        step = self.scheme.tau
-        sizes = (*grid.spacings(space), *grid.origins(space), *([] if step is None else [step]))
+        sizes = (*grid.spacings(space), *grid.origins(space), *scheme_expressions(self.scheme))
         expressions = [problem.rhs, problem.time, *space, *sizes]
         return {
             "symbols": symbol_table(expressions),
@@ -41,11 +41,7 @@ class Declaration:
             "rhs": to_text(problem.rhs),
             "boundary": [problem.boundary[a] for a in space],
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
-            "scheme": {
-                "name": "explicit",
-                "tau": None if step is None else to_text(step),
-                "steps": self.scheme.steps,
-            },
+            "scheme": scheme_to_data(self.scheme),
             "grid": {
                 "order": grid.order,
                 "gradient": grid.gradient,
@@ -85,13 +81,10 @@ class Declaration:
                 return {axes[name]: read(entry) for name, entry in value.items()}
             return read(value)
 
-        scheme, grid = data["scheme"], data["grid"]
-        if scheme["name"] != "explicit":
-            raise ValueError(f"there is no scheme {scheme['name']!r}")
-        tau = None if scheme["tau"] is None else read(scheme["tau"])
+        grid = data["grid"]
         return cls(
             problem,
-            Explicit(tau, scheme["steps"]),
+            scheme_from_data(data["scheme"], read),
             Grid(
                 spacing=entries(grid["spacing"]),
                 order=grid["order"],

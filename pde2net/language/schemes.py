@@ -1,32 +1,293 @@
-"""The time discretisations as typed choices."""
+"""The time discretisations as typed choices.
+
+All of them take `tau`, the time step: a positive number, expression or symbol, or None, which asks for
+the largest one that the certificate proves to be stable. All raise DeclarationError for a step that is
+not known to be positive, a bad count, or an unknown option, and have `for_time`, which chooses step and
+counts for a stopping time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import sympy as sp
 
-from pde2net.errors import known_options
-from pde2net.language.exact import count, positive
+from pde2net.errors import DeclarationError, known_options, suggestion
+from pde2net.language.exact import count, exact, positive
+from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
+
+FREEZE = ("cycle", "step")
+CYCLES = ("V", "W", "FMG")
+HALF = sp.Rational(1, 2)
+SMOOTHERS = ("jacobi", "red-black", "chebyshev")
 
 
 @dataclass(frozen=True)
-class Explicit:
+class Scheme:
+    """What all schemes have in common; not a scheme itself."""
+
+    label: ClassVar[str]
+    tau: Any
+
+
+def _set(scheme: Scheme, **values: Any) -> None:
+    for name, value in values.items():
+        object.__setattr__(scheme, name, value)
+
+
+def _step(tau: Any) -> sp.Expr | None:
+    return None if tau is None else positive(tau, "The time step tau")
+
+
+def _long_step(tau: Any) -> sp.Expr | None:
+    """A step that may be infinite: the steady state."""
+    return sp.oo if tau == sp.oo else _step(tau)
+
+
+def _choice(value: Any, choices: tuple[str, ...], what: str) -> str:
+    if value not in choices:
+        raise DeclarationError(f'There is no {what}="{value}".{suggestion(str(value), choices)}')
+    return str(value)
+
+
+@dataclass(frozen=True)
+class Explicit(Scheme):
     """The explicit (forward Euler) scheme u+ = u + tau F(u).
 
-    tau    the time step: a positive number, expression or symbol; None asks for the largest one
-           that the certificate proves to be stable
     steps  the number of steps, at least 1
-
-    Raises DeclarationError for a step that is not known to be positive or a bad number of steps.
     """
 
-    tau: Any
+    label: ClassVar[str] = "explicit"
     steps: int = 1
 
     @known_options
     def __init__(self, tau: Any, steps: int = 1) -> None:
-        step: sp.Expr | None = None if tau is None else positive(tau, "The time step tau")
-        object.__setattr__(self, "tau", step)
-        object.__setattr__(self, "steps", count(steps, "The number of steps"))
+        _set(self, tau=_step(tau), steps=count(steps, "The number of steps"))
+
+
+@dataclass(frozen=True)
+class DuFortFrankel(Scheme):
+    """Du Fort-Frankel: u+ = a (u + F(u)/(2 alpha)) + (1 - a) u-, a = 4 tau alpha/(1 + 2 tau alpha).
+
+    Starts from u- = u. alpha, a positive number or expression, damps: None chooses the smallest for which
+    frozen coefficients are stable for every tau, a quarter of the norm of A. Consistent if tau/h -> 0.
+    """
+
+    label: ClassVar[str] = "Du Fort-Frankel"
+    alpha: Any = None
+    steps: int = 1
+
+    @known_options
+    def __init__(self, tau: Any, alpha: Any = None, steps: int = 1) -> None:
+        damping = None if alpha is None else positive(alpha, "alpha")
+        _set(self, tau=_step(tau), alpha=damping, steps=count(steps, "The number of steps"))
+
+
+@dataclass(frozen=True)
+class _Cyclic(Scheme):
+    """Cycles of `cycle_length` steps; a cycle covers the time tau n (n + 1)/3.
+
+    freeze  "cycle": diffusivities are those of the start of the cycle; "step": of each step
+    """
+
+    cycle_length: int = 1
+    cycles: int = 1
+    freeze: str = "cycle"
+
+    @known_options
+    def __init__(self, tau: Any, cycle_length: int, cycles: int = 1, freeze: str = "cycle") -> None:
+        _set(
+            self,
+            tau=_step(tau),
+            cycle_length=count(cycle_length, "The cycle length"),
+            cycles=count(cycles, "The number of cycles"),
+            freeze=_choice(freeze, FREEZE, "freeze"),
+        )
+
+
+class FSI(_Cyclic):
+    """Fast semi-iterative scheme: u+ = a_k (u + tau F(u)) + (1 - a_k) u-, a_k = (4 k + 2)/(2 k + 3).
+
+    k = 0 .. cycle_length - 1, with u- = u at the start of each cycle (Hafner et al. 2016).
+    """
+
+    label: ClassVar[str] = "FSI"
+
+
+class FED(_Cyclic):
+    """Fast explicit diffusion: explicit steps tau_i = tau/(2 cos^2(pi (2 i + 1)/(4 n + 2))).
+
+    One cycle is the polynomial of FSI in A; the steps are ordered against the growth of rounding errors
+    (Grewenig, Weickert, Bruhn 2010).
+    """
+
+    label: ClassVar[str] = "FED"
+
+
+@dataclass(frozen=True)
+class RKL(Scheme):
+    """Runge-Kutta-Legendre of order 1 or 2 with `stages` stages per step tau (Meyer et al. 2014).
+
+    Order 2 needs at least 3 stages. A step is stable up to (s^2 + s)/2, or (s^2 + s - 2)/4, explicit ones.
+    """
+
+    label: ClassVar[str] = "RKL"
+    order: int = 1
+    stages: int = 1
+    steps: int = 1
+
+    @known_options
+    def __init__(self, order: int, tau: Any, stages: int, steps: int = 1) -> None:
+        if order not in (1, 2):
+            raise DeclarationError(f"The order of RKL must be 1 or 2, not {order!r}.")
+        stages = count(stages, "The number of stages")
+        if order == 2 and stages < 3:
+            raise DeclarationError(f"RKL of order 2 needs at least 3 stages, not {stages}.")
+        steps = count(steps, "The number of steps")
+        _set(self, tau=_step(tau), order=int(order), stages=stages, steps=steps)
+
+
+@dataclass(frozen=True)
+class Implicit(Scheme):
+    """The implicit (backward Euler) scheme: v = u + tau F(v), solved by `solver`.
+
+    tau = oo asks for the steady state F(v) = 0 (Kacanov or Newton).
+    """
+
+    label: ClassVar[str] = "implicit"
+    steps: int = 1
+    solver: Solver = field(default_factory=Kacanov)
+
+    @known_options
+    def __init__(self, tau: Any, steps: int = 1, solver: Solver | None = None) -> None:
+        solver = _solver(solver)
+        tau = _long_step(tau)
+        if tau == sp.oo and isinstance(solver, FixedPoint):
+            raise DeclarationError(
+                "tau = oo asks for the steady state, which FixedPoint does not reach; use Kacanov or Newton."
+            )
+        steps = count(steps, "The number of steps")
+        if tau == sp.oo and steps > 1:
+            raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")
+        _set(self, tau=tau, steps=steps, solver=solver)
+
+
+@dataclass(frozen=True)
+class Theta(Scheme):
+    """The theta scheme: v = u + tau ((1 - theta) F(u) + theta F(v)); Crank-Nicolson for theta = 1/2.
+
+    theta  a number in (0, 1]
+    """
+
+    label: ClassVar[str] = "theta"
+    steps: int = 1
+    theta: Any = HALF
+    solver: Solver = field(default_factory=Kacanov)
+
+    @known_options
+    def __init__(self, tau: Any, steps: int = 1, theta: Any = HALF, solver: Solver | None = None) -> None:
+        weight = exact(theta, "theta")
+        if not (weight.is_number and 0 < weight <= 1):
+            raise DeclarationError(f"theta must be a number in (0, 1], not {theta}; 0 is Explicit.")
+        steps = count(steps, "The number of steps")
+        _set(self, tau=_step(tau), steps=steps, theta=weight, solver=_solver(solver))
+
+
+@dataclass(frozen=True)
+class AOS(Scheme):
+    """Additive operator splitting: u+ = 1/d sum_i (I + d tau A_i(u))^-1 u over the d axes.
+
+    Each system is tridiagonal, so stencils of two points are needed (Weickert, ter Haar Romeny,
+    Viergever 1998).
+    """
+
+    label: ClassVar[str] = "AOS"
+    steps: int = 1
+
+    @known_options
+    def __init__(self, tau: Any, steps: int = 1) -> None:
+        _set(self, tau=_step(tau), steps=count(steps, "The number of steps"))
+
+
+@dataclass(frozen=True)
+class Multigrid(Scheme):
+    """Implicit steps v = u + tau F(v), or the steady state for tau = oo, by full approximation cycles.
+
+    levels     grids, from the finest on; None: as many as the image allows
+    pre, post  smoothing sweeps before and after the coarse correction
+    cycle      "V", "W" or "FMG" (full multigrid, then V-cycles)
+    cycles     cycles per step; with `tol` the most that are made
+    smoother   "jacobi", "red-black" (Gauss-Seidel) or "chebyshev"
+    damping    of Jacobi; None: the optimal one by local Fourier analysis
+    tol        stop when the residual is below tol times the one of the start (or of the input)
+    gradients  "unrolled" or "implicit" back-propagation
+    on_failure "warn" or "error" if tol is not reached
+    """
+
+    label: ClassVar[str] = "multigrid"
+    steps: int = 1
+    levels: int | None = None
+    pre: int = 1
+    post: int = 1
+    cycle: str = "V"
+    cycles: int = 1
+    smoother: str = "jacobi"
+    damping: Any = None
+    tol: Any = None
+    gradients: str = "unrolled"
+    on_failure: str = "warn"
+
+    @known_options
+    def __init__(
+        self,
+        tau: Any,
+        steps: int = 1,
+        levels: int | None = None,
+        pre: int = 1,
+        post: int = 1,
+        cycle: str = "V",
+        cycles: int = 1,
+        smoother: str = "jacobi",
+        damping: Any = None,
+        tol: Any = None,
+        gradients: str = "unrolled",
+        on_failure: str = "warn",
+    ) -> None:
+        sweeps = [0 if v == 0 else count(v, f"The number of {n}") for v, n in ((pre, "pre"), (post, "post"))]
+        if not any(sweeps):
+            raise DeclarationError("A cycle needs smoothing sweeps: pre + post must be at least 1.")
+        if damping is not None:
+            damping = positive(damping, "The damping")
+            if not damping.is_number or damping >= 2:
+                raise DeclarationError(f"The damping must be a number below 2, not {damping}.")
+        _set(
+            self,
+            tau=_long_step(tau),
+            steps=count(steps, "The number of steps"),
+            levels=None if levels is None else count(levels, "The number of levels"),
+            pre=sweeps[0],
+            post=sweeps[1],
+            cycle=_choice(cycle, CYCLES, "cycle"),
+            cycles=count(cycles, "The number of cycles"),
+            smoother=_choice(smoother, SMOOTHERS, "smoother"),
+            damping=damping,
+            tol=None if tol is None else positive(tol, "The tolerance"),
+            gradients=_choice(gradients, ("unrolled", "implicit"), "gradients"),
+            on_failure=_choice(on_failure, ("warn", "error"), "on_failure"),
+        )
+        if self.tau == sp.oo and self.steps > 1:
+            raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")
+
+
+def _solver(solver: Any) -> Solver:
+    if solver is None:
+        return Kacanov()
+    if not isinstance(solver, FixedPoint | Kacanov | Newton):
+        raise DeclarationError(f"solver must be FixedPoint, Kacanov or Newton, not {solver!r}.")
+    return solver
+
+
+SCHEMES = {s.label: s for s in (Explicit, DuFortFrankel, FSI, FED, RKL, Implicit, Theta, AOS, Multigrid)}
+STACKS = (Explicit, DuFortFrankel, FSI, FED, RKL)
+CELLS = (Implicit, Theta, AOS)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.language.schemes import Scheme
+from pde2net.scheme.registry import Update
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.certificate import Discharged
 from pde2net.verify.facts import Facts
@@ -15,10 +17,12 @@ from pde2net.verify.refute import witness as wit
 
 @dataclass(frozen=True)
 class Case:
-    """What the claims are derived from: operators, facts, the step, and a search for witnesses."""
+    """What the claims are derived from: operators, facts, scheme, step, and a search for witnesses."""
 
     semi: Semidiscrete
     facts: Facts
+    scheme: Scheme
+    update: Update
     tau: sp.Expr
     search: wit.Search | None
 

@@ -9,10 +9,10 @@ from functools import partial
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.graph.build import residual_stack
+from pde2net.graph.stack import explicit_steps
 from pde2net.language.expressions import to_text
 from pde2net.normalise.form import FirstOrder
-from pde2net.scheme import explicit
+from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Claim, Discharged, Status
 from pde2net.verify.expansion import Expansion
 from pde2net.verify.generators import SPACING
@@ -41,9 +41,9 @@ def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
         space = space_error(semi)
     except UndecidedError as error:
         return Claim("consistency", Status.UNKNOWN, reason=f"The step could not be expanded: {error}.")
-    step = tau if tau.is_Symbol else explicit.TAU
+    step = tau if tau.is_Symbol else TAU
     orders = [str(step)]
-    figures: dict[str, sp.Expr] = {"order in tau": sp.Integer(explicit.ORDER)}
+    figures: dict[str, sp.Expr] = {"order in tau": sp.S.One}
     in_time = step * sp.Symbol(f"{semi.form.state}_tt", real=True) / 2
     leading: list[sp.Expr | None] = [in_time]
     if semi.form.terms:
@@ -63,7 +63,7 @@ def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
 
 def space_error(semi: Semidiscrete) -> SpaceError:
     """Order and leading coefficient, from the first coefficient of the expansion that does not vanish."""
-    step = residual_stack(semi, explicit.TAU, 1)
+    step = explicit_steps(semi, TAU, 1)
     if not semi.form.terms:
         return SpaceError(semi.grid.order, sp.S.Zero)
     for order in range(1, semi.grid.order + 1):

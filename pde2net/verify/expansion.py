@@ -29,7 +29,7 @@ from pde2net.graph.nodes import (
     Pointwise,
     TransposedConvolution,
 )
-from pde2net.scheme.explicit import TAU
+from pde2net.scheme.stack import TAU
 from pde2net.verify.generators import Generators, Polynomial, multi_indices
 from pde2net.verify.ranges import UndecidedError
 

@@ -13,7 +13,7 @@ from sympy.polys.rings import ring
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.network import Graph, node_of
 from pde2net.graph.nodes import Convolution, Pointwise, TransposedConvolution
-from pde2net.scheme.explicit import TAU
+from pde2net.scheme.stack import TAU
 
 Polynomial: TypeAlias = Any  # sympy.polys.rings.PolyElement, which carries no types
 

@@ -9,9 +9,9 @@ from support import AXES, beta, diffusion, equation, h, lam, runner, tau, unknow
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.graph.build import residual_stack
+from pde2net.graph.stack import explicit_steps
 from pde2net.normalise.recognise import recognise
-from pde2net.scheme.explicit import TAU
+from pde2net.scheme.stack import TAU
 from pde2net.verify.expansion import Expansion
 
 u1, u2 = unknown(1), unknown(2)
@@ -109,7 +109,7 @@ def spacings(rhs, order):
 
 def expansion(rhs, dim, grid, order):
     semi = semidiscretise(recognise(p2n.Problem(equation(rhs, dim))), p2n.Grid(**{"spacing": h, **grid}))
-    found = Expansion(semi, residual_stack(semi, TAU, 1), order)
+    found = Expansion(semi, explicit_steps(semi, TAU, 1), order)
     return [found.render(c) for c in found.rate]
 
 

@@ -12,7 +12,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.scheme.explicit import TAU
+from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts

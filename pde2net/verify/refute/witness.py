@@ -14,6 +14,7 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.network import Graph, blocks
+from pde2net.graph.stack import explicit_steps
 from pde2net.verify.refute.ascent import CELLS, ascend, most_expanded
 from pde2net.verify.refute.candidates import Candidate, candidates, sizes
 from pde2net.verify.refute.measures import bounds, energies, growth, leaves_range, mean_change
@@ -53,6 +54,7 @@ class Hit:
 class Search:
     """Runs inputs through one step and then through the whole network of a declaration.
 
+    step        the graph of the first part of the network
     tau         the step, an expression in parameters
     amplitudes  of the patterns that are tried
     end         when the time for all searches is over
@@ -100,6 +102,7 @@ class _Runner:
         self.step = Interpreter(search.step, self.values)
         self.network = Interpreter(search.network, self.values)
         self.depth = len(blocks(search.network))
+        self.whole = self.depth == len(blocks(search.step))
         self.budget = max(STEPS, self.depth)
         now = time.monotonic()
         self.end = max(now + LEAST_SECONDS, min(now + SECONDS, search.end))
@@ -128,7 +131,7 @@ class _Runner:
     def hit(self, name: str, u0: Array) -> Hit | None:
         """The input, if it violates the claim about the whole network; deep ones are run a few times."""
         found = self.step_violation(u0)
-        if self.depth > 1 and found > self.margin:
+        if not self.whole and found > self.margin:
             self.budget -= self.depth
             if self.budget < 0:
                 return None
@@ -226,7 +229,8 @@ def seek_energy(search: Search | None) -> dict[str, Any] | None:
     """An input whose energy grows, with its energies before and after."""
     if search is None:
         return None
-    step = Interpreter(search.step, sample_values(search.semi, search.network))
+    one = explicit_steps(search.semi, search.tau, 1)
+    step = Interpreter(one, sample_values(search.semi, search.network))
     tau = float(step.number(search.tau))
 
     def both(run: Interpreter, u0: Array, fields: Fields) -> tuple[float, float] | None:

@@ -1,0 +1,227 @@
+"""What all emitters share: banks, names, parameters, data computed once, and the text of the module."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.emit.checks import input_checks
+from pde2net.emit.header import module_docstring
+from pde2net.emit.names import identifier, identifiers
+from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
+from pde2net.emit.statements import Values, statements
+from pde2net.emit.torch_expressions import TorchPrinter, number
+from pde2net.emit.tree import Class, Function, Source, render
+from pde2net.errors import EmissionError
+from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Input, Pointwise
+from pde2net.verify.certificate import Certificate
+
+NETWORK = "DiffusionNetwork"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes."""
+
+    graph: Graph
+    update: Any
+    certificate: Certificate
+    axes: tuple[str, ...]
+    smallest: tuple[int, ...]
+    trainable: tuple[str, ...] = ()
+    shared: bool = True
+
+
+class Emitter(ABC):
+    """Lowers one graph; `part` is the class that owns the parameters (a block, a cell)."""
+
+    part: str
+
+    def __init__(self, request: Request) -> None:
+        self.request, self.graph = request, request.graph
+        self.values: dict[sp.Symbol, sp.Expr] = request.graph.graph["values"]
+        self.dimension = len(request.axes)
+        self.banks = self._banks()
+        for symbol in parameters(self.graph):
+            self.value(symbol)
+        self.scalars = self.scalar_symbols()
+        known = [s.name for s in fields(self.graph)]
+        self.names = identifiers([*(s.name for s in self.scalars), *known])
+        self.data_sources = self._data_sources()
+
+    # -- what an architecture defines --------------------------------------------------------------
+
+    @abstractmethod
+    def scalar_symbols(self) -> list[sp.Symbol]:
+        """The parameters that are attributes of the part."""
+
+    @abstractmethod
+    def part_names(self) -> list[str]:
+        """The nodes that the part computes, in order."""
+
+    @abstractmethod
+    def classes(self) -> list[Function | Class]:
+        """The part, what it needs, and the network."""
+
+    # -- values and names --------------------------------------------------------------------------
+
+    def value(self, expression: sp.Expr) -> sp.Expr:
+        """`expression` with all parameters at their values."""
+        result = expression.subs(self.values).subs(self.values)
+        if result.free_symbols:
+            missing = ", ".join(sorted(map(str, result.free_symbols)))
+            raise EmissionError(
+                f"{missing} has no value, so no network can be emitted: pass a number for the step "
+                f"and the spacing, and Problem(..., parameters={{{missing}: ...}}) for the rest."
+            )
+        return sp.nsimplify(result) if result.is_Float else result
+
+    def occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
+        pointwise = [n for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, Pointwise)]
+        return any(symbol in e.free_symbols for n in pointwise for e in n.expressions)
+
+    def _banks(self) -> dict[Bank, str]:
+        found: dict[Bank, str] = {}
+        for name in self.graph:
+            node = node_of(self.graph, name)
+            if isinstance(node, Convolution) and node.bank not in found:
+                found[node.bank] = ""
+        for bank in found:
+            found[bank] = self._bank_name(bank, found)
+        return found
+
+    def _bank_name(self, bank: Bank, taken: dict[Bank, str]) -> str:
+        difference = bank.rows[0][0][1]
+        if difference.stencil.derivative == 2:
+            base = "Curvature"
+        else:
+            same = [b for b in taken if b.rows[0][0][1].stencil.derivative == 1]
+            base = "Gradient" if difference.stencil.half or len(same) == 1 else "CellGradient"
+        number_, name = 1, base
+        while name in taken.values():
+            number_ += 1
+            name = f"{base}{number_}"
+        return name
+
+    def _data_sources(self) -> dict[tuple[str, int], str]:
+        """What the blocks use of nodes outside of them -> the argument that hands it over."""
+        used: dict[tuple[str, int], str] = {}
+        for name in self.part_names():
+            for slot, (producer, port) in sources(self.graph, name).items():
+                node = node_of(self.graph, producer)
+                if is_data(self.graph, producer):
+                    wanted = slot if isinstance(node, Convolution) else producer
+                    if (producer, port) not in used:
+                        taken = [*used.values(), *self.names.values()]
+                        used[producer, port] = self.names.get(wanted) or identifier(wanted, taken)
+        return used
+
+    def scalar_name(self, symbol: sp.Symbol) -> str:
+        return self.names[symbol.name]
+
+    def trained(self, symbol: sp.Symbol) -> bool:
+        return symbol.name in self.request.trainable
+
+    def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
+        """A printer with `tensors` in scope; parameters are attributes of `owner`."""
+        scalars = {s.name: f"{owner}{self.scalar_name(s)}" for s in self.scalars}
+        return TorchPrinter(tensors, scalars, frozenset(self.request.trainable))
+
+    def initialiser(self) -> Function:
+        arguments, body = ["self"], ["super().__init__()"]
+        for symbol in self.scalars:
+            name = self.scalar_name(symbol)
+            arguments.append(f"{name}: float = {number(self.value(symbol))}")
+            stored = (
+                f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))" if self.trained(symbol) else name
+            )
+            body.append(f"self.{name} = {stored}")
+        return Function("__init__", arguments, "None", "", body)
+
+    def argument_names(self) -> list[str]:
+        return [self.scalar_name(s) for s in self.scalars]
+
+    def scalar_arguments(self) -> list[str]:
+        """The parameters as arguments with their values as defaults."""
+        return [f"{self.scalar_name(s)}: float = {number(self.value(s))}" for s in self.scalars]
+
+    def new_values(self) -> Values:
+        return Values(self.graph, self.request.axes, self.banks, self.value)
+
+    def network_arguments(self) -> tuple[list[str], str]:
+        """The arguments of the network's forward method, and its docstring."""
+        known = [s.name for s in fields(self.graph)]
+        arguments = ["self", "u: Tensor"]
+        if known:
+            arguments += ["*", *(f"{self.names[f]}: Tensor" for f in known)]
+        axes = ", ".join(self.request.axes)
+        doc = f"u, shape (batch, 1, {axes}) -> the state after all steps, same shape, dtype and device."
+        if known:
+            doc += f"\n\nKnown fields, shape (batch or 1, 1, {axes}): {', '.join(known)}."
+        return arguments, doc
+
+    def prelude(self, owner: str) -> tuple[list[str], list[str]]:
+        """Checks of the input and what depends on data alone; the variables that the part is handed."""
+        known = [s.name for s in fields(self.graph)]
+        body = input_checks(self.request.axes, self.request.smallest, {f: self.names[f] for f in known})
+        values = self.new_values()
+        for name in in_order(self.graph):
+            node = node_of(self.graph, name)
+            if isinstance(node, Input):
+                values.bind(name, "u")
+            elif isinstance(node, Field):
+                values.bind(name, self.names[name])
+            elif is_data(self.graph, name):
+                body += statements(name, values, partial(self.printer, owner=owner))
+        return body, [values.bound[source] for source in self.data_sources]
+
+    # -- text ------------------------------------------------------------------------------------
+
+    def text(self) -> str:
+        definitions: list[Function | Class] = []
+        items = dict.fromkeys(along(d) for bank in self.banks for row in bank.rows for _, d in row)
+        functions = [f for item in items for f in difference_functions(item)]
+        means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
+        functions += [mean_function(closure) for closure in sorted(means)]
+        if any("beyond(" in line for f in functions for line in f.body):
+            definitions.append(BEYOND)
+        definitions += functions
+        for bank, name in self.banks.items():
+            what = self._what(bank)
+            definitions += bank_classes(name, what, bank, self.dimension, self.value)
+        definitions += self.classes()
+        body = render(Source("x", (), (), definitions))
+        imports = ["from __future__ import annotations", ""]
+        for standard in ("math", "warnings"):
+            if f"{standard}." in body:
+                imports.append(f"import {standard}")
+        if imports[-1]:
+            imports.append("")
+        imports += ["import torch"]
+        if "F." in body:
+            imports.append("import torch.nn.functional as F")
+        imports.append("from torch import Tensor, nn")
+        doc = module_docstring(
+            self.request.certificate,
+            self.request.axes,
+            self.request.smallest,
+            [self.scalar_name(s) for s in self.scalars if self.trained(s)],
+        )
+        return render(Source(doc, imports, [f'__all__ = ["{NETWORK}"]'], definitions))
+
+    def _what(self, bank: Bank) -> str:
+        difference = bank.rows[0][0][1]
+        if difference.stencil.derivative == 2:
+            terms = " + ".join(
+                (f"d_{self.request.axes[d.axis] * 2}" if w == 1 else f"{w} d_{self.request.axes[d.axis] * 2}")
+                for w, d in bank.rows[0]
+            )
+            return f"u -> {terms}"
+        return "u -> " + ", ".join(f"u_{a}" for a in self.request.axes)

@@ -1,0 +1,354 @@
+"""Adds the nodes of F(u) = sum_k -m_k K_k^T Phi_k(K_k u) + r(u) to a graph: K, activation, K^T.
+
+With the weights of an earlier state in place of the activation, the flux is linear: w_i p_i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import EquationError
+from pde2net.graph.network import Graph, add, is_data
+from pde2net.graph.nodes import (
+    Convolution,
+    Coordinate,
+    Crop,
+    EdgeMean,
+    Field,
+    Node,
+    Pad,
+    Pointwise,
+    TransposedConvolution,
+)
+from pde2net.normalise.form import Component, FirstOrder, SecondOrder
+from pde2net.normalise.radial import divide
+
+Source = tuple[str, int]
+Weights = tuple[tuple[Source | sp.Expr, ...], ...]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """F(u) as an expression in the slots that `inputs` feeds."""
+
+    expression: sp.Expr
+    inputs: dict[str, Source]
+
+
+class RateBuilder:
+    """Adds operators to one graph; nodes that depend on data alone are added once, outside of blocks.
+
+    Nodes belong to the current `block` or `cycle`, which is also the prefix of their names; those of later
+    ones share the weights of the first.
+    """
+
+    def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
+        self.semi, self.form, self.graph = semi, semi.form, graph
+        self.padded = any(semi.margin)
+        self.half = semi.grid.gradient != "central"
+        self.known: dict[str, Source] = {}
+        self.place: tuple[str, int] | None = None
+
+    def enter(self, kind: str, index: int) -> None:
+        """From now on, nodes belong to the block or cycle `index`."""
+        self.place = (kind, index)
+
+    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
+        """Add a node where the builder is; weights are shared with the first block or cycle."""
+        if self.place is None:
+            return add(self.graph, name, node, inputs), 0
+        kind, index = self.place
+        shares = f"{kind}1.{name}" if index > 0 else None
+        full = self.full(name)
+        return add(self.graph, full, node, inputs, shares=shares, **{kind: index}), 0
+
+    def full(self, name: str) -> str:
+        """The name of a node of the current block."""
+        return name if self.place is None else f"{self.place[0]}{self.place[1] + 1}.{name}"
+
+    def rate(self, state: Source, weights: Weights | None = None) -> Rate:
+        """F at `state`, with the flux weights of an earlier state if they are given."""
+        self.state = state
+        adjoints = [self.adjoint(k, None if weights is None else weights[k]) for k in range(self.terms)]
+        slots = [sp.Symbol(f"_a{k + 1}", real=True) for k in range(self.terms)]
+        form = self.form
+        pairs = zip(form.terms, slots, strict=True)
+        expression = form.reaction - sum(term.prefactor * a for term, a in pairs)
+        inputs = {form.state.name: state} if form.state in expression.free_symbols else {}
+        inputs |= {s.name: a for s, a in zip(slots, adjoints, strict=True)}
+        return Rate(expression, inputs | self.data_inputs(expression, padded=False))
+
+    def weights(self, state: Source) -> Weights:
+        """The weights w_i of the flux, Phi_i = w_i p_i, at `state`: a node, or a constant, per axis.
+
+        Raises EquationError for a flux that has none.
+        """
+        self.state = state
+        return tuple(self.term_weights(k) for k in range(self.terms))
+
+    @property
+    def terms(self) -> int:
+        return len(self.form.terms)
+
+    def suffix(self, k: int) -> str:
+        return str(k + 1) if self.terms > 1 else ""
+
+    def second_bank(self, k: int) -> Bank:
+        return self.semi.second[sum(isinstance(t, SecondOrder) for t in self.form.terms[:k])]
+
+    def adjoint(self, k: int, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
+        """K_k^T of the flux."""
+        term, suffix = self.form.terms[k], self.suffix(k)
+        if isinstance(term, SecondOrder):
+            return self.second_order(term, self.second_bank(k), suffix, weights)
+        return self.first_order(term, suffix, weights)
+
+    def second_order(
+        self, term: SecondOrder, bank: Bank, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
+    ) -> Source:
+        q = self.form.curvature
+        inputs = {q.name: self.node(f"K{suffix}", Convolution(bank), {"u": self.state})}
+        flux = term.flux
+        if weights is not None:
+            (flux,) = self.weighted([q], suffix, weights, inputs)
+        source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
+        return self.node(f"K{suffix}T", TransposedConvolution(bank), {"p0": source})
+
+    def first_order(
+        self, term: FirstOrder, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
+    ) -> Source:
+        bank, form = self.semi.gradient, self.form
+        slopes = self.slopes()
+        if weights is not None:
+            inputs: dict[str, Source] = {}
+            expressions = self.weighted(form.slopes, suffix, weights, inputs)
+        elif self.semi.cell is not None:
+            inputs = {}
+            expressions = self.weighted(form.slopes, suffix, self.staggered(term, suffix), inputs)
+        else:
+            expressions, inputs = self.flux(term, suffix)
+        inputs = self.needed(expressions, slopes | inputs)
+        flux, _ = self.node(f"flux{suffix}", Pointwise(tuple(expressions), "activation"), inputs)
+        adjoint = self.node(
+            f"K{suffix}T",
+            TransposedConvolution(bank),
+            {f"p{i}": (flux, i) for i in range(len(expressions))},
+        )
+        if self.padded:
+            return self.node(f"crop{suffix}", Crop(self.semi.margin), {"u": adjoint})
+        return adjoint
+
+    def slopes(self) -> dict[str, Source]:
+        """The slopes at the current state, by the names of their symbols."""
+        name = self.convolution("K", self.semi.gradient)
+        return {p.name: (name, i) for i, p in enumerate(self.form.slopes)}
+
+    def weighted(
+        self,
+        arguments: Sequence[sp.Symbol],
+        suffix: str,
+        weights: Sequence[Source | sp.Expr],
+        inputs: dict[str, Source],
+    ) -> list[sp.Expr]:
+        """w_i p_i; weights that are arrays become slots."""
+        fluxes = []
+        for i, (argument, weight) in enumerate(zip(arguments, weights, strict=True)):
+            if isinstance(weight, tuple):
+                axis = f"_{self.form.space[i]}" if len(arguments) > 1 else ""
+                symbol = sp.Symbol(f"_g{suffix}{axis}", real=True)
+                inputs[symbol.name] = weight
+                weight = symbol
+            fluxes.append(weight * argument)
+        return fluxes
+
+    def term_weights(self, k: int) -> tuple[Source | sp.Expr, ...]:
+        term, suffix = self.form.terms[k], self.suffix(k)
+        if isinstance(term, SecondOrder):
+            q = self.form.curvature
+            weight = _at_rest(divide(term.flux, q), (q,))
+            if q not in weight.free_symbols:
+                return (weight,)
+            curvature = self.node(f"K{suffix}", Convolution(self.second_bank(k)), {"u": self.state})
+            return (self.node(f"g{suffix}", Pointwise((weight,), "coefficient"), {q.name: curvature}),)
+        if self.semi.cell is not None:
+            return self.staggered(term, suffix)
+        return self.collocated(term, suffix)
+
+    def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
+        """Weights at the half-points or cells where the slopes are."""
+        form = self.form
+        ratios = [
+            Component(
+                c.coefficient,
+                tuple(_ratio(c, i, form.slopes) if r != 0 else r for i, r in enumerate(c.responses)),
+                c.groups,
+            )
+            for c in term.components
+        ]
+        weights, inputs = self.flux(FirstOrder(term.prefactor, tuple(ratios)), suffix)
+        varying = [w for w in dict.fromkeys(weights) if w.free_symbols & self.moving(inputs)]
+        if not varying:
+            return tuple(weights)
+        slopes = self.slopes() if any(w.free_symbols & set(form.slopes) for w in varying) else {}
+        node = Pointwise(tuple(varying), "coefficient")
+        name, _ = self.once(f"g{suffix}", node, self.needed(varying, slopes | inputs))
+        return tuple((name, varying.index(w)) if w in varying else w for w in weights)
+
+    def moving(self, inputs: Mapping[str, Source]) -> set[sp.Symbol]:
+        """Symbols that stand for arrays."""
+        form = self.form
+        edges = {sp.Symbol(name, real=True) for name in inputs}
+        return {form.state, *form.slopes} | form.data | edges
+
+    def flux(self, term: FirstOrder, suffix: str) -> tuple[list[sp.Expr], dict[str, Source]]:
+        """Flux expressions of a collocated grid: coefficients without any derivatives are edge means."""
+        form = self.form
+        expressions: list[sp.Expr] = [sp.S.Zero] * len(form.slopes)
+        inputs: dict[str, Source] = {}
+        for number, component in enumerate(term.components):
+            name = f"c{suffix}{number + 1}"
+            for axis, response in enumerate(component.responses):
+                if response == 0:
+                    continue
+                factor = component.coefficient
+                if self.at_cell(factor):
+                    symbol = sp.Symbol(f"_{name}_{form.space[axis]}", real=True)
+                    inputs[symbol.name] = self.edge_coefficient(name, component.coefficient, axis)
+                    factor = symbol
+                expressions[axis] += factor * response
+        free = set().union(*(e.free_symbols for e in expressions))
+        if form.state in free:
+            inputs[form.state.name] = self.cell_state()
+        inputs |= self.data_inputs(sp.Add(*expressions), padded=True)
+        return expressions, inputs
+
+    def at_cell(self, coefficient: sp.Expr) -> bool:
+        """Whether a coefficient lives at cells, so that edges take means; slopes live at half-points."""
+        free = coefficient.free_symbols
+        if not self.half or free & set(self.form.field_slopes):
+            return False
+        return bool(free & (self.form.data | {self.form.state}))
+
+    def staggered(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
+        """Weights of a staggered grid: from cell gradients, averaged to the edges."""
+        form = self.form
+        weights = [
+            sp.Add(*(c.coefficient * _ratio(c, i, form.slopes) for c in term.components))
+            for i in range(len(form.slopes))
+        ]
+        found: list[Source | sp.Expr] = []
+        for axis, weight in enumerate(weights):
+            if not weight.free_symbols & ({form.state, *form.slopes} | form.data):
+                found.append(weight)
+                continue
+            same = weights.index(weight)
+            name = f"g{suffix}_{form.space[same]}" if len(set(weights)) > 1 else f"g{suffix}"
+            at_cells = self.at_cells(name, weight)
+            mean = EdgeMean(axis, self.closure(axis))
+            found.append(self.once(f"g{suffix}_{form.space[axis]}_edge", mean, {"a": at_cells}))
+        return tuple(found)
+
+    def at_cells(self, name: str, weight: sp.Expr) -> Source:
+        form, cell = self.form, self.semi.cell
+        inputs: dict[str, Source] = {}
+        if cell is not None and weight.free_symbols & set(form.slopes):
+            gradient = self.convolution("K_cell", cell)
+            inputs |= {p.name: (gradient, i) for i, p in enumerate(form.slopes)}
+        return self.coefficient(name, weight, inputs)
+
+    def edge_coefficient(self, name: str, coefficient: sp.Expr, axis: int) -> Source:
+        at_cells = self.coefficient(name, coefficient, {})
+        mean = EdgeMean(axis, self.closure(axis))
+        return self.once(f"{name}_{self.form.space[axis]}", mean, {"a": at_cells})
+
+    def coefficient(self, name: str, expression: sp.Expr, inputs: dict[str, Source]) -> Source:
+        """A coefficient at cells; added outside of the blocks if it depends on data alone."""
+        form = self.form
+        if form.state in expression.free_symbols:
+            inputs[form.state.name] = self.cell_state()
+        inputs |= self.data_inputs(expression, padded=True)
+        return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
+
+    def once(self, name: str, node: Pointwise | EdgeMean, inputs: dict[str, Source]) -> Source:
+        """Add a node unless this block has it; data-only nodes live outside of the blocks."""
+        if all(is_data(self.graph, producer) for producer, _ in inputs.values()):
+            return self.outside(name, node, inputs)
+        full = self.full(name)
+        return (full, 0) if full in self.graph else self.node(name, node, inputs)
+
+    def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
+        if name not in self.known:
+            saved, self.place = self.place, None
+            self.known[name] = self.node(name, node, inputs)
+            self.place = saved
+        return self.known[name]
+
+    def convolution(self, name: str, bank: Bank) -> str:
+        full = self.full(name)
+        if full not in self.graph:
+            self.node(name, Convolution(bank), {"u": self.cell_state()})
+        return full
+
+    def cell_state(self) -> Source:
+        """u on the cells where coefficients and slopes are evaluated: padded for zero-Dirichlet."""
+        if not self.padded:
+            return self.state
+        full = self.full("pad")
+        if full not in self.graph:
+            self.node("pad", Pad(self.semi.margin, "zero"), {"u": self.state})
+        return full, 0
+
+    def data_inputs(self, expression: sp.Expr, padded: bool) -> dict[str, Source]:
+        """Coordinates, known fields and their slopes in `expression`."""
+        form, wide = self.form, padded and self.padded
+        margin = self.semi.margin if wide else tuple(0 for _ in self.semi.margin)
+        tag = "_wide" if wide else ""
+        found: dict[str, Source] = {}
+        for symbol in sorted(expression.free_symbols & form.data, key=lambda s: s.name):
+            if symbol in form.space:
+                axis = form.space.index(symbol)
+                node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
+                found[symbol.name] = self.outside(f"{symbol}{tag}", node, {})
+            elif symbol in form.fields:
+                found[symbol.name] = self.field(symbol, wide)
+            else:
+                field, axis = form.field_slopes[symbol]
+                bank = self.semi.cell or self.semi.gradient
+                name, _ = self.outside(f"K_{field}", Convolution(bank), {"u": self.field(field, self.padded)})
+                found[symbol.name] = (name, axis)
+        return found
+
+    def field(self, symbol: sp.Symbol, wide: bool) -> Source:
+        source = self.outside(symbol.name, Field(symbol), {})
+        if not wide:
+            return source
+        return self.outside(f"{symbol}_wide", Pad(self.semi.margin, "replicate"), {"u": source})
+
+    def closure(self, axis: int) -> str:
+        return "reflecting" if self.semi.boundary[axis] == "reflecting" else "periodic"
+
+    @staticmethod
+    def needed(expressions: list[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]:
+        """The inputs whose symbols occur in `expressions`."""
+        names = {s.name for e in expressions for s in e.free_symbols}
+        return {slot: source for slot, source in inputs.items() if slot in names}
+
+
+def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:
+    ratio = divide(component.responses[axis], slopes[axis])
+    return _at_rest(ratio, slopes)
+
+
+def _at_rest(ratio: sp.Expr, slopes: Sequence[sp.Symbol]) -> sp.Expr:
+    """`ratio`, a diffusivity, if it is defined where all slopes vanish."""
+    if ratio.subs(dict.fromkeys(slopes, 0)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise EquationError(
+            f"The diffusivity {ratio} is needed for a zero gradient too, where it is not defined. Regularise "
+            'it, or let the flux be evaluated instead: Grid(gradient="forward"), freeze="step".'
+        )
+    return ratio

@@ -1,0 +1,42 @@
+"""The update of each scheme: what its network computes, one record per architecture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit, Scheme
+from pde2net.scheme import du_fort_frankel, explicit, fed, fsi, rkl
+from pde2net.scheme.stack import PREVIOUS, Stack
+
+Update = Stack
+
+# Weights of stages that can be trained, by the name that a user gives.
+TABLES = {"a": "extrapolation", "c": "factors", "mu": "mu", "nu": "nu", "kappa": "kappa", "gamma_": "gamma"}
+
+
+def trainable_tables(update: Update) -> set[str]:
+    """The names of the trainable weights that differ from stage to stage."""
+    return {TABLES[s.name] for s in update.stages[0]}
+
+
+def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
+    """The update of a scheme; `alpha` is that of Du Fort-Frankel."""
+    if isinstance(scheme, Explicit):
+        return explicit.stack(scheme)
+    if isinstance(scheme, FSI):
+        return fsi.stack(scheme)
+    if isinstance(scheme, FED):
+        return fed.stack(scheme)
+    if isinstance(scheme, RKL):
+        return rkl.stack(scheme)
+    if isinstance(scheme, DuFortFrankel) and alpha is not None:
+        return du_fort_frankel.stack(scheme, alpha)
+    raise TypeError(f"{type(scheme).__name__} has no update")
+
+
+def shortest(update: Update) -> Update:
+    """The update of the first part of a network that shows what it does: a step, a cycle."""
+    stages = update.stages[:1] if update.repeated and not update.uses(PREVIOUS) else update.stages
+    return replace(update, stages=stages, cycles=1)

@@ -1,0 +1,82 @@
+"""What schemes that compile to residual stacks have in common: a cycle of stages, repeated.
+
+Every stage computes an explicit step and combines it with earlier states,
+
+    step = U + c tau F(U),    U+ = skip(step, U, previous state, start of the cycle),
+
+with weights that may differ from stage to stage. In A with frozen coefficients a cycle is a polynomial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+TAU = sp.Symbol("tau", positive=True)
+ALPHA = sp.Symbol("alpha_", positive=True)
+
+# The state, the one before it, the start of the cycle, F at the state and at the start, and the step.
+U, PREVIOUS, START = sp.symbols("_u _previous _start", real=True)
+RATE, START_RATE, STEP = sp.symbols("_rate _start_rate _step", real=True)
+Z = sp.Symbol("z", nonnegative=True)
+
+Weights = Mapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A network of `cycles` times `stages`.
+
+    step    in U, RATE and the weights
+    skip    in STEP, U, PREVIOUS, START, START_RATE and the weights; STEP itself for plain residual blocks
+    stages  the weights of each stage of a cycle; they may contain TAU and ALPHA
+    frozen  whether diffusivities are those of the start of the cycle
+    time    that one cycle covers
+    order   in time
+    values  of ALPHA
+    repeated  whether all stages are alike, so that their number is that of the time steps
+    product  the polynomial of a cycle in z = tau mu, where it is known in closed form
+    """
+
+    step: sp.Expr
+    skip: sp.Expr
+    stages: tuple[Weights, ...]
+    time: sp.Expr
+    cycles: int = 1
+    frozen: bool = False
+    order: int = 1
+    values: Weights = field(default_factory=dict)
+    repeated: bool = False
+    product: sp.Expr | None = None
+
+    def uses(self, symbol: sp.Symbol) -> bool:
+        """Whether the step or the skip reads `symbol`."""
+        return symbol in self.step.free_symbols | self.skip.free_symbols
+
+    def uses_in_step(self, symbol: sp.Symbol) -> bool:
+        return symbol in self.step.free_symbols
+
+    def amplification(self) -> sp.Poly:
+        """The polynomial P of one cycle: u+ = P(z) u where tau F(u) = -z u. Exact, in z."""
+        if self.product is not None:
+            return sp.Poly(self.product, Z)
+        now, before = sp.Poly(1, Z), sp.Poly(1, Z)
+        minus_z = sp.Poly(-Z, Z)
+        update = self.skip.subs(STEP, self.step)
+        for weights in self.stages:
+            w = _weighted(update, {**weights, **self.values})
+            new = now * w[U] + minus_z * now * w[RATE] + before * w[PREVIOUS]
+            now, before = new + sp.Poly(w[START], Z) + minus_z * w[START_RATE], now
+        return now
+
+
+def _weighted(expression: sp.Expr, values: Weights) -> dict[sp.Symbol, sp.Expr]:
+    """The coefficients of an expression that is linear in states and rates; rates in units of tau."""
+    expression = expression.subs(values).subs(values)
+    found = {}
+    for symbol in (U, PREVIOUS, START, RATE, START_RATE):
+        weight = sp.diff(expression, symbol)
+        found[symbol] = sp.simplify(weight / TAU if symbol in (RATE, START_RATE) else weight)
+    return found

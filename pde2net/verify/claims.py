@@ -1,0 +1,58 @@
+"""The claims about each scheme, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from pde2net.language.schemes import Explicit
+from pde2net.verify import explicit
+from pde2net.verify.case import Case, sentence
+from pde2net.verify.certificate import CLAIMS, Claim, Status
+from pde2net.verify.ranges import UndecidedError
+from pde2net.verify.ranges.deadline import within
+
+SECONDS = 10.0  # per claim
+
+Table = dict[str, Callable[[Case], Claim]]
+
+
+def table(case: Case) -> Table:
+    """How each claim about the scheme of `case` is derived."""
+    if isinstance(case.scheme, Explicit):
+        return explicit.CLAIMS
+    return {name: partial(_underived, name) for name in CLAIMS}
+
+
+def _underived(name: str, case: Case) -> Claim:
+    return Claim(name, Status.UNKNOWN, reason=f"Nothing is derived for {case.scheme.label} schemes yet.")
+
+
+def claims(case: Case) -> dict[str, Claim]:
+    """Every claim by name, in the order of certificate.CLAIMS."""
+    return {name: _derived(name, partial(find, case)) for name, find in table(case).items()}
+
+
+def stability(case: Case) -> Iterator[Claim]:
+    """The claims that limit the step: l2 stability, then stability with frozen coefficients."""
+    found = table(case)
+    for name in ("l2_stability", "frozen_stability"):
+        yield found[name](case)
+
+
+def _derived(name: str, find: Callable[[], Claim]) -> Claim:
+    """The claim; unknown if SymPy fails on the way or takes too long."""
+    try:
+        return within(SECONDS, "the derivation", find)
+    except UndecidedError as error:
+        reason = str(error)
+    except (
+        ArithmeticError,
+        AttributeError,
+        NotImplementedError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        reason = f"the derivation failed with {type(error).__name__}"
+    return Claim(name, Status.UNKNOWN, reason=sentence(reason))

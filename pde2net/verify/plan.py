@@ -1,0 +1,69 @@
+"""What is left open in a scheme is decided: the largest proved step, the smallest admissible alpha."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import DeclarationError, StabilityError
+from pde2net.language.schemes import DuFortFrankel, Scheme
+from pde2net.scheme.registry import Update, update_of
+from pde2net.scheme.stack import TAU
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import Status
+from pde2net.verify.claims import stability
+from pde2net.verify.facts import Facts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A scheme for one semidiscrete problem, with its step and its update."""
+
+    semi: Semidiscrete
+    scheme: Scheme
+    tau: sp.Expr
+    update: Update
+
+
+def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
+    """Raises StabilityError if tau = None or alpha = None and nothing is proved."""
+    update = update_of(scheme, smallest_alpha(scheme, facts))
+    tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
+    return Plan(semi, scheme, tau, update)
+
+
+def smallest_alpha(scheme: Scheme, facts: Facts) -> sp.Expr | None:
+    """alpha of Du Fort-Frankel: a quarter of the largest eigenvalue of A - r' (docs/theory.md, 4.8)."""
+    if not isinstance(scheme, DuFortFrankel) or scheme.alpha is not None:
+        return scheme.alpha if isinstance(scheme, DuFortFrankel) else None
+    if facts.norm is None:
+        reason = facts.why.get("weights", "the operator is not bounded")
+        raise StabilityError(f"alpha = None asks for the smallest admissible alpha, but {reason}.")
+    bounds = (facts.damping, facts.rate)
+    reaction = [b.upper for b in bounds if b is not None and not b.upper.is_nonpositive]
+    alpha = (facts.norm + sp.Max(sp.S.Zero, *reaction)) / 4
+    if alpha == 0:
+        raise StabilityError("alpha = None needs an operator that is not zero; give a number.")
+    return sp.simplify(alpha)
+
+
+def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Facts) -> sp.Expr:
+    """The largest tau for which l2 stability (or, with a source term, frozen stability) is proved.
+
+    Raises StabilityError if nothing is proved for any tau.
+    """
+    case = Case(semi, facts, scheme, update, TAU, None)
+    reasons = []
+    for claim in stability(case):
+        if claim.status in (Status.PROVED_IF, Status.LINEARISED) and claim.limit not in (None, sp.oo):
+            return claim.limit
+        if claim.limit == sp.oo and claim.status == Status.PROVED:
+            raise DeclarationError("tau = None needs a limit, but every tau is stable; give a number.")
+        reasons.append(f"{claim.name}: {claim.reason}")
+        if claim.status not in (Status.NOT_APPLICABLE, Status.PROVED_IF):
+            break
+    raise StabilityError(
+        "tau = None asks for the largest proved step, but none is proved. " + " ".join(reasons)
+    )
