@@ -40,6 +40,14 @@ class FileError(Pde2NetError, OSError):
     """A file cannot be read or written, or holds something else than expected."""
 
 
+class ConvergenceError(Pde2NetError):
+    """A solver did not reach its tolerance and on_failure is "error"."""
+
+
+class ConvergenceWarning(UserWarning):
+    """A solver did not reach its tolerance; the message has the residual that it reached."""
+
+
 class StabilityWarning(UserWarning):
     """The network is refuted to be stable and was built because `on_unstable` is "warn"."""
 

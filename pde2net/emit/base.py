@@ -190,13 +190,13 @@ class Emitter(ABC):
         functions = [f for item in items for f in difference_functions(item)]
         means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
         functions += [mean_function(closure) for closure in sorted(means)]
-        if any("beyond(" in line for f in functions for line in f.body):
-            definitions.append(BEYOND)
         definitions += functions
         for bank, name in self.banks.items():
             what = self._what(bank)
             definitions += bank_classes(name, what, bank, self.dimension, self.value)
         definitions += self.classes()
+        if any("beyond(" in line for f in definitions if isinstance(f, Function) for line in f.body):
+            definitions.insert(0, BEYOND)
         body = render(Source("x", (), (), definitions))
         imports = ["from __future__ import annotations", ""]
         for standard in ("math", "warnings"):
@@ -205,16 +205,21 @@ class Emitter(ABC):
         if imports[-1]:
             imports.append("")
         imports += ["import torch"]
+        if "Callable" in body or "Product" in body:
+            imports.insert(2, "from collections.abc import Callable")
         if "F." in body:
             imports.append("import torch.nn.functional as F")
         imports.append("from torch import Tensor, nn")
+        constants = [f'__all__ = ["{NETWORK}"]']
+        if "Product" in body:
+            constants += ["", "Product = Callable[[Tensor], Tensor]"]
         doc = module_docstring(
             self.request.certificate,
             self.request.axes,
             self.request.smallest,
             [self.scalar_name(s) for s in self.scalars if self.trained(s)],
         )
-        return render(Source(doc, imports, [f'__all__ = ["{NETWORK}"]'], definitions))
+        return render(Source(doc, imports, constants, definitions))
 
     def _what(self, bank: Bank) -> str:
         difference = bank.rows[0][0][1]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pde2net.emit.base import Emitter, Request
+from pde2net.emit.cell import CellEmitter
 from pde2net.emit.stack import StackEmitter
 
-EMITTERS: dict[str, type[Emitter]] = {"residual stack": StackEmitter}
+EMITTERS: dict[str, type[Emitter]] = {"residual stack": StackEmitter, "recurrent cell": CellEmitter}
 
 
 def emit(request: Request) -> str:

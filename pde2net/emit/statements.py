@@ -18,11 +18,15 @@ from pde2net.graph.nodes import (
     Coordinate,
     Crop,
     EdgeMean,
+    LinearSolve,
     Pad,
     Pointwise,
     TransposedConvolution,
+    Tridiagonal,
 )
 from pde2net.scheme.stack import TAU
+
+UPDATES = ("step", "skip", "rate", "residual", "right-hand side", "product")
 
 Printer = Callable[[dict[str, str]], TorchPrinter]
 
@@ -32,6 +36,7 @@ class Values:
     """The variable that holds each output of each node, filled as statements are made.
 
     slots    variables of slots that are the same in every block, whatever feeds them
+    captured  what the product of each LinearSolve takes beside its trial
     weights  variables of weights that differ from block to block
     factor   c of the step u + c F(u)
     """
@@ -42,6 +47,7 @@ class Values:
     value: Callable[[sp.Expr], sp.Expr]
     bound: dict[tuple[str, int], str] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
+    captured: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     factor: sp.Expr = TAU
 
@@ -50,9 +56,10 @@ class Values:
             self.bound[name, port] = variable
 
     def inputs(self, name: str) -> dict[str, str]:
-        """slot -> variable of a node."""
+        """slot -> variable of a node; but for what the body of a loop computes."""
         fed = sources(self.graph, name).items()
-        return {slot: self.slots.get(slot) or self.bound[source] for slot, source in fed}
+        outside = [(slot, s) for slot, s in fed if self.graph.nodes[s[0]]["loop"] != name]
+        return {slot: self.slots.get(slot) or self.bound[source] for slot, source in outside}
 
     def fresh(self, wanted: str) -> str:
         """An identifier that no other value has."""
@@ -62,7 +69,7 @@ class Values:
 def statements(name: str, values: Values, printer: Printer) -> list[str]:
     """The statements that compute node `name`; its outputs are bound in `values`."""
     node = node_of(values.graph, name)
-    local = name.split(".", 1)[-1]
+    local = name.rpartition(".")[2]
     inputs = values.inputs(name)
     if isinstance(node, Convolution):
         (array,) = inputs.values()
@@ -76,6 +83,8 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         return [f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"]
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
+    if isinstance(node, LinearSolve | Tridiagonal):
+        return linear_system(name, local, node, inputs, values, printer)
     variable = values.fresh(local)
     if isinstance(node, Coordinate):
         text = _coordinate(node, values)
@@ -92,6 +101,47 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         raise TypeError(f"no statement for {type(node).__name__}")
     values.bind(name, variable)
     return [f"{variable} = {text}"]
+
+
+def linear_system(
+    name: str,
+    local: str,
+    node: LinearSolve | Tridiagonal,
+    inputs: dict[str, str],
+    values: Values,
+    printer: Printer,
+) -> list[str]:
+    """Statements that solve a linear system, by a Krylov method or as a tridiagonal one."""
+    variable = values.fresh(local)
+    values.bind(name, variable)
+    if isinstance(node, LinearSolve):
+        method = "conjugate_gradients" if node.method == "cg" else "bicgstab"
+        captured = ", ".join(["x", *values.captured[name]])
+        return [
+            f"{variable} = {method}(lambda x: self.product({captured}), {inputs['rhs']}, "
+            f"self.linear_tol, self.linear_iterations)"
+        ]
+    names = {slot: inputs[slot] for slot in ("g", "d", "m") if slot in inputs}
+    symbols = {slot: sp.Symbol(f"_{slot}", real=True) for slot in names}
+    entries = {slot: symbols.get(slot, getattr(node, slot)) for slot in ("g", "d", "m")}
+    left, right = sp.symbols("_left _right", real=True)
+    bound = {f"_{slot}": text for slot, text in names.items()} | {"_left": "left", "_right": "right"}
+    printed, rhs, dim = printer(bound), inputs["rhs"], node.axis - len(values.axes)
+    g = names.get("g") or f"torch.full_like({rhs}, {printed.doprint(entries['g'])})"
+    if node.closure == "dirichlet" and "g" in names:
+        edges = f"edge_weights_padded({g}, {dim}, {node.margin})"
+    elif node.closure == "dirichlet":
+        edges = f"({g},) * 2"
+    else:
+        edges = f"edge_weights{'_periodic' if node.closure == 'periodic' else ''}({g}, {dim})"
+    factor = node.scale * entries["m"]
+    rows = [-factor * left, entries["d"] + factor * (left + right), -factor * right]
+    solve = "solve_cyclic" if node.closure == "periodic" else "solve_tridiagonal"
+    lower, middle, upper = map(printed.doprint, rows)
+    return [
+        f"left, right = {edges}",
+        f"{variable} = {solve}({lower}, {middle}, {upper}, {rhs}, {dim})",
+    ]
 
 
 def _output_names(values: Values, name: str, local: str, count: int) -> list[str]:
@@ -122,7 +172,7 @@ def _coordinate(node: Coordinate, values: Values) -> str:
 
 def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
     inputs = values.inputs(name)
-    if node.role in ("step", "skip", "rate"):
+    if node.role in UPDATES:
         return _update(name, node, values, printer)
     slots = {s for e in node.expressions for s in e.free_symbols if s.name in inputs}
     lines, expressions, names = _shared(node.expressions, slots, inputs, values, printer)
@@ -203,11 +253,11 @@ def _update(name: str, node: Pointwise, values: Values, printer: Printer) -> lis
         text = _residual(rate, values.factor, printed)
     else:
         text = printed.doprint(expression)
-    if node.role in ("step", "rate"):
-        variable = values.fresh(node.role)
-        values.bind(name, variable)
-        return [f"{variable} = {text}"]
-    return [f"return {text}"]
+    if node.role == "skip":
+        return [f"return {text}"]
+    variable = values.fresh(node.role if node.role in ("step", "rate") else name.rpartition(".")[2])
+    values.bind(name, variable)
+    return [f"{variable} = {text}"]
 
 
 def node_weights(node: Pointwise, rate: sp.Expr) -> bool:

@@ -52,7 +52,8 @@ def render(source: Source) -> str:
 
 
 def klass(node: Class) -> list[str]:
-    lines = [f"class {node.name}({node.base}):", docstring(node.doc, INDENT)]
+    base = f"({node.base})" if node.base else ""
+    lines = [f"class {node.name}{base}:", docstring(node.doc, INDENT)]
     if node.attributes:
         lines += ["", *(INDENT + a for a in node.attributes)]
     for member in node.members:
@@ -72,6 +73,9 @@ def function(node: Function, indent: str) -> list[str]:
     if node.doc:
         lines.append(docstring(node.doc, indent + INDENT))
     for statement in node.body:
+        if not statement:
+            lines.append("")
+            continue
         depth = len(statement) - len(statement.lstrip())
         lines += broken(statement.lstrip(), indent + INDENT + " " * depth)
     return lines

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.graph.cell import recurrent_cell
 from pde2net.graph.network import Graph
 from pde2net.graph.stack import residual_stack
+from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update
 
 
@@ -15,4 +17,6 @@ def build(semi: Semidiscrete, tau: sp.Expr, update: Update) -> Graph:
 
     Raises EquationError or DeclarationError for fluxes and grids that the scheme cannot treat.
     """
+    if isinstance(update, Cell):
+        return recurrent_cell(semi, tau, update)
     return residual_stack(semi, tau, update)

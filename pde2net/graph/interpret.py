@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import networkx as nx
 import numpy as np
 import sympy as sp
 
@@ -21,12 +22,20 @@ from pde2net.graph.nodes import (
     EdgeMean,
     Field,
     Input,
+    Iterate,
+    LinearSolve,
     Node,
     Output,
     Pad,
     Pointwise,
+    State,
     TransposedConvolution,
+    Trial,
+    Tridiagonal,
 )
+from pde2net.graph.solve import bicgstab, conjugate_gradients, iterate, solve_tridiagonal
+
+Computed = dict[str, tuple[Array, ...]]
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,13 @@ class Interpreter:
         self.graph, self.arithmetic = graph, arithmetic
         self.values = {**graph.graph["values"], **(values or {})}
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
+        self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
+        self.bodies: dict[str, list[tuple[str, Node, dict[str, tuple[str, int]]]]] = {}
+        for entry in self.plan:
+            loop = self.loops[entry[0]]
+            if loop is not None:
+                self.bodies.setdefault(loop, []).append(entry)
+        self.ancestors: dict[tuple[str, str], set[str]] = {}
         self.compiled: dict[tuple[sp.Expr, tuple[str, ...]], Callable[..., Any]] = {}
         self.numbers: dict[sp.Expr, Any] = {}
         self.scales: dict[Bank, list[list[Any]]] = {}
@@ -100,18 +116,67 @@ class Interpreter:
         return self.numbers[expression]
 
     def result(self) -> Array:
-        computed: dict[str, tuple[Array, ...]] = {}
+        computed: Computed = {}
         users = dict(self.graph.out_degree())
         for name, node, inputs in self.plan:
-            arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
-            computed[name] = self.evaluate(node, arrays)
+            if self.loops[name] is not None:
+                continue
+            computed[name] = self.step(name, node, inputs, computed)
             for producer, _ in inputs.values():
                 users[producer] -= 1
-                if users[producer] == 0:
+                if users[producer] == 0 and not self.bodies:
                     computed.pop(producer, None)
             if isinstance(node, Output):
                 return computed[name][0]
         raise GraphError("A network has exactly one output.")
+
+    def step(
+        self, name: str, node: Node, inputs: Mapping[str, tuple[str, int]], computed: Computed
+    ) -> tuple[Array, ...]:
+        """The outputs of one node; a loop evaluates its body again and again."""
+        if isinstance(node, Iterate | LinearSolve):
+            return (self.solve(name, node, inputs, computed),)
+        arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
+        return self.evaluate(node, arrays)
+
+    def solve(
+        self,
+        name: str,
+        node: Iterate | LinearSolve,
+        inputs: Mapping[str, tuple[str, int]],
+        computed: Computed,
+    ) -> Array:
+        fixed = {
+            slot: computed[producer][port]
+            for slot, (producer, port) in inputs.items()
+            if self.loops[producer] != name
+        }
+
+        def function(slot: str) -> Callable[[Array], Array]:
+            return lambda v: self.body(name, inputs[slot], v, computed)
+
+        if isinstance(node, LinearSolve):
+            method = conjugate_gradients if node.method == "cg" else bicgstab
+            return method(function("product"), fixed["rhs"], float(node.tol), node.most)
+        residual = function("residual") if "residual" in inputs else None
+        return iterate(node, fixed["start"], fixed.get("rhs"), function("next"), residual)
+
+    def body(self, loop: str, wanted: tuple[str, int], variable: Array, computed: Computed) -> Array:
+        """The value of `wanted`, a node of the body of `loop`, for a value of its variable."""
+        found = dict(computed)
+        needed = self.needed(loop, wanted[0])
+        for name, node, inputs in self.bodies[loop]:
+            if isinstance(node, State | Trial):
+                found[name] = (variable,)
+            elif name in needed:
+                found[name] = self.step(name, node, inputs, found)
+        return found[wanted[0]][wanted[1]]
+
+    def needed(self, loop: str, wanted: str) -> set[str]:
+        """The nodes that `wanted` is computed from."""
+        if (loop, wanted) not in self.ancestors:
+            self.ancestors[loop, wanted] = {wanted, *nx.ancestors(self.graph, wanted)}
+        return self.ancestors[loop, wanted]
 
     def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
         if isinstance(node, Input):
@@ -124,6 +189,9 @@ class Interpreter:
             return tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
+        if isinstance(node, Tridiagonal):
+            values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
+            return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
         (array,) = inputs.values()
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))

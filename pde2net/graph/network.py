@@ -39,17 +39,19 @@ def add(
     inputs: Mapping[str, tuple[str, int]],
     block: int | None = None,
     cycle: int | None = None,
+    loop: str | None = None,
     shares: str | None = None,
 ) -> str:
     """Add `node`; `inputs` maps each slot to (producer, port). Returns the name.
 
     block   the residual block it belongs to (0, 1, ...), None for what several blocks use
     cycle   the cycle of blocks that it is computed once for, None for all others
+    loop    the Iterate or LinearSolve node whose State or Trial it depends on, the innermost one
     shares  the name of the node whose weights this one uses
     """
     if name in graph:
         raise GraphError(f'There are two nodes called "{name}".')
-    graph.add_node(name, node=node, block=block, cycle=cycle, shares=shares)
+    graph.add_node(name, node=node, block=block, cycle=cycle, loop=loop, shares=shares)
     for slot, (producer, port) in inputs.items():
         if producer not in graph:
             raise GraphError(f'"{name}" takes its {slot} from "{producer}", which does not exist.')
@@ -118,8 +120,8 @@ def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
         elif isinstance(node, Convolution | TransposedConvolution):
             found |= node.bank.symbols
         else:
-            for value in (getattr(node, "spacing", None), getattr(node, "origin", None)):
-                if value is not None:
+            for value in vars(node).values():
+                if isinstance(value, sp.Expr) and value is not getattr(node, "symbol", None):
                     found |= value.free_symbols
     return tuple(sorted(found, key=lambda s: s.name))
 
@@ -151,7 +153,7 @@ def validate(graph: Graph) -> Graph:
                     "A transposed convolution must be the adjoint of a convolution of its block."
                 )
     for names in blocks(graph):
-        if sum(node_of(graph, n).role == "skip" for n in names) != 1:
+        if sum(node_of(graph, n).role in ("skip", "iterate") for n in names) != 1:
             raise GraphError("A residual block ends in exactly one skip connection.")
     return graph
 

@@ -5,7 +5,8 @@ With the weights of an earlier state in place of the activation, the flux is lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sympy as sp
@@ -53,35 +54,57 @@ class RateBuilder:
         self.half = semi.grid.gradient != "central"
         self.known: dict[str, Source] = {}
         self.place: tuple[str, int] | None = None
+        self.loop: str | None = None
+        self.inside = ""
 
     def enter(self, kind: str, index: int) -> None:
         """From now on, nodes belong to the block or cycle `index`."""
         self.place = (kind, index)
+
+    @contextmanager
+    def within(self, loop: str | None, inside: str = "") -> Iterator[None]:
+        """Nodes are in the body of `loop`; `inside` comes before their names."""
+        saved = self.loop, self.inside
+        self.loop, self.inside = loop, inside
+        yield
+        self.loop, self.inside = saved
 
     def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         """Add a node where the builder is; weights are shared with the first block or cycle."""
         if self.place is None:
             return add(self.graph, name, node, inputs), 0
         kind, index = self.place
-        shares = f"{kind}1.{name}" if index > 0 else None
         full = self.full(name)
-        return add(self.graph, full, node, inputs, shares=shares, **{kind: index}), 0
+        shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
+        return add(self.graph, full, node, inputs, loop=self.loop, shares=shares, **{kind: index}), 0
 
     def full(self, name: str) -> str:
         """The name of a node of the current block."""
-        return name if self.place is None else f"{self.place[0]}{self.place[1] + 1}.{name}"
+        if self.place is None:
+            return name
+        kind, index = self.place
+        return f"{kind}{index + 1}.{self.inside}{name}"
 
     def rate(self, state: Source, weights: Weights | None = None) -> Rate:
         """F at `state`, with the flux weights of an earlier state if they are given."""
+        diffusion = self.diffusion(state, weights)
+        expression = self.form.reaction + diffusion.expression
+        return Rate(expression, diffusion.inputs | self.local_inputs(self.form.reaction, state))
+
+    def diffusion(self, state: Source, weights: Weights | None = None) -> Rate:
+        """The part of F without the reaction."""
         self.state = state
         adjoints = [self.adjoint(k, None if weights is None else weights[k]) for k in range(self.terms)]
         slots = [sp.Symbol(f"_a{k + 1}", real=True) for k in range(self.terms)]
-        form = self.form
-        pairs = zip(form.terms, slots, strict=True)
-        expression = form.reaction - sum(term.prefactor * a for term, a in pairs)
-        inputs = {form.state.name: state} if form.state in expression.free_symbols else {}
-        inputs |= {s.name: a for s, a in zip(slots, adjoints, strict=True)}
-        return Rate(expression, inputs | self.data_inputs(expression, padded=False))
+        pairs = zip(self.form.terms, slots, strict=True)
+        expression = -sp.Add(*(term.prefactor * a for term, a in pairs))
+        inputs = {s.name: a for s, a in zip(slots, adjoints, strict=True)}
+        return Rate(expression, inputs | self.local_inputs(expression, state))
+
+    def local_inputs(self, expression: sp.Expr, state: Source) -> dict[str, Source]:
+        """What `expression`, evaluated cell by cell, needs of the state and of known data."""
+        inputs = {self.form.state.name: state} if self.form.state in expression.free_symbols else {}
+        return inputs | self.data_inputs(expression, padded=False)
 
     def weights(self, state: Source) -> Weights:
         """The weights w_i of the flux, Phi_i = w_i p_i, at `state`: a node, or a constant, per axis.

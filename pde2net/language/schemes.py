@@ -16,6 +16,7 @@ import sympy as sp
 from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.exact import count, exact, positive
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
+from pde2net.language.stopping import ChosenSteps, CyclicTime, DampedTime, ExplicitTime, StagedTime, Stopping
 
 FREEZE = ("cycle", "step")
 CYCLES = ("V", "W", "FMG")
@@ -24,7 +25,7 @@ SMOOTHERS = ("jacobi", "red-black", "chebyshev")
 
 
 @dataclass(frozen=True)
-class Scheme:
+class Scheme(Stopping):
     """What all schemes have in common; not a scheme itself."""
 
     label: ClassVar[str]
@@ -52,7 +53,7 @@ def _choice(value: Any, choices: tuple[str, ...], what: str) -> str:
 
 
 @dataclass(frozen=True)
-class Explicit(Scheme):
+class Explicit(ExplicitTime, Scheme):
     """The explicit (forward Euler) scheme u+ = u + tau F(u).
 
     steps  the number of steps, at least 1
@@ -67,7 +68,7 @@ class Explicit(Scheme):
 
 
 @dataclass(frozen=True)
-class DuFortFrankel(Scheme):
+class DuFortFrankel(DampedTime, Scheme):
     """Du Fort-Frankel: u+ = a (u + F(u)/(2 alpha)) + (1 - a) u-, a = 4 tau alpha/(1 + 2 tau alpha).
 
     Starts from u- = u. alpha, a positive number or expression, damps: None chooses the smallest for which
@@ -85,7 +86,7 @@ class DuFortFrankel(Scheme):
 
 
 @dataclass(frozen=True)
-class _Cyclic(Scheme):
+class _Cyclic(CyclicTime, Scheme):
     """Cycles of `cycle_length` steps; a cycle covers the time tau n (n + 1)/3.
 
     freeze  "cycle": diffusivities are those of the start of the cycle; "step": of each step
@@ -126,7 +127,7 @@ class FED(_Cyclic):
 
 
 @dataclass(frozen=True)
-class RKL(Scheme):
+class RKL(StagedTime, Scheme):
     """Runge-Kutta-Legendre of order 1 or 2 with `stages` stages per step tau (Meyer et al. 2014).
 
     Order 2 needs at least 3 stages. A step is stable up to (s^2 + s)/2, or (s^2 + s - 2)/4, explicit ones.
@@ -149,7 +150,7 @@ class RKL(Scheme):
 
 
 @dataclass(frozen=True)
-class Implicit(Scheme):
+class Implicit(ChosenSteps, Scheme):
     """The implicit (backward Euler) scheme: v = u + tau F(v), solved by `solver`.
 
     tau = oo asks for the steady state F(v) = 0 (Kacanov or Newton).
@@ -174,7 +175,7 @@ class Implicit(Scheme):
 
 
 @dataclass(frozen=True)
-class Theta(Scheme):
+class Theta(ChosenSteps, Scheme):
     """The theta scheme: v = u + tau ((1 - theta) F(u) + theta F(v)); Crank-Nicolson for theta = 1/2.
 
     theta  a number in (0, 1]
@@ -195,7 +196,7 @@ class Theta(Scheme):
 
 
 @dataclass(frozen=True)
-class AOS(Scheme):
+class AOS(ChosenSteps, Scheme):
     """Additive operator splitting: u+ = 1/d sum_i (I + d tau A_i(u))^-1 u over the d axes.
 
     Each system is tridiagonal, so stencils of two points are needed (Weickert, ter Haar Romeny,
@@ -211,7 +212,7 @@ class AOS(Scheme):
 
 
 @dataclass(frozen=True)
-class Multigrid(Scheme):
+class Multigrid(ChosenSteps, Scheme):
     """Implicit steps v = u + tau F(v), or the steady state for tau = oo, by full approximation cycles.
 
     levels     grids, from the finest on; None: as many as the image allows

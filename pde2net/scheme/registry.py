@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit, Scheme
+from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Scheme, Theta
 from pde2net.scheme import du_fort_frankel, explicit, fed, fsi, rkl
+from pde2net.scheme.cell import Cell, cell
 from pde2net.scheme.stack import PREVIOUS, Stack
 
-Update = Stack
+Update = Stack | Cell
 
 # Weights of stages that can be trained, by the name that a user gives.
 TABLES = {"a": "extrapolation", "c": "factors", "mu": "mu", "nu": "nu", "kappa": "kappa", "gamma_": "gamma"}
@@ -18,7 +19,7 @@ TABLES = {"a": "extrapolation", "c": "factors", "mu": "mu", "nu": "nu", "kappa":
 
 def trainable_tables(update: Update) -> set[str]:
     """The names of the trainable weights that differ from stage to stage."""
-    return {TABLES[s.name] for s in update.stages[0]}
+    return {TABLES[s.name] for s in update.stages[0]} if isinstance(update, Stack) else set()
 
 
 def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
@@ -33,10 +34,14 @@ def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
         return rkl.stack(scheme)
     if isinstance(scheme, DuFortFrankel) and alpha is not None:
         return du_fort_frankel.stack(scheme, alpha)
+    if isinstance(scheme, Implicit | Theta | AOS):
+        return cell(scheme)
     raise TypeError(f"{type(scheme).__name__} has no update")
 
 
 def shortest(update: Update) -> Update:
     """The update of the first part of a network that shows what it does: a step, a cycle."""
+    if isinstance(update, Cell):
+        return replace(update, steps=1)
     stages = update.stages[:1] if update.repeated and not update.uses(PREVIOUS) else update.stages
     return replace(update, stages=stages, cycles=1)

@@ -1,0 +1,339 @@
+"""Lowers a recurrent cell to PyTorch source: the cell as a class, and a network that iterates it."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.emit import solvers
+from pde2net.emit.base import NETWORK, Emitter, Request
+from pde2net.emit.statements import Values, statements
+from pde2net.emit.tree import Class, Function
+from pde2net.graph.network import blocks, node_of, parameters, sources
+from pde2net.graph.nodes import Input, Iterate, LinearSolve, State, Trial, Tridiagonal
+from pde2net.scheme.cell import Cell
+from pde2net.scheme.stack import TAU
+
+_DOC = {
+    "fixed point": "One Picard iteration, v <- rhs + tau F(v).",
+    "Kacanov": "One iteration with lagged diffusivities, (1 + tau A(v)) v <- rhs.",
+    "Newton": "One Newton iteration for v - tau F(v) = rhs.",
+    "": "One step of additive operator splitting: the mean of implicit steps along each axis.",
+}
+
+
+class CellEmitter(Emitter):
+    part = "ImplicitCell"
+
+    def __init__(self, request: Request) -> None:
+        self.cell: Cell = request.update
+        self.block_names = blocks(request.graph)[0]
+        super().__init__(request)
+        self.own = bool(request.trainable) and not request.shared
+        found = [(n, node_of(self.graph, n)) for n in self.block_names]
+        self.loop = next(((n, node) for n, node in found if isinstance(node, Iterate)), None)
+        self.trial = next((n for n, node in found if isinstance(node, LinearSolve)), None)
+
+    def scalar_symbols(self) -> list[sp.Symbol]:
+        used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
+        return [*([] if self.cell.steady else [TAU]), *used]
+
+    def part_names(self) -> list[str]:
+        return self.block_names
+
+    @property
+    def loop_name(self) -> str | None:
+        return None if self.loop is None else self.loop[0]
+
+    def inside(self, loop: str | None) -> list[str]:
+        return [n for n in self.block_names if self.graph.nodes[n]["loop"] == loop]
+
+    # -- the cell ----------------------------------------------------------------------------------
+
+    def classes(self) -> list[Function | Class]:
+        return [*self._helpers(), self._cell(), self._network()]
+
+    def _cell(self) -> Class:
+        method = self.loop[1].method if self.loop else ""
+        members = [self._cell_initialiser()]
+        if self.loop is None:
+            members.append(self._method("forward", "", self.inside(None), ""))
+        else:
+            name, _ = self.loop
+            feeds = sources(self.graph, name)
+            if self.cell.theta != 1:
+                doc = "u + (1 - theta) tau F(u)."
+                outside = [n for n in self.inside(None) if n != name]
+                members.append(self._method("right_hand_side", doc, outside, self._rhs()))
+            if "residual" in feeds:
+                doc = "v - tau F(v) - rhs." if not self.cell.steady else "-F(v)."
+                members.append(self._in_loop("residual", doc, feeds["residual"][0]))
+            if self.trial:
+                members.append(self._product())
+            members.append(self._in_loop("forward", "The next state.", feeds["next"][0]))
+        return Class(self.part, "nn.Module", _DOC[method], members)
+
+    def _rhs(self) -> str:
+        return next(n for n in self.inside(None) if n.endswith(".rhs"))
+
+    def _cell_initialiser(self) -> Function:
+        made = self.initialiser()
+        if not self.trial:
+            return made
+        node = node_of(self.graph, self.trial)
+        arguments = [
+            *made.arguments,
+            f"linear_tol: float = {float(node.tol):.3g}",
+            f"linear_iterations: int = {node.most}",
+        ]
+        body = [*made.body, "self.linear_tol = linear_tol", "self.linear_iterations = linear_iterations"]
+        return Function(made.name, arguments, made.returns, made.doc, body)
+
+    def _values(self, loop: bool) -> Values:
+        """Variables of a method of the cell: the input u, or the state v and the right-hand side."""
+        values = self.new_values()
+        values.bound.update(self.data_sources)
+        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
+        if loop:
+            values.bind(next(n for n in self.block_names if isinstance(node_of(self.graph, n), State)), "v")
+            values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "rhs")
+            if self.cell.theta != 1:
+                values.bind(self._rhs(), "rhs")
+        if self.trial:
+            values.captured[self.trial] = []
+        return values
+
+    def _needed(self, names: list[str], wanted: str) -> list[str]:
+        """Of `names`, those that `wanted` is computed from, in order."""
+        found, stack = {wanted}, [wanted]
+        while stack:
+            for producer, _ in sources(self.graph, stack.pop()).values():
+                if producer not in found:
+                    found.add(producer)
+                    stack.append(producer)
+        return [n for n in names if n in found]
+
+    def _in_loop(self, method: str, doc: str, wanted: str) -> Function:
+        names = [
+            n
+            for n in self._needed(self.inside(self.loop[0]), wanted)
+            if not isinstance(node_of(self.graph, n), State)
+        ]
+        values = self._values(loop=True)
+        body: list[str] = []
+        for name in names:
+            if name == self.trial:
+                values.captured[name] = [values.bound[s] for s in self._captured()]
+            body += self._statement(name, values)
+        body.append(f"return {values.bound[wanted, 0]}")
+        return Function(method, self._arguments(["v", *self._rhs_argument()]), "Tensor", doc, _returned(body))
+
+    def _statement(self, name: str, values: Values) -> list[str]:
+        return statements(name, values, self.printer)
+
+    def _captured(self) -> list[tuple[str, int]]:
+        """What the product of the linear system takes from outside of its body, in order of use."""
+        body = self.inside(self.trial)
+        found: dict[tuple[str, int], None] = {}
+        for name in body:
+            for source in sources(self.graph, name).values():
+                if source[0] not in body:
+                    found.setdefault(source)
+        return list(found)
+
+    def _product(self) -> Function:
+        """The operator of the linear system."""
+        values = self.new_values()
+        arguments = ["self", "x: Tensor"]
+        for source in self._captured():
+            wanted = self.data_sources.get(source) or self._capture_name(source)
+            variable = values.fresh(wanted)
+            values.bound[source] = variable
+            arguments.append(f"{variable}: Tensor")
+        body: list[str] = []
+        names = self.inside(self.trial)
+        for name in names:
+            if isinstance(node_of(self.graph, name), Trial):
+                values.bind(name, "x")
+            else:
+                body += self._statement(name, values)
+        body.append(f"return {values.bound[names[-1], 0]}")
+        return Function(
+            "product", arguments, "Tensor", "The linear operator of an iteration.", _returned(body)
+        )
+
+    def _capture_name(self, source: tuple[str, int]) -> str:
+        name, port = source
+        local = name.rpartition(".")[2]
+        if isinstance(node_of(self.graph, name), State):
+            return "v"
+        return local if port == 0 else f"{local}_{port}"
+
+    def _method(self, name: str, doc: str, names: list[str], wanted: str) -> Function:
+        values = self._values(loop=False)
+        body: list[str] = []
+        for node in names:
+            body += self._statement(node, values)
+        if wanted:
+            body.append(f"return {values.bound[wanted, 0]}")
+        return Function(name, self._arguments(["u"]), "Tensor", doc, _returned(body))
+
+    def _arguments(self, states: list[str]) -> list[str]:
+        return ["self", *(f"{s}: Tensor" for s in [*states, *self.data_sources.values()])]
+
+    def _rhs_argument(self) -> list[str]:
+        return [] if self.cell.steady else ["rhs"]
+
+    # -- the network -------------------------------------------------------------------------------
+
+    def _network(self) -> Class:
+        many = self.cell.steps > 1
+        arguments = ["self", f"steps: int = {self.cell.steps}", *self.scalar_arguments()]
+        body = ["super().__init__()"]
+        made = f"{self.part}({', '.join(self.argument_names())})"
+        if self.own:
+            body.append(f"self.cells = nn.ModuleList({made} for _ in range(steps))")
+        else:
+            body += ["self.steps = steps", f"self.cell = {made}"]
+        node = self.loop[1] if self.loop else None
+        if node is not None:
+            if node.tol == 0:
+                arguments.insert(2, f"iterations: int = {node.iterations}")
+                body.append("self.iterations = iterations")
+            else:
+                arguments[2:2] = [f"tol: float = {float(node.tol):.3g}", f"most: int = {node.most}"]
+                body += ["self.tol = tol", "self.most = most"]
+        doc = f"{self.cell.steps} implicit steps" if many else "One implicit step"
+        if self.cell.steady:
+            doc = "The steady state"
+        doc += ": a recurrent cell, iterated." if node is not None else " of a cell without inner iterations."
+        members = [Function("__init__", arguments, "None", "", body), self._forward()]
+        if node is not None:
+            members += self._loops(node)
+        return Class(NETWORK, "nn.Module", doc, members)
+
+    def _forward(self) -> Function:
+        arguments, doc = self.network_arguments()
+        body, data = self.prelude("self.cells[0]." if self.own else "self.cell.")
+        loop = "for cell in self.cells:" if self.own else "for _ in range(self.steps):"
+        cell = "cell" if self.own else "self.cell"
+        passed = ", ".join(["u", *data])
+        if self.loop is None:
+            body += [loop, f"    u = {cell}({passed})"]
+        else:
+            body += [loop, f"    u = self.step({cell}, {passed})"]
+        return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
+
+    def _loops(self, node: Iterate) -> list[Function]:
+        """The step: the right-hand side, the loop, and how gradients pass."""
+        data = list(self.data_sources.values())
+        kinds = [f"{d}: Tensor" for d in data]
+        rest = ", ".join(["", *data])
+        rhs = [] if self.cell.steady else ["rhs"]
+        passed = ", ".join(["v", *rhs, *data])
+        body: list[str] = []
+        if rhs and self.cell.theta != 1:
+            body.append(f"rhs = cell.right_hand_side(u{rest})")
+        elif rhs:
+            body.append("rhs = u")
+        update = f"cell({passed})"
+        step_arguments = ("self", f"cell: {self.part}", "u: Tensor", *kinds)
+        if node.tol == 0:
+            body.append("v = u")
+            if node.anderson:
+                body.append(f"accelerate = Anderson({node.anderson})")
+                update = f"accelerate(v, {update})"
+            body += ["for _ in range(self.iterations):", f"    v = {update}", "return v"]
+            return [
+                Function("step", step_arguments, "Tensor", "One implicit step: the cell, iterated.", body)
+            ]
+        start = ", ".join(["cell", "u", *rhs, *data])
+        if node.gradients == "implicit":
+            body += [
+                "with torch.no_grad():",
+                f"    v = self.iterate({start})",
+                f"return with_implicit_gradient(lambda v: cell.residual({passed}), v, self.tol / 100)",
+            ]
+        else:
+            body.append(f"return self.iterate({start})")
+        step = Function(
+            "step", step_arguments, "Tensor", "One implicit step: the solution of its equation.", body
+        )
+        arguments = ("self", f"cell: {self.part}", "v: Tensor", *(f"{r}: Tensor" for r in rhs), *kinds)
+        return [
+            step,
+            Function("iterate", arguments, "Tensor", self._iterate_doc(), self._iterate(node, passed)),
+        ]
+
+    def _iterate_doc(self) -> str:
+        against = "tol times the first one" if self.cell.steady else "tol ‖rhs‖"
+        return f"The cell iterated from v until ‖residual‖ <= {against} for every image."
+
+    def _iterate(self, node: Iterate, passed: str) -> list[str]:
+        update = f"cell({passed})"
+        body = [f"residual = cell.residual({passed})"]
+        body += [
+            f"scale = norm({'residual' if self.cell.steady else 'rhs'})",
+            "bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale",
+        ]
+        if node.anderson:
+            body.append(f"accelerate = Anderson({node.anderson})")
+            update = f"accelerate(v, {update})"
+        body += ["for _ in range(self.most):", "    if (norm(residual) <= bound).all():", "        return v"]
+        if node.method == "Newton":
+            body += [
+                f"    new = {update}",
+                f"    v = line_search(lambda v: cell.residual({passed}), v, new, norm(residual))",
+            ]
+        else:
+            body.append(f"    v = {update}")
+        body += [
+            f"    residual = cell.residual({passed})",
+            "if not (norm(residual) <= bound).all():",
+            "    not_converged(norm(residual), scale, self.most)",
+            "return v",
+        ]
+        return body
+
+    # -- helper functions --------------------------------------------------------------------------
+
+    def _helpers(self) -> list[Function | Class]:
+        nodes = [node_of(self.graph, n) for n in self.block_names]
+        found: list[Function | Class] = []
+        loop = self.loop[1] if self.loop else None
+        implicit = loop is not None and loop.gradients == "implicit" and loop.tol != 0
+        methods = {n.method for n in nodes if isinstance(n, LinearSolve)} | (
+            {"bicgstab"} if implicit else set()
+        )
+        if loop is not None and loop.tol != 0:
+            found.append(solvers.NORM)
+        if methods:
+            found += [solvers.DOT, solvers.QUOTIENT]
+        if "cg" in methods:
+            found.append(solvers.CG)
+        if "bicgstab" in methods:
+            found.append(solvers.BICGSTAB)
+        closures = {n.closure for n in nodes if isinstance(n, Tridiagonal)}
+        if closures:
+            padded = any(isinstance(n, Tridiagonal) and n.closure == "dirichlet" and n.g == 0 for n in nodes)
+            found += [solvers.EDGES[c] for c in sorted(closures) if c != "dirichlet" or padded]
+            found += [solvers.SHIFTS, solvers.TRIDIAGONAL]
+        if "periodic" in closures:
+            found.append(solvers.CYCLIC)
+        if loop is not None and loop.anderson:
+            found.append(solvers.ANDERSON)
+        if loop is not None and loop.tol != 0:
+            if loop.method == "Newton":
+                found.append(solvers.LINE_SEARCH)
+            found.append(solvers.REPORT[loop.on_failure])
+        if implicit:
+            found.append(solvers.IMPLICIT)
+        return found
+
+
+def _returned(body: list[str]) -> list[str]:
+    """`x = ...; return x` in one statement."""
+    if len(body) > 1 and body[-1].startswith("return "):
+        variable = body[-1].removeprefix("return ")
+        if body[-2].startswith(f"{variable} = "):
+            return [*body[:-2], "return " + body[-2].removeprefix(f"{variable} = ")]
+    return body

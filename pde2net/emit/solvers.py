@@ -1,0 +1,272 @@
+"""Solvers as definitions of emitted source: Krylov methods, tridiagonal systems, gradients of solutions."""
+
+from __future__ import annotations
+
+from pde2net.emit.tree import Class, Function
+
+NORM = Function(
+    "norm",
+    ("a: Tensor",),
+    "Tensor",
+    "The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1).",
+    ["return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)"],
+)
+
+DOT = Function(
+    "dot",
+    ("a: Tensor", "b: Tensor"),
+    "Tensor",
+    "The inner product of each image of a batch, shape (batch, 1, ..., 1).",
+    ["return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)"],
+)
+
+QUOTIENT = Function(
+    "quotient",
+    ("a: Tensor", "b: Tensor"),
+    "Tensor",
+    "a / b, and 0 where b is 0: images that have converged stay as they are.",
+    ["return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))"],
+)
+
+CG = Function(
+    "conjugate_gradients",
+    ("product: Product", "rhs: Tensor", "tol: float", "most: int"),
+    "Tensor",
+    "x with product(x) = rhs, symmetric and positive definite; from x = 0, so that the norm of x only grows.",
+    [
+        "x, r, p = torch.zeros_like(rhs), rhs, rhs",
+        "rho = dot(r, r)",
+        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * rho",
+        "for _ in range(most):",
+        "    if (rho <= bound).all():",
+        "        break",
+        "    q = product(p)",
+        "    alpha = quotient(rho, dot(p, q))",
+        "    x, r = x + alpha * p, r - alpha * q",
+        "    before, rho = rho, dot(r, r)",
+        "    p = r + quotient(rho, before) * p",
+        "return x",
+    ],
+)
+
+BICGSTAB = Function(
+    "bicgstab",
+    ("product: Product", "rhs: Tensor", "tol: float", "most: int"),
+    "Tensor",
+    "x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from x = 0.",
+    [
+        "x, r, p, shadow = torch.zeros_like(rhs), rhs, rhs, rhs",
+        "rho = size = dot(r, r)",
+        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size",
+        "for _ in range(most):",
+        "    if (size <= bound).all():",
+        "        break",
+        "    q = product(p)",
+        "    alpha = quotient(rho, dot(shadow, q))",
+        "    s = r - alpha * q",
+        "    w = product(s)",
+        "    omega = quotient(dot(w, s), dot(w, w))",
+        "    x, r = x + alpha * p + omega * s, s - omega * w",
+        "    size = dot(r, r)",
+        "    before, rho = rho, dot(shadow, r)",
+        "    p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)",
+        "return x",
+    ],
+)
+
+TRIDIAGONAL = Function(
+    "solve_tridiagonal",
+    ("lower: Tensor", "middle: Tensor", "upper: Tensor", "rhs: Tensor", "dim: int"),
+    "Tensor",
+    "x with lower[i] x[i-1] + middle[i] x[i] + upper[i] x[i+1] = rhs[i] along `dim`.\n\n"
+    "Parallel cyclic reduction: each pass doubles the distance between the coupled entries.",
+    [
+        "n, stride = rhs.shape[dim], 1",
+        "lower, upper, x = lower / middle, upper / middle, rhs / middle",
+        "while stride < n:",
+        "    left, right = shifts(n, stride, dim)",
+        "    scale = 1 / (1 - lower * left(upper) - upper * right(lower))",
+        "    x = scale * (x - lower * left(x) - upper * right(x))",
+        "    lower, upper = -scale * lower * left(lower), -scale * upper * right(upper)",
+        "    stride *= 2",
+        "return x",
+    ],
+)
+
+SHIFTS = Function(
+    "shifts",
+    ("n: int", "stride: int", "dim: int"),
+    "tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]",
+    "a -> a[i - stride] and a -> a[i + stride] along `dim`, 0 beyond the ends.",
+    [
+        "def left(a: Tensor) -> Tensor:",
+        "    return F.pad(a.narrow(dim, 0, n - stride), beyond(dim, stride, 0))",
+        "",
+        "def right(a: Tensor) -> Tensor:",
+        "    return F.pad(a.narrow(dim, stride, n - stride), beyond(dim, 0, stride))",
+        "",
+        "return left, right",
+    ],
+)
+
+CYCLIC = Function(
+    "solve_cyclic",
+    ("lower: Tensor", "middle: Tensor", "upper: Tensor", "rhs: Tensor", "dim: int"),
+    "Tensor",
+    "The same with x[-1] = x[n-1] and x[n] = x[0], by the formula of Sherman and Morrison.",
+    [
+        "n = rhs.shape[dim]",
+        "first, last = lower.narrow(dim, 0, 1), upper.narrow(dim, n - 1, 1)",
+        "gamma = -middle.narrow(dim, 0, 1)",
+        "end = middle.narrow(dim, n - 1, 1) - first * last / gamma",
+        "middle = torch.cat((-2 * gamma, middle.narrow(dim, 1, n - 2), end), dim)",
+        "lower = F.pad(lower.narrow(dim, 1, n - 1), beyond(dim, 1, 0))",
+        "upper = F.pad(upper.narrow(dim, 0, n - 1), beyond(dim, 0, 1))",
+        "side = torch.cat((gamma, torch.zeros_like(rhs).narrow(dim, 1, n - 2), last), dim)",
+        "x, z = (solve_tridiagonal(lower, middle, upper, b, dim) for b in (rhs, side))",
+        "x_ends = x.narrow(dim, 0, 1) + first / gamma * x.narrow(dim, n - 1, 1)",
+        "z_ends = z.narrow(dim, 0, 1) + first / gamma * z.narrow(dim, n - 1, 1)",
+        "return x - z * (x_ends / (1 + z_ends))",
+    ],
+)
+
+EDGES = {
+    "reflecting": Function(
+        "edge_weights",
+        ("g: Tensor", "dim: int"),
+        "tuple[Tensor, Tensor]",
+        "The weights of the edges to the left and to the right of each cell; none crosses the border.",
+        [
+            "inner = g.narrow(dim, 0, g.shape[dim] - 1)",
+            "return F.pad(inner, beyond(dim, 1, 0)), F.pad(inner, beyond(dim, 0, 1))",
+        ],
+    ),
+    "periodic": Function(
+        "edge_weights_periodic",
+        ("g: Tensor", "dim: int"),
+        "tuple[Tensor, Tensor]",
+        "The weights of the edges to the left and to the right of each cell; the border wraps.",
+        ["return torch.roll(g, 1, dim), g"],
+    ),
+    "dirichlet": Function(
+        "edge_weights_padded",
+        ("g: Tensor", "dim: int", "margins: tuple[int, ...]"),
+        "tuple[Tensor, Tensor]",
+        "The weights of the edges to the left and to the right of each cell; g has cells beyond the border.",
+        [
+            "for axis, margin in enumerate(margins, start=-len(margins)):",
+            "    if axis != dim and margin:",
+            "        g = g.narrow(axis, margin, g.shape[axis] - 2 * margin)",
+            "margin = margins[dim]",
+            "n = g.shape[dim] - 2 * margin",
+            "return g.narrow(dim, margin - 1, n), g.narrow(dim, margin, n)",
+        ],
+    ),
+}
+
+ANDERSON = Class(
+    "Anderson",
+    "",
+    "Anderson acceleration of v <- G(v): the mix of the last steps of least residual (Walker, Ni 2011).",
+    [
+        Function(
+            "__init__",
+            ("self", "depth: int"),
+            "None",
+            "",
+            ["self.depth = depth", "self.images: list[Tensor] = []", "self.residuals: list[Tensor] = []"],
+        ),
+        Function(
+            "__call__",
+            ("self", "v: Tensor", "image: Tensor"),
+            "Tensor",
+            "",
+            [
+                "self.images = [*self.images, image][-self.depth - 1 :]",
+                "self.residuals = [*self.residuals, image - v][-self.depth - 1 :]",
+                "if len(self.images) == 1:",
+                "    return image",
+                "df, dg = (",
+                "    torch.stack([(b - a).flatten(1) for a, b in zip(h, h[1:])], 2)",
+                "    for h in (self.residuals, self.images)",
+                ")",
+                "gram = df.mT @ df",
+                "trace = gram.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]",
+                "eye = torch.eye(gram.shape[1], dtype=v.dtype, device=v.device)",
+                "tiny = torch.finfo(v.dtype)",
+                "gram = gram + (tiny.eps**0.75 * trace + tiny.tiny) * eye",
+                "gamma = torch.linalg.solve(gram, df.mT @ self.residuals[-1].flatten(1)[:, :, None])",
+                "return image - (dg @ gamma).view_as(image)",
+            ],
+        ),
+    ],
+)
+
+LINE_SEARCH = Function(
+    "line_search",
+    ("residual: Product", "v: Tensor", "new: Tensor", "size: Tensor"),
+    "Tensor",
+    "v + s (new - v), s halved for each image until its residual is below `size`.",
+    [
+        "step = torch.ones_like(size)",
+        "for _ in range(12):",
+        "    smaller = norm(residual(v + step * (new - v))) < size",
+        "    if smaller.all():",
+        "        break",
+        "    step = torch.where(smaller, step, step / 2)",
+        "return v + step * (new - v)",
+    ],
+)
+
+REPORT = {
+    "warn": Function(
+        "not_converged",
+        ("reached: Tensor", "scale: Tensor", "iterations: int"),
+        "None",
+        "Say that the tolerance was not reached.",
+        [
+            "size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()",
+            'warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)',
+        ],
+    ),
+    "error": Function(
+        "not_converged",
+        ("reached: Tensor", "scale: Tensor", "iterations: int"),
+        "None",
+        "Say that the tolerance was not reached.",
+        [
+            "size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()",
+            'raise RuntimeError(f"relative residual {size:.2g} after {iterations} iterations")',
+        ],
+    ),
+}
+
+IMPLICIT = Function(
+    "with_implicit_gradient",
+    ("residual: Product", "v: Tensor", "tol: float"),
+    "Tensor",
+    "v, the solution of residual(v) = 0, differentiable by the implicit function theorem.\n\n"
+    "dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves\n"
+    "J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations.",
+    [
+        "v = v.detach()",
+        "if not torch.is_grad_enabled():",
+        "    return v",
+        "attached = residual(v)",
+        "if not attached.requires_grad:",
+        "    return v",
+        "",
+        "def solve(gradient: Tensor | None) -> Tensor | None:",
+        "    if gradient is None:",
+        "        return None",
+        "    with torch.enable_grad():",
+        "        point = v.clone().requires_grad_()",
+        "        value = residual(point)",
+        "    return bicgstab(",
+        "        lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0], gradient, tol, 1000",
+        "    )",
+        "",
+        "attached.register_hook(solve)",
+        "return v - (attached - attached.detach())",
+    ],
+)

@@ -1,0 +1,173 @@
+"""The solvers of the reference interpreter: loops, Krylov methods, tridiagonal systems, in NumPy."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pde2net.discretise.arrays import Array, take
+from pde2net.errors import ConvergenceError, ConvergenceWarning
+from pde2net.graph.nodes import Iterate, Tridiagonal
+
+Map = Callable[[Array], Array]
+EPSILON = float(np.finfo(np.float64).eps)
+HALVINGS = 12
+
+
+def iterate(node: Iterate, start: Array, rhs: Array | None, update: Map, residual: Map | None) -> Array:
+    """The result of a loop; see graph.nodes.Iterate."""
+    accelerate = Anderson(node.anderson)
+    v = start
+    if residual is None:
+        for _ in range(node.most):
+            v = accelerate(v, update(v))
+        return v
+    found = residual(v)
+    scale = float(np.linalg.norm(found if rhs is None else rhs))
+    bound = max(float(node.tol), 50 * EPSILON) * scale
+    for _ in range(node.most):
+        if float(np.linalg.norm(found)) <= bound:
+            return v
+        new = accelerate(v, update(v))
+        if node.method == "Newton":
+            new = backtracked(v, new, found, residual)
+        v, found = new, residual(new)
+    reached = float(np.linalg.norm(found))
+    if not reached <= bound:
+        message = f"{node.method}: residual {reached / (scale or 1):.2g} after {node.most} iterations"
+        if node.on_failure == "error":
+            raise ConvergenceError(message)
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+    return v
+
+
+def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
+    """v + s (new - v) with s halved until the residual decreases."""
+    step, size = 1.0, float(np.linalg.norm(found))
+    for _ in range(HALVINGS):
+        if float(np.linalg.norm(residual(v + step * (new - v)))) < size:
+            break
+        step /= 2
+    return v + step * (new - v)
+
+
+class Anderson:
+    """Anderson acceleration of v <- G(v): the mix of `depth` earlier steps of least residual G(v) - v.
+
+    Walker, Ni, SIAM J. Numer. Anal. 49, 2011, (2.2); depth 0 returns G(v).
+    """
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+        self.images: list[Array] = []
+        self.residuals: list[Array] = []
+
+    def __call__(self, v: Array, image: Array) -> Array:
+        if self.depth == 0:
+            return image
+        self.images = [*self.images, image][-self.depth - 1 :]
+        self.residuals = [*self.residuals, image - v][-self.depth - 1 :]
+        if len(self.images) == 1:
+            return image
+        df = np.stack([(b - a).ravel() for a, b in zip(self.residuals, self.residuals[1:], strict=False)], 1)
+        dg = np.stack([(b - a).ravel() for a, b in zip(self.images, self.images[1:], strict=False)], 1)
+        gram = df.T @ df
+        gram += 1e-12 * (np.trace(gram) + np.finfo(float).tiny) * np.eye(len(gram))
+        gamma = np.linalg.solve(gram, df.T @ self.residuals[-1].ravel())
+        mixed: Array = image - (dg @ gamma).reshape(image.shape)
+        return mixed
+
+
+def conjugate_gradients(product: Map, rhs: Array, tol: float, most: int) -> Array:
+    """Hestenes, Stiefel 1952, from x = 0: the norms of the iterates increase to that of the solution."""
+    x, r = np.zeros_like(rhs), rhs
+    p, rho = r, float((r * r).sum())
+    bound = (max(tol, 4 * EPSILON) ** 2) * rho
+    for _ in range(most):
+        if rho <= bound:
+            break
+        q = product(p)
+        alpha = rho / float((p * q).sum())
+        x, r = x + alpha * p, r - alpha * q
+        rho, before = float((r * r).sum()), rho
+        p = r + rho / before * p
+    return x
+
+
+def bicgstab(product: Map, rhs: Array, tol: float, most: int) -> Array:
+    """van der Vorst, SIAM J. Sci. Stat. Comput. 13, 1992, from x = 0."""
+    x, r = np.zeros_like(rhs), rhs
+    shadow, p = r, r
+    rho = size = float((r * r).sum())
+    bound = (max(tol, 4 * EPSILON) ** 2) * size
+    for _ in range(most):
+        if size <= bound:
+            break
+        q = product(p)
+        alpha = _ratio(rho, float((shadow * q).sum()))
+        s = r - alpha * q
+        w = product(s)
+        omega = _ratio(float((w * s).sum()), float((w * w).sum()))
+        x, r = x + alpha * p + omega * s, s - omega * w
+        size = float((r * r).sum())
+        rho, before = float((shadow * r).sum()), rho
+        p = r + _ratio(rho, before) * _ratio(alpha, omega) * (p - omega * q)
+    return x
+
+
+def _ratio(a: float, b: float) -> float:
+    return a / b if b else 0.0
+
+
+def solve_tridiagonal(node: Tridiagonal, scale: Any, values: Mapping[str, Any], rhs: Array) -> Array:
+    """x with (d + scale m D^T g D) x = rhs along one axis, by elimination (Thomas)."""
+    axis, n = node.axis, rhs.shape[node.axis]
+    full = [s + 2 * w for s, w in zip(rhs.shape, node.margin, strict=True)]
+    g = np.array(np.broadcast_to(values["g"], full))
+    for other, width in enumerate(node.margin):
+        if other != axis and width:
+            g = take(g, other, width, full[other] - width)
+    margin = node.margin[axis]
+    right = np.moveaxis(take(g, axis, margin, margin + n), axis, 0) * scale
+    left = np.moveaxis(take(g, axis, margin - 1, margin - 1 + n), axis, 0) * scale if margin else None
+    if left is None:
+        if node.closure == "reflecting":
+            right = np.concatenate([right[:-1], 0 * right[-1:]])
+        left = np.roll(right, 1, axis=0)
+    m = np.moveaxis(np.array(np.broadcast_to(values["m"], rhs.shape)), axis, 0)
+    d = np.moveaxis(np.array(np.broadcast_to(values["d"], rhs.shape)), axis, 0)
+    lower, upper, middle = -m * left, -m * right, d + m * (left + right)
+    b = np.moveaxis(rhs, axis, 0)
+    if node.closure != "periodic":
+        return np.moveaxis(thomas(lower, middle, upper, b), 0, axis)
+    return np.moveaxis(cyclic(lower, middle, upper, b), 0, axis)
+
+
+def thomas(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
+    """Rows lower[i] x[i-1] + middle[i] x[i] + upper[i] x[i+1] = rhs[i], the first axis running over i."""
+    pivot, y = [middle[0]], [rhs[0]]
+    for i in range(1, len(rhs)):
+        factor = lower[i] / pivot[-1]
+        pivot.append(middle[i] - factor * upper[i - 1])
+        y.append(rhs[i] - factor * y[-1])
+    x = [y[-1] / pivot[-1]]
+    for i in reversed(range(len(rhs) - 1)):
+        x.append((y[i] - upper[i] * x[-1]) / pivot[i])
+    return np.stack(x[::-1])
+
+
+def cyclic(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
+    """The same with x[-1] = x[n-1] and x[n] = x[0], by the formula of Sherman and Morrison."""
+    if len(rhs) == 1:
+        result: Array = rhs / (lower + middle + upper)
+        return result
+    gamma = -middle[0]
+    changed = np.concatenate([middle[:1] - gamma, middle[1:-1], middle[-1:] - lower[:1] * upper[-1:] / gamma])
+    side = 0 * rhs
+    side[0], side[-1] = gamma, upper[-1]
+    x, z = (thomas(lower, changed, upper, b) for b in (rhs, side))
+    weight = lower[0] / gamma
+    return x - z * ((x[0] + weight * x[-1]) / (1 + z[0] + weight * z[-1]))

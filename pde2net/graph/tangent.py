@@ -1,0 +1,118 @@
+"""The derivative of F at a state, applied to a direction: a graph beside that of F, node by node.
+
+Convolutions, means, pads and crops are linear, so they are applied to the direction; a pointwise node e
+becomes sum_j de/ds_j ds_j, with the partial derivatives evaluated at the state, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from pde2net.graph.network import node_of, sources
+from pde2net.graph.nodes import Convolution, Pointwise
+from pde2net.graph.rate import Rate, RateBuilder, Source
+
+
+class Tangent:
+    """The tangent of `rate`, which was built at the state `v` in the current block of `builder`."""
+
+    def __init__(self, builder: RateBuilder, v: Source, rate: Rate) -> None:
+        self.builder, self.graph, self.v, self.rate = builder, builder.graph, v, rate
+        self.path = self._depending()
+        self.partials = {name: self._partials(name) for name in self.path}
+        self.last = self._partial_nodes("rate", [rate.expression], rate.inputs)
+
+    def slope_weight(self) -> Source | sp.Expr:
+        """Phi'(p) of a flux of one slope, as an array or a constant."""
+        (entry,) = (p for n, p in self.partials.items() if p and "flux" in n)
+        ((_, weight),) = entry[0]
+        return weight
+
+    def along(self, x: Source) -> Rate:
+        """F'(v) x, as an expression in the slots that its inputs feed."""
+        moved: dict[Source, Source] = {self.v: x}
+        for name in self.path:
+            node, inputs = node_of(self.graph, name), sources(self.graph, name)
+            local = "d" + name.rpartition(".")[2]
+            if isinstance(node, Pointwise):
+                rows = [self._combined(row, inputs, moved) for row in self.partials[name]]
+                fed = {slot: source for row in rows for slot, source in row.inputs.items()}
+                tangent = self.builder.node(
+                    local, Pointwise(tuple(r.expression for r in rows), "tangent"), fed
+                )
+                moved |= {(name, port): (tangent[0], port) for port in range(len(rows))}
+                continue
+            fed = {slot: moved.get(source) for slot, source in inputs.items()}
+            tangent = self.builder.node(local, node, {k: s for k, s in fed.items() if s is not None})
+            count = len(node.bank.rows) if isinstance(node, Convolution) else 1
+            moved |= {(name, port): (tangent[0], port) for port in range(count)}
+        return self._combined(self.last[0], self.rate.inputs, moved)
+
+    def _depending(self) -> list[str]:
+        """The nodes between v and the rate, in the order in which they were added."""
+        depending: set[Source | str] = {self.v[0]}
+        path = []
+        needed = self._ancestors()
+        for name in self.graph:
+            fed = [producer for producer, _ in sources(self.graph, name).values()]
+            if name in needed and any(p in depending for p in fed):
+                depending.add(name)
+                path.append(name)
+        return path
+
+    def _ancestors(self) -> set[str]:
+        found: set[str] = set()
+        stack = [producer for producer, _ in self.rate.inputs.values()]
+        while stack:
+            name = stack.pop()
+            if name not in found and name != self.v[0]:
+                found.add(name)
+                stack += [producer for producer, _ in sources(self.graph, name).values()]
+        return found
+
+    def _partials(self, name: str) -> list[list[tuple[str, Source | sp.Expr]]]:
+        node = node_of(self.graph, name)
+        if not isinstance(node, Pointwise):
+            return []
+        local = name.rpartition(".")[2]
+        return self._partial_nodes(local, list(node.expressions), sources(self.graph, name))
+
+    def _partial_nodes(
+        self, local: str, expressions: list[sp.Expr], inputs: Mapping[str, Source]
+    ) -> list[list[tuple[str, Source | sp.Expr]]]:
+        """Per expression (slot, derivative) of the slots that depend on v; arrays come from one node."""
+        moving = [slot for slot, (producer, _) in inputs.items() if producer in (self.v[0], *self.path)]
+        symbols = {s.name: s for e in expressions for s in e.free_symbols}
+        rows = [
+            [(slot, sp.diff(e, symbols[slot])) for slot in moving if slot in symbols and e.has(symbols[slot])]
+            for e in expressions
+        ]
+        varying = [
+            d
+            for d in dict.fromkeys(d for row in rows for _, d in row)
+            if {s.name for s in d.free_symbols} & set(inputs)
+        ]
+        if not varying:
+            return [list(row) for row in rows]
+        fed = self.builder.needed(varying, inputs)
+        name, _ = self.builder.node(f"{local}_slope", Pointwise(tuple(varying), "coefficient"), fed)
+        return [[(s, (name, varying.index(d)) if d in varying else d) for s, d in row] for row in rows]
+
+    def _combined(
+        self,
+        row: list[tuple[str, Source | sp.Expr]],
+        inputs: Mapping[str, Source],
+        moved: Mapping[Source, Source],
+    ) -> Rate:
+        """sum_j (de/ds_j) ds_j."""
+        expression, fed = sp.S.Zero, {}
+        for slot, partial in row:
+            direction = sp.Symbol(f"_d{slot.strip('_')}", real=True)
+            fed[direction.name] = moved[inputs[slot]]
+            if isinstance(partial, tuple):
+                symbol = sp.Symbol(f"_{partial[0].rpartition('.')[2]}_{partial[1]}", real=True)
+                fed[symbol.name], partial = partial, symbol
+            expression += partial * direction
+        return Rate(expression, fed)

@@ -1,0 +1,52 @@
+"""Implicit schemes: v = u + tau ((1 - theta) F(u) + theta F(v)), solved by iterating a recurrent cell.
+
+The implicit scheme has theta = 1, Crank-Nicolson 1/2. F(v) = -A(v) v + r(v) is brought to systems
+v + theta tau (A v + b v) = rhs by lagging (Kacanov) or linearising (Newton); AOS solves one such system per
+axis and step, with A from the old state (Alt et al. 2023, section 3.3; Weickert et al. 1998).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.language.schemes import AOS, Implicit, Theta
+from pde2net.language.solvers import Solver
+from pde2net.scheme.stack import TAU
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network of `steps` implicit steps.
+
+    theta   weight of the new state
+    solver  of the system of a step; None for AOS, which solves linear systems axis by axis
+    steady  whether tau is infinite: F(v) = 0 is solved from the input on
+    order   in time
+    """
+
+    steps: int
+    theta: sp.Expr
+    solver: Solver | None
+    steady: bool
+    order: int = 1
+
+    @property
+    def step(self) -> sp.Expr:
+        """The factor of F(v): theta tau, or 1 for the steady state."""
+        return sp.S.One if self.steady else self.theta * TAU
+
+    @property
+    def mass(self) -> sp.Expr:
+        """The factor of v."""
+        return sp.S.Zero if self.steady else sp.S.One
+
+
+def cell(scheme: Implicit | Theta | AOS) -> Cell:
+    """The cell of an implicit scheme."""
+    if isinstance(scheme, AOS):
+        return Cell(scheme.steps, sp.S.One, None, steady=False)
+    theta = scheme.theta if isinstance(scheme, Theta) else sp.S.One
+    order = 2 if theta == sp.Rational(1, 2) else 1
+    return Cell(scheme.steps, theta, scheme.solver, scheme.tau == sp.oo, order)
