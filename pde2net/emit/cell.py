@@ -31,7 +31,7 @@ class CellEmitter(Emitter):
         self.own = bool(request.trainable) and not request.shared
         found = [(n, node_of(self.graph, n)) for n in self.block_names]
         self.loop = next(((n, node) for n, node in found if isinstance(node, Iterate)), None)
-        self.trial = next((n for n, node in found if isinstance(node, LinearSolve)), None)
+        self.system = next(((n, node) for n, node in found if isinstance(node, LinearSolve)), None)
 
     def scalar_symbols(self) -> list[sp.Symbol]:
         used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
@@ -39,6 +39,11 @@ class CellEmitter(Emitter):
 
     def part_names(self) -> list[str]:
         return self.block_names
+
+    @property
+    def trial(self) -> str | None:
+        """The linear system of the cell, where it is not solved directly."""
+        return None if self.system is None else self.system[0]
 
     @property
     def loop_name(self) -> str | None:
@@ -77,9 +82,9 @@ class CellEmitter(Emitter):
 
     def _cell_initialiser(self) -> Function:
         made = self.initialiser()
-        if not self.trial:
+        if self.system is None:
             return made
-        node = node_of(self.graph, self.trial)
+        _, node = self.system
         arguments = [
             *made.arguments,
             f"linear_tol: float = {float(node.tol):.3g}",
@@ -115,7 +120,7 @@ class CellEmitter(Emitter):
     def _in_loop(self, method: str, doc: str, wanted: str) -> Function:
         names = [
             n
-            for n in self._needed(self.inside(self.loop[0]), wanted)
+            for n in self._needed(self.inside(self.loop_name), wanted)
             if not isinstance(node_of(self.graph, n), State)
         ]
         values = self._values(loop=True)
@@ -143,7 +148,7 @@ class CellEmitter(Emitter):
     def _product(self) -> Function:
         """The operator of the linear system."""
         values = self.new_values()
-        arguments = ["self", "x: Tensor"]
+        arguments = ["self", "trial: Tensor"]
         for source in self._captured():
             wanted = self.data_sources.get(source) or self._capture_name(source)
             variable = values.fresh(wanted)
@@ -153,7 +158,7 @@ class CellEmitter(Emitter):
         names = self.inside(self.trial)
         for name in names:
             if isinstance(node_of(self.graph, name), Trial):
-                values.bind(name, "x")
+                values.bind(name, "trial")
             else:
                 body += self._statement(name, values)
         body.append(f"return {values.bound[names[-1], 0]}")

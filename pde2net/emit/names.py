@@ -9,7 +9,7 @@ from collections.abc import Iterable
 # What the emitted text uses itself, and the attributes of nn.Module that a parameter must not hide.
 _OWN = (
     "torch math nn F Tensor self u steps block blocks beyond dim n wide inner out after super range tuple "
-    "isinstance object int float TypeError ValueError nan"
+    "isinstance object int float TypeError ValueError nan v rhs trial new residual previous start"
 )
 _MODULE = (
     "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double "

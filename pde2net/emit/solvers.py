@@ -116,6 +116,7 @@ CYCLIC = Function(
     "The same with x[-1] = x[n-1] and x[n] = x[0], by the formula of Sherman and Morrison.",
     [
         "n = rhs.shape[dim]",
+        "lower, middle, upper = (a.expand_as(rhs) for a in (lower, middle, upper))",
         "first, last = lower.narrow(dim, 0, 1), upper.narrow(dim, n - 1, 1)",
         "gamma = -middle.narrow(dim, 0, 1)",
         "end = middle.narrow(dim, n - 1, 1) - first * last / gamma",

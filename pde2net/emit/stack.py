@@ -34,6 +34,8 @@ class StackEmitter(Emitter):
             )
             if self.stack.uses(symbol)
         }
+        taken = [*self.names.values(), *self.data_sources.values(), *self.carried.values()]
+        self.weight_names = {w: identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
         self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
 
@@ -78,6 +80,7 @@ class StackEmitter(Emitter):
             for slot, (producer, port) in sources(self.graph, name).items():
                 if self.graph.nodes[producer]["cycle"] is not None and slot != START_RATE.name:
                     taken = [*found.values(), *self.names.values(), *self.data_sources.values()]
+                    taken += self.weight_names.values()
                     found.setdefault((producer, port), identifier(slot.lstrip("_"), taken))
         if len(found) == 1:
             return dict.fromkeys(found, identifier("g", [*self.names.values()]))
@@ -100,13 +103,13 @@ class StackEmitter(Emitter):
         for weight in self.weights:
             if weight not in self.tables:
                 expression = self.stack.stages[0][weight]
-                body.append(f"{weight.name} = {self.printer({}).doprint(expression)}")
-            values.weights[weight.name] = weight.name
+                body.append(f"{self.weight_names[weight]} = {self.printer({}).doprint(expression)}")
+            values.weights[weight.name] = self.weight_names[weight]
         for name in self.block_names:
             body += statements(name, values, self.printer)
         passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data_sources.values()]
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed)]
-        arguments += [f"{w.name}: float" for w in self.tables]
+        arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
         members = [self.initialiser(), *self._per_cycle()]
         members.append(Function("forward", arguments, "Tensor", "", body))
         return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
@@ -191,8 +194,8 @@ class StackEmitter(Emitter):
 
     def _loop(self, names: list[str], data: list[str]) -> list[str]:
         """The loop over the stages of a cycle."""
-        weights = [w.name for w in self.tables]
-        tables = [f"self.{TABLES[w]}" for w in weights]
+        weights = [self.weight_names[w] for w in self.tables]
+        tables = [f"self.{TABLES[w.name]}" for w in self.tables]
         block = "self.block"
         if self.own:
             block = "next(blocks)"
@@ -203,7 +206,13 @@ class StackEmitter(Emitter):
         else:
             over = tables[0] if len(tables) == 1 else f"zip({', '.join(tables)}, strict=True)"
             loop = f"for {', '.join(weights)} in {over}:"
-        passed = ["u", *names, *dict.fromkeys(self.frozen.values()), *data, *(w.name for w in self.tables)]
+        passed = [
+            "u",
+            *names,
+            *dict.fromkeys(self.frozen.values()),
+            *data,
+            *(self.weight_names[w] for w in self.tables),
+        ]
         call = f"{block}({', '.join(passed)})"
         if "previous" in names:
             return [loop, f"    u, previous = {call}, u"]

@@ -116,9 +116,9 @@ def linear_system(
     values.bind(name, variable)
     if isinstance(node, LinearSolve):
         method = "conjugate_gradients" if node.method == "cg" else "bicgstab"
-        captured = ", ".join(["x", *values.captured[name]])
+        captured = ", ".join(["trial", *values.captured[name]])
         return [
-            f"{variable} = {method}(lambda x: self.product({captured}), {inputs['rhs']}, "
+            f"{variable} = {method}(lambda trial: self.product({captured}), {inputs['rhs']}, "
             f"self.linear_tol, self.linear_iterations)"
         ]
     names = {slot: inputs[slot] for slot in ("g", "d", "m") if slot in inputs}
@@ -212,15 +212,17 @@ def _shared(
     lines += _guards(found, names, values, printer)
     fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in itertools.count(1))
     common, reduced = sp.cse(found, symbols=fresh, order="none")
-    for symbol, expression in common:
+    inlined: dict[sp.Symbol, sp.Expr] = {}
+    for symbol, found_expression in common:
+        expression = found_expression.xreplace(inlined)
         if not any(s.name in names for s in expression.free_symbols):
             # A function of parameters alone is read more easily where it is used.
-            reduced = [e.xreplace({symbol: expression}) for e in reduced]
+            inlined[symbol] = expression
             continue
         text = printer(names).doprint(expression)
         names[symbol.name] = values.fresh(symbol.name)
         lines.append(f"{names[symbol.name]} = {text}")
-    return lines, reduced, names
+    return lines, [e.xreplace(inlined) for e in reduced], names
 
 
 def _guards(found: list[sp.Expr], names: dict[str, str], values: Values, printer: Printer) -> list[str]:

@@ -63,7 +63,8 @@ def _flux_of_slopes(semi: Semidiscrete) -> bool:
     (term,) = semi.form.terms
     if not isinstance(term, FirstOrder) or semi.cell is not None:
         return False
-    return all(semi.form.state not in c.coefficient.free_symbols for c in term.components)
+    expressions = [e for c in term.components for e in (c.coefficient, *c.responses)]
+    return all(semi.form.state not in e.free_symbols for e in expressions)
 
 
 class _ImplicitBuilder(RateBuilder):

@@ -56,6 +56,7 @@ class RateBuilder:
         self.place: tuple[str, int] | None = None
         self.loop: str | None = None
         self.inside = ""
+        self.level: int | None = None
 
     def enter(self, kind: str, index: int) -> None:
         """From now on, nodes belong to the block or cycle `index`."""
@@ -76,7 +77,11 @@ class RateBuilder:
         kind, index = self.place
         full = self.full(name)
         shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
-        return add(self.graph, full, node, inputs, loop=self.loop, shares=shares, **{kind: index}), 0
+        place = {kind: index}
+        return add(self.graph, full, node, inputs, None, None, self.loop, shares, self.level) if 0 else (
+            add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place),
+            0,
+        )
 
     def full(self, name: str) -> str:
         """The name of a node of the current block."""
@@ -369,7 +374,7 @@ def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp
 
 def _at_rest(ratio: sp.Expr, slopes: Sequence[sp.Symbol]) -> sp.Expr:
     """`ratio`, a diffusivity, if it is defined where all slopes vanish."""
-    if ratio.subs(dict.fromkeys(slopes, 0)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+    if ratio.xreplace(dict.fromkeys(slopes, sp.S.Zero)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise EquationError(
             f"The diffusivity {ratio} is needed for a zero gradient too, where it is not defined. Regularise "
             'it, or let the flux be evaluated instead: Grid(gradient="forward"), freeze="step".'

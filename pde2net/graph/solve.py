@@ -162,12 +162,13 @@ def thomas(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
 def cyclic(lower: Array, middle: Array, upper: Array, rhs: Array) -> Array:
     """The same with x[-1] = x[n-1] and x[n] = x[0], by the formula of Sherman and Morrison."""
     if len(rhs) == 1:
-        result: Array = rhs / (lower + middle + upper)
-        return result
+        only: Array = rhs / (lower + middle + upper)
+        return only
     gamma = -middle[0]
     changed = np.concatenate([middle[:1] - gamma, middle[1:-1], middle[-1:] - lower[:1] * upper[-1:] / gamma])
     side = 0 * rhs
     side[0], side[-1] = gamma, upper[-1]
     x, z = (thomas(lower, changed, upper, b) for b in (rhs, side))
     weight = lower[0] / gamma
-    return x - z * ((x[0] + weight * x[-1]) / (1 + z[0] + weight * z[-1]))
+    result: Array = x - z * ((x[0] + weight * x[-1]) / (1 + z[0] + weight * z[-1]))
+    return result

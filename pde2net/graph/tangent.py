@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+from pde2net.errors import EquationError
 from pde2net.graph.network import node_of, sources
 from pde2net.graph.nodes import Convolution, Pointwise
 from pde2net.graph.rate import Rate, RateBuilder, Source
@@ -44,8 +45,8 @@ class Tangent:
                 )
                 moved |= {(name, port): (tangent[0], port) for port in range(len(rows))}
                 continue
-            fed = {slot: moved.get(source) for slot, source in inputs.items()}
-            tangent = self.builder.node(local, node, {k: s for k, s in fed.items() if s is not None})
+            directions = {slot: moved[source] for slot, source in inputs.items() if source in moved}
+            tangent = self.builder.node(local, node, directions)
             count = len(node.bank.rows) if isinstance(node, Convolution) else 1
             moved |= {(name, port): (tangent[0], port) for port in range(count)}
         return self._combined(self.last[0], self.rate.inputs, moved)
@@ -85,20 +86,30 @@ class Tangent:
         """Per expression (slot, derivative) of the slots that depend on v; arrays come from one node."""
         moving = [slot for slot, (producer, _) in inputs.items() if producer in (self.v[0], *self.path)]
         symbols = {s.name: s for e in expressions for s in e.free_symbols}
+        found = [[slot for slot in moving if slot in symbols and e.has(symbols[slot])] for e in expressions]
         rows = [
-            [(slot, sp.diff(e, symbols[slot])) for slot in moving if slot in symbols and e.has(symbols[slot])]
-            for e in expressions
+            [(slot, _derivative(e, symbols[slot])) for slot in slots]
+            for e, slots in zip(expressions, found, strict=True)
         ]
-        varying = [
-            d
-            for d in dict.fromkeys(d for row in rows for _, d in row)
-            if {s.name for s in d.free_symbols} & set(inputs)
-        ]
+        distinct = dict.fromkeys(d for row in rows for _, d in row)
+        for derivative in distinct:
+            self._require_regular(derivative)
+        varying = [d for d in distinct if {s.name for s in d.free_symbols} & set(inputs)]
         if not varying:
             return [list(row) for row in rows]
         fed = self.builder.needed(varying, inputs)
         name, _ = self.builder.node(f"{local}_slope", Pointwise(tuple(varying), "coefficient"), fed)
         return [[(s, (name, varying.index(d)) if d in varying else d) for s, d in row] for row in rows]
+
+    def _require_regular(self, derivative: sp.Expr) -> None:
+        """Raise EquationError for a derivative that is not defined for a zero gradient."""
+        form = self.builder.form
+        at_rest = derivative.xreplace(dict.fromkeys((*form.slopes, form.curvature), sp.S.Zero))
+        if at_rest.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+            raise EquationError(
+                f"Newton's method needs {derivative} for a zero gradient too, where it is not defined; "
+                "use Kacanov."
+            )
 
     def _combined(
         self,
@@ -116,3 +127,11 @@ class Tangent:
                 fed[symbol.name], partial = partial, symbol
             expression += partial * direction
         return Rate(expression, fed)
+
+
+def _derivative(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The derivative where there is one; kinks and jumps of the flux have measure zero."""
+    found = sp.diff(expression, symbol)
+    step = sp.Wild("step")
+    found = found.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+    return found.replace(sp.Heaviside(step), lambda step: sp.Piecewise((1, step > 0), (0, True)))

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.stack import ALPHA, PREVIOUS, RATE, STEP, TAU, Stack, U
 
-EXTRAPOLATION = sp.Symbol("a", positive=True)
+EXTRAPOLATION = sp.Symbol("_a", positive=True)
 
 
 def stack(scheme: DuFortFrankel, alpha: sp.Expr) -> Stack:

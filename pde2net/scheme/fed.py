@@ -15,7 +15,7 @@ from pde2net.language.schemes import FED
 from pde2net.scheme import fsi
 from pde2net.scheme.stack import RATE, STEP, TAU, Stack, U
 
-FACTOR = sp.Symbol("c", positive=True)
+FACTOR = sp.Symbol("_c", positive=True)
 
 
 def stack(scheme: FED) -> Stack:

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.language.schemes import FED, FSI
 from pde2net.scheme.stack import PREVIOUS, RATE, STEP, TAU, Stack, U
 
-EXTRAPOLATION = sp.Symbol("a", positive=True)
+EXTRAPOLATION = sp.Symbol("_a", positive=True)
 
 
 def stack(scheme: FSI | FED) -> Stack:

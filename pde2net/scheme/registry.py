@@ -14,7 +14,14 @@ from pde2net.scheme.stack import PREVIOUS, Stack
 Update = Stack | Cell
 
 # Weights of stages that can be trained, by the name that a user gives.
-TABLES = {"a": "extrapolation", "c": "factors", "mu": "mu", "nu": "nu", "kappa": "kappa", "gamma_": "gamma"}
+TABLES = {
+    "_a": "extrapolation",
+    "_c": "factors",
+    "_mu": "mu",
+    "_nu": "nu",
+    "_kappa": "kappa",
+    "_gamma": "gamma",
+}
 
 
 def trainable_tables(update: Update) -> set[str]:

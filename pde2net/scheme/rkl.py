@@ -15,7 +15,7 @@ import sympy as sp
 from pde2net.language.schemes import RKL
 from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
 
-MU, NU, KAPPA, GAMMA = sp.symbols("mu nu kappa gamma_", real=True)
+MU, NU, KAPPA, GAMMA = sp.symbols("_mu _nu _kappa _gamma", real=True)
 
 
 def stack(scheme: RKL) -> Stack:
