@@ -12,6 +12,8 @@ from pde2net.errors import (
     StabilityError,
     StabilityWarning,
 )
+from pde2net.guidance.advice import Advice
+from pde2net.guidance.advise import advise
 from pde2net.language import diffusivities
 from pde2net.language.calculus import div, dot, grad, laplacian, norm2
 from pde2net.language.declaration import Declaration
@@ -30,6 +32,7 @@ __all__ = [
     "FED",
     "FSI",
     "RKL",
+    "Advice",
     "Certificate",
     "Claim",
     "Declaration",
@@ -53,6 +56,7 @@ __all__ = [
     "StabilityWarning",
     "Status",
     "Theta",
+    "advise",
     "compile",
     "diffusivities",
     "div",

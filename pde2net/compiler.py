@@ -86,19 +86,22 @@ def compile(  # noqa: A001  the public name of the interface
 
 
 def _unstable_message(claim: Claim, certificate: Certificate) -> str:
-    tau = certificate.tau
+    tau, scheme = certificate.tau, certificate.declaration.scheme
     if claim.limit is None:
-        remedy = "No step size makes it stable; change the equation"
+        remedy = "No step of this scheme is known to be stable; change the scheme or the equation"
     else:
         number = "" if claim.limit.free_symbols else f" = {float(claim.limit):.6g}"
         remedy = (
             f"The largest stable step is tau = {claim.limit}{number}; use it (tau=None does) with more "
             "steps, or a coarser grid"
         )
+    time = scheme.duration(tau)
+    until = "..." if time.free_symbols or not time.is_finite else str(time)
     found = "" if claim.witness is None else f" Counterexample: {claim.witness['description']}."
     return (
         f"The network is unstable for tau = {tau}: {claim.name} is refuted. {claim.reason}{found} "
-        f'{remedy}; on_unstable="warn" or "ignore" builds it all the same.'
+        f"{remedy}; p2n.advise(problem, time={until}), or pde2net advise FILE, lists schemes that reach the "
+        'same time stably; on_unstable="warn" or "ignore" builds it all the same.'
     )
 
 

@@ -48,6 +48,10 @@ class ConvergenceWarning(UserWarning):
     """A solver did not reach its tolerance; the message has the residual that it reached."""
 
 
+class GridWarning(UserWarning):
+    """An image allows fewer grids than multigrid was asked for."""
+
+
 class StabilityWarning(UserWarning):
     """The network is refuted to be stable and was built because `on_unstable` is "warn"."""
 

@@ -1,39 +1,63 @@
-"""The theorems a second time: what each needs in numbers, its limit, its factor, its words."""
+"""What the theorems need in numbers, a second time, and what a claim rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
 from pde2net.normalise.form import SecondOrder
+from pde2net.verify.certificate import Claim, Discharged
 
 Find = Callable[[Numbers], Number]
 
 
 @dataclass(frozen=True)
+class Own:
+    """A hypothesis that only some schemes have: its statement, and what is wrong with how it is said to hold."""
+
+    statement: str
+    wrong: Callable[[Numbers, Discharged], str]
+
+
+@dataclass(frozen=True)
 class Rule:
-    """What a claim rests on: it holds for tau <= numerator/rate if every hypothesis does.
+    """What a claim rests on: it holds for tau <= limit if every hypothesis does.
 
     hypotheses  names, in order
     needs       the first reason why a hypothesis fails, or ""
-    rate        None if the claim holds for every tau
-    factors     the sharpest factor that is known first
+    compares    the same where it depends on the values of parameters, as the comparison with the limit does
+    limit       at some numbers, for the claim as it is stated; None if it holds for every tau
+    factors     those that are admissible
+    own         hypotheses that are not in STATEMENTS
+    weak        why the claim holds with frozen coefficients only, without its last hypothesis; or ""
+    per         what factors are about
+    reasons     patterns of reasons for claims that are not proved, with the figures in them
     """
 
     title: str
     conclusion: str
     hypotheses: tuple[str, ...]
     needs: Callable[[Numbers], str]
-    numerator: int = 2
-    rate: Find | None = None
+    limit: Callable[[Numbers, Claim], Number] | None = None
     factors: Callable[[Numbers, Number], tuple[Number, ...]] = lambda n, tau: ()
+    compares: Callable[[Numbers], str] = lambda n: ""
+    own: Mapping[str, Own] = field(default_factory=dict)
+    weak: Callable[[Numbers], str] = lambda n: ""
+    per: str = "step"
+    reasons: Mapping[str, Callable[[Numbers], Sequence[Number]]] = field(default_factory=dict)
 
-    def limit(self, n: Numbers) -> Number:
-        rate = ZERO if self.rate is None else self.rate(n)
-        return self.numerator / rate if rate > 0 else INFINITY
+
+def over(numerator: Number, rate: Find) -> Callable[[Numbers, Claim], Number]:
+    """The limit numerator/rate."""
+
+    def limit(n: Numbers, claim: Claim) -> Number:
+        found = rate(n)
+        return numerator / found if found > 0 else INFINITY
+
+    return limit
 
 
 def norm(n: Numbers) -> Number:
@@ -115,6 +139,20 @@ def contraction(n: Numbers, tau: Number) -> tuple[Number, ...]:
     return (sharp,) if n.exact else (sharp, ONE)
 
 
+def damped_rate(n: Numbers) -> Number:
+    """L ‖K‖² + beta."""
+    return norm(n) + n.damping[1]
+
+
+def frozen_rate(n: Numbers) -> Number:
+    """L ‖K‖² + sup(-r')."""
+    return norm(n) + max(ZERO, n.rate[1])
+
+
+def diagonal(n: Numbers) -> Number:
+    return n.degree + pull(n)
+
+
 def lipschitz(n: Numbers, tau: Number) -> tuple[Number, ...]:
     """1 + tau Lip(r) where diffusion alone is nonexpansive; else, and without numbers, with its norm."""
     reaction = max(n.rate[1], -n.rate[0])
@@ -157,58 +195,4 @@ FIGURES: Mapping[str, Mapping[str, Find]] = {
     "damping reaction": {"beta": lambda n: n.damping[1]},
     "monotone step": {"inf F'": least_slope},
     "pull": {"beta": pull},
-}
-
-RULES = {
-    "l2_stability": Rule(
-        "Explicit l2 stability (Alt et al. 2023, Theorem 1)",
-        "‖u+‖ <= ‖u‖ for every input, since 0 <= tau (A(u) + diag b) <= 2",
-        ("no source", "damping reaction", SYMMETRIC, BOUNDED, NONNEGATIVE),
-        damped,
-        rate=lambda n: norm(n) + n.damping[1],
-    ),
-    "nonexpansive": Rule(
-        "Cocoercive gradients (Baillon, Haddad 1977; Nesterov 2004, Theorem 2.1.15)",
-        "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
-        (SYMMETRIC, FLUX, REACTION, "monotone step"),
-        monotone,
-        rate=largest_slope,
-        factors=contraction,
-    ),
-    "maximum_principle": Rule(
-        "Maximum-minimum principle by nonnegative weights (Weickert 1998, Theorem 8)",
-        "every value of u+ is a weighted mean of values of u (and what the range includes)",
-        ("nonpositive off-diagonals", SYMMETRIC, BOUNDED, NONNEGATIVE, "pull"),
-        two_points,
-        numerator=1,
-        rate=lambda n: n.degree + pull(n),
-    ),
-    "energy_decay": Rule(
-        "Descent lemma (Nesterov 2004, Lemma 1.2.3)",
-        "E(u+) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r",
-        (SYMMETRIC, FLUX, BELOW, REACTION),
-        forward,
-        rate=largest_slope,
-    ),
-    "mean_preservation": Rule(
-        "Constants in the kernel of K (Weickert 1998, Theorem 8)",
-        "the mean of u is kept: 1^T K^T = 0",
-        ("no reaction", SYMMETRIC, "closed border"),
-        closed,
-    ),
-    "well_posed": Rule(
-        "Lipschitz composition (triangle inequality)",
-        "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step",
-        (SYMMETRIC, FLUX, REACTION),
-        symmetric,
-        factors=lipschitz,
-    ),
-    "frozen_stability": Rule(
-        "Spectrum of the frozen operator (von Neumann; Strikwerda 2004, section 2.2)",
-        "|1 - tau mu| <= 1 for every eigenvalue mu of A - r' at any frozen state",
-        (SYMMETRIC, BOUNDED, NONNEGATIVE, REACTION),
-        forward,
-        rate=lambda n: norm(n) + max(ZERO, n.rate[1]),
-        factors=growing,
-    ),
 }

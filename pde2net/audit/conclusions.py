@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.audit import wording
-from pde2net.audit.claims import BELOW, FIGURES, NONNEGATIVE, RULES, STATEMENTS, Rule
+from pde2net.audit import multigrid, solvers, wording
+from pde2net.audit.claims import BELOW, FIGURES, NONNEGATIVE, STATEMENTS, Own, Rule
 from pde2net.audit.exactly import INFINITY, Number, at_most, number, require_plain, same
 from pde2net.audit.numbers import Numbers
 from pde2net.errors import RecheckError
+from pde2net.language.schemes import Multigrid
 from pde2net.verify.certificate import Certificate, Claim, Discharged, Status
 
 POSITIVE = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
-LETS_GROW = "The reaction term may let modes grow by the factor per step; the diffusion does not."
-NO_SOLVER = "An explicit step solves no system of equations."
+LETS_GROW = "The reaction term may let modes grow by the factor per {}; the diffusion does not."
 NOT_COMPARED = "The step and its limit could not be compared."
 
 
@@ -27,6 +28,7 @@ class Conclusions:
     certificate: Certificate
     numbers: Numbers
     declared: bool
+    rules: Mapping[str, Rule]
 
     @staticmethod
     def figures(claim: Claim) -> list[sp.Basic]:
@@ -34,13 +36,14 @@ class Conclusions:
         return named + [v for h in claim.hypotheses for v in h.figures.values()]
 
     def disagreements(self) -> Iterator[str]:
+        if isinstance(self.certificate.declaration.scheme, Multigrid):
+            yield from multigrid.disagreements(self)
+            return
         for claim in self.certificate.claims.values():
-            if claim.name in RULES:
-                yield from self.claim(claim, RULES[claim.name])
-            elif claim.name == "solver_convergence" and claim != Claim(
-                claim.name, Status.NOT_APPLICABLE, reason=NO_SOLVER
-            ):
-                yield "An explicit step has no solver that could converge."
+            if claim.name in self.rules:
+                yield from self.claim(claim, self.rules[claim.name])
+            elif claim.name == "solver_convergence":
+                yield from solvers.disagreements(self, claim)
 
     def claim(self, claim: Claim, rule: Rule) -> Iterator[str]:
         name = claim.name.replace("_", " ")
@@ -56,7 +59,7 @@ class Conclusions:
             yield from self.applied(claim, rule, name)
         elif claim.hypotheses or claim.factor is not None:
             yield f"{name} is {claim.status}, but lists hypotheses."
-        elif not wording.explains(claim.reason, self.numbers, self.certificate) and self.declared:
+        elif self.declared and not self.explained(claim, rule):
             yield f"The reason given for {name} has figures that are not those of the problem."
         elif claim.reason.startswith(wording.sentence(rule.conclusion)):
             yield f"{name} is {claim.status}, but worded as if it were proved."
@@ -64,12 +67,12 @@ class Conclusions:
     def applied(self, claim: Claim, rule: Rule, name: str) -> Iterator[str]:
         """A claim for which all hypotheses hold, so that tau is compared with a limit."""
         n = self.numbers
-        failing = rule.needs(n)
+        failing = rule.needs(n) or (rule.compares(n) if self.declared else "")
         if failing:
             yield f"A hypothesis of {name} fails: {failing}."
             return
         yield from self.hypotheses(claim, rule, name)
-        limit = rule.limit(n)
+        limit = INFINITY if rule.limit is None else rule.limit(n, claim)
         if self.declared and not self.agrees(claim.limit, limit):
             yield f"The limit {claim.limit} of {name} should be {float(limit):.12g}."
             return
@@ -77,6 +80,13 @@ class Conclusions:
         yield from self.status(claim, rule, name, limit)
         if self.declared and claim.status in POSITIVE:
             yield from self.factor(claim, rule, name)
+
+    def explained(self, claim: Claim, rule: Rule) -> bool:
+        """Whether the figures in the reason of a claim that is not proved are right."""
+        for pattern, figures in rule.reasons.items():
+            if re.fullmatch(pattern, claim.reason):
+                return wording.slots(pattern, claim.reason, figures(self.numbers), self.numbers)
+        return wording.explains(claim.reason, self.numbers, self.certificate)
 
     def agrees(self, figure: sp.Basic | None, here: Number) -> bool:
         return figure is not None and same(self.numbers.number(figure), here)
@@ -111,9 +121,10 @@ class Conclusions:
         n, status, holds = self.numbers, claim.status, self.certainly(claim)
         parameters = self.certificate.declaration.problem.parameters
         every = "" if limit != INFINITY else " Holds for every tau."
-        every += " The operator is zero." if every and rule.rate is not None else ""
+        every += " The operator is zero." if every and rule.limit is not None else ""
         reason = wording.sentence(rule.conclusion) + every
         frozen = claim.name == "frozen_stability"
+        changing = rule.weak(n)
         undecided = bool(
             self.certificate.tau.subs(parameters).free_symbols | (claim.limit or sp.oo).free_symbols
         )
@@ -123,9 +134,13 @@ class Conclusions:
             yield f"{name} is proved if {claim.condition}, which leaves nothing open."
         if status in (Status.PROVED, Status.PROVED_IF) and frozen and n.rate[0] < 0:
             yield f"{name} holds only as linearised: the reaction lets modes grow."
+        if status in (Status.PROVED, Status.PROVED_IF) and changing:
+            yield f"{name} holds only as linearised: {changing}."
         if status == Status.LINEARISED:
-            reason = LETS_GROW
-            if not frozen or (n.exact and n.rate[0] >= 0) or not (holds or undecided):
+            grows = frozen and not (n.exact and n.rate[0] >= 0)
+            reason = f"With frozen coefficients, {reason} But {changing}."
+            reason = reason if changing else LETS_GROW.format(rule.per)
+            if not (grows or changing) or not (holds or undecided):
                 yield f"{name} cannot be linearised."
         if status in (Status.REFUTED, Status.UNKNOWN):
             reason = wording.beyond(self.certificate, claim.limit) + (
@@ -141,7 +156,8 @@ class Conclusions:
             yield f"The reason given for {name} should be: {reason}"
 
     def factor(self, claim: Claim, rule: Rule, name: str) -> Iterator[str]:
-        linearised = claim.status == Status.LINEARISED
+        frozen = claim.status == Status.LINEARISED and claim.name == "frozen_stability"
+        linearised = frozen and not rule.weak(self.numbers)
         wanted = claim.name in ("nonexpansive", "well_posed") or linearised
         if claim.factor is None:
             if wanted:
@@ -154,19 +170,28 @@ class Conclusions:
 
     def hypotheses(self, claim: Claim, rule: Rule, name: str) -> Iterator[str]:
         n = self.numbers
-        own = claim.hypotheses[: len(rule.hypotheses)]
+        names = rule.hypotheses[:-1] if rule.weak(n) else rule.hypotheses
+        own = claim.hypotheses[: len(names)]
         rest = wording.assumed(n.semi, n.given)
-        if tuple(h.name for h in own) != rule.hypotheses or list(claim.hypotheses[len(own) :]) != rest:
-            needed = ", ".join(rule.hypotheses)
+        if tuple(h.name for h in own) != names or list(claim.hypotheses[len(own) :]) != rest:
+            needed = ", ".join(names)
             yield f"The proof of {name} must discharge: {needed}, and list what is assumed."
             return
         for h in own:
+            if h.name in rule.own:
+                yield from self.particular(h, rule.own[h.name], name)
+                continue
             if h.statement != STATEMENTS[h.name] or not wording.how(h, n, self.certificate.ranges):
                 yield f'How "{h.name}" holds in the proof of {name} is not what the declaration gives.'
             try:
                 self.check_figures(h)
             except RecheckError as error:
                 yield f"{error} in the proof of {name}."
+
+    def particular(self, h: Discharged, own: Own, name: str) -> Iterator[str]:
+        wrong = own.wrong(self.numbers, h)
+        if h.statement != own.statement or wrong:
+            yield f'"{h.name}" in the proof of {name} is stated otherwise than it holds{wrong and ": " + wrong}.'
 
     def check_figures(self, h: Discharged) -> None:
         n, size = self.numbers, number(sp.S.One)

@@ -13,14 +13,14 @@ from sympy.logic.boolalg import BooleanAtom
 from pde2net.errors import RecheckError
 
 DIGITS = 80
-_CONTEXT = mpmath.MPContext()
-_CONTEXT.dps = DIGITS
-_SAME = _CONTEXT.mpf(10) ** -60
+CONTEXT = mpmath.MPContext()
+CONTEXT.dps = DIGITS
+_SAME = CONTEXT.mpf(10) ** -60
 
-Number = Any  # an mpf of _CONTEXT
-INFINITY: Number = _CONTEXT.inf
-ZERO: Number = _CONTEXT.mpf(0)
-ONE: Number = _CONTEXT.mpf(1)
+Number = Any  # an mpf of CONTEXT
+INFINITY: Number = CONTEXT.inf
+ZERO: Number = CONTEXT.mpf(0)
+ONE: Number = CONTEXT.mpf(1)
 
 # What the figures of a certificate are made of: nothing that could be wrong at single points only.
 _PARTS: tuple[type, ...] = (
@@ -33,7 +33,7 @@ _PARTS: tuple[type, ...] = (
 def number(expression: sp.Basic) -> Number:
     """A real number or infinity. Raises RecheckError for anything else."""
     if expression.is_Rational:
-        return _CONTEXT.mpf(expression.p) / expression.q
+        return CONTEXT.mpf(expression.p) / expression.q
     if expression in (sp.oo, -sp.oo):
         return INFINITY if expression == sp.oo else -INFINITY
     value = sp.N(expression, DIGITS) if isinstance(expression, sp.Expr) else None
@@ -41,14 +41,14 @@ def number(expression: sp.Basic) -> Number:
         if value is not None and value.is_Rational:
             return number(value)
         raise RecheckError(f"{str(expression)[:100]} is no real number")
-    return _CONTEXT.make_mpf(value._mpf_)
+    return CONTEXT.make_mpf(value._mpf_)
 
 
 def same(a: Number, b: Number, size: Number = ZERO) -> bool:
     """Equal to 60 digits, relative to the larger one or to `size`."""
     if a == b:
         return True
-    if not (_CONTEXT.isfinite(a) and _CONTEXT.isfinite(b)):
+    if not (CONTEXT.isfinite(a) and CONTEXT.isfinite(b)):
         return False
     return bool(abs(a - b) <= _SAME * max(abs(a), abs(b), size))
 

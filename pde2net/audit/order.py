@@ -1,4 +1,4 @@
-"""Orders of consistency, measured: the step against the equation at a point of a smooth function."""
+"""Orders of consistency, measured: at a point of a smooth function, and against solutions in time."""
 
 from __future__ import annotations
 
@@ -37,22 +37,31 @@ Values = dict[sp.Symbol, sp.Expr]
 Rate = Callable[[Array], Array]
 
 
-def measured_orders(semi: Semidiscrete) -> tuple[int | None, int | None]:
-    """(order in tau, order in h) of the explicit step; None for h if there are no derivatives.
+@dataclass(frozen=True)
+class Setting:
+    """Where errors in time are measured."""
 
-    None too if there are kinks, and no error falls with a power at the functions that are tried.
+    semi: Semidiscrete
+    values: Values
+    fields: dict[str, Array]
 
-    All spacings are refined together, the value of a symbol is a number of its sign. Raises RecheckError
-    if the errors do not fall with a whole power.
-    """
-    return Measured(semi).orders
+
+StepError = Callable[[Rate, Array, Setting], Callable[[float], float]]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Errors of the step at smooth functions, one list for each seed."""
+    """Errors at smooth functions, one list for each seed.
+
+    in_time  (rate, u, tau) to the error in time of the scheme: how that falls with tau is its order
+    exact    the order that is reported where no error is seen
+
+    All spacings are refined together, the value of a symbol is a number of its sign.
+    """
 
     semi: Semidiscrete
+    in_time: StepError
+    exact: int = 1
 
     @cached_property
     def in_h(self) -> list[list[float]]:
@@ -65,8 +74,13 @@ class Measured:
 
     @cached_property
     def orders(self) -> tuple[int | None, int | None]:
+        """(order in tau, order in h); None for h if there are no derivatives.
+
+        None too if there are kinks, and no error falls with a power at the functions that are tried. Raises
+        RecheckError if the errors do not fall with a whole power.
+        """
         values = numbers_for(self.semi)
-        in_tau = self.order(lambda: [_errors_in_tau(self.semi, values, seed) for seed in SEEDS], 1)
+        in_tau = self.order(lambda: [self.errors_in_tau(values, seed) for seed in SEEDS], self.exact)
         if not self.semi.form.terms:
             return in_tau, None
         return in_tau, self.order(lambda: self.in_h, self.semi.grid.order)
@@ -74,6 +88,20 @@ class Measured:
     def shows(self, order: int) -> bool:
         """Whether h^order is seen in the errors: its coefficient, extrapolated to h = 0, is no rounding."""
         return any(_coefficient_is_seen(errors[:POINTS], order) for errors in self.in_h)
+
+    def errors_in_tau(self, values: Values, seed: int) -> list[float]:
+        """On a small grid, for tau, tau/2, tau/4, ..."""
+        semi, h = self.semi, sp.Rational(1, 50)
+        cells = 8 if len(semi.spacing) > 1 else CELLS
+        arrays = _arrays(_compiled(semi, seed), (cells,) * len(semi.spacing), h)
+        u = arrays.pop(semi.form.state.name)
+        rate = _rate(semi, h, values, arrays)
+        first = rate(u)
+        moved = float(abs(rate(u + 1e-5 * np.sin(np.arange(u.size)).reshape(u.shape)) - first).max()) / 1e-5
+        tau = 1e-3 / max(moved, float(abs(first).max()), 1e-3)
+        made = self.in_time(rate, u, Setting(on_grid(semi, h), values, arrays))
+        errors = [made(tau / 2**k) for k in range(5)]
+        return [e for e in errors if e > 1e-11 * float(abs(first).max())]
 
     def order(self, errors: Callable[[], list[list[float]]], exact: int) -> int | None:
         try:
@@ -96,9 +124,13 @@ def _number(symbol: sp.Symbol) -> sp.Expr:
 
 def _rate(semi: Semidiscrete, h: sp.Rational, values: Values, fields: dict[str, Array]) -> Rate:
     """A_h(u) with the spacing h, and the point 1/3 in the middle: from the step, which is affine in tau."""
-    grid = Grid(h, semi.grid.order, semi.grid.gradient, origin=sp.Rational(1, 3) - CELLS // 2 * h)
-    step = Interpreter(explicit_steps(semidiscretise(semi.form, grid), sp.S.One, 1), values)
+    step = Interpreter(explicit_steps(on_grid(semi, h), sp.S.One, 1), values)
     return lambda u: np.asarray(step(u, fields) - u)
+
+
+def on_grid(semi: Semidiscrete, h: sp.Rational) -> Semidiscrete:
+    grid = Grid(h, semi.grid.order, semi.grid.gradient, origin=sp.Rational(1, 3) - CELLS // 2 * h)
+    return semidiscretise(semi.form, grid)
 
 
 def _smooth(space: Sequence[sp.Symbol], seed: int) -> sp.Expr:
@@ -149,29 +181,6 @@ def errors_in_h(semi: Semidiscrete, values: Values, seed: int) -> list[float]:
             break
         errors.append(error)
     return errors
-
-
-def _errors_in_tau(semi: Semidiscrete, values: Values, seed: int) -> list[float]:
-    """The step against the differential equation u' = A_h(u), solved by Runge and Kutta on a small grid."""
-    h = sp.Rational(1, 50)
-    cells = 8 if len(semi.spacing) > 1 else CELLS
-    arrays = _arrays(_compiled(semi, seed), (cells,) * len(semi.spacing), h)
-    u = arrays.pop(semi.form.state.name)
-    rate = _rate(semi, h, values, arrays)
-    first = rate(u)
-    moved = float(abs(rate(u + 1e-5 * np.sin(np.arange(u.size)).reshape(u.shape)) - first).max()) / 1e-5
-    tau = 1e-3 / max(moved, float(abs(first).max()), 1e-3)
-    errors = [_step_error(rate, u, tau / 2**k) for k in range(5)]
-    return [e for e in errors if e > 1e-11 * float(abs(first).max())]
-
-
-def _step_error(rate: Rate, u: Array, tau: float) -> float:
-    """(exact step - explicit step)/tau, from one step of Runge and Kutta."""
-    k1 = rate(u)
-    k2 = rate(u + tau / 2 * k1)
-    k3 = rate(u + tau / 2 * k2)
-    k4 = rate(u + tau * k3)
-    return float(abs((2 * k2 + 2 * k3 + k4 - 5 * k1) / 6).max())
 
 
 def _coefficient_is_seen(errors: Sequence[float], order: int) -> bool:

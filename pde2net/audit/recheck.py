@@ -8,15 +8,18 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.audit import rows, wording
+from pde2net.audit import multigrid, rows, wording
 from pde2net.audit.conclusions import Conclusions
 from pde2net.audit.consistency import disagreements as consistency_disagreements
 from pde2net.audit.exactly import drawn, number, same
+from pde2net.audit.lines import alpha_of
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
+from pde2net.audit.rules import rules
 from pde2net.audit.witnesses import disagreements as witness_disagreements
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.errors import RecheckError
+from pde2net.language.schemes import DuFortFrankel
 from pde2net.normalise.recognise import recognise
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.ranges.deadline import within
@@ -127,9 +130,12 @@ def _claims(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
             found = list(rows.disagreements(certificate.ranges, values, False))
             numbers = Numbers(semi, Rows(certificate.ranges, values), given, exact)
             declared = all(values[s] == v for s, v in parameters.items())
-            found += Conclusions(certificate, numbers, declared).disagreements()
+            claimed = rules(certificate, numbers)
+            found += Conclusions(certificate, numbers, declared, claimed).disagreements()
             for answer in set(certificate.ranges) - numbers.asked():
                 found.append(f"The range of {answer.function} is no question about the problem.")
+            if draw == 0 and not found:
+                found += multigrid.factors(certificate, numbers)
             if found:
                 yield from found
                 return
@@ -152,7 +158,11 @@ def _given(certificate: Certificate) -> dict[sp.Symbol, sp.Expr]:
 
 def _step(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
     """tau = None asked for the limit of l2 stability, or else of frozen stability."""
-    if certificate.declaration.scheme.tau is None:
+    scheme = certificate.declaration.scheme
+    if isinstance(scheme, DuFortFrankel):
+        if scheme.tau is None and sp.simplify(2 * certificate.tau * alpha_of(certificate)) != 1:
+            yield f"tau = {certificate.tau} is not 1/(2 alpha)."
+    elif scheme.tau is None:
         limits = [certificate.claims[n].limit for n in ("l2_stability", "frozen_stability")]
         limit = next((e for e in limits if e is not None), None)
         tau = certificate.tau

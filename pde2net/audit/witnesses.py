@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from pde2net.audit.networks import Whole
+from pde2net.audit.residuals import growth
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
@@ -32,6 +34,7 @@ _SAYS = {
     "mean_preservation": "mean changes by",
     "energy_decay": "energy grows by",
     "l2_stability": "norm grows by",
+    "solver_convergence": "residual grows by",
 }
 
 
@@ -52,8 +55,8 @@ class _Replay:
     def __init__(self, certificate: Certificate, semi: Semidiscrete, claim: Claim) -> None:
         self.witness: Mapping[str, Any] = claim.witness or {}
         self.claim, self.semi, self.name = claim.name, semi, claim.name.replace("_", " ")
-        self.steps = certificate.declaration.scheme.steps
-        self.values = self.parameters()
+        self.certificate, self.values = certificate, self.parameters()
+        self.whole = Whole(certificate, semi, self.values)
         self.step = Interpreter(explicit_steps(semi, certificate.tau, 1), self.values)
         self.tau = float(self.step.number(certificate.tau))
         self.u0 = self.array(self.witness["u0"])
@@ -64,7 +67,7 @@ class _Replay:
         for f in semi.form.fields:
             if (self.fields[f.name] != (1 if f.is_positive else -1 if f.is_negative else 0)).any():
                 raise RecheckError("known fields are 0 in a counterexample, or 1 with their declared sign")
-        if self.u0.size * self.steps > WORK:
+        if self.u0.size * self.whole.work > WORK:
             raise RecheckError("A counterexample takes too many steps to be run again.")
 
     def parameters(self) -> dict[sp.Symbol, sp.Expr]:
@@ -96,14 +99,15 @@ class _Replay:
         return found.astype(float)
 
     def network(self, u: Array) -> Array:
-        with np.errstate(all="ignore"):
-            for _ in range(self.steps):
-                u = self.step(u, self.fields)
-        return u
+        return self.whole.run(u, self.fields)
 
     def problems(self) -> Iterator[str]:
         keys = _KEYS | _MORE.get(self.claim, set())
-        perhaps = _PERHAPS | ({"v0"} if self.claim == "frozen_stability" else set())
+        if self.claim == "frozen_stability" and self.whole.stages:
+            keys = keys | ({"steps"} if self.whole.powers else set())
+            perhaps = _PERHAPS
+        else:
+            perhaps = _PERHAPS | ({"v0"} if self.claim == "frozen_stability" else set())
         if not keys <= set(self.witness) <= keys | perhaps:
             yield f"The counterexample to {self.name} is incomplete, or holds more than one."
             return
@@ -122,6 +126,8 @@ class _Replay:
 
     def excess(self) -> float:
         """By how much the claim is violated; 0 if a figure in the witness is wrong."""
+        if self.claim == "solver_convergence":
+            return growth(self.certificate, self.semi, self.values, self.u0, self.fields)
         u0, u1 = self.u0, self.network(self.u0)
         if "v0" in self.witness:
             if self.claim not in ("nonexpansive", "frozen_stability"):
@@ -137,6 +143,8 @@ class _Replay:
             return math.inf
         if self.claim == "mean_preservation":
             return float(abs(u1.mean() - u0.mean()) / abs(u0).max())
+        if self.claim == "frozen_stability" and self.whole.stages:
+            return self.whole.kept(u0, self.fields, self.witness.get("steps"))
         linear = self.semi.form.reaction.subs(self.semi.form.state, 0) == 0
         return _ratio(u1, u0) if self.claim in ("l2_stability", "frozen_stability") and linear else 0.0
 
@@ -190,6 +198,8 @@ class _Replay:
         """Whether the line for people names pattern, amplitude, size and violation as they are."""
         says = "distance to a nearby input grows by" if "v0" in self.witness else _SAYS.get(self.claim)
         says = says or "norm grows by"
+        if self.claim == "frozen_stability" and self.whole.stages:
+            says = self.whole.says(self.witness.get("steps"))
         end = f" on {' x '.join(map(str, self.u0.shape))} cells: {says} {stated:.3g}"
         text = str(self.witness["description"])
         if not text.endswith(end):

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import sympy as sp
 
+from pde2net.audit import cell_lines
 from pde2net.audit.claims import BELOW, BOUNDED, FLUX, NONNEGATIVE, REACTION, SYMMETRIC
 from pde2net.audit.exactly import Number, same
+from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.expressions import from_text, symbol_table
@@ -19,16 +21,14 @@ from pde2net.verify.certificate import Certificate, Discharged
 
 def subject(certificate: Certificate, semi: Semidiscrete) -> dict[str, str]:
     """The lines that name problem, scheme and grid."""
-    scheme, form, problem = certificate.declaration.scheme, semi.form, semi.form.problem
+    form, problem = semi.form, semi.form.problem
     kinds = {a.name: kind for a, kind in problem.boundary.items()}
     steps = dict(zip((a.name for a in form.space), semi.spacing, strict=True))
-    plural, source = "s" if scheme.steps > 1 else "", "" if form.reaction == 0 else " + tau r(u)"
     return {
         "equation": str(form),
         "boundary": _each(kinds, "{1}", "{0}: {1}"),
         "parameters": ", ".join(f"{s} = {v}" for s, v in problem.parameters.items()),
-        "scheme": f"explicit, tau = {certificate.tau}, {scheme.steps} step{plural}: "
-        f"u <- u - tau K^T Phi(K u){source}",
+        "scheme": cell_lines.line(certificate, semi) or scheme_line(certificate, form.reaction != 0),
         "grid": f"{_each(steps, 'h = {1}', 'h_{0} = {1}')}, "
         f"{semi.grid.gradient} differences of order {semi.grid.order}",
     }
@@ -73,13 +73,13 @@ def how(hypothesis: Discharged, n: Numbers, answers: Sequence[Answer]) -> bool:
         return (
             text == "r = 0"
             if reaction == 0
-            else _slots(r"-r\(u\)/u lies in \[(.*), (.*)\]", text, n.damping, n)
+            else slots(r"-r\(u\)/u lies in \[(.*), (.*)\]", text, n.damping, n)
         )
     if name == REACTION:
-        return text == "r = 0" if reaction == 0 else _slots(r"-r' lies in \[(.*), (.*)\]", text, n.rate, n)
+        return text == "r = 0" if reaction == 0 else slots(r"-r' lies in \[(.*), (.*)\]", text, n.rate, n)
     if name == "monotone step":
         figure = [n.number(v) for v in hypothesis.figures.values()]
-        return text == "every eigenvalue of Phi' is nonnegative" or _slots("F' >= (.*)", text, figure, n)
+        return text == "every eigenvalue of Phi' is nonnegative" or slots("F' >= (.*)", text, figure, n)
     if name == "pull":
         return text == _included(n)
     return text in (
@@ -128,10 +128,10 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     first_order = [f"K_{a}" for a in n.semi.form.space]
     labels = [label for is_second in second for label in (["D"] if is_second else first_order)]
     pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)
-    return _slots(pattern, stated, norms, n)
+    return slots(pattern, stated, norms, n)
 
 
-def _slots(pattern: str, text: str, figures: Sequence[Number], n: Numbers) -> bool:
+def slots(pattern: str, text: str, figures: Sequence[Number], n: Numbers) -> bool:
     """Whether `text` has the pattern, with expressions in its groups that have these values."""
     match = re.fullmatch(pattern, text)
     if match is None:
@@ -177,7 +177,7 @@ def explains(reason: str, n: Numbers, certificate: Certificate) -> bool:
     """
     for pattern in (r".* values, down to (.*): backward .*", r".* diffusivity, at least (.*), is not .*"):
         if re.fullmatch(pattern, reason):
-            return any(_slots(pattern, reason, [low], n) for (low, _), _ in n.weights)
+            return any(slots(pattern, reason, [low], n) for (low, _), _ in n.weights)
     if re.search(_SEARCH, reason):
         return True
     for known in sorted(_known(n.semi, certificate), key=len, reverse=True):

@@ -8,12 +8,12 @@ import typer
 
 from pde2net.cli.inputs import compiled, declaration
 from pde2net.cli.verify import verdict
+from pde2net.cli.wording import size
 
 
 def compile_file(file: Path, output: Path, on_unstable: str) -> None:
     """Write the source and say where and how stable it is."""
     network = compiled(declaration(file), on_unstable)
     network.save(output)
-    steps = network.scheme.steps
-    typer.echo(f"{output}: {network.architecture}, {steps} block{'s' * (steps != 1)}")
+    typer.echo(f"{output}: {network.architecture}, {size(network)}")
     typer.echo(verdict(network.certificate))

@@ -13,10 +13,10 @@ import pde2net
 from pde2net import compiler
 from pde2net.cli.run import apply
 from pde2net.cli.verify import show
+from pde2net.cli.wording import course
 from pde2net.errors import FileError
 from pde2net.files import write_text, write_with
 from pde2net.graph.draw import to_svg, to_text
-from pde2net.language.expressions import to_text as formula
 from pde2net.load import load
 
 SIGMA, SEED = 20 / 255, 0
@@ -52,12 +52,11 @@ def demo(folder: Path) -> None:
     heading("Denoising")
     result, seconds = apply(network, noisy[None], {}, "float32", "cpu")
     denoised = result[0]
-    tau, steps = network.certificate.tau, network.scheme.steps
     rows, columns = clean.shape
     removed = float(np.sqrt(np.mean((denoised - noisy) ** 2)))
     lines = (
         f"Picture  camera, {rows} x {columns}, with Gaussian noise of sigma = {SIGMA * 255:.0f}/255",
-        f"Run      {steps} steps of tau = {formula(tau)}, to time {float(tau * steps):g}, in {seconds:.2f} s",
+        f"Run      {course(network)}, in {seconds:.2f} s",
         f"Removed  {removed * 255:.1f}/255 root mean square, where the noise has {SIGMA * 255:.0f}/255",
         *quality(clean, noisy, denoised),
     )

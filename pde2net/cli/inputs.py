@@ -28,5 +28,10 @@ def compiled(declared: Declaration, on_unstable: str) -> Network:
         warnings.simplefilter("always", StabilityWarning)
         network = compiler.compile(declared.problem, declared.scheme, declared.grid, on_unstable=on_unstable)
     for warning in caught:
-        typer.echo(f"pde2net: warning: {warning.message}", err=True)
+        warn(str(warning.message))
     return network
+
+
+def warn(message: str) -> None:
+    """One line on stderr."""
+    typer.echo(f"pde2net: warning: {message}", err=True)

@@ -156,8 +156,9 @@ def run_(
     Example: pde2net run inpaint.py start.png full.png --field f=known.png
     --field c=mask.png
 
-    With --stop-at T the network has n = ceil(T / tau) steps of T / n, never
-    more than tau of the scheme, or than the proved limit if tau is None.
+    With --stop-at T the network has the fewest equal steps that reach T, none
+    longer than tau of the scheme, or than the proved limit if tau is None. For
+    FSI and FED these are cycles: their length stays, number and tau change.
 
     Exit status: 0 written; 1 stability is refuted and --on-unstable is error;
     2 for bad usage or input. Nothing is written unless all went well.
@@ -165,6 +166,34 @@ def run_(
     from pde2net.cli.run import run_file
 
     run_file(file, source, target, stop_at, field or [], dtype, device, on_unstable)
+
+
+@app.command()
+def advise(
+    file: File,
+    time: Annotated[
+        float | None, typer.Option(metavar="T", help="The time to reach; default: that of the scheme.")
+    ] = None,
+    measure: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Run each on an image with N cells per axis.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """List schemes that reach time T stably, the cheapest first.
+
+    For the equation and the grid of FILE: how many steps each scheme needs,
+    its work in evaluations of one block (a model), the cost relative to the
+    explicit scheme, what is proved and its order of consistency; what is not
+    stable or does not fit the equation is listed below with the reason. With
+    --measure N also the seconds for one image, by which it is then sorted.
+
+    Example: pde2net advise examples/perona_malik.py --time 100
+
+    Exit status: 0 done; 2 for bad usage or input.
+    """
+    from pde2net.cli.advise import advise_file
+
+    advise_file(file, time, measure, json)
 
 
 @app.command()

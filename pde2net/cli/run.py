@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +18,14 @@ import typer
 from numpy.typing import NDArray
 
 from pde2net import images
-from pde2net.cli.inputs import compiled, declaration
+from pde2net.cli.inputs import compiled, declaration, warn
+from pde2net.cli.wording import block_count, course
+from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.graph.network import fields as fields_of
 from pde2net.language.declaration import Declaration
 from pde2net.language.exact import positive
 from pde2net.language.expressions import to_text
-from pde2net.language.schemes import Explicit
 from pde2net.network import Network
 
 if TYPE_CHECKING:
@@ -50,11 +53,7 @@ def run_file(
     network = network_for(declared, stop_at, on_unstable)
     result, seconds = apply(network, picture.channels, data, dtype, device)
     images.write(target, result, picture)
-    tau, steps = network.certificate.tau, network.scheme.steps
-    typer.echo(
-        f"{steps} step{'s' * (steps != 1)} of tau = {to_text(tau)}, to time {to_text(tau * steps)}, "
-        f"in {seconds:.2f} s"
-    )
+    typer.echo(f"{course(network)}, in {seconds:.2f} s")
     for name, array in (("before", picture.channels), ("after", result)):
         typer.echo(f"{name:<7} min {array.min():.4f}  mean {array.mean():.4f}  max {array.max():.4f}")
     typer.echo(f"{target}")
@@ -99,25 +98,31 @@ def read_fields(
 
 
 def network_for(declared: Declaration, stop_at: float | None, on_unstable: str) -> Network:
-    """The declared network, or the one that reaches the time `stop_at` in the fewest equal steps."""
+    """The declared network, or that of the same scheme which reaches `stop_at` in the fewest equal steps.
+
+    Equal cycles for FSI and FED; see language/stopping.py, `lasting`.
+    """
     if stop_at is None:
         return compiled(declared, on_unstable)
     total = positive(stop_at, "The stopping time")
-    tau = declared.scheme.tau
-    if tau is None:
-        largest = Declaration(declared.problem, Explicit(None, 1), declared.grid)
-        tau = compiled(largest, on_unstable).certificate.tau
-    tau = tau.subs(declared.problem.parameters)
-    if tau.free_symbols:
+    scheme = declared.scheme
+    tau = largest_step(declared) if scheme.tau is None else scheme.tau.subs(declared.problem.parameters)
+    if tau.free_symbols or tau == sp.oo:
         raise DeclarationError(f"--stop-at needs a number for tau, not {to_text(tau)}.")
-    steps = int(sp.ceiling(total / tau))
-    if steps > MOST_STEPS:
+    scheme = scheme.lasting(total, tau)
+    if scheme.repeats > MOST_STEPS:
         raise DeclarationError(
-            f"--stop-at {stop_at:g} takes {steps} steps of at most tau = {to_text(tau)}, more than "
-            f"{MOST_STEPS}: stop earlier or choose a larger tau."
+            f"--stop-at {stop_at:g} takes {scheme.repeats} {scheme.repeated} of at most tau = "
+            f"{to_text(tau)}, more than {MOST_STEPS}: stop earlier or choose a larger tau."
         )
-    scheme = Explicit(total / steps, steps)
     return compiled(Declaration(declared.problem, scheme, declared.grid), on_unstable)
+
+
+def largest_step(declared: Declaration) -> sp.Expr:
+    """The largest proved step of the declared scheme."""
+    scheme: Any = declared.scheme
+    once = replace(scheme, **{scheme.repeated: 1})
+    return verify(declared.problem, once, declared.grid).tau.subs(declared.problem.parameters)
 
 
 def apply(
@@ -129,8 +134,9 @@ def apply(
 ) -> tuple[NDArray[np.float64], float]:
     """The channels, run as a batch, and the seconds that it took; a progress bar on a terminal.
 
-    Raises DeclarationError for a device that does not work, input that the network refuses, and a
-    result with NaN or infinite values.
+    A solver that does not converge is warned about. Raises DeclarationError for a device that does not
+    work, input that the network refuses, a solver that is to stop the run if it does not converge, and
+    a result with NaN or infinite values.
     """
     import torch
 
@@ -148,11 +154,20 @@ def apply(
     except (RuntimeError, AssertionError, TypeError) as error:
         raise DeclarationError(f'The device "{device}" cannot be used: {_first_line(error)}') from error
     start = time.perf_counter()
-    with torch.no_grad(), progress(module, network.scheme.steps):
+    with (
+        torch.no_grad(),
+        progress(module, block_count(network)),
+        warnings.catch_warnings(record=True) as said,
+    ):
+        warnings.simplefilter("always", UserWarning)
         try:
             result = module(u, **known)
         except (ValueError, TypeError) as error:
             raise DeclarationError(f"The network refuses the input: {error}.") from error
+        except RuntimeError as error:
+            raise DeclarationError(f"The network stops: {_first_line(error)}.") from error
+    for message in dict.fromkeys(str(w.message) for w in said):
+        warn(message)
     values: NDArray[np.float64] = result[:, 0].double().cpu().numpy()
     seconds = time.perf_counter() - start
     if not np.isfinite(values).all():
@@ -163,22 +178,28 @@ def apply(
 
 
 @contextmanager
-def progress(module: torch.nn.Module, steps: int) -> Iterator[None]:
-    """A bar on stderr, if that is a terminal, that advances whenever the block of `module` has run."""
-    if not sys.stderr.isatty():
+def progress(module: torch.nn.Module, blocks: int | None) -> Iterator[None]:
+    """A bar on stderr, if that is a terminal, that advances whenever the block or cell of `module` has run.
+
+    blocks  how often it will; None where that depends on the input
+    """
+    parts = dict(module.named_children())
+    part = parts.get("block", parts.get("cell"))
+    if not sys.stderr.isatty() or part is None:
         yield
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    name = "blocks" if blocks else "iterations"
+    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("steps", total=steps)
+        task = bar.add_task(name, total=blocks)
 
         def tick(*_: Any) -> None:
             bar.advance(task)
 
-        handle = module.get_submodule("block").register_forward_hook(tick)
+        handle = part.register_forward_hook(tick)
         try:
             yield
         finally:

@@ -12,8 +12,9 @@ from rich.text import Text
 
 from pde2net.cli.inputs import declaration
 from pde2net.compiler import verify
+from pde2net.guidance.trial import deciding
 from pde2net.language.expressions import to_text
-from pde2net.verify.certificate import Certificate, Claim, Status
+from pde2net.verify.certificate import Certificate, Status
 
 
 def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | None = None) -> bool:
@@ -28,19 +29,12 @@ def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | Non
         typer.echo(str(certificate))
     else:
         show(certificate, Console())
-    return decisive(certificate).status == Status.PROVED
-
-
-def decisive(certificate: Certificate) -> Claim:
-    """l2 stability, or with a source term, for which that is no question, frozen stability."""
-    claims = certificate.claims
-    name = "l2_stability" if claims["l2_stability"].status != Status.NOT_APPLICABLE else "frozen_stability"
-    return claims[name]
+    return deciding(certificate.claims).status == Status.PROVED
 
 
 def verdict(certificate: Certificate) -> str:
     """One line: stable, unstable, or what is missing."""
-    claim, tau = decisive(certificate), to_text(certificate.tau)
+    claim, tau = deciding(certificate.claims), to_text(certificate.tau)
     name = claim.name.replace("_", " ")
     known = claim.limit is not None and claim.limit.is_finite
     limit = f" (largest stable tau {to_text(claim.limit)})" if known else ""

@@ -11,7 +11,9 @@ Array = NDArray[Any]
 
 # How values continue beyond the border. "odd edge" is antisymmetric about the border half-point of
 # an axis whose last entry lives on the right border and is 0; "odd cell" about the border itself.
+# "even edge" is symmetric about that half-point.
 EVEN, WRAP, ZERO, ODD_EDGE, ODD_CELL = "even", "wrap", "zero", "odd edge", "odd cell"
+EVEN_EDGE = "even edge"
 
 
 def take(array: Array, axis: int, start: int, stop: int) -> Array:
@@ -24,17 +26,18 @@ def take(array: Array, axis: int, start: int, stop: int) -> Array:
 def extend(array: Array, axis: int, left: int, right: int, kind: str) -> Array:
     """`array` with `left` and `right` more entries along `axis`; both at most its length."""
     n = array.shape[axis]
-    if kind == ODD_EDGE:
+    if kind in (ODD_EDGE, EVEN_EDGE):
+        sign = -1 if kind == ODD_EDGE else 1
         array = np.concatenate([take(array, axis, 0, n - 1), 0 * take(array, axis, n - 1, n)], axis=axis)
         before = (
             np.concatenate(
-                [-flip(take(array, axis, 0, left - 1), axis), 0 * take(array, axis, 0, 1)],
+                [sign * flip(take(array, axis, 0, left - 1), axis), 0 * take(array, axis, 0, 1)],
                 axis=axis,
             )
             if left
             else take(array, axis, 0, 0)
         )
-        after = -flip(take(array, axis, n - 1 - right, n - 1), axis)
+        after = sign * flip(take(array, axis, n - 1 - right, n - 1), axis)
         return np.concatenate([before, array, after], axis=axis)
     first, last = take(array, axis, 0, left), take(array, axis, n - right, n)
     if kind == WRAP:

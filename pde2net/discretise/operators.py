@@ -13,6 +13,7 @@ import sympy as sp
 
 from pde2net.discretise.arrays import (
     EVEN,
+    EVEN_EDGE,
     ODD_CELL,
     ODD_EDGE,
     WRAP,
@@ -66,6 +67,11 @@ class Difference:
     def apply_adjoint(self, p: Array, scale: Any) -> Array:
         """The transpose of `apply`."""
         return self._correlate(p, self.stencil.mirrored, self.dual_extension, scale)
+
+    def apply_squared_adjoint(self, g: Array, scale: Any) -> Array:
+        """The transpose of the operator with squared weights; weights beyond the border even."""
+        extension = {ODD_EDGE: EVEN_EDGE, ODD_CELL: EVEN}.get(self.dual_extension, self.dual_extension)
+        return self._correlate(g, self.stencil.mirrored.squared, extension, scale * scale)
 
     def _correlate(self, array: Array, stencil: Stencil, kind: str, scale: Any) -> Array:
         n = array.shape[self.axis]

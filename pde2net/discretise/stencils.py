@@ -48,6 +48,12 @@ class Stencil:
         offsets, weights = zip(*pairs, strict=True)
         return Stencil(offsets, weights, self.derivative, self.order, self.half)
 
+    @property
+    def squared(self) -> Stencil:
+        """The weights squared."""
+        weights = tuple(w**2 for w in self.weights)
+        return Stencil(self.offsets, weights, self.derivative, self.order, self.half)
+
     @cached_property
     def squared_symbol(self) -> sp.Poly:
         """|sum_k w_k exp(i k theta)|^2 as a polynomial in c = cos(theta), for h = 1.

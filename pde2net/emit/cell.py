@@ -130,7 +130,7 @@ class CellEmitter(Emitter):
                 values.captured[name] = [values.bound[s] for s in self._captured()]
             body += self._statement(name, values)
         body.append(f"return {values.bound[wanted, 0]}")
-        return Function(method, self._arguments(["v", *self._rhs_argument()]), "Tensor", doc, _returned(body))
+        return Function(method, self._arguments(["v", *self._rhs_argument()]), "Tensor", doc, returned(body))
 
     def _statement(self, name: str, values: Values) -> list[str]:
         return statements(name, values, self.printer)
@@ -163,7 +163,7 @@ class CellEmitter(Emitter):
                 body += self._statement(name, values)
         body.append(f"return {values.bound[names[-1], 0]}")
         return Function(
-            "product", arguments, "Tensor", "The linear operator of an iteration.", _returned(body)
+            "product", arguments, "Tensor", "The linear operator of an iteration.", returned(body)
         )
 
     def _capture_name(self, source: tuple[str, int]) -> str:
@@ -180,7 +180,7 @@ class CellEmitter(Emitter):
             body += self._statement(node, values)
         if wanted:
             body.append(f"return {values.bound[wanted, 0]}")
-        return Function(name, self._arguments(["u"]), "Tensor", doc, _returned(body))
+        return Function(name, self._arguments(["u"]), "Tensor", doc, returned(body))
 
     def _arguments(self, states: list[str]) -> list[str]:
         return ["self", *(f"{s}: Tensor" for s in [*states, *self.data_sources.values()])]
@@ -335,7 +335,7 @@ class CellEmitter(Emitter):
         return found
 
 
-def _returned(body: list[str]) -> list[str]:
+def returned(body: list[str]) -> list[str]:
     """`x = ...; return x` in one statement."""
     if len(body) > 1 and body[-1].startswith("return "):
         variable = body[-1].removeprefix("return ")

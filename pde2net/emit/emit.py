@@ -5,8 +5,13 @@ from __future__ import annotations
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
 from pde2net.emit.stack import StackEmitter
+from pde2net.emit.unet import UNetEmitter
 
-EMITTERS: dict[str, type[Emitter]] = {"residual stack": StackEmitter, "recurrent cell": CellEmitter}
+EMITTERS: dict[str, type[Emitter]] = {
+    "residual stack": StackEmitter,
+    "recurrent cell": CellEmitter,
+    "u-net": UNetEmitter,
+}
 
 
 def emit(request: Request) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 # What the emitted text uses itself, and the attributes of nn.Module that a parameter must not hide.
 _OWN = (
     "torch math nn F Tensor self u steps block blocks beyond dim n wide inner out after super range tuple "
-    "isinstance object int float TypeError ValueError nan v rhs trial new residual previous start"
+    "isinstance object int float TypeError ValueError nan v rhs trial new residual previous start "
+    "grid grids coarse frozen operator net sweeps"
 )
 _MODULE = (
     "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double "
@@ -41,3 +42,8 @@ def identifiers(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         found[name] = identifier(name, found.values())
     return found
+
+
+def snake(name: str) -> str:
+    """CellGradient -> cell_gradient."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

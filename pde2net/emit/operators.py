@@ -65,8 +65,8 @@ def difference_functions(item: Along) -> list[Function]:
         forward = ["return torch.roll(u, -1, dim) - u"]
         backward = ["return torch.roll(p, 1, dim) - p"]
     else:
-        forward = _correlation("u", stencil, item.closure, dual=False)
-        backward = _correlation("p", stencil.mirrored, item.closure, dual=True)
+        forward = correlation("u", stencil, item.closure, dual=False)
+        backward = correlation("p", stencil.mirrored, item.closure, dual=True)
     return [
         Function(item.name, ("u: Tensor", "dim: int"), "Tensor", doc, forward),
         Function(
@@ -79,8 +79,8 @@ def difference_functions(item: Along) -> list[Function]:
     ]
 
 
-def _correlation(array: str, stencil: Stencil, closure: str, dual: bool) -> list[str]:
-    """Statements that extend `array` and sum its weighted shifts."""
+def correlation(array: str, stencil: Stencil, closure: str, dual: bool, sign: str = "-") -> list[str]:
+    """Statements that extend `array` and sum its weighted shifts; `sign` is that of odd extensions."""
     left, right = stencil.left, stencil.right
     odd = dual and closure == "reflecting" and stencil.derivative == 1
     lines = [f"n = {array}.shape[dim]"]
@@ -97,12 +97,12 @@ def _correlation(array: str, stencil: Stencil, closure: str, dual: bool) -> list
     elif odd and stencil.half:
         # p lives at half-points, the last of which is the border: p = 0 there, odd beyond.
         lines.append(f"inner = F.pad({array}.narrow(dim, 0, n - 1), beyond(dim, 1, 1))")
-        before = f"-inner.narrow(dim, 1, {left - 1}).flip(dim)" if left > 1 else ""
-        after = f"-inner.narrow(dim, n - {right}, {right}).flip(dim)" if right > 0 else ""
+        before = f"{sign}inner.narrow(dim, 1, {left - 1}).flip(dim)" if left > 1 else ""
+        after = f"{sign}inner.narrow(dim, n - {right}, {right}).flip(dim)" if right > 0 else ""
         parts = [part for part in (before, "inner", after) if part]
         lines.append(f"wide = torch.cat(({', '.join(parts)}), dim)")
     else:
-        sign = "-" if odd else ""
+        sign = sign if odd else ""
         lines += _joined(
             f"{sign}{array}.narrow(dim, 0, {left}).flip(dim)",
             array,

@@ -8,8 +8,10 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.cell import recurrent_cell
 from pde2net.graph.network import Graph
 from pde2net.graph.stack import residual_stack
+from pde2net.graph.unet import u_net
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update
+from pde2net.scheme.unet import UNet
 
 
 def build(semi: Semidiscrete, tau: sp.Expr, update: Update) -> Graph:
@@ -19,4 +21,6 @@ def build(semi: Semidiscrete, tau: sp.Expr, update: Update) -> Graph:
     """
     if isinstance(update, Cell):
         return recurrent_cell(semi, tau, update)
+    if isinstance(update, UNet):
+        return u_net(semi, tau, update)
     return residual_stack(semi, tau, update)

@@ -3,79 +3,103 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator, Sequence
 
+from pde2net.graph.formulas import DOTS
 from pde2net.graph.labels import Label, caption, label
 from pde2net.graph.layout import layered
 from pde2net.graph.network import Graph, node_of
-from pde2net.graph.outline import ELLIPSIS, Outline, outline
+from pde2net.graph.outline import ELLIPSIS, Group, Member, Outline, outline
 from pde2net.graph.svg import box_size, render, skip_size
+from pde2net.graph.ushape import is_u_shaped
+from pde2net.graph.usvg import u_svg, u_tree
 
 BOX_CHARACTERS, BOX_LINES = 34, 3
 TREE_WIDTH = 88
 
 
 def to_svg(graph: Graph, title: str = "") -> str:
-    """A self-contained SVG picture of a residual stack; the same text for the same graph.
+    """A self-contained SVG picture of a network; the same text for the same graph.
 
     Blocks that share their weights are drawn once, in a frame that says how many there are; of
     blocks with weights of their own the first and the last. The full text of an abbreviated formula
     is its tooltip.
     """
+    if is_u_shaped(graph):
+        return u_svg(graph, title)
     shown = outline(graph)
-    names = [shown.start, *shown.sides, *(n for f in shown.frames for n in f.names), shown.end]
+    names = [name for name in shown.root.names() if name != ELLIPSIS]
     full = {name: label(graph, name) for name in names}
-    roles = {name: node_of(graph, name).role for name in names}
+    roles = {name: "plus" if name in shown.pluses else node_of(graph, name).role for name in names}
     labels = {name: _fitted(text) for name, text in full.items()}
     tooltips = {name: "\n".join((text.heading, *text.lines)) for name, text in full.items()}
     if shown.elided:
         labels[ELLIPSIS], roles[ELLIPSIS] = Label("\N{MIDLINE HORIZONTAL ELLIPSIS}"), "elided blocks"
         tooltips[ELLIPSIS] = _elided(shown)
-    skips = [name for name, role in roles.items() if role == "skip"]
-    sizes = {n: skip_size(text.lines) if n in skips else box_size(text) for n, text in labels.items()}
-    return render(layered(shown, sizes, skips), labels, roles, tooltips, title, caption(graph))
+    sizes = {n: skip_size(t.lines) if n in shown.pluses else box_size(t) for n, t in labels.items()}
+    return render(layered(shown, sizes), labels, roles, tooltips, title, caption(graph))
 
 
 def to_text(graph: Graph) -> str:
     """A tree of the same outline in plain Unicode text, at most 88 columns wide, for a terminal."""
+    if is_u_shaped(graph):
+        return "\n".join([*textwrap.wrap(caption(graph), TREE_WIDTH), *u_tree(graph)]) + "\n"
     shown = outline(graph)
+    *members, end = shown.root.members
+    outside = [m for m in members if isinstance(m, str) and m != ELLIPSIS]
+    start = [m for m in outside if node_of(graph, m).role == "input"]
+    sides = tuple(m for m in outside if m not in start)
+    known = [Group("known before the first block", sides)] if sides else []
+    rest = [m for m in members if m not in outside]
     rows = textwrap.wrap(caption(graph), TREE_WIDTH)
-    groups: list[tuple[str, list[Label]]] = [(_line(label(graph, shown.start)), [])]
-    if shown.sides:
-        groups.append(("known before the first block", [label(graph, n) for n in shown.sides]))
-    for number, frame in enumerate(shown.frames):
-        if number and shown.elided:
-            groups.append((_elided(shown), []))
-        groups.append((frame.caption, [label(graph, n) for n in frame.names]))
-    groups.append((_line(label(graph, shown.end)), []))
-    for number, (heading, nodes) in enumerate(groups):
-        last = number == len(groups) - 1
-        rows.append(f"{'└─' if last else '├─'} {heading}")
-        for k, node in enumerate(nodes):
-            rows += _branch(node, "   " if last else "│  ", k == len(nodes) - 1)
-    return "\n".join(rows) + "\n"
+    return "\n".join([*rows, *_tree(graph, shown, (*start, *known, *rest, end), "")]) + "\n"
 
 
-def _branch(node: Label, indent: str, last: bool) -> list[str]:
-    start = f"{indent}{'└─' if last else '├─'} {node.heading}"
-    if len(node.lines) == 1 and len(start) + len(node.lines[0]) + 2 <= TREE_WIDTH:
-        return [f"{start}: {node.lines[0]}"]
-    rows = [start]
-    stem = f"{indent}{'   ' if last else '│  '}   "
-    for line in node.lines:
-        rows += textwrap.wrap(
-            line,
-            TREE_WIDTH,
-            initial_indent=stem,
-            subsequent_indent=stem + "  ",
-            break_on_hyphens=False,
-            max_lines=6,
-            placeholder=" …",
-        )
-    return rows
+def _tree(graph: Graph, shown: Outline, members: Sequence[Member], indent: str) -> Iterator[str]:
+    for number, member in enumerate(members):
+        last = number == len(members) - 1
+        branch, stem = (f"{indent}└─ ", f"{indent}   ") if last else (f"{indent}├─ ", f"{indent}│  ")
+        if isinstance(member, Group):
+            until = f", {member.feedback.label}" if member.feedback else ""
+            yield from _wrapped(member.caption + until, branch, stem)
+            yield from _tree(graph, shown, member.members, stem)
+        elif member == ELLIPSIS:
+            yield branch + _elided(shown)
+        elif node_of(graph, member).role in ("input", "output"):
+            node = label(graph, member)
+            yield f"{branch}{' '.join(node.lines)} {node.heading}"
+        else:
+            yield from _leaf(label(graph, member), _carried(shown, member), branch, stem)
 
 
-def _line(node: Label) -> str:
-    return f"{' '.join(node.lines)} {node.heading}"
+def _leaf(node: Label, carried: Sequence[str], branch: str, stem: str) -> Iterator[str]:
+    start = branch + node.heading
+    lines = (*node.lines, f"reads {', '.join(carried)}") if carried else node.lines
+    if len(lines) == 1 and len(start) + len(lines[0]) + 2 <= TREE_WIDTH:
+        yield f"{start}: {lines[0]}"
+        return
+    yield start
+    for line in lines:
+        yield from _wrapped(line, stem + "   ", stem + "     ")
+
+
+def _carried(shown: Outline, name: str) -> list[str]:
+    """The states that a plus reads past the layers; none if its block knows only one."""
+    block = next((g for g in shown.root.groups() if name in g.members), shown.root)
+    several = len({e.skip for e in shown.edges if e.skip and e.consumer in block.members}) > 1
+    return [e.skip for e in shown.edges if several and e.skip and e.consumer == name]
+
+
+def _wrapped(line: str, first: str, further: str) -> list[str]:
+    return textwrap.wrap(
+        line,
+        TREE_WIDTH,
+        initial_indent=first,
+        subsequent_indent=further,
+        break_on_hyphens=False,
+        max_lines=6,
+        placeholder=f" {DOTS}",
+    )
 
 
 def _elided(shown: Outline) -> str:
@@ -95,7 +119,7 @@ def _fitted(text: Label) -> Label:
             subsequent_indent="  ",
             break_on_hyphens=False,
             max_lines=BOX_LINES,
-            placeholder=" …",
+            placeholder=f" {DOTS}",
         )
     ]
-    return Label(textwrap.shorten(text.heading, BOX_CHARACTERS, placeholder=" …"), tuple(lines))
+    return Label(textwrap.shorten(text.heading, BOX_CHARACTERS, placeholder=f" {DOTS}"), tuple(lines))

@@ -14,6 +14,7 @@ import sympy as sp
 from pde2net.discretise.arrays import EVEN, WRAP, Array, extend, replicate, take
 from pde2net.discretise.operators import Bank
 from pde2net.errors import EmissionError
+from pde2net.graph import multigrid
 from pde2net.graph.network import Graph, GraphError, in_order, node_of, sources
 from pde2net.graph.nodes import (
     Convolution,
@@ -28,6 +29,7 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
+    SquaredAdjoint,
     State,
     TransposedConvolution,
     Trial,
@@ -136,6 +138,8 @@ class Interpreter:
         """The outputs of one node; a loop evaluates its body again and again."""
         if isinstance(node, Iterate | LinearSolve):
             return (self.solve(name, node, inputs, computed),)
+        if isinstance(node, multigrid.KINDS):
+            return multigrid.step(self, name, node, inputs, computed)
         arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
         return self.evaluate(node, arrays)
 
@@ -189,6 +193,14 @@ class Interpreter:
             return tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
+        if isinstance(node, SquaredAdjoint):
+            full = [s + 2 * m for s, m in zip(self.shape, node.margin, strict=True)]
+            rows = enumerate(node.weights)
+            return (
+                self.squared_adjoint(
+                    node.bank, [inputs.get(f"p{i}", np.full(full, self.number(w))) for i, w in rows]
+                ),
+            )
         if isinstance(node, Tridiagonal):
             values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
@@ -256,6 +268,19 @@ class Interpreter:
             for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
             for (_, d), c in zip(row, scales, strict=True)
         ]
+        return sum(parts[1:], parts[0])
+
+    def squared_adjoint(self, bank: Bank, arrays: list[Array]) -> Array:
+        """diag(K^T G K), G the arrays: squared weights for rows of one axis or more."""
+        parts = []
+        for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True):
+            parts += [d.apply_squared_adjoint(array, c) for (_, d), c in zip(row, scales, strict=True)]
+            centre = [
+                (c, dict(zip(d.stencil.offsets, d.stencil.weights, strict=True)).get(0, 0))
+                for (_, d), c in zip(row, scales, strict=True)
+            ]
+            products = [c * float(w) for c, w in centre]
+            parts.append(array * (sum(products) ** 2 - sum(p**2 for p in products)))
         return sum(parts[1:], parts[0])
 
     def scales_of(self, bank: Bank) -> list[list[Any]]:

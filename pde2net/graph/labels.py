@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import sympy as sp
-from sympy.printing.str import StrPrinter
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank
+from pde2net.graph.filters import along, axis_name, filters
+from pde2net.graph.formulas import MINUS, formula, greek, series, short_number
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
     Convolution,
@@ -19,15 +19,33 @@ from pde2net.graph.nodes import (
     EdgeMean,
     Field,
     Input,
+    Iterate,
+    LinearSolve,
+    Output,
     Pad,
     Pointwise,
+    State,
     TransposedConvolution,
+    Trial,
+    Tridiagonal,
 )
 from pde2net.normalise.radial import divide
 from pde2net.scheme.stack import TAU
 
-MINUS = "\N{MINUS SIGN}"
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+# The letters of the variables of loops, and what they start from.
+VARIABLE = {State: "v", Trial: "w"}
+START = {State: "u", Trial: "0"}
+# What gives its inputs names of its own.
+NAMING = Pointwise | Iterate | LinearSolve | Tridiagonal
+# role -> heading, of nodes with one expression in states, rates and adjoints
+PLAIN = {
+    "skip": "skip connection",
+    "step": "explicit step",
+    "rate": "rate",
+    "right-hand side": "right-hand side",
+    "residual": "residual",
+    "product": "product",
+}
 
 
 @dataclass(frozen=True)
@@ -36,31 +54,6 @@ class Label:
 
     heading: str
     lines: tuple[str, ...] = ()
-
-
-class _Printer(StrPrinter):  # type: ignore[misc]
-    def _print_Symbol(self, symbol: sp.Symbol) -> str:
-        return greek(symbol.name.lstrip("_"))
-
-    def _print_Abs(self, expression: sp.Expr) -> str:
-        return f"|{self._print(expression.args[0])}|"
-
-
-def formula(expression: sp.Expr) -> str:
-    """One line in Unicode: Greek letters, dots for products, raised integer exponents."""
-    text: str = _Printer().doprint(expression)
-    text = re.sub(r"\*\*(\d+)", lambda m: m.group(1).translate(_SUPERSCRIPT), text)
-    return text.replace("**", "^").replace("*", "·").replace("-", MINUS)
-
-
-def greek(name: str) -> str:
-    """`name` with a leading spelled-out Greek letter as that letter."""
-    head, mark, rest = name.partition("_")
-    spelled = "lamda" if head == "lambda" else head
-    try:
-        return unicodedata.lookup(f"greek small letter {spelled}") + mark + rest
-    except KeyError:
-        return name
 
 
 def caption(graph: Graph) -> str:
@@ -83,17 +76,28 @@ def label(graph: Graph, name: str) -> Label:
     if isinstance(node, Crop):
         return Label("crop", (_cells(node.margin),))
     if isinstance(node, Convolution):
-        return Label(f"convolution {short(name)}", _convolution(graph, name, node.bank))
+        return Label(f"convolution {short(name)}", filters(graph, name, node.bank))
     if isinstance(node, TransposedConvolution):
         operator = f"{MINUS}{_forward_name(graph, name, node.bank)}ᵀ"
         flux = f"Φ{_number(sources(graph, name)['p0'][0])}"
         return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(name)} = {operator} {flux}",))
     if isinstance(node, EdgeMean):
-        own, of = short(name), short(sources(graph, name)["a"][0])
-        return Label("edge mean", (f"{greek(own)} = mean of {greek(of)} {_along(graph, node.axis)}",))
+        of = short(sources(graph, name)["a"][0])
+        mean = f"mean of {greek(of)} {along(graph, node.axis)}"
+        return Label("edge mean", (f"{' = '.join(_names(graph, name, 0))} = {mean}",))
     if isinstance(node, Pointwise):
         return _pointwise(graph, name, node)
-    return Label(greek(_state(graph)), (node.role,))
+    if isinstance(node, State | Trial):
+        return Label(VARIABLE[type(node)], (f"{node.role}, from {START[type(node)]} on",))
+    if isinstance(node, Iterate):
+        return Label("result", ("v of the last iteration",))
+    if isinstance(node, LinearSolve):
+        return Label("linear solve", (f"{_names(graph, name, 0)[0]} = w of the last iteration",))
+    if isinstance(node, Tridiagonal):
+        return _tridiagonal(graph, name, node)
+    if isinstance(node, Output):
+        return Label(greek(_state(graph)), (node.role,))
+    return Label(node.role)
 
 
 def short(name: str) -> str:
@@ -101,13 +105,66 @@ def short(name: str) -> str:
     return name.rpartition(".")[2]
 
 
+def iteration(node: Iterate | LinearSolve) -> str:
+    """What a loop does."""
+    if isinstance(node, LinearSolve):
+        preconditioner = "" if node.preconditioner == "none" else f", preconditioner: {node.preconditioner}"
+        return {"cg": "conjugate gradients", "bicgstab": "BiCGSTAB"}.get(
+            node.method, node.method
+        ) + preconditioner
+    anderson = f", Anderson acceleration of depth {node.anderson}" if node.anderson else ""
+    return f"{node.method.replace('Kacanov', 'Kačanov')} iteration{anderson}"
+
+
+def condition(graph: Graph, name: str) -> str:
+    """When a loop ends."""
+    node = node_of(graph, name)
+    if isinstance(node, Iterate) and node.iterations:
+        return f"{node.iterations} time{'s' if node.iterations > 1 else ''}"
+    if not isinstance(node, Iterate | LinearSolve):
+        raise TypeError(f"{name} is no loop")
+    size = "‖first residual‖" if isinstance(node, Iterate) and "rhs" not in sources(graph, name) else "‖rhs‖"
+    residual = "‖residual‖" if isinstance(node, Iterate) else f"‖product {MINUS} rhs‖"
+    return f"until {residual} ≤ {short_number(node.tol)}·{size}, at most {node.most} times"
+
+
+def _tridiagonal(graph: Graph, name: str, node: Tridiagonal) -> Label:
+    fed = sources(graph, name)
+    d, m, g = (sp.Symbol(k) if k in fed else getattr(node, k) for k in ("d", "m", "g"))
+    factor = formula(node.scale * m)
+    factor = f"({factor})·" if (node.scale * m).is_Add else "" if factor == "1" else f"{factor}·"
+    operator = "DᵀD" if g == 1 else f"Dᵀ {formula(g)} D"
+    own = _names(graph, name, 0)[0]
+    line = f"({formula(d)} + {factor}{operator}) {own} = rhs"
+    return Label(f"tridiagonal solve {along(graph, node.axis)}", (line,))
+
+
+def _names(graph: Graph, name: str, port: int) -> list[str]:
+    """What the consumers of an output call it; the name of the node where they give it none of their own."""
+    slots = [
+        data["slot"]
+        for _, consumer, data in graph.out_edges(name, data=True)
+        if data["port"] == port and isinstance(node_of(graph, consumer), NAMING)
+    ]
+    own = {slot.strip("_") for slot in sources(graph, name)}
+    shown = [f"new {s}" if s.strip("_") in own else "next v" if s == "next" else greek(s) for s in slots]
+    return list(dict.fromkeys(shown)) or [greek(short(name))]
+
+
 def _pointwise(graph: Graph, name: str, node: Pointwise) -> Label:
-    if node.role == "skip":
-        return Label("skip connection", (_update(graph, name, node.expressions[0]),))
-    if node.role == "coefficient":
-        return Label("coefficient", (f"{greek(short(name))} = {formula(node.expressions[0])}",))
+    if node.role in PLAIN:
+        left = "" if node.role == "skip" else f"{' = '.join(_names(graph, name, 0))} = "
+        lines = [f"{left}{_update(graph, name, node.expressions[0])}"]
+        in_loop = node.role == "step" and graph.nodes[name].get("loop") is not None
+        return Label("update" if in_loop else PLAIN[node.role], (*lines, *_weight_lines(graph, name, node)))
+    if node.role not in ("activation", "tangent"):
+        lines = [
+            f"{' = '.join(_names(graph, name, port))} = {formula(e)}"
+            for port, e in enumerate(node.expressions)
+        ]
+        return Label(node.role, tuple(lines))
     own = f"Φ{_number(name)}"
-    heading = f"activation {own}"
+    heading = f"{node.role} {own}"
     if len(node.expressions) == 1:
         return Label(heading, (f"{own} = {formula(node.expressions[0])}",))
     common = _common_factor(graph, name, node.expressions)
@@ -119,8 +176,17 @@ def _pointwise(graph: Graph, name: str, node: Pointwise) -> Label:
                 heading, (f"{own} = {vector}" if factor == 1 else f"{own} = {formula(factor)}·{vector}",)
             )
         return Label(heading, (f"{own} = g·{vector}", f"g = {formula(factor)}"))
-    lines = (f"{own}_{_axis(graph, i)} = {formula(e)}" for i, e in enumerate(node.expressions))
-    return Label(heading, tuple(lines))
+    rows = [f"{own}_{axis_name(graph, i)} = {formula(e)}" for i, e in enumerate(node.expressions)]
+    return Label(heading, tuple(rows))
+
+
+def _weight_lines(graph: Graph, name: str, node: Pointwise) -> Iterator[str]:
+    """The values, over all blocks, of what differs from block to block."""
+    first = graph.nodes[name]["shares"] or name
+    twins = [d["node"] for n, d in graph.nodes(data=True) if n == first or d["shares"] == first]
+    for symbol, _ in node.weights:
+        values = [dict(twin.weights)[symbol] for twin in twins]
+        yield f"{formula(symbol)} = {series(values)}"
 
 
 def _common_factor(
@@ -141,23 +207,41 @@ def _common_factor(
 
 
 def _update(graph: Graph, name: str, expression: sp.Expr) -> str:
-    """u + tau * rate, in d = -K^T Phi(K u) instead of K^T Phi(K u)."""
+    """u + tau * rate, in d = -K^T Phi(K u) instead of K^T Phi(K u); v and w are the variables of loops."""
     inputs = sources(graph, name)
-    signed = {}
+    shown = {}
     state = None
     for symbol in (s for s in expression.free_symbols if s.name in inputs):
         producer = inputs[symbol.name][0]
         while isinstance(node_of(graph, producer), Crop):
             producer = sources(graph, producer)["u"][0]
-        if isinstance(node_of(graph, producer), TransposedConvolution):
-            signed[symbol] = -sp.Symbol(_adjoint_symbol(producer), real=True)
+        node = node_of(graph, producer)
+        if isinstance(node, TransposedConvolution):
+            shown[symbol] = -sp.Symbol(_adjoint_symbol(producer), real=True)
+        elif isinstance(node, State | Trial):
+            shown[symbol] = sp.Symbol(VARIABLE[type(node)], real=True)
         elif symbol.name == _state(graph):
             state = symbol
-    expression = expression.xreplace(signed)
+    expression = expression.xreplace(shown)
     rate = sp.S.Zero if state is None else (expression - state) / TAU
-    if rate == 0 or TAU in rate.free_symbols:
-        return formula(expression)
-    return f"{formula(state)} + {formula(TAU)}·" + (formula(rate) if rate.is_Symbol else f"({formula(rate)})")
+    if rate.is_Add and TAU not in rate.free_symbols:
+        return f"{formula(state)} + {formula(TAU)}·({formula(rate)})"
+    return _sum(expression)
+
+
+def _sum(expression: sp.Expr) -> str:
+    """States first, what is subtracted last, tau in front of products."""
+    terms = [
+        (t.could_extract_minus_sign(), not t.is_Symbol, formula(t), t) for t in sp.Add.make_args(expression)
+    ]
+    text = ""
+    for minus, _, _, term in sorted(terms, key=lambda t: t[:3]):
+        term = -term if minus else term
+        rest = term / TAU
+        front = term.is_Mul and TAU in term.args and rest != 1 and not rest.is_Add
+        sign = (f" {MINUS} " if text else MINUS) if minus else " + " if text else ""
+        text += sign + (f"{formula(TAU)}·{formula(rest)}" if front else formula(term))
+    return text
 
 
 def _adjoint_symbol(name: str) -> str:
@@ -176,64 +260,6 @@ def _forward_name(graph: Graph, name: str, bank: Bank) -> str:
         if data["block"] == block and data["node"] == Convolution(bank):
             return short(other)
     return "K"
-
-
-def _convolution(graph: Graph, name: str, bank: Bank) -> tuple[str, ...]:
-    named = {data["port"]: data["slot"] for *_, data in graph.out_edges(name, data=True)}
-    lines = []
-    for port, row in enumerate(bank.rows):
-        left = f"{greek(named[port])} = " if port in named else ""
-        lines.append(left + _row(graph, row))
-    closures = sorted({d.closure for row in bank.rows for _, d in row})
-    if len(closures) == 1:
-        return (*lines, f"{closures[0]} border")
-    of = {d.axis: d.closure for row in bank.rows for _, d in row}
-    return (*lines, *(f"{of[axis]} border {_along(graph, axis)}" for axis in sorted(of)))
-
-
-def _row(graph: Graph, row: Sequence[tuple[sp.Expr, Difference]]) -> str:
-    terms = [_weights(w * d.scale, d) for w, d in row]
-    if len(set(terms)) == 1:
-        everywhere = len(row) == graph.graph["dimension"] > 1
-        return f"{terms[0]} along {'each axis' if everywhere else _axis(graph, row[0][1].axis)}"
-    return " + ".join(f"{t} {_along(graph, d.axis)}" for t, (_, d) in zip(terms, row, strict=True))
-
-
-def _weights(scale: sp.Expr, difference: Difference) -> str:
-    """(-1, 1)/h: integer weights from the leftmost offset to the rightmost, and their factor."""
-    stencil = difference.stencil
-    taps = dict(zip(stencil.offsets, stencil.weights, strict=True))
-    common = sp.ilcm(*(w.q for w in stencil.weights))
-    span = range(stencil.offsets[0], stencil.offsets[-1] + 1)
-    entries = ", ".join(formula(sp.Integer(taps.get(o, 0) * common)) for o in span)
-    numerator, denominator = sp.fraction(sp.together(scale / common))
-    text = f"({entries})" if numerator == 1 else f"{formula(numerator)}·({entries})"
-    return text if denominator == 1 else f"{text}/{_factor(denominator)}"
-
-
-def _factor(expression: sp.Expr) -> str:
-    text = formula(expression)
-    return f"({text})" if expression.is_Add or expression.is_Mul else text
-
-
-def _along(graph: Graph, axis: int) -> str:
-    return f"along {_axis(graph, axis)}"
-
-
-def _axis(graph: Graph, axis: int) -> str:
-    """The name of an axis, read off a coordinate or a slope such as u_x; its number otherwise."""
-    for name, data in graph.nodes(data=True):
-        node = data["node"]
-        if isinstance(node, Coordinate) and node.axis == axis:
-            return greek(node.symbol.name)
-        if isinstance(node, Convolution) and len(node.bank.rows) == graph.graph["dimension"]:
-            for _, _, edge in graph.out_edges(name, data=True):
-                row = node.bank.rows[edge["port"]]
-                if len(row) == 1 and row[0][1].axis == axis and row[0][1].stencil.derivative == 1:
-                    _, mark, suffix = edge["slot"].rpartition("_")
-                    if mark:
-                        return greek(suffix)
-    return f"axis {axis + 1}"
 
 
 def _state(graph: Graph) -> str:

@@ -1,27 +1,26 @@
-"""Layered layout of an outline from left to right (Sugiyama, Tagawa and Toda, 1981).
+"""Layered layout of nested frames from left to right (Sugiyama, Tagawa and Toda, 1981).
 
-Columns are topological layers. Nodes of blocks form the lower band, in frames; nodes that depend on
-data alone form the band above it. Long edges pass the columns between through invisible nodes.
+Every frame is laid out by itself and is then one box of the frame around it. Columns are topological
+layers; long edges pass the columns between through invisible places. Edges cross a border at ports, one
+for each producer and, in front of a plus, each state.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from pde2net.graph.outline import ELLIPSIS, Outline
+from pde2net.graph.columns import EDGE_HEIGHT, Item, Link, Passing, Place, chain, columns, heights
+from pde2net.graph.outline import Edge, Group, Outline
+from pde2net.graph.repeats import CARRIED, NOW
 
-GAP_X, GAP_Y, EDGE_HEIGHT = 44.0, 20.0, 16.0
+GAP_X = 44.0
 BRANCH, FRAME_INSIDE, FRAME_OUTSIDE = 12.0, 46.0, 30.0
-HEADROOM, LANE, CAPTION = 24.0, 26.0, 20.0
-FRAME_APART = 24.0
-PLUS_RADIUS = 15.0
-SWEEPS = 10
+HEADROOM, LANE, CAPTION = 24.0, 26.0, 40.0
+PLUS_RADIUS, APART = 15.0, 9.0
 
 Point = tuple[float, float]
-# A node of the graph, or the part of the edge (producer, consumer) that passes a column.
-Item = str | tuple[str, str, int]
 
 
 @dataclass(frozen=True)
@@ -39,217 +38,233 @@ class Rectangle:
 
 
 @dataclass(frozen=True)
+class Arc:
+    """The way of a state around the layers: from the end of its route along `lane`, up to `target`.
+
+    label   the state, "" if there is only one
+    """
+
+    lane: float
+    target: Point
+    label: str
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The way back from the result of a loop to its variable, both the lowest points of boxes."""
+
+    result: Point
+    variable: Point
+    lane: float
+    label: str
+
+
+@dataclass(frozen=True)
 class Layout:
     """Where everything goes; all coordinates are nonnegative.
 
-    boxes   name -> rectangle
-    routes  (producer, consumer, points): from side to side, level along every second piece
-    arcs    (producer, skip node, x where it branches off, y of the way around the block)
-    frames  caption, rectangle
+    boxes    name -> rectangle
+    routes   edge -> points: from side to side, level along every second piece
+    arcs     the last part of those edges that carry a state to a plus
+    frames   caption, rectangle; outer ones first
+    entries  edge -> y at which it crosses the left border, or the right one (exits)
     """
 
+    size: Point
     boxes: Mapping[str, Rectangle]
-    routes: tuple[tuple[str, str, tuple[Point, ...]], ...]
-    arcs: tuple[tuple[str, str, float, float], ...]
+    routes: Mapping[Edge, tuple[Point, ...]]
+    arcs: Mapping[Edge, Arc]
+    loops: tuple[Loop, ...]
     frames: tuple[tuple[str, Rectangle], ...]
-    size: tuple[float, float]
+    entries: Mapping[Edge, float]
+    exits: Mapping[Edge, float]
+
+    def moved(self, dx: float, dy: float) -> Layout:
+        """The same further right and further down."""
+
+        def point(p: Point) -> Point:
+            return p[0] + dx, p[1] + dy
+
+        def box(b: Rectangle) -> Rectangle:
+            return replace(b, x=b.x + dx, y=b.y + dy)
+
+        return replace(
+            self,
+            boxes={n: box(b) for n, b in self.boxes.items()},
+            routes={e: tuple(map(point, points)) for e, points in self.routes.items()},
+            arcs={e: replace(a, lane=a.lane + dy, target=point(a.target)) for e, a in self.arcs.items()},
+            loops=tuple(
+                replace(w, result=point(w.result), variable=point(w.variable), lane=w.lane + dy)
+                for w in self.loops
+            ),
+            frames=tuple((caption, box(b)) for caption, b in self.frames),
+        )
 
 
-def layered(shown: Outline, sizes: Mapping[str, tuple[float, float]], skips: Sequence[str]) -> Layout:
-    """Lay out `shown`; `sizes` gives width and height of each node, `skips` the skip connections."""
-    arcs = [(a, b) for a, b in shown.edges if b in skips and _enters(shown, a, b)]
-    edges = [e for e in shown.edges if e not in arcs]
-    column = _columns(shown, [*edges, *arcs])
-    chains = {(a, b): _chain(a, b, column) for a, b in edges}
-    place: dict[Item, int] = {}
-    place.update(column)
-    place |= {item: item[2] for chain in chains.values() for item in chain if not isinstance(item, str)}
-    pairs = [pair for chain in chains.values() for pair in pairwise(chain)]
-    height = {i: sizes[i][1] if isinstance(i, str) else EDGE_HEIGHT for i in place}
-
-    upper = {i for i in place if (i if isinstance(i, str) else i[0]) in shown.sides}
-    y_lower = _heights([i for i in place if i not in upper], place, pairs, height)
-    y_upper = _heights([i for i in place if i in upper], place, pairs, height)
-    shift = HEADROOM + (_bottom(y_upper, height) + 2 * GAP_Y if upper else 0.0)
-    y = y_upper | {i: value + shift for i, value in y_lower.items()}
-    lane = _bottom({i: y[i] for i in y_lower}, height) + LANE
-
-    bottom = lane + CAPTION + GAP_Y
-    spans = [[column[n] for n in frame.names] for frame in shown.frames]
-    starts, ends = {min(s) for s in spans}, {max(s) for s in spans}
-    left, right = _verticals(place, sizes, starts, ends)
-    boxes = {
-        n: Rectangle((left[c] + right[c] - sizes[n][0]) / 2, y[n] - sizes[n][1] / 2, *sizes[n])
-        for n, c in column.items()
-    }
-    frames = []
-    for frame, span in zip(shown.frames, spans, strict=True):
-        x0, x1 = left[min(span)] - FRAME_INSIDE, right[max(span)] + FRAME_OUTSIDE
-        frames.append((frame.caption, Rectangle(x0, shift - HEADROOM, x1 - x0, bottom - shift + HEADROOM)))
-    branch = {c: left[c] - FRAME_INSIDE + BRANCH for c in starts}
-    entry = {frame.names[0]: branch[min(span)] for frame, span in zip(shown.frames, spans, strict=True)}
-    of = {n: entry[frame.names[0]] for frame in shown.frames for n in frame.names}
-    sides = {n: (b.x, b.x + b.width) for n, b in boxes.items()}
-    sides |= {n: (boxes[n].centre[0] - PLUS_RADIUS, boxes[n].centre[0] + PLUS_RADIUS) for n in skips}
-    routes = tuple(
-        (a, b, _points(chain, column[a], sides, y, left, right, branch)) for (a, b), chain in chains.items()
-    )
-    return Layout(
-        boxes,
-        _spread(routes, boxes, skips),
-        tuple((a, b, of[b], lane) for a, b in arcs),
-        tuple(frames),
-        (max(right.values()), bottom),
-    )
+def layered(shown: Outline, sizes: Mapping[str, Point]) -> Layout:
+    """Lay out `shown`; `sizes` gives width and height of each node."""
+    return _Frame(shown.root, shown, sizes).layout()
 
 
-def _enters(shown: Outline, producer: str, skip: str) -> bool:
-    """The edge brings the state into the block of `skip`."""
-    inside = next(set(frame.names) for frame in shown.frames if skip in frame.names)
-    return producer not in inside and producer not in shown.sides
+class _Frame:
+    def __init__(self, group: Group, shown: Outline, sizes: Mapping[str, Point]) -> None:
+        self.group, self.pluses, self.root = group, shown.pluses, group is shown.root
+        names = set(group.names())
+        self.edges = [e for e in shown.edges if e.producer in names or e.consumer in names]
+        self.inner = {m: _Frame(m, shown, sizes).layout() for m in group.members if isinstance(m, Group)}
+        self.sizes: dict[Item, Point] = {m: p.size for m, p in self.inner.items()}
+        self.sizes |= {m: sizes[m] for m in group.members if isinstance(m, str)}
+        self.member: dict[str, str | Group] = {}
+        for m in group.members:
+            self.member |= dict.fromkeys(m.names() if isinstance(m, Group) else [m], m)
+        # Arcs to pluses further left take higher lanes, so that none crosses another.
+        order = {m: k for k, m in enumerate(group.members)}
+        self.arcs = [e for e in self.edges if e.skip and e.consumer in order]
+        self.arcs.sort(key=lambda e: (order[e.consumer], CARRIED.index(e.skip)))
+        self.links = self._links()
+        self.column = columns(group, list(self.links.values()), self.root)
 
+    def _links(self) -> dict[Edge, Link]:
+        links = {}
+        for edge in self.edges:
+            source: Item = self.member.get(edge.producer, ("in", edge.producer, ""))
+            target: Item = self.member.get(edge.consumer, ("out", edge.producer, ""))
+            if source == target or edge in self.arcs:
+                continue
+            leaves = (
+                self.inner[source].exits[edge] - self.sizes[source][1] / 2 if source in self.inner else 0.0
+            )
+            enters = (
+                self.inner[target].entries[edge] - self.sizes[target][1] / 2 if target in self.inner else 0.0
+            )
+            links[edge] = Link(source, target, leaves, enters, edge.skip in ("", NOW))
+        return links
 
-def _columns(shown: Outline, edges: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """Blocks one after the other, each node as early as possible; side nodes as late as possible."""
-    before: dict[str, list[str]] = {}
-    after: dict[str, list[str]] = {}
-    for a, b in edges:
-        before.setdefault(b, []).append(a)
-        after.setdefault(a, []).append(b)
-    column = {shown.start: 0}
-    last = 0
-    for number, frame in enumerate(shown.frames):
-        if number and shown.elided:
-            last += 1
-            column[ELLIPSIS] = last
-        first = last + 1
-        for name in frame.names:
-            column[name] = max([first, *(column[p] + 1 for p in before.get(name, ()) if p in column)])
-        last = max(column[name] for name in frame.names)
-    column[shown.end] = last + 1
-    for name in reversed(shown.sides):
-        column[name] = min((column[c] for c in after.get(name, ())), default=1) - 1
-    lowest = min(column.values())
-    return {name: c - lowest for name, c in column.items()}
+    def layout(self) -> Layout:
+        tall = {i: self.sizes[i][1] if i in self.sizes else EDGE_HEIGHT for i in self.column}
+        y = heights(self.column, list(dict.fromkeys(self.links.values())), tall)
+        top = 0.0 if self.root else HEADROOM
+        y = {i: value + top for i, value in y.items()}
+        low = max(
+            (value + (EDGE_HEIGHT if isinstance(i, Passing) else tall[i]) / 2 for i, value in y.items())
+        )
+        left, right = self._verticals()
+        box = {}
+        for item, (w, h) in self.sizes.items():
+            middle = (left[self.column[item]] + right[self.column[item]]) / 2
+            box[item] = Rectangle(middle - w / 2, y[item] - h / 2, w, h)
+        inner = [p.moved(box[m].x, box[m].y) for m, p in self.inner.items()]
+        boxes = {n: b for n, b in box.items() if isinstance(n, str)}
+        for p in inner:
+            boxes |= p.boxes
+        pieces = {
+            link: self._points(link, y, left, right, box) for link in dict.fromkeys(self.links.values())
+        }
+        pieces = _spread(pieces, box, self.pluses)
+        routes = {e: points for p in inner for e, points in p.routes.items()}
+        for edge, link in self.links.items():
+            routes[edge] = self._joined(edge, link, pieces[link], inner)
+        entries = {e: y[k.source] for e, k in self.links.items() if isinstance(k.source, tuple)}
+        exits = {e: y[k.target] for e, k in self.links.items() if isinstance(k.target, tuple)}
+        arcs = {e: a for p in inner for e, a in p.arcs.items()}
+        for edge, arc in self._arcs(boxes, low).items():
+            mixed = next((v for e, v in entries.items() if e.producer == edge.producer), None)
+            entries[edge] = mixed if mixed is not None and edge.skip == NOW else arc.lane
+            routes[edge] = ((0.0, entries[edge]), (BRANCH, entries[edge]))
+            arcs[edge] = arc
+        low += LANE * len(self.arcs)
+        loops = [w for p in inner for w in p.loops]
+        if self.group.feedback is not None:
+            low += LANE
+            back = self.group.feedback
+            ends = [(b.centre[0], b.y + b.height) for b in (boxes[back.result], boxes[back.variable])]
+            loops.append(Loop(ends[0], ends[1], low, back.label))
+        size = (
+            right[max(right)] + (0.0 if self.root else FRAME_OUTSIDE),
+            low + (0.0 if self.root else CAPTION),
+        )
+        own = [] if self.root else [(self.group.caption, Rectangle(0.0, 0.0, *size))]
+        frames = (*own, *(f for p in inner for f in p.frames))
+        return Layout(size, boxes, routes, arcs, tuple(loops), frames, entries, exits)
 
+    def _arcs(self, boxes: Mapping[str, Rectangle], low: float) -> dict[Edge, Arc]:
+        several = len({e.skip for e in self.arcs}) > 1
+        found = {}
+        for k, edge in enumerate(self.arcs):
+            same = [e for e in self.arcs if e.consumer == edge.consumer]
+            dx = (same.index(edge) - (len(same) - 1) / 2) * APART
+            x, centre = boxes[edge.consumer].centre
+            target = x + dx, centre + math.sqrt(PLUS_RADIUS**2 - dx**2)
+            found[edge] = Arc(low + LANE * (k + 1), target, edge.skip if several else "")
+        return found
 
-def _chain(producer: str, consumer: str, column: Mapping[str, int]) -> list[Item]:
-    between = range(column[producer] + 1, column[consumer])
-    return [producer, *((producer, consumer, c) for c in between), consumer]
+    def _verticals(self) -> tuple[dict[int, float], dict[int, float]]:
+        """x of the left and right side of each column; ports are on the borders."""
+        widths: dict[int, float] = {}
+        for item, c in self.column.items():
+            if not isinstance(item, tuple):
+                widths[c] = max(widths.get(c, 0.0), self.sizes[item][0])
+        left, right = ({}, {}) if self.root else ({0: 0.0}, {0: BRANCH})
+        x = 0.0 if self.root else FRAME_INSIDE
+        for c in sorted(widths):
+            left[c], right[c] = x, x + widths[c]
+            x = right[c] + GAP_X
+        return left, right
 
+    def _points(
+        self,
+        link: Link,
+        y: Mapping[Place, float],
+        left: Mapping[int, float],
+        right: Mapping[int, float],
+        box: Mapping[Item, Rectangle],
+    ) -> tuple[Point, ...]:
+        """Pairs of points of equal height: along each column, then a curve to the next pair."""
+        places = chain(link, self.column)
+        border = right[max(right)] + FRAME_OUTSIDE
+        points: list[Point] = []
+        for place in places:
+            c = place.column if isinstance(place, Passing) else self.column[place]
+            x0, x1, at = left.get(c, border), right.get(c, border), y[place]
+            if place is places[0]:
+                at += link.leaves
+                x0 = self._side(link.source, box, 1) if link.source in box else 0.0
+            if place is places[-1]:
+                at += link.enters
+                x1 = self._side(link.target, box, -1) if link.target in box else border
+            points += [(x0, at), (x1, at)]
+        return tuple(points)
 
-def _heights(
-    items: Sequence[Item],
-    column: Mapping[Item, int],
-    pairs: Sequence[tuple[Item, Item]],
-    height: Mapping[Item, float],
-) -> dict[Item, float]:
-    """y of the centres, from 0 down: neighbours level where possible, few crossings, no overlaps."""
-    if not items:
-        return {}
-    here = set(items)
-    near: dict[Item, dict[int, list[Item]]] = {i: {-1: [], 1: []} for i in items}
-    for a, b in pairs:
-        if a in here and b in here:
-            near[b][-1].append(a)
-            near[a][1].append(b)
-    rows: dict[int, list[Item]] = {}
-    for item in items:
-        rows.setdefault(column[item], []).append(item)
-    y: dict[Item, float] = {i: float(k) * GAP_Y for row in rows.values() for k, i in enumerate(row)}
-    for sweep in range(2 * SWEEPS):
-        sides = [-1, 1] if sweep >= 2 * SWEEPS - 2 else [-1] if sweep % 2 == 0 else [1]
-        for c in sorted(rows, reverse=sweep % 2 == 1):
-            wish = {i: _mean([y[n] for s in sides for n in near[i][s]], y[i]) for i in rows[c]}
-            if sweep < SWEEPS:
-                rows[c].sort(key=lambda i: wish[i])
-            y |= _separate(rows[c], wish, height)
-    top = min(y[i] - height[i] / 2 for i in items)
-    return {i: value - top for i, value in y.items()}
+    def _side(self, item: Item, box: Mapping[Item, Rectangle], side: int) -> float:
+        """x of the right (1) or left (-1) end of an item."""
+        half = PLUS_RADIUS if item in self.pluses else box[item].width / 2
+        return box[item].centre[0] + side * half
 
-
-def _mean(values: Sequence[float], default: float) -> float:
-    return sum(values) / len(values) if values else default
-
-
-def _separate(
-    row: Sequence[Item], wish: Mapping[Item, float], height: Mapping[Item, float]
-) -> dict[Item, float]:
-    """The positions nearest to `wish` in least squares that keep the order and the gaps.
-
-    Isotonic regression of wish minus offset by pooling adjacent violators.
-    """
-    offsets, at = [], 0.0
-    for k, item in enumerate(row):
-        at += (height[row[k - 1]] + height[item]) / 2 + GAP_Y if k else 0.0
-        offsets.append(at)
-    pools: list[tuple[float, int]] = []
-    for item, offset in zip(row, offsets, strict=True):
-        mean, count = wish[item] - offset, 1
-        while pools and pools[-1][0] > mean:
-            other, size = pools.pop()
-            mean, count = (mean * count + other * size) / (count + size), count + size
-        pools.append((mean, count))
-    levels = [mean for mean, count in pools for _ in range(count)]
-    return {i: level + offset for i, level, offset in zip(row, levels, offsets, strict=True)}
-
-
-def _bottom(y: Mapping[Item, float], height: Mapping[Item, float]) -> float:
-    return max(value + height[i] / 2 for i, value in y.items())
-
-
-def _verticals(
-    place: Mapping[Item, int], sizes: Mapping[str, tuple[float, float]], starts: set[int], ends: set[int]
-) -> tuple[dict[int, float], dict[int, float]]:
-    """x of the left and right side of each column."""
-    left: dict[int, float] = {}
-    right: dict[int, float] = {}
-    x = 0.0
-    for c in range(max(place.values()) + 1):
-        if c in starts:
-            before = FRAME_OUTSIDE + FRAME_INSIDE + (FRAME_APART if c - 1 in ends else 0.0)
-        else:
-            before = 2 * FRAME_OUTSIDE if c - 1 in ends else GAP_X
-        x += before if c else 0.0
-        widths = [sizes[i][0] for i, k in place.items() if k == c and isinstance(i, str)]
-        left[c], right[c] = x, x + max(widths, default=0.0)
-        x = right[c]
-    return left, right
-
-
-def _points(
-    chain: Sequence[Item],
-    start: int,
-    sides: Mapping[str, tuple[float, float]],
-    y: Mapping[Item, float],
-    left: Mapping[int, float],
-    right: Mapping[int, float],
-    branch: Mapping[int, float],
-) -> tuple[Point, ...]:
-    """Pairs of points of equal height: along each column, then a curve to the next pair."""
-    points: list[Point] = []
-    for c, item in enumerate(chain, start):
-        x0 = sides[str(item)][1] if c == start else left[c]
-        x1 = sides[str(item)][0] if item == chain[-1] else branch.get(c + 1, right[c])
-        points += [(x0, y[item]), (x1, y[item])]
-    return tuple(points)
+    def _joined(
+        self, edge: Edge, link: Link, points: tuple[Point, ...], inner: Sequence[Layout]
+    ) -> tuple[Point, ...]:
+        """The piece in this frame with those in inner frames."""
+        members = dict(zip(self.inner, inner, strict=True))
+        if isinstance(link.source, Group):
+            points = (*members[link.source].routes[edge][:-1], *points[1:])
+        if isinstance(link.target, Group):
+            points = (*points[:-1], *members[link.target].routes[edge][1:])
+        return points
 
 
 def _spread(
-    routes: Sequence[tuple[str, str, tuple[Point, ...]]], boxes: Mapping[str, Rectangle], skips: Sequence[str]
-) -> tuple[tuple[str, str, tuple[Point, ...]], ...]:
-    """Move the ends of edges that arrive at the same box apart, in the order of where they come from."""
-    arriving: dict[str, list[tuple[float, str]]] = {}
-    for a, b, points in routes:
-        if b not in skips:
-            arriving.setdefault(b, []).append((points[-3][1], a))
-    moved = []
-    for a, b, points in routes:
-        others = sorted(arriving.get(b, ()))
-        if len(others) > 1:
-            step = min(12.0, (boxes[b].height - 12) / (len(others) - 1))
-            at = others.index((points[-3][1], a)) - (len(others) - 1) / 2
-            target = points[-1][1] + at * step
-            points = (*points[:-2], *((x, target) for x, _ in points[-2:]))
-        moved.append((a, b, points))
-    return tuple(moved)
+    pieces: Mapping[Link, tuple[Point, ...]], box: Mapping[Item, Rectangle], pluses: Sequence[str]
+) -> dict[Link, tuple[Point, ...]]:
+    """Move the ends of links that arrive at the same box apart, in the order of where they come from."""
+    arriving: dict[Item, list[tuple[float, int, Link]]] = {}
+    for k, (link, points) in enumerate(pieces.items()):
+        if isinstance(link.target, str) and link.target not in pluses:
+            arriving.setdefault(link.target, []).append((points[-3][1], k, link))
+    moved = dict(pieces)
+    for target, entries in arriving.items():
+        step = min(12.0, (box[target].height - 12) / max(len(entries) - 1, 1))
+        for place, (_, _, link) in enumerate(sorted(entries, key=lambda e: e[:2])):
+            *rest, (x0, y0), (x1, _) = pieces[link]
+            y1 = y0 + (place - (len(entries) - 1) / 2) * step
+            moved[link] = (*rest, (x0, y1), (x1, y1))
+    return moved

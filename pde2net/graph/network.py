@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import networkx as nx
 import sympy as sp
 
-from pde2net.errors import Pde2NetError
 from pde2net.graph.nodes import (
     Convolution,
     Field,
@@ -19,12 +17,10 @@ from pde2net.graph.nodes import (
     Pointwise,
     TransposedConvolution,
 )
+from pde2net.graph.rules import GraphError as GraphError
+from pde2net.graph.rules import check
 
 Graph: TypeAlias = nx.MultiDiGraph
-
-
-class GraphError(Pde2NetError):
-    """A graph that breaks a rule of grammar/network.ebnf."""
 
 
 def new_graph(architecture: str, values: Mapping[sp.Symbol, sp.Expr], dimension: int) -> Graph:
@@ -41,6 +37,7 @@ def add(
     cycle: int | None = None,
     loop: str | None = None,
     shares: str | None = None,
+    level: int | None = None,
 ) -> str:
     """Add `node`; `inputs` maps each slot to (producer, port). Returns the name.
 
@@ -48,10 +45,11 @@ def add(
     cycle   the cycle of blocks that it is computed once for, None for all others
     loop    the Iterate or LinearSolve node whose State or Trial it depends on, the innermost one
     shares  the name of the node whose weights this one uses
+    level   the grid of a U-net that its output lives on, 0 the finest
     """
     if name in graph:
         raise GraphError(f'There are two nodes called "{name}".')
-    graph.add_node(name, node=node, block=block, cycle=cycle, loop=loop, shares=shares)
+    graph.add_node(name, node=node, block=block, cycle=cycle, loop=loop, shares=shares, level=level)
     for slot, (producer, port) in inputs.items():
         if producer not in graph:
             raise GraphError(f'"{name}" takes its {slot} from "{producer}", which does not exist.')
@@ -127,57 +125,6 @@ def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
 
 
 def validate(graph: Graph) -> Graph:
-    """`graph` if it obeys the rules; GraphError that names the rule otherwise.
-
-    One input, one output, no cycle; every slot fed once and every port in range; each transposed
-    convolution uses the bank of a convolution of the same block, and each block ends in one skip.
-    """
-    if not nx.is_directed_acyclic_graph(graph):
-        raise GraphError("A residual stack has no cycles.")
-    kinds: dict[type, list[str]] = {}
-    for name, data in graph.nodes(data=True):
-        kinds.setdefault(type(data["node"]), []).append(name)
-        _validate_slots(graph, name)
-        shares = data["shares"]
-        if shares is not None and not alike(node_of(graph, shares), data["node"]):
-            raise GraphError(f'"{name}" shares weights with "{shares}" but is another operation.')
-    for kind in (Input, Output):
-        if len(kinds.get(kind, [])) != 1:
-            raise GraphError(f"A network has exactly one {kind.__name__.lower()}.")
-    for names in [*blocks(graph), *cycles(graph)]:
-        nodes: list[Any] = [node_of(graph, n) for n in names]
-        banks = {n.bank for n in nodes if isinstance(n, Convolution)}
-        for n in nodes:
-            if isinstance(n, TransposedConvolution) and n.bank not in banks:
-                raise GraphError(
-                    "A transposed convolution must be the adjoint of a convolution of its block."
-                )
-    for names in blocks(graph):
-        if sum(node_of(graph, n).role in ("skip", "iterate") for n in names) != 1:
-            raise GraphError("A residual block ends in exactly one skip connection.")
+    """`graph` if it obeys the rules of grammar/network.ebnf; otherwise GraphError that names one."""
+    check(graph)
     return graph
-
-
-def alike(a: Node, b: Node) -> bool:
-    """Whether two nodes are the same operation, up to the weights of their stages."""
-    if isinstance(a, Pointwise) and isinstance(b, Pointwise):
-        return replace(a, weights=()) == replace(b, weights=())
-    return a == b
-
-
-def _validate_slots(graph: Graph, name: str) -> None:
-    node, slots = node_of(graph, name), [d["slot"] for *_, d in graph.in_edges(name, data=True)]
-    if len(set(slots)) != len(slots):
-        raise GraphError(f'"{name}" has a slot that is fed twice: {sorted(slots)}.')
-    for producer, port in sources(graph, name).values():
-        if not 0 <= port < width(node_of(graph, producer)):
-            raise GraphError(f'"{name}" takes output {port} of "{producer}", which has fewer.')
-    if isinstance(node, TransposedConvolution) and len(slots) != len(node.bank.rows):
-        raise GraphError(f'"{name}" needs {len(node.bank.rows)} inputs, one per row of K.')
-
-
-def width(node: Node) -> int:
-    """How many arrays a node returns."""
-    if isinstance(node, Convolution):
-        return len(node.bank.rows)
-    return len(node.expressions) if isinstance(node, Pointwise) else 1

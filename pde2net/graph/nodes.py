@@ -174,6 +174,138 @@ class Tridiagonal:
 
 
 @dataclass(frozen=True)
+class SquaredAdjoint:
+    """diag(K^T G K): the transposed convolution with squared weights, applied to the weights G of a flux.
+
+    Slots p0, p1, ... for rows whose weight is an array; `weights` has the others, 0 where there is a slot.
+    Taps that a reflecting border folds onto one cell are squared one by one.
+
+    margin  how many more cells than the grid the arrays have on both sides of each axis
+    """
+
+    bank: Bank
+    weights: tuple[sp.Expr, ...]
+    margin: tuple[int, ...]
+    role: str = "squared adjoint"
+
+
+@dataclass(frozen=True)
+class Operator:
+    """The function N(v) = mass v - step F(v) on every grid of a hierarchy; its body has a State, v.
+
+    Slots of the body: "value", N(v); "diagonal", that of N with frozen weights; "product", N with the
+    weights of v applied to a Trial; with `weighted` also "rows" and "kept", see below. The slot "state" is
+    the image, whose sizes determine the grids.
+
+    Grid 0 is that of the image. The next one joins two cells of the grid before along each axis whose cells
+    are at most 1.25 times as long as the shortest; the last may hold a single one. It keeps at least
+    `smallest` and 2 cells. On a grid, the body means the same expressions with
+    - coordinates at the centres of its cells, and fields restricted with the weights of rows;
+    - slopes divided by the distance of the two centres instead of the spacing of grid 0; zero-Dirichlet
+      values stay one spacing of grid 0 beyond the outermost centres of that;
+    - the transposed convolution divided by the length of a cell, and by its volume (below 1 in a last cell
+      that is cut off).
+
+    levels    grids at most
+    asked     whether `levels` was declared: then fewer are worth a notice
+    together  all axes are coarsened, or none
+    adjoint   residuals are restricted by (1, 3, 3, 1)/8, as terms of order 4 need it, else by the mean
+    weighted  rows of the equation differ in size: "rows" weighs them where they are averaged, "kept" says how
+              much of a correction a cell takes
+    """
+
+    levels: int
+    asked: bool
+    smallest: tuple[int, ...]
+    spacing: tuple[sp.Expr, ...]
+    boundary: tuple[str, ...]
+    together: bool
+    adjoint: bool
+    weighted: bool
+    role: str = "operator"
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """`sweeps` relaxations of N(v) = rhs; slots "v", "rhs" and "operator".
+
+    kind  "jacobi": v + damping (rhs - N(v))/diagonal; "red-black": the same for the cells of even, then of
+          odd index sum; "chebyshev": steps for eigenvalues of N/diagonal in `interval`
+    """
+
+    kind: str
+    sweeps: int
+    damping: sp.Expr
+    interval: tuple[sp.Expr, sp.Expr]
+    role: str = "smoother"
+
+
+@dataclass(frozen=True)
+class Residual:
+    """rhs - N(v); slots "v", "rhs" and "operator"."""
+
+    role: str = "residual"
+
+
+@dataclass(frozen=True)
+class CoarseRightHandSide:
+    """N(v) + r on a coarse grid, the right-hand side of the full approximation scheme; slots "v", "r"."""
+
+    role: str = "right-hand side"
+
+
+@dataclass(frozen=True)
+class Restriction:
+    """From a grid to the next coarser one, that of its level; slots "u" and "operator".
+
+    kind  "solution": the mean over the cell; "residual": weighted like the rows of the equation
+    """
+
+    kind: str
+    role: str = "restriction"
+
+
+@dataclass(frozen=True)
+class Prolongation:
+    """From the next coarser grid to that of its level, linear between centres; slots "u" and "operator"."""
+
+    role: str = "prolongation"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """v + kept * e, the skip connection of a U-net; slots "v", "e" and "operator"."""
+
+    role: str = "correction"
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """v with N(v) = rhs on the coarsest grid: `rounds` times v + x, product(x) = rhs - N(v).
+
+    Each system is solved by bicgstab, scaled by the diagonal, to `tol` of its right-hand side or for `most`
+    iterations; slots "start", "rhs" and "operator".
+    """
+
+    rounds: int
+    tol: sp.Expr
+    most: int
+    role: str = "bottleneck"
+
+
+@dataclass(frozen=True)
+class Cycle:
+    """Corrections on one grid: `repeat` times v <- next(v) from "start" on, v the State of its body.
+
+    If the image allows no coarser grid than that of its level, it does what the Bottleneck does. Slots
+    "start", "rhs", "next" and "operator".
+    """
+
+    repeat: int
+    role: str = "cycle"
+
+
+@dataclass(frozen=True)
 class Output:
     """The state at the end."""
 
@@ -195,5 +327,15 @@ Node = (
     | Trial
     | LinearSolve
     | Tridiagonal
+    | SquaredAdjoint
+    | Operator
+    | Smooth
+    | Residual
+    | CoarseRightHandSide
+    | Restriction
+    | Prolongation
+    | Correction
+    | Bottleneck
+    | Cycle
     | Output
 )

@@ -45,7 +45,7 @@ class RateBuilder:
     """Adds operators to one graph; nodes that depend on data alone are added once, outside of blocks.
 
     Nodes belong to the current `block` or `cycle`, which is also the prefix of their names; those of later
-    ones share the weights of the first.
+    ones share the weights of the first. `level` is the grid of a U-net that they live on.
     """
 
     def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
@@ -78,10 +78,8 @@ class RateBuilder:
         full = self.full(name)
         shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
         place = {kind: index}
-        return add(self.graph, full, node, inputs, None, None, self.loop, shares, self.level) if 0 else (
-            add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place),
-            0,
-        )
+        name = add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place)
+        return name, 0
 
     def full(self, name: str) -> str:
         """The name of a node of the current block."""
@@ -140,7 +138,7 @@ class RateBuilder:
         self, term: SecondOrder, bank: Bank, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
     ) -> Source:
         q = self.form.curvature
-        inputs = {q.name: self.node(f"K{suffix}", Convolution(bank), {"u": self.state})}
+        inputs = {q.name: self.once(f"K{suffix}", Convolution(bank), {"u": self.state})}
         flux = term.flux
         if weights is not None:
             (flux,) = self.weighted([q], suffix, weights, inputs)
@@ -201,7 +199,7 @@ class RateBuilder:
             weight = _at_rest(divide(term.flux, q), (q,))
             if q not in weight.free_symbols:
                 return (weight,)
-            curvature = self.node(f"K{suffix}", Convolution(self.second_bank(k)), {"u": self.state})
+            curvature = self.once(f"K{suffix}", Convolution(self.second_bank(k)), {"u": self.state})
             return (self.node(f"g{suffix}", Pointwise((weight,), "coefficient"), {q.name: curvature}),)
         if self.semi.cell is not None:
             return self.staggered(term, suffix)
@@ -302,7 +300,7 @@ class RateBuilder:
         inputs |= self.data_inputs(expression, padded=True)
         return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
 
-    def once(self, name: str, node: Pointwise | EdgeMean, inputs: dict[str, Source]) -> Source:
+    def once(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         """Add a node unless this block has it; data-only nodes live outside of the blocks."""
         if all(is_data(self.graph, producer) for producer, _ in inputs.values()):
             return self.outside(name, node, inputs)

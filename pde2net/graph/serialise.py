@@ -2,13 +2,14 @@
 
 An object with the keys
 
-    format        "pde2net-graph-2"
+    format        "pde2net-graph-3"
     architecture, dimension
     symbols       name -> assumptions of every symbol
     values        name -> value of each parameter that has one, as text
     banks         the distinct operators K; nodes refer to them by position
     operations    the distinct nodes: {"type": ..., field: value, ...}
-    nodes         {"name", "operation", "block", "cycle", "shares", "inputs": [[slot, producer, port], ...]}
+    nodes         {"name", "operation", "block", "cycle", "loop", "level", "shares",
+                  "inputs": [[slot, producer, port], ...]}
 
 Expressions are text in the language of `pde2net.language.expressions`.
 """
@@ -16,7 +17,6 @@ Expressions are text in the language of `pde2net.language.expressions`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import typing
 from collections.abc import Iterator, Mapping
@@ -28,16 +28,14 @@ import sympy as sp
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import FileError
+from pde2net.graph.checked import CHOICES, COUNTS, at, check_stencil, checked, hints, natural
 from pde2net.graph.network import Graph, GraphError, new_graph, sources, validate
 from pde2net.graph.nodes import Node
 from pde2net.language.expressions import from_text, symbol_table, to_text
 
-FORMAT = "pde2net-graph-2"
+FORMAT = "pde2net-graph-3"
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
-_CHOICES = {
-    "closure": ("reflecting", "periodic", "zero"),
-    "mode": ("zero", "replicate"),
-}
+_PLACES = ("block", "cycle", "level")
 _RECORDS = (Difference, Stencil)
 _BAD_CONTENT = (
     ArithmeticError,
@@ -62,8 +60,8 @@ def to_json(graph: Graph) -> str:
     for name, data in graph.nodes(data=True):
         inputs = [[slot, producer, port] for slot, (producer, port) in sources(graph, name).items()]
         operation = writer.operation(data["node"])
-        rest = {"block": data["block"], "cycle": data["cycle"], "shares": data["shares"], "inputs": inputs}
-        nodes.append({"name": name, "operation": operation, **rest})
+        places = {key: data[key] for key in (*_PLACES, "loop", "shares")}
+        nodes.append({"name": name, "operation": operation, **places, "inputs": inputs})
     content = {
         "format": FORMAT,
         "architecture": graph.graph["architecture"],
@@ -171,86 +169,84 @@ class _Reader:
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         self.content = content
-        self.dimension: int = _checked(content["dimension"], int)
+        self.dimension: int = checked(content["dimension"], int)
         if self.dimension < 1:
             raise ValueError(f"the dimension is {self.dimension}")
-        self.symbols: dict[str, list[str]] = _checked(content["symbols"], dict)
+        self.symbols: dict[str, list[str]] = checked(content["symbols"], dict)
         for name, assumptions in self.symbols.items():
-            for assumption in _checked(assumptions, list):
-                _checked(assumption, str)
+            for assumption in checked(assumptions, list):
+                checked(assumption, str)
             self.expression(name, sp.Symbol)
-        rows = _hints(Bank)["rows"]
-        self.banks = [Bank(self.value(b, rows, "rows")) for b in _checked(content["banks"], list)]
-        self.operations = [self.operation(o) for o in _checked(content["operations"], list)]
+        rows = hints(Bank)["rows"]
+        self.banks = [Bank(self.value(b, rows, ("Bank", "rows"))) for b in checked(content["banks"], list)]
+        self.operations = [self.operation(o) for o in checked(content["operations"], list)]
 
     def graph(self) -> Graph:
-        architecture: str = _checked(self.content["architecture"], str)
+        architecture: str = checked(self.content["architecture"], str)
         values = {
             self.expression(name, sp.Symbol): self.expression(value, sp.Expr)
-            for name, value in _checked(self.content["values"], dict).items()
+            for name, value in checked(self.content["values"], dict).items()
         }
         graph = new_graph(architecture, values, self.dimension)
-        entries = _checked(self.content["nodes"], list)
+        entries = checked(self.content["nodes"], list)
         for entry in entries:
             self.add_node(graph, entry)
         for entry in entries:
-            for slot, producer, port in _checked(entry["inputs"], list):
+            for slot, producer, port in checked(entry["inputs"], list):
                 if producer not in graph:
                     raise ValueError(
                         f"{entry['name']!r} takes an input from {producer!r}, which does not exist"
                     )
-                graph.add_edge(producer, entry["name"], slot=_checked(slot, str), port=_checked(port, int))
+                graph.add_edge(producer, entry["name"], slot=checked(slot, str), port=checked(port, int))
         return graph
 
     def add_node(self, graph: Graph, entry: Any) -> None:
-        name = _checked(entry["name"], str)
+        name = checked(entry["name"], str)
         if name in graph:
             raise ValueError(f"there are two nodes called {name!r}")
-        block, cycle, shares = entry["block"], entry["cycle"], entry["shares"]
-        node = _at(self.operations, entry["operation"])
-        graph.add_node(
-            name,
-            node=node,
-            block=None if block is None else _natural(block),
-            cycle=None if cycle is None else _natural(cycle),
-            shares=None if shares is None else _checked(shares, str),
-        )
+        node = at(self.operations, entry["operation"])
+        places = {key: None if entry[key] is None else natural(entry[key]) for key in _PLACES}
+        others = {key: None if entry[key] is None else checked(entry[key], str) for key in ("loop", "shares")}
+        graph.add_node(name, node=node, **places, **others)
 
     def operation(self, entry: Any) -> Any:
-        kind = _KINDS.get(_checked(entry["type"], str))
+        kind = _KINDS.get(checked(entry["type"], str))
         if kind is None:
             raise ValueError(f"there is no operation {entry['type']!r}")
         return self.record({k: v for k, v in entry.items() if k != "type"}, kind)
 
     def record(self, entry: Any, kind: type) -> Any:
-        hints = _hints(kind)
-        if set(_checked(entry, dict)) != set(hints):
-            raise ValueError(f"{kind.__name__} has the fields {sorted(hints)}, not {sorted(entry)}")
-        record = kind(**{name: self.value(entry[name], hint, name) for name, hint in hints.items()})
+        fields = hints(kind)
+        if set(checked(entry, dict)) != set(fields):
+            raise ValueError(f"{kind.__name__} has the fields {sorted(fields)}, not {sorted(entry)}")
+        record = kind(**{n: self.value(entry[n], hint, (kind.__name__, n)) for n, hint in fields.items()})
         if isinstance(record, Stencil):
-            _check_stencil(record)
+            check_stencil(record)
         default = kind.__dict__.get("role")
         if default is not None and record.role != default:
             raise ValueError(f"the role of {kind.__name__} is {default!r}, not {record.role!r}")
         return record
 
-    def value(self, value: Any, hint: Any, name: str) -> Any:
+    def value(self, value: Any, hint: Any, field: tuple[str, str]) -> Any:
+        name = field[1]
         if typing.get_origin(hint) is tuple:
             inner = typing.get_args(hint)
-            entries = _checked(value, list)
+            entries = checked(value, list)
             if inner[-1] is Ellipsis:
                 inner = (inner[0],) * len(entries)
-            found = tuple(self.value(v, h, name) for v, h in zip(entries, inner, strict=True))
+            found = tuple(self.value(v, h, field) for v, h in zip(entries, inner, strict=True))
             return self.margin(found) if name == "margin" else found
         if hint is Bank:
-            return _at(self.banks, value)
+            return at(self.banks, value)
         if hint in _RECORDS:
             return self.record(value, hint)
         if isinstance(hint, type) and issubclass(hint, sp.Basic):
             return self.expression(value, hint)
-        _checked(value, hint)
-        if value not in _CHOICES.get(name, (value,)):
+        checked(value, hint)
+        if value not in CHOICES.get(field, (value,)):
             raise ValueError(f"there is no {name} {value!r}")
+        if name in COUNTS:
+            natural(value)
         if name == "axis" and not 0 <= value < self.dimension:
             raise ValueError(f"there is no axis {value} in {self.dimension} dimensions")
         return value
@@ -261,37 +257,7 @@ class _Reader:
         return margin
 
     def expression(self, text: Any, kind: type) -> Any:
-        found = from_text(_checked(text, str), self.symbols)
+        found = from_text(checked(text, str), self.symbols)
         if not isinstance(found, kind):
             raise ValueError(f"{text!r} is no {kind.__name__}")
         return found
-
-
-@functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _checked(value: Any, kind: type) -> Any:
-    """`value` if it is of exactly the type `kind`: True is no integer here."""
-    if type(value) is not kind:
-        raise ValueError(f"{value!r} is no {kind.__name__}")
-    return value
-
-
-def _natural(value: Any) -> int:
-    if _checked(value, int) < 0:
-        raise ValueError(f"{value} is negative")
-    return int(value)
-
-
-def _at(entries: list[Any], index: Any) -> Any:
-    return entries[_natural(index)]
-
-
-def _check_stencil(stencil: Stencil) -> None:
-    ordered = all(a < b for a, b in zip(stencil.offsets, stencil.offsets[1:], strict=False))
-    if not stencil.offsets or not ordered or len(stencil.offsets) != len(stencil.weights):
-        raise ValueError("a stencil has one weight for each of its ascending offsets")
-    if stencil.derivative < 1:
-        raise ValueError("a stencil of a difference has a derivative of at least 1")

@@ -67,8 +67,8 @@ class Stopping:
         """The largest explicit step, given or derived. Raises DeclarationError if it is no number."""
         if (limit is None) == (problem is None):
             raise DeclarationError(
-                f"{cls.__name__}.for_time needs the largest stable explicit step: give problem and grid, from "
-                "which it is derived, or limit, not both."
+                f"{cls.__name__}.for_time needs the largest stable explicit step: give either problem and "
+                "grid, from which it follows, or limit."
             )
         if limit is not None:
             return _number(limit, "The limit of the step")
@@ -189,10 +189,7 @@ class StagedTime(Stopping):
         total, number = stopping_time(time), count(steps, "The number of steps")
         cls._chosen(options, tau=total, order=order, stages=3, steps=number)  # refuses what is no option
         ratio = total / (number * cls._limit(limit, problem, grid))
-        if order == 1:
-            stages = smallest(2 * ratio)
-        else:
-            stages = max(3, smallest(4 * ratio + 2))
+        stages = smallest(2 * ratio) if order == 1 else max(3, smallest(4 * ratio + 2))
         return cls._chosen(options, tau=total / number, order=order, stages=stages, steps=number)
 
 

@@ -6,12 +6,24 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Scheme, Theta
+from pde2net.language.schemes import (
+    AOS,
+    FED,
+    FSI,
+    RKL,
+    DuFortFrankel,
+    Explicit,
+    Implicit,
+    Multigrid,
+    Scheme,
+    Theta,
+)
 from pde2net.scheme import du_fort_frankel, explicit, fed, fsi, rkl
 from pde2net.scheme.cell import Cell, cell
 from pde2net.scheme.stack import PREVIOUS, Stack
+from pde2net.scheme.unet import UNet, unet
 
-Update = Stack | Cell
+Update = Stack | Cell | UNet
 
 # Weights of stages that can be trained, by the name that a user gives.
 TABLES = {
@@ -43,12 +55,14 @@ def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
         return du_fort_frankel.stack(scheme, alpha)
     if isinstance(scheme, Implicit | Theta | AOS):
         return cell(scheme)
+    if isinstance(scheme, Multigrid):
+        return unet(scheme)
     raise TypeError(f"{type(scheme).__name__} has no update")
 
 
 def shortest(update: Update) -> Update:
     """The update of the first part of a network that shows what it does: a step, a cycle."""
-    if isinstance(update, Cell):
+    if isinstance(update, Cell | UNet):
         return replace(update, steps=1)
     stages = update.stages[:1] if update.repeated and not update.uses(PREVIOUS) else update.stages
     return replace(update, stages=stages, cycles=1)

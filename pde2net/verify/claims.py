@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pde2net.language.schemes import Explicit
-from pde2net.verify import explicit
+from pde2net.language.schemes import DuFortFrankel
+from pde2net.scheme.cell import Cell
+from pde2net.scheme.stack import Stack
+from pde2net.scheme.unet import UNet
+from pde2net.verify import cell, cycle, du_fort_frankel, explicit, multigrid
 from pde2net.verify.case import Case, sentence
 from pde2net.verify.certificate import CLAIMS, Claim, Status
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
+from pde2net.verify.stages import pace
 
 SECONDS = 10.0  # per claim
 
@@ -19,8 +23,14 @@ Table = dict[str, Callable[[Case], Claim]]
 
 def table(case: Case) -> Table:
     """How each claim about the scheme of `case` is derived."""
-    if isinstance(case.scheme, Explicit):
-        return explicit.CLAIMS
+    if isinstance(case.update, Stack):
+        if pace(case.update) is not None:
+            return explicit.CLAIMS
+        return du_fort_frankel.CLAIMS if isinstance(case.scheme, DuFortFrankel) else cycle.CLAIMS
+    if isinstance(case.update, Cell):
+        return cell.CLAIMS
+    if isinstance(case.update, UNet):
+        return multigrid.CLAIMS
     return {name: partial(_underived, name) for name in CLAIMS}
 
 

@@ -1,4 +1,4 @@
-"""Consistency of the explicit scheme: orders and leading terms of its error (docs/theory.md, section 6)."""
+"""Consistency: orders and leading terms of the truncation error (docs/theory.md, section 6)."""
 
 from __future__ import annotations
 
@@ -32,8 +32,35 @@ class SpaceError:
     leading: sp.Expr | None
 
 
-def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
-    """Truncation error (u(t + tau) - u)/tau - A_h(u) = tau/2 u_tt - (A_h(u) - A(u)) + O(tau^2).
+@dataclass(frozen=True)
+class TimeError:
+    """The part of the truncation error that comes from the step in time.
+
+    symbol   of the step
+    order    in it
+    leading  term of that order, None where it is not known
+    mixed    further terms of the order, such as tau**2/h**2
+    note     a sentence that follows
+    """
+
+    symbol: sp.Symbol
+    order: int
+    leading: sp.Expr | None
+    mixed: tuple[str, ...] = ()
+    note: str = ""
+
+
+def step_symbol(tau: sp.Expr) -> sp.Symbol:
+    """The symbol of the step in words: tau itself if it is one."""
+    return tau if tau.is_Symbol else TAU
+
+
+def second_derivative(semi: Semidiscrete) -> sp.Symbol:
+    return sp.Symbol(f"{semi.form.state}_tt", real=True)
+
+
+def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
+    """(u(t + T) - u)/T minus what the scheme computes in its place: in_time - (A_h(u) - A(u)) + ...
 
     Holds for smooth u and known fields, away from the border and from kinks of the diffusivity.
     """
@@ -41,22 +68,22 @@ def consistency(semi: Semidiscrete, tau: sp.Expr) -> Claim:
         space = space_error(semi)
     except UndecidedError as error:
         return Claim("consistency", Status.UNKNOWN, reason=f"The step could not be expanded: {error}.")
-    step = tau if tau.is_Symbol else TAU
-    orders = [str(step)]
-    figures: dict[str, sp.Expr] = {"order in tau": sp.S.One}
-    in_time = step * sp.Symbol(f"{semi.form.state}_tt", real=True) / 2
-    leading: list[sp.Expr | None] = [in_time]
+    orders = [_power(in_time.symbol, in_time.order)]
+    figures: dict[str, sp.Expr] = {"order in tau": sp.Integer(in_time.order)}
+    leading: list[sp.Expr | None] = [in_time.leading]
     if semi.form.terms:
-        orders += [str(s) if space.order == 1 else f"{s}**{space.order}" for s in _spacings(semi)]
+        orders += [_power(s, space.order) for s in _spacings(semi)]
         figures["order in h"] = sp.Integer(space.order)
         leading.append(None if space.leading is None else -space.leading)
+    orders += in_time.mixed
     return Claim(
         "consistency",
         Status.PROVED,
         theorem=_THEOREM,
         reason=f"Truncation error O({' + '.join(dict.fromkeys(orders))}) away from the border"
         + _in_words(leading)
-        + _mixed(semi, space.order),
+        + _mixed(semi, space.order)
+        + in_time.note,
         hypotheses=_hypotheses(figures, leading, space.order),
     )
 
@@ -76,6 +103,10 @@ def space_error(semi: Semidiscrete) -> SpaceError:
         if found.rate[order]:
             return SpaceError(order, _readable(found, order))
     return SpaceError(semi.grid.order, sp.S.Zero)
+
+
+def _power(base: object, order: int) -> str:
+    return str(base) if order == 1 else f"{base}**{order}"
 
 
 def _readable(found: Expansion, order: int) -> sp.Expr | None:

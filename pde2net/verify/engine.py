@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+
+from pde2net.errors import ConvergenceWarning, GridWarning
 from pde2net.graph.build import build
 from pde2net.graph.network import Graph
 from pde2net.language.declaration import Declaration
@@ -9,6 +12,7 @@ from pde2net.scheme.registry import shortest
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.claims import claims
+from pde2net.verify.elasticity import with_elasticities
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
 from pde2net.verify.refute.candidates import amplitudes
@@ -19,6 +23,7 @@ from pde2net.verify.subject import subject
 def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
     """The certificate of `graph`, the network of `plan`. No torch is imported."""
     semi, tau = plan.semi, plan.tau
+    facts = with_elasticities(semi.form, plan.update, facts)
     search = None
     if not tau.subs(semi.form.problem.parameters).free_symbols:
         squares = (*facts.amplitudes, *facts.expanding_at)
@@ -26,7 +31,11 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
         search = Search(semi, first, graph, tau, amplitudes(semi, squares))
     case = Case(semi, facts, plan.scheme, plan.update, tau, search)
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
-    return Certificate(subject(plan), tau, claims(case), declaration, facts.answers)
+    with warnings.catch_warnings():
+        for kind in (ConvergenceWarning, GridWarning):
+            warnings.simplefilter("ignore", kind)
+        found = claims(case)
+    return Certificate(subject(plan), tau, found, declaration, facts.answers)
 
 
 def instability(certificate: Certificate) -> Claim | None:

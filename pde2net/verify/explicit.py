@@ -1,12 +1,13 @@
-"""The claims about the explicit scheme: one theorem each (docs/theory.md, section 4)."""
+"""The claims about explicit steps, one theorem each (docs/theory.md, sections 4.1 to 4.7)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim
 from pde2net.verify.consistency import consistency
+from pde2net.verify.cycle import SOLVER, time_error
 from pde2net.verify.theorem import prove
 from pde2net.verify.theorems.energy_decay import ENERGY_DECAY
 from pde2net.verify.theorems.explicit_l2 import EXPLICIT_L2
@@ -15,12 +16,6 @@ from pde2net.verify.theorems.lipschitz import LIPSCHITZ
 from pde2net.verify.theorems.maximum_principle import MAXIMUM_PRINCIPLE
 from pde2net.verify.theorems.mean_preservation import MEAN_PRESERVATION
 from pde2net.verify.theorems.nonexpansive import NONEXPANSIVE
-
-SOLVER = Claim(
-    "solver_convergence",
-    Status.NOT_APPLICABLE,
-    reason="An explicit step solves no system of equations.",
-)
 
 CLAIMS: dict[str, Callable[[Case], Claim]] = {
     "l2_stability": lambda case: prove(EXPLICIT_L2, case),
@@ -31,5 +26,5 @@ CLAIMS: dict[str, Callable[[Case], Claim]] = {
     "well_posed": lambda case: prove(LIPSCHITZ, case),
     "frozen_stability": frozen_stability,
     "solver_convergence": lambda case: SOLVER,
-    "consistency": lambda case: consistency(case.semi, case.tau),
+    "consistency": lambda case: consistency(case.semi, time_error(case)),
 }

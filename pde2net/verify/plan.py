@@ -15,6 +15,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
 from pde2net.verify.claims import stability
 from pde2net.verify.facts import Facts
+from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,9 @@ def smallest_alpha(scheme: Scheme, facts: Facts) -> sp.Expr | None:
 def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Facts) -> sp.Expr:
     """The largest tau for which l2 stability (or, with a source term, frozen stability) is proved.
 
+    Linearised claims count where nothing better is known. With a source term Du Fort-Frankel is stable
+    with frozen coefficients for every tau; its step is 1/(2 alpha) there too.
+
     Raises StabilityError if nothing is proved for any tau.
     """
     case = Case(semi, facts, scheme, update, TAU, None)
@@ -59,6 +63,8 @@ def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Fact
     for claim in stability(case):
         if claim.status in (Status.PROVED_IF, Status.LINEARISED) and claim.limit not in (None, sp.oo):
             return claim.limit
+        if isinstance(scheme, DuFortFrankel) and claim.status in (Status.PROVED, Status.LINEARISED):
+            return sp.simplify(1 / (2 * alpha_of(case)))
         if claim.limit == sp.oo and claim.status == Status.PROVED:
             raise DeclarationError("tau = None needs a limit, but every tau is stable; give a number.")
         reasons.append(f"{claim.name}: {claim.reason}")

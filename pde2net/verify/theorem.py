@@ -1,13 +1,13 @@
 """Theorems as data: hypotheses that can be checked, a conclusion, a reference; and their application.
 
-A theorem about the explicit scheme says: if its hypotheses hold and tau <= numerator/rate, then its
-conclusion holds. `prove` checks the hypotheses of a case one by one and turns the outcome into a claim.
+A theorem says: if its hypotheses hold and tau <= limit, then its conclusion holds. `prove` checks the
+hypotheses of a case one by one and turns the outcome into a claim.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -32,11 +32,13 @@ class Missing:
 
     outcome  unknown, or not applicable if the claim is no question here
     violated  whether a counterexample to the claim is worth looking for
+    weakens   whether the conclusion still holds with frozen coefficients: `linearised`, not `proved`
     """
 
     reason: str
     outcome: Status = Status.UNKNOWN
     violated: bool = False
+    weakens: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ class Hypothesis:
 
 @dataclass(frozen=True)
 class Theorem:
-    """If all hypotheses hold and tau <= numerator/rate, then the conclusion.
+    """If all hypotheses hold and tau <= limit, then the conclusion.
 
     claim       the name of the claim in the certificate
-    numerator, rate  of the limit; rate None if the conclusion holds for every tau
+    limit       of tau, for a case, oo if the operator is zero; None if the conclusion holds for every tau
     refute      looks for a counterexample that is run through the network
     factor      a factor that goes with the conclusion
     section     of docs/theory.md, where the proof is
@@ -64,29 +66,42 @@ class Theorem:
     reference: str
     section: str
     hypotheses: tuple[Hypothesis, ...]
-    conclusion: str
+    conclusion: str | Callable[[Case], str]
     refute: Refute
-    numerator: int = 2
-    rate: Callable[[Case], sp.Expr] | None = None
+    limit: Callable[[Case], sp.Expr] | None = None
     factor: Callable[[Case], sp.Expr | None] = lambda case: None
 
     def __str__(self) -> str:
         return f"{self.title} ({self.reference})"
 
 
+def quotient(numerator: sp.Expr, rate: sp.Expr) -> sp.Expr:
+    """numerator/rate, oo if the rate is zero."""
+    rate = sp.factor_terms(rate)
+    return sp.oo if rate == 0 else sp.simplify(numerator / rate)
+
+
 def prove(theorem: Theorem, case: Case) -> Claim:
-    """The claim of `theorem` for `case`: proved, proved if, refuted, unknown or not applicable."""
+    """The claim of `theorem` for `case`, with any status: linearised if only a hypothesis that weakens fails."""
     discharged: list[Discharged] = []
+    changing = ""
     for hypothesis in theorem.hypotheses:
         outcome = hypothesis.check(case)
+        if isinstance(outcome, Missing) and outcome.weakens:
+            changing = outcome.reason
+            continue
         if isinstance(outcome, Missing):
-            return _without(theorem, case, hypothesis, outcome)
+            return _without(theorem, case, outcome)
         figures = {key: sp.expand(value) for key, value in outcome.figures}
         discharged.append(Discharged(hypothesis.name, hypothesis.statement, outcome.how, figures))
-    return _concluded(theorem, case, (*discharged, *case.given))
+    claim = _concluded(theorem, case, (*discharged, *case.given))
+    if not changing or claim.status not in (Status.PROVED, Status.PROVED_IF):
+        return claim
+    reason = f"With frozen coefficients, {claim.reason} But {sentence(changing)[0].lower()}{sentence(changing)[1:]}"
+    return replace(claim, status=Status.LINEARISED, reason=reason)
 
 
-def _without(theorem: Theorem, case: Case, hypothesis: Hypothesis, missing: Missing) -> Claim:
+def _without(theorem: Theorem, case: Case, missing: Missing) -> Claim:
     reason = sentence(missing.reason)
     if missing.violated:
         witness = theorem.refute(case)
@@ -98,35 +113,35 @@ def _without(theorem: Theorem, case: Case, hypothesis: Hypothesis, missing: Miss
 
 def _concluded(theorem: Theorem, case: Case, hypotheses: tuple[Discharged, ...]) -> Claim:
     """The hypotheses hold: compare tau with the limit."""
-    rate = sp.S.Zero if theorem.rate is None else sp.factor_terms(theorem.rate(case))
+    limit = sp.oo if theorem.limit is None else theorem.limit(case)
+    conclusion = theorem.conclusion if isinstance(theorem.conclusion, str) else theorem.conclusion(case)
     common: dict[str, Any] = {
         "theorem": str(theorem),
         "hypotheses": hypotheses,
         "factor": theorem.factor(case),
     }
-    if rate == 0:
-        free = "" if theorem.rate is None else " The operator is zero."
+    if limit == sp.oo:
+        free = "" if theorem.limit is None else " The operator is zero."
         return Claim(
             theorem.claim,
             Status.PROVED,
             sp.true,
             sp.oo,
-            reason=f"{sentence(theorem.conclusion)} Holds for every tau.{free}",
+            reason=f"{sentence(conclusion)} Holds for every tau.{free}",
             **common,
         )
-    limit = sp.simplify(theorem.numerator / rate)
     shown = case.valued(limit)
     common |= {"condition": sp.Le(case.tau, limit), "limit": shown}
     tau = case.valued(case.tau)
     decided = sp.Le(tau, shown)
     if decided == sp.true:
-        return Claim(theorem.claim, Status.PROVED, reason=sentence(theorem.conclusion), **common)
+        return Claim(theorem.claim, Status.PROVED, reason=sentence(conclusion), **common)
     if decided != sp.false and not decided.free_symbols:
         return Claim(
             theorem.claim, Status.UNKNOWN, reason="The step and its limit could not be compared.", **common
         )
     if decided != sp.false:
-        return Claim(theorem.claim, Status.PROVED_IF, reason=sentence(theorem.conclusion), **common)
+        return Claim(theorem.claim, Status.PROVED_IF, reason=sentence(conclusion), **common)
     witness = theorem.refute(case)
     reason = f"tau = {tau} exceeds the limit {shown}"
     common["factor"] = None

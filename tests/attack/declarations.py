@@ -1,4 +1,4 @@
-"""Random declarations: diffusivities, fluxes, reactions, borders, stencils and steps around the limit."""
+"""Random declarations: diffusivities, reactions, borders, stencils, schemes, and steps around the limit."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from support import AXES, equation, unknown
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 
+TAU = sp.Symbol("tau", positive=True)
 CLAIMS = ("l2_stability", "nonexpansive", "maximum_principle", "energy_decay", "frozen_stability")
 FACTORS = tuple(
     sp.Rational(f) for f in ("1", "1", "1", "1", "999/1000", "1/2", "1/2", "1001/1000", "21/20", "10")
@@ -25,21 +26,31 @@ exponents = st.sampled_from([sp.Rational(n) for n in ["1/4", "1/3", "1/2", "3/4"
 
 @dataclass(frozen=True)
 class Declared:
-    """A declaration, with a step that is `factor` times the largest one of the claim `aim`."""
+    """A declaration, with a step that is `factor` times the largest one of the claim `aim`.
+
+    options  of the scheme `kind`, but for tau; alpha is a multiple of the smallest one
+    """
 
     problem: p2n.Problem
     grid: p2n.Grid
-    steps: int
+    kind: type
+    options: dict[str, Any]
     aim: str
     factor: sp.Rational
 
-    def scheme(self) -> p2n.Explicit:
+    def scheme(self) -> p2n.Scheme:
         """The step is a number; where the aim has no limit, the factor itself."""
-        tau = sp.Symbol("tau", positive=True)
-        claim = p2n.verify(self.problem, p2n.Explicit(tau), self.grid).claims[self.aim]
-        limit = claim.limit
+        options = dict(self.options)
+        if options.get("alpha") is not None:
+            options["alpha"] *= 1 / (2 * self.limit(p2n.Explicit(TAU), "frozen_stability"))
+        limit = self.limit(self.kind(tau=TAU, **options), self.aim)
+        return self.kind(tau=self.factor * limit, **options)
+
+    def limit(self, scheme: p2n.Scheme, aim: str) -> sp.Expr:
+        """The largest step of a claim, or 1."""
+        limit = p2n.verify(self.problem, scheme, self.grid).claims[aim].limit
         usable = limit is not None and limit.is_finite and not limit.free_symbols
-        return p2n.Explicit(self.factor * (limit if usable else 1), self.steps)
+        return limit if usable else sp.S.One
 
 
 @st.composite
@@ -131,8 +142,42 @@ def right_hand_sides(draw: Any, dim: int) -> sp.Expr:
     return div(draw(diffusivities(norm2(grad(u)))) * grad(u)) + draw(reactions(u))
 
 
+def explicits(draw: Any) -> dict[str, Any]:
+    return {"steps": draw(st.integers(1, 2))}
+
+
+def two_steps(draw: Any) -> dict[str, Any]:
+    """alpha in units of the smallest one."""
+    alpha = draw(st.sampled_from([None, None, "1", "1", "9/10", "999/1000", "3/2", "2", "10"]))
+    return {"alpha": None if alpha is None else sp.Rational(alpha), "steps": draw(st.integers(1, 6))}
+
+
+def cyclic(draw: Any) -> dict[str, Any]:
+    return {
+        "cycle_length": draw(st.sampled_from([1, 2, 3, 5, 8])),
+        "cycles": draw(st.integers(1, 2)),
+        "freeze": draw(st.sampled_from(["cycle", "cycle", "step"])),
+    }
+
+
+def super_steps(draw: Any) -> dict[str, Any]:
+    order = draw(st.sampled_from([1, 2]))
+    stages = draw(st.sampled_from([1, 2, 4, 7] if order == 1 else [3, 4, 7]))
+    return {"order": order, "stages": stages, "steps": draw(st.integers(1, 2))}
+
+
+# How the options of each kind of scheme are drawn; other architectures add theirs here.
+SCHEMES = {
+    p2n.Explicit: explicits,
+    p2n.DuFortFrankel: two_steps,
+    p2n.FSI: cyclic,
+    p2n.FED: cyclic,
+    p2n.RKL: super_steps,
+}
+
+
 @st.composite
-def declarations(draw: Any) -> Declared:
+def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declared:
     dim = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
     borders = st.sampled_from(["reflecting", "periodic", "periodic", "dirichlet"])
     problem = p2n.Problem(
@@ -147,6 +192,8 @@ def declarations(draw: Any) -> Declared:
         order=draw(st.sampled_from([2, 2, 2, 4])),
         gradient=draw(st.sampled_from(["forward", "forward", "central", "staggered"])),
     )
+    kind = draw(st.sampled_from(kinds))
+    options = SCHEMES[kind](draw)
     return Declared(
-        problem, grid, draw(st.integers(1, 2)), draw(st.sampled_from(CLAIMS)), draw(st.sampled_from(FACTORS))
+        problem, grid, kind, options, draw(st.sampled_from(CLAIMS)), draw(st.sampled_from(FACTORS))
     )

@@ -28,6 +28,16 @@ def made(rhs, dim, tau_, steps=3, boundary="reflecting", parameters=None, **grid
     return lambda: p2n.verify(problem, p2n.Explicit(tau_, steps), p2n.Grid(**grid))
 
 
+def stack(rhs, dim, scheme, boundary="reflecting", parameters=None, **grid):
+    """A certificate of another scheme."""
+    problem = p2n.Problem(equation(rhs, dim), boundary=boundary, parameters=parameters or {})
+    return lambda: p2n.verify(problem, scheme, p2n.Grid(**grid))
+
+
+def diffused(g, dim=1):
+    return diffusion(g, dim).rhs
+
+
 def radial(g, dim, tau_, parameters=None, **options):
     return made(diffusion(g, dim).rhs, dim, tau_, parameters=parameters, **options)
 
@@ -99,6 +109,33 @@ GENUINE = {
     "largest step": radial(rational, 2, None, {lam: 0.1}),
     "largest step with a source": made(laplacian(u1) - beta * (u1 - f(x)), 1, None, parameters={beta: 2}),
 }
+
+
+# Residual stacks with earlier states, by name too; both proofs and refutations.
+STACKS = {
+    "Du Fort-Frankel": stack(diffused(charbonnier), 1, p2n.DuFortFrankel(0.5, 1, 4), parameters={lam: 0.4}),
+    "Du Fort-Frankel, long step": stack(
+        diffused(rational), 1, p2n.DuFortFrankel(10, 1, 4), parameters={lam: 0.4}
+    ),
+    "Du Fort-Frankel, small alpha": stack(laplacian(u1), 1, p2n.DuFortFrankel(10, 0.9, 3)),
+    "Du Fort-Frankel, none given": stack(laplacian(u2) - beta * u2, 2, p2n.DuFortFrankel(None), spacing=h),
+    "Du Fort-Frankel, growth": stack(laplacian(u1) + u1, 1, p2n.DuFortFrankel(1, 2, 3)),
+    "Du Fort-Frankel, fidelity": stack(laplacian(u1) - 2 * (u1 - f(x)), 1, p2n.DuFortFrankel(None)),
+    "Du Fort-Frankel, fourth order": stack(-laplacian(laplacian(u1)), 1, p2n.DuFortFrankel(tau, 4)),
+    "FSI": stack(diffused(rational, 2), 2, p2n.FSI(0.25, 6, 2), parameters={lam: 0.4}),
+    "FSI, each step": stack(diffused(charbonnier), 1, p2n.FSI(tau, 5, freeze="step")),
+    "FSI beyond 2": stack(laplacian(u1), 1, p2n.FSI(0.51, 10)),
+    "FSI beyond the limit": stack(diffused(rational), 1, p2n.FSI(0.53, 25), parameters={lam: 0.4}),
+    "FSI, one step": stack(diffused(charbonnier), 1, p2n.FSI(0.75, 1), parameters={lam: 0.4}),
+    "FED": stack(laplacian(u1) - beta * u1, 1, p2n.FED(tau, 4, 2), spacing=h),
+    "FED, numeric": stack(laplacian(u2), 2, p2n.FED(0.2, 7)),
+    "RKL 1": stack(laplacian(u1), 1, p2n.RKL(1, 5, 4, 2)),
+    "RKL 1, nonlinear": stack(diffused(rational), 1, p2n.RKL(1, None, 4), parameters={lam: 0.4}),
+    "RKL 2": stack(laplacian(u1) - 2 * (u1 - f(x)), 1, p2n.RKL(2, 1, 4)),
+    "RKL 2, growth": stack(laplacian(u1) + u1, 1, p2n.RKL(2, 1, 5)),
+    "RKL 2 beyond the limit": stack(laplacian(u1), 1, p2n.RKL(2, 5, 4)),
+}
+GENUINE |= STACKS
 
 
 @functools.cache

@@ -46,6 +46,12 @@ WALKED = {
     "open border": 18,
     "backward": 12,
     "largest step with a source": 12,
+    "Du Fort-Frankel": 18,
+    "Du Fort-Frankel, small alpha": 15,
+    "Du Fort-Frankel, none given": 12,
+    "FSI beyond 2": 18,
+    "FED": 15,
+    "RKL 2": 15,
 }
 
 
@@ -76,6 +82,20 @@ UPGRADES = [
     ("heat", "l2_stability"),
     ("valued", "energy_decay"),
     ("heat", "solver_convergence"),
+    ("Du Fort-Frankel, long step", "l2_stability"),
+    ("Du Fort-Frankel, long step", "maximum_principle"),
+    ("Du Fort-Frankel, small alpha", "frozen_stability"),
+    ("Du Fort-Frankel, growth", "frozen_stability"),
+    ("FSI, each step", "l2_stability"),
+    ("FSI, each step", "nonexpansive"),
+    ("FSI beyond the limit", "l2_stability"),
+    ("FSI beyond the limit", "frozen_stability"),
+    ("FSI", "well_posed"),
+    ("FSI", "maximum_principle"),
+    ("FSI", "energy_decay"),
+    ("RKL 1, nonlinear", "l2_stability"),
+    ("RKL 2, growth", "frozen_stability"),
+    ("RKL 2 beyond the limit", "energy_decay"),
 ]
 
 
@@ -90,7 +110,7 @@ def test_a_better_status_is_rejected(name, claim, bare):
     rejected(document)
 
 
-@pytest.mark.parametrize("name", ["Perona-Malik", "growth"])
+@pytest.mark.parametrize("name", ["Perona-Malik", "growth", "Du Fort-Frankel", "FSI beyond 2"])
 def test_proofs_with_other_parts_are_rejected(name):
     """Hypotheses left out, renamed, doubled, in another order, assumed; theorems swapped; flags turned."""
     document = json.loads(text_of(name))
@@ -204,6 +224,37 @@ def test_formulas_that_agree_at_some_numbers_are_rejected(wrong):
         rejected(edited)
 
 
+def test_another_scheme_does_not_inherit_a_proof():
+    """Diffusivities of each step for kept ones, longer cycles, a larger order, a smaller alpha."""
+    for name, key, value in (
+        ("FSI", "freeze", "step"),
+        ("FSI beyond 2", "cycle_length", 25),
+        ("RKL 1", "stages", 3),
+        ("RKL 1", "order", 2),
+        ("Du Fort-Frankel", "alpha", "4/5"),
+        ("Du Fort-Frankel, none given", "alpha", "1"),
+        ("FED", "name", "FSI"),
+    ):
+        document = json.loads(text_of(name))
+        before = document["declaration"]["scheme"][key]
+        edited = changed(document, ("declaration", "scheme", key), value)
+        rejected(edited, (name, key))
+        line = document["subject"]["scheme"]
+        for old, new in ((f"{key} = {before}", f"{key} = {value}"), (f" {before} ", f" {value} ")):
+            rejected(changed(edited, ("subject", "scheme"), line.replace(old, new)), (name, key))
+
+
+def test_z_may_not_be_a_little_larger():
+    """The largest Z of 12 decimals, 1e-12 more, and a smaller one with the limit that follows."""
+    document = json.loads(text_of("FSI beyond 2"))
+    text = json.dumps(document)
+    z = document["claims"][0]["hypotheses"][-2]["figures"]["Z"]
+    limit = document["claims"][0]["limit"]
+    for shift in (sp.Rational(1, 10**12), -sp.Rational(1, 10**12), sp.Rational(1, 10**13)):
+        other = sp.sympify(z) + shift
+        rejected(json.loads(text.replace(z, str(other)).replace(limit, str(other / 4))), shift)
+
+
 def test_signs_that_are_not_declared_are_not_assumed():
     """u_t = u_xx + k u with a real k: damping only for one sign."""
     document = json.loads(text_of("any sign"))
@@ -239,5 +290,9 @@ def test_the_first_verifier_is_not_called():
             "verify.facts",
             "verify.explicit",
             "verify.consistency",
+            "verify.stages",
+            "verify.polynomial",
+            "verify.cycle",
+            "verify.du_fort_frankel",
         )
         assert not [n for n in names if n and any(b in n for b in banned)], file.name

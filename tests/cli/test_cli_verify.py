@@ -118,7 +118,7 @@ def test_misspelt_words_are_met_with_the_nearest(command, heat):
 
 def test_help_teaches(command):
     top = command("--help").out
-    for name in ("verify", "compile", "run", "draw", "demo"):
+    for name in ("verify", "compile", "run", "advise", "draw", "demo"):
         assert name in top
         text = command(name, "--help").out
         assert f"Example: pde2net {name}" in text and "Exit status" in text

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import pytest
 import sympy as sp
-from drawn_graphs import GRAPHS, edge_preserving, graph_of, own_weights, stack, u
+from drawn_graphs import GRAPHS, NESTED, edge_preserving, graph_of, own_weights, stack, u
 from support import lam
 
 from pde2net import div, grad, norm2
@@ -69,7 +69,8 @@ def texts(root: ET.Element) -> list[str]:
     return ["".join(e.itertext()) for e in root.iter(f"{SVG}text")]
 
 
-every = pytest.mark.parametrize("name", GRAPHS)
+every = pytest.mark.parametrize("name", [*GRAPHS, *NESTED])
+plain = pytest.mark.parametrize("name", GRAPHS)
 
 
 @every
@@ -136,7 +137,7 @@ def test_lines_run_from_left_to_right_between_what_they_join(name: str) -> None:
                 assert at_box or at_plus or any(abs(point[0] - d) < 60 for d in dots)
 
 
-@every
+@plain
 def test_frames_hold_the_boxes_of_the_blocks_and_no_others(name: str) -> None:
     root, graph = picture(name), graph_of(name)
     frames = rectangles(root, "frame")
@@ -151,7 +152,7 @@ def test_frames_hold_the_boxes_of_the_blocks_and_no_others(name: str) -> None:
     assert len(boxes) - held == sum(graph.nodes[n]["block"] is None for n in graph)
 
 
-@every
+@plain
 def test_captions_stay_inside_their_frames_and_frames_apart(name: str) -> None:
     root = picture(name)
     frames = rectangles(root, "frame")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from drawn_graphs import GRAPHS, graph_of
+from drawn_graphs import GRAPHS, NESTED, graph_of
 
 from pde2net.graph.draw import to_text
 from pde2net.graph.network import blocks
 
-every = pytest.mark.parametrize("name", GRAPHS)
+every = pytest.mark.parametrize("name", [*GRAPHS, *NESTED])
+plain = pytest.mark.parametrize("name", GRAPHS)
 
 
 @every
@@ -23,7 +24,7 @@ def test_the_tree_is_narrow_and_well_formed(name: str) -> None:
     assert all(row[0] == "├" for row in branches[:-1])
 
 
-@every
+@plain
 def test_the_tree_names_every_layer_of_the_block(name: str) -> None:
     graph, tree = graph_of(name), to_text(graph_of(name))
     roles = [graph.nodes[n]["node"].role for n in blocks(graph)[0]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import networkx as nx
@@ -140,12 +141,21 @@ def slot_fed_twice(graph: Graph) -> None:
     graph.add_edge("input", "block1.skip", slot="u", port=0)
 
 
+def change(graph: Graph, consumer: str, slot: str, **changes: Any) -> None:
+    """Let another output, of another node perhaps, feed a slot."""
+    producer, key, data = next(
+        (p, k, d) for p, _, k, d in graph.in_edges(consumer, keys=True, data=True) if d["slot"] == slot
+    )
+    graph.remove_edge(producer, consumer, key)
+    graph.add_edge(changes.pop("producer", producer), consumer, **(data | changes))
+
+
 def port_out_of_range(graph: Graph) -> None:
-    graph.add_edge("block1.K", "block1.skip", slot="extra", port=2)
+    change(graph, "block1.flux", "u_x", port=2)
 
 
 def negative_port(graph: Graph) -> None:
-    graph.add_edge("block1.K", "block1.skip", slot="extra", port=-1)
+    change(graph, "block1.flux", "u_x", port=-1)
 
 
 def half_an_adjoint(graph: Graph) -> None:
@@ -163,11 +173,13 @@ def foreign_adjoint(graph: Graph) -> None:
 
 def convolution_of_another_block(graph: Graph) -> None:
     """The bank exists in the graph, but no longer in the block of the transposed convolution."""
-    graph.nodes["block2.K"]["block"] = 0
+    graph.nodes["block3.K"]["block"] = 1
 
 
 def other_operation_shared(graph: Graph) -> None:
-    graph.nodes["block2.flux"]["node"] = Pointwise((sp.S.One, sp.S.One), "activation")
+    node = node_of(graph, "block2.flux")
+    assert isinstance(node, Pointwise)
+    graph.nodes["block2.flux"]["node"] = replace(node, expressions=tuple(2 * e for e in node.expressions))
 
 
 def other_node_shared(graph: Graph) -> None:
@@ -184,15 +196,77 @@ def two_skips(graph: Graph) -> None:
     add(graph, "again", Pointwise((sp.Symbol("u"),), "skip"), {"u": ("block1.skip", 0)}, block=1)
 
 
+def unknown_slot(graph: Graph) -> None:
+    graph.add_edge("input", "block1.K", slot="extra", port=0)
+
+
+def unused_slot(graph: Graph) -> None:
+    graph.add_edge("block1.K", "block1.skip", slot="u_x", port=0)
+
+
+def unfed_slot(graph: Graph) -> None:
+    graph.remove_edge("input", "block1.K")
+
+
+def unfed_symbol(graph: Graph) -> None:
+    graph.remove_edge("input", "block1.skip")
+
+
+def unfed_adjoint(graph: Graph) -> None:
+    graph.remove_edge("block1.KT", "block1.skip")
+
+
+def unknown_node_shared(graph: Graph) -> None:
+    graph.nodes["block2.flux"]["shares"] = "block7.flux"
+
+
+def later_node_shared(graph: Graph) -> None:
+    graph.nodes["block2.flux"]["shares"] = "block3.flux"
+
+
+def own_node_shared(graph: Graph) -> None:
+    graph.nodes["block2.flux"]["shares"] = "block2.flux"
+
+
+def layer_of_another_block(graph: Graph) -> None:
+    change(graph, "block2.skip", "_a1", producer="block1.KT")
+
+
+def output_of_an_earlier_block(graph: Graph) -> None:
+    change(graph, "output", "u", producer="block2.skip")
+
+
+def data_that_depend_on_the_state(graph: Graph) -> None:
+    add(graph, "mean", EdgeMean(0, "reflecting"), {"a": ("input", 0)})
+
+
+def missing_block(graph: Graph) -> None:
+    for name in list(graph):
+        if graph.nodes[name]["block"] == 2:
+            graph.nodes[name]["block"] = 3
+
+
 BROKEN = [
     (cycle, "no cycles"),
+    (unknown_slot, 'no slot "extra"'),
+    (unused_slot, 'no slot "u_x"'),
+    (unfed_slot, 'feeds the slot "u" of "block1.K"'),
+    (unfed_symbol, 'feeds the slot "u" of "block1.skip"'),
+    (unfed_adjoint, 'feeds the slot "_a1" of "block1.skip"'),
+    (unknown_node_shared, "does not exist"),
+    (later_node_shared, "in no earlier block"),
+    (own_node_shared, "in no earlier block"),
+    (layer_of_another_block, "a block reads"),
+    (output_of_an_earlier_block, "state after the last block"),
+    (data_that_depend_on_the_state, "depend on data alone"),
+    (missing_block, "numbered 0, 1, 2"),
     (second_input, "exactly one input"),
     (no_output, "exactly one output"),
     (second_output, "exactly one output"),
     (slot_fed_twice, "fed twice"),
     (port_out_of_range, 'output 2 of "block1.K"'),
     (negative_port, 'output -1 of "block1.K"'),
-    (half_an_adjoint, "needs 2 inputs"),
+    (half_an_adjoint, 'feeds the slot "p1"'),
     (foreign_adjoint, "adjoint of a convolution"),
     (convolution_of_another_block, "adjoint of a convolution"),
     (other_operation_shared, "another operation"),

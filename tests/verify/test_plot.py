@@ -23,8 +23,8 @@ WAVE = 4 * np.sin(THETA / 2) ** 2  # of the two-point difference
 
 
 def drawn(problem, step, grid=None):
-    semi, _, certificate = analyse(problem, p2n.Explicit(tau=step), grid or p2n.Grid())
-    return figure(semi, gather(semi), certificate.tau, certificate.claims)
+    plan, _, certificate = analyse(problem, p2n.Explicit(tau=step), grid or p2n.Grid())
+    return figure(plan, gather(plan.semi), certificate.claims)
 
 
 def perona_malik(dim=2, **options):

@@ -1,4 +1,4 @@
-"""The panel of the amplification factor of one step over the frequency."""
+"""The panel of the amplification factor of one step or cycle over the frequency."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ ZERO = 1e-12
 
 @dataclass(frozen=True)
 class Factors:
-    """Factors of one step over ANGLES, all frequencies but those of `axes` being 0.
+    """Factors over ANGLES, all frequencies but those of `axes` being 0.
 
-    lowest   1 - tau (sum sup g |K^|² + sup beta); -oo where g is not bounded
-    highest  1 - tau (sum inf g |K^|² + inf beta)
+    lowest   for explicit steps 1 - tau (sum sup g |K^|² + sup beta); -oo where g is not bounded
+    highest  for explicit steps 1 - tau (sum inf g |K^|² + inf beta)
     """
 
     axes: tuple[int, ...]
@@ -75,7 +75,8 @@ def damping(scene: Scene) -> tuple[Bounds, str]:
 
 def factors(scene: Scene, axes: tuple[int, ...]) -> Factors | None:
     """Factors along the diagonal of `axes`; None where no diffusivity has a proved range."""
-    if scene.facts.weights is None or not scene.case.plain:
+    amplified = scene.amplification
+    if scene.facts.weights is None or not scene.case.plain or amplified is None:
         return None
     beta, _ = damping(scene)
     low = np.full(ANGLES.shape, scene.number(beta.lower))
@@ -84,7 +85,13 @@ def factors(scene: Scene, axes: tuple[int, ...]) -> Factors | None:
         seen = symbol > ZERO
         low[seen] += scene.number(bounds.lower) * symbol[seen]
         high[seen] += scene.number(bounds.upper) * symbol[seen]
-    return Factors(axes, 1 - scene.step * high, 1 - scene.step * low)
+    if amplified.linear:
+        return Factors(axes, amplified.of(scene.step * high), amplified.of(scene.step * low))
+    if not np.isfinite(high).all():
+        return None
+    between = np.linspace(low, high, 101)
+    found = amplified.of(scene.step * between)
+    return Factors(axes, found.min(axis=0), found.max(axis=0))
 
 
 def worst(scene: Scene) -> Factors | None:
@@ -126,15 +133,19 @@ def draw_amplification(axes: Axes, scene: Scene) -> None:
     Along the diagonal of the axes, and dashed along the first axis; [-1, 1] is shaded, and what of
     the band lies outside is hatched.
     """
-    title = "Amplification factor of one step, coefficients frozen"
+    amplified = scene.amplification
+    title = f"Amplification factor of one {amplified.unit if amplified else 'step'}, coefficients frozen"
     found = worst(scene)
+    if amplified is None:
+        empty(axes, title, f"the factors of {scene.plan.scheme.label} schemes are not drawn")
+        return
     if found is None:
         reason = "" if scene.case.plain else prefactor_reason(scene.case)
         empty(axes, title, reason or scene.facts.why.get("weights", "the diffusivity has no proved range"))
         return
     _band(axes, scene, found)
     single = factors(scene, (0,))
-    if single is not None and found.axes != (0,):
+    if single is not None and found.axes != (0,) and amplified.linear:
         name = scene.semi.form.space[0]
         label = f"sup g, along {name} only" if np.isfinite(single.lowest).all() else ""
         if label:
@@ -144,8 +155,8 @@ def draw_amplification(axes: Axes, scene: Scene) -> None:
     axes.set_xticks(np.pi * np.arange(5) / 4, ["0", "π/4", "π/2", "3π/4", "π"])
     axes.set_xlim(0, np.pi)
     beta = damping(scene)[0]
-    factor = "1 - τ g |K̂(θ)|²" if beta.upper == beta.lower == 0 else "1 - τ (g |K̂(θ)|² + β)"
-    finish(axes, _frequency(scene, found.axes), factor)
+    argument = "g |K̂(θ)|²" if beta.upper == beta.lower == 0 else "(g |K̂(θ)|² + β)"
+    finish(axes, _frequency(scene, found.axes), amplified.axis.format(argument))
 
 
 def _frequency(scene: Scene, axes: tuple[int, ...]) -> str:
@@ -182,6 +193,10 @@ def _band(axes: Axes, scene: Scene, found: Factors) -> None:
     lower, upper = _extremes(scene)
     beta = damping(scene)[0]
     varies = beta.lower != beta.upper
+    if scene.amplification is not None and not scene.amplification.linear:
+        axes.plot(ANGLES, found.lowest, color=BLUE, linewidth=2.2, label="lowest over all g")
+        axes.plot(ANGLES, found.highest, color=ORANGE, linewidth=2.2, label="highest over all g")
+        return
     if np.array_equal(found.lowest, found.highest):
         label = f"g = {upper}" if upper else "g constant"
         axes.plot(ANGLES, found.lowest, color=BLUE, linewidth=2.2, label=label)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import DeclarationError
+from pde2net.language.schemes import Explicit, Scheme
+from pde2net.language.stored import options_text
 from pde2net.normalise.form import SQUARED, FirstOrder, SecondOrder
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
+from pde2net.verify.plan import Plan
 from pde2net.verify.plot.amplification import draw_amplification
 from pde2net.verify.plot.diffusivity import Profile, draw_diffusivity, profiles
 from pde2net.verify.plot.region import draw_region
@@ -31,10 +33,10 @@ _WIDTH, _PANEL, _LINE = 12.0, 4.1, 0.28
 _CHARACTERS = 132
 
 
-def figure(semi: Semidiscrete, facts: Facts, tau: sp.Expr, claims: Mapping[str, Claim]) -> Figure:
-    """A figure 1200 pixels wide that shows what the certificate of an explicit step says.
+def figure(plan: Plan, facts: Facts, claims: Mapping[str, Claim]) -> Figure:
+    """A figure 1200 pixels wide that shows what a certificate says.
 
-    top left     the factor 1 - tau (g |K^(theta)|² + beta) over the frequency, for sup g and inf g
+    top left     the factor of a step or cycle over the frequency, between sup g and inf g
     top right    the region of (parameter, tau) in which stability is proved, and the step
     each row     g(s²), Phi'(s) and Phi(s) = g(s²) s of a diffusivity with the proved bounds; at
                  most 3 diffusivities
@@ -49,7 +51,7 @@ def figure(semi: Semidiscrete, facts: Facts, tau: sp.Expr, claims: Mapping[str, 
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
         raise DeclarationError("A figure needs matplotlib: pip install 'pde2net[plot]'") from error
-    scene = Scene(semi, facts, tau, claims)
+    scene = Scene(plan, facts, claims)
     rows = profiles(scene)
     head, foot = _head(scene), _foot(scene, rows)
     shown = rows[:MOST_ROWS]
@@ -96,7 +98,7 @@ def _head(scene: Scene) -> list[Line]:
     semi = scene.semi
     kinds, spacings = list(dict.fromkeys(semi.boundary)), list(dict.fromkeys(semi.spacing))
     scheme = (
-        f"Explicit step τ = {_plain(scene.tau)} on a grid of spacing {', '.join(map(str, spacings))}; "
+        f"{_scheme(scene.plan.scheme)} τ = {_plain(scene.tau)} on a grid of spacing {', '.join(map(str, spacings))}; "
         f"{semi.grid.gradient} differences of order {semi.grid.order}; {', '.join(kinds)} border"
     )
     said, colour = _verdict(scene.verdict)
@@ -105,6 +107,13 @@ def _head(scene: Scene) -> list[Line]:
         *_wrapped(scheme, GREY, 10),
         *_wrapped(said, colour, 11, "bold"),
     ]
+
+
+def _scheme(scheme: Scheme) -> str:
+    if isinstance(scheme, Explicit):
+        return "Explicit step"
+    options = options_text(scheme)
+    return f"{scheme.label[:1].upper()}{scheme.label[1:]}{', ' if options else ''}{_tau(options)}, step"
 
 
 def _verdict(claim: Claim) -> tuple[str, str]:

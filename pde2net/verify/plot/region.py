@@ -10,8 +10,10 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.language.grid import Grid
+from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Status
 from pde2net.verify.facts import gather
+from pde2net.verify.plan import Plan, smallest_alpha
 from pde2net.verify.plot.scene import Array, Scene, sample
 from pde2net.verify.plot.style import BLUE, GREEN, GREY, RED, empty, finish, formula, frame, heading
 
@@ -56,7 +58,9 @@ def _over_spacing(scene: Scene) -> Region | None:
     h = sp.Symbol("h" if "h" not in taken else "spacing", positive=True)
     scaled = dict(zip(form.space, (h * s / spacing[0] for s in spacing), strict=True))
     semi = semidiscretise(form, Grid(scaled, grid.order, grid.gradient, grid.origin))
-    limit = Scene(semi, gather(semi), scene.tau, scene.claims).limit
+    facts, scheme = gather(semi), scene.plan.scheme
+    plan = Plan(semi, scheme, scene.tau, update_of(scheme, smallest_alpha(scheme, facts)))
+    limit = Scene(plan, facts, scene.claims).limit
     return None if limit is None else _region(scene, limit, h, scene.number(spacing[0]), None)
 
 
@@ -77,7 +81,7 @@ def _region(scene: Scene, limit: sp.Expr, parameter: sp.Symbol, place: float, st
 def draw_region(axes: Axes, scene: Scene) -> None:
     """The steps tau for which stability is proved, shaded, over one parameter or the spacing.
 
-    The curve is the limit 2/(sup g ‖K‖² + beta); the point is the step of the network.
+    The curve is the limit, 2/(sup g ‖K‖² + beta) for explicit steps; the point is the step of the network.
     """
     name = scene.stability.name.replace("_", " ")
     title = f"Steps for which {name} is proved"
@@ -110,6 +114,9 @@ def _point(axes: Axes, scene: Scene, found: Region) -> tuple[str, str]:
         _mark(axes, found.place, limit, "o", BLUE, f"largest step {at}", face="white")
         return f"τ is left open; the largest proved step {at} is {limit:.4g}.", GREY
     label = f"this step: τ = {formula(scene.tau)}"
+    if scene.verdict.status == Status.PROVED and scene.step > limit * (1 + 1e-12):
+        _mark(axes, found.place, scene.step, "o", BLUE, label)
+        return f"τ = {scene.step:.4g} is beyond the curve and proved for this step.", GREY
     if scene.step <= limit * (1 + 1e-12):
         _mark(axes, found.place, scene.step, "o", BLUE, label)
         return f"τ = {scene.step:.4g} does not exceed the limit {limit:.4g} {at}.", GREY

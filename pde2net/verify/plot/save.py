@@ -9,8 +9,10 @@ from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.errors import FileError
 from pde2net.files import write_with
 from pde2net.normalise.recognise import recognise
+from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.facts import gather
+from pde2net.verify.plan import Plan, smallest_alpha
 from pde2net.verify.plot.layout import figure
 
 if TYPE_CHECKING:
@@ -28,7 +30,10 @@ def save(certificate: Certificate, path: str | Path | None) -> Figure:
         raise FileError(f"{path}: a figure is written as {', '.join(FORMATS)}.")
     declared = certificate.declaration
     semi = semidiscretise(recognise(declared.problem), declared.grid)
-    drawn = figure(semi, gather(semi), certificate.tau, certificate.claims)
+    facts = gather(semi)
+    update = update_of(declared.scheme, smallest_alpha(declared.scheme, facts))
+    plan = Plan(semi, declared.scheme, certificate.tau, update)
+    drawn = figure(plan, facts, certificate.claims)
     if path is not None:
         write_with(path, drawn.savefig)
     return drawn

@@ -15,22 +15,29 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.claims import table
 from pde2net.verify.facts import Facts
-from pde2net.verify.theorem import prove
-from pde2net.verify.theorems.explicit_l2 import EXPLICIT_L2
-from pde2net.verify.theorems.frozen_spectrum import frozen_stability
+from pde2net.verify.plan import Plan
+from pde2net.verify.plot.factors import Amplification, amplification
 
 Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is drawn: operators, facts, the step and the claims about it."""
+    """What is drawn: a scheme with its operators and step, facts, and the claims about it."""
 
-    semi: Semidiscrete
+    plan: Plan
     facts: Facts
-    tau: sp.Expr
     claims: Mapping[str, Claim]
+
+    @property
+    def semi(self) -> Semidiscrete:
+        return self.plan.semi
+
+    @property
+    def tau(self) -> sp.Expr:
+        return self.plan.tau
 
     @property
     def values(self) -> Mapping[sp.Symbol, sp.Expr]:
@@ -39,13 +46,19 @@ class Scene:
     @cached_property
     def case(self) -> Case:
         """The same case with the step left open."""
-        return Case(self.semi, self.facts, TAU, None)
+        return Case(self.semi, self.facts, self.plan.scheme, self.plan.update, TAU, None)
 
     @cached_property
     def stability(self) -> Claim:
         """l2 stability, or frozen stability where that is not applicable, with the step left open."""
-        claim = prove(EXPLICIT_L2, self.case)
-        return frozen_stability(self.case) if claim.status == Status.NOT_APPLICABLE else claim
+        found = table(self.case)
+        claim = found["l2_stability"](self.case)
+        return found["frozen_stability"](self.case) if claim.status == Status.NOT_APPLICABLE else claim
+
+    @cached_property
+    def amplification(self) -> Amplification | None:
+        """The factor of a mode; None where it is not drawn."""
+        return amplification(self.plan.update, self.step, self.number)
 
     @property
     def verdict(self) -> Claim:

@@ -12,6 +12,7 @@ import sympy as sp
 
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import ConvergenceError
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.network import Graph, blocks
 from pde2net.graph.stack import explicit_steps
@@ -116,12 +117,18 @@ class _Runner:
         return {f.name: np.full_like(u0, neutral(f)) for f in self.search.semi.form.fields}
 
     def step_violation(self, u0: Array) -> float:
-        with np.errstate(all="ignore"):
-            return self.violation(self.step, u0, self.fields(u0))
+        return self.measured(self.step, u0)
 
     def network_violation(self, u0: Array) -> float:
-        with np.errstate(all="ignore"):
-            return self.violation(self.network, u0, self.fields(u0))
+        return self.measured(self.network, u0)
+
+    def measured(self, run: Interpreter, u0: Array) -> float:
+        """A network that stops with an error violates nothing."""
+        try:
+            with np.errstate(all="ignore"):
+                return self.violation(run, u0, self.fields(u0))
+        except ConvergenceError:
+            return -np.inf
 
     @property
     def objective(self) -> Callable[[Array], float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
+from pde2net.verify.stages import step_of
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, quotient
 from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, NONNEGATIVE, PENALISER, SYMMETRIC
 from pde2net.verify.theorems.nonexpansive import largest_slope
 
@@ -28,6 +29,6 @@ ENERGY_DECAY = Theorem(
     section="4.4",
     hypotheses=(SYMMETRIC, PENALISER, BOUNDED_BELOW, LIPSCHITZ_REACTION),
     conclusion="E(u+) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r",
-    rate=largest_slope,
+    limit=lambda case: quotient(2 / step_of(case), largest_slope(case)),
     refute=lambda case: wit.seek_energy(case.search),
 )

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.verify.case import Case
+from pde2net.verify.stages import step_of
 from pde2net.verify.theorem import Theorem
 from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, PENALISER, SYMMETRIC
 
 
 def growth_bound(case: Case) -> sp.Expr | None:
-    """1 + tau Lip(r) if the diffusion part alone is nonexpansive, else 1 + tau (L' ‖K‖² + Lip r)."""
+    """1 + tau Lip(r), for steps tau, if the diffusion part alone is nonexpansive, else 1 + tau (L' ‖K‖² + Lip r)."""
     facts = case.facts
     if facts.rate is None or facts.curvature is None or facts.slope_norm is None:
         return None
-    tau = case.valued(case.tau)
+    tau = case.valued(step_of(case) * case.tau)
     reaction = case.valued(sp.Max(facts.rate.upper, -facts.rate.lower))
     monotone = facts.curvature.lower == 0
     if monotone and sp.Le(tau * case.valued(facts.curvature.upper), 2) == sp.true:

@@ -9,7 +9,8 @@ import sympy as sp
 from pde2net.normalise.form import SecondOrder
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
+from pde2net.verify.stages import step_of
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, quotient
 from pde2net.verify.theorems.hypotheses import BOUNDED, NONNEGATIVE, SYMMETRIC
 
 
@@ -51,8 +52,8 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
     return beta, str(sp.simplify(reaction / beta + form.state))
 
 
-def _rate(case: Case) -> sp.Expr:
-    """The largest diagonal entry of A, sum_i 2 w_i² sup g_i/h_i², and beta."""
+def largest_diagonal(case: Case) -> sp.Expr:
+    """That of A, sum_i 2 w_i² sup g_i/h_i², and beta."""
     degree: sp.Expr = pull(case)[0]
     for row in case.facts.weights or ():
         for bounds, ((_, d),) in zip(row, case.semi.gradient.rows, strict=True):
@@ -60,7 +61,7 @@ def _rate(case: Case) -> sp.Expr:
     return degree
 
 
-def _refute(case: Case) -> dict[str, Any] | None:
+def refute(case: Case) -> dict[str, Any] | None:
     beta, target = pull(case)
     if target and target not in {f.name for f in case.semi.form.fields if wit.neutral(f) == 0}:
         return None
@@ -76,7 +77,6 @@ MAXIMUM_PRINCIPLE = Theorem(
     section="4.5",
     hypotheses=(TWO_POINTS, SYMMETRIC, BOUNDED, NONNEGATIVE, REACTION),
     conclusion="every value of u+ is a weighted mean of values of u (and what the range includes)",
-    numerator=1,
-    rate=_rate,
-    refute=_refute,
+    limit=lambda case: quotient(1 / step_of(case), largest_diagonal(case)),
+    refute=refute,
 )

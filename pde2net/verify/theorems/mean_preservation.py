@@ -22,16 +22,15 @@ def _closed(case: Case) -> Held | Missing:
     return Held("the weights of every stencil sum to 0, and no flux crosses the border")
 
 
+NO_REACTION = Hypothesis("no reaction", "r = 0", _no_reaction)
+CLOSED = Hypothesis("closed border", "K 1 = 0", _closed)
+
 MEAN_PRESERVATION = Theorem(
     claim="mean_preservation",
     title="Constants in the kernel of K",
     reference="Weickert 1998, Theorem 8",
     section="4.6",
-    hypotheses=(
-        Hypothesis("no reaction", "r = 0", _no_reaction),
-        SYMMETRIC,
-        Hypothesis("closed border", "K 1 = 0", _closed),
-    ),
+    hypotheses=(NO_REACTION, SYMMETRIC, CLOSED),
     conclusion="the mean of u is kept: 1^T K^T = 0",
     refute=lambda case: wit.seek(case.search, wit.mean_change, "mean changes by"),
 )

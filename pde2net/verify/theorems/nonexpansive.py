@@ -6,7 +6,8 @@ import sympy as sp
 
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
-from pde2net.verify.theorem import Theorem
+from pde2net.verify.stages import step_of
+from pde2net.verify.theorem import Theorem, quotient
 from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, MONOTONE, PENALISER, SYMMETRIC
 
 
@@ -26,7 +27,7 @@ def _contraction(case: Case) -> sp.Expr | None:
     m = case.valued(curvature.lower + rate.lower)
     if not m.is_positive:
         return sp.S.One
-    tau = case.valued(case.tau)
+    tau = case.valued(step_of(case) * case.tau)
     return sp.Max(sp.expand(1 - tau * m), sp.expand(tau * case.valued(largest_slope(case)) - 1))
 
 
@@ -37,7 +38,7 @@ NONEXPANSIVE = Theorem(
     section="4.3",
     hypotheses=(SYMMETRIC, PENALISER, LIPSCHITZ_REACTION, MONOTONE),
     conclusion="‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
-    rate=largest_slope,
+    limit=lambda case: quotient(2 / step_of(case), largest_slope(case)),
     factor=_contraction,
     refute=lambda case: wit.seek_pair(case.search),
 )

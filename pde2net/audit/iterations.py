@@ -1,0 +1,112 @@
+"""What an implicit cell iterates and how it solves its systems, read from the declaration once more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.audit.exactly import ZERO, Number
+from pde2net.audit.numbers import Numbers
+from pde2net.audit.stacks import linear as is_linear
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import RecheckError
+from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
+from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.normalise.form import SQUARED, SecondOrder
+from pde2net.verify.bounds import POINTWISE, Answer
+
+
+@dataclass(frozen=True)
+class Solves:
+    """kind is Picard, Kacanov, Newton or AOS; count None with a tolerance; method of the linear systems."""
+
+    kind: str
+    theta: sp.Expr
+    count: int | None
+    method: str
+    preconditioner: str
+    accelerated: bool
+    linear: bool
+    steady: bool
+
+    @property
+    def single(self) -> bool:
+        return self.kind == "Picard" and self.count == 1
+
+
+def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
+    linear = is_linear(semi.form)
+    if isinstance(scheme, AOS):
+        return Solves("AOS", sp.S.One, 1, "elimination", "none", False, linear, False)
+    if not isinstance(scheme, Implicit | Theta):
+        raise RecheckError(f"{scheme.label} schemes have no cells")
+    solver, theta = scheme.solver, scheme.theta if isinstance(scheme, Theta) else sp.S.One
+    kind = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}[type(solver)]
+    mixed = isinstance(solver, FixedPoint) and solver.anderson > 0
+    conditioned = solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none"
+    method = "" if kind == "Picard" else _method(semi, kind)
+    return Solves(kind, theta, solver.iterations, method, conditioned, mixed, linear, scheme.tau == sp.oo)
+
+
+def _method(semi: Semidiscrete, kind: str) -> str:
+    """Elimination for one divergence of two-point differences on a line; Newton needs Phi' at each slope."""
+    form = semi.form
+    line = len(semi.spacing) == 1 and len(form.terms) == 1 and not isinstance(form.terms[0], SecondOrder)
+    narrow = line and semi.gradient.rows[0][0][1].stencil.offsets == (0, 1)
+    if kind == "Newton":
+        divergences = [t for t in form.terms if not isinstance(t, SecondOrder)]
+        inside = [e for t in divergences for c in t.components for e in (c.coefficient, *c.responses)]
+        local = semi.cell is None and not any(e.has(form.state) for e in inside)
+        return "elimination" if narrow and local else "bicgstab"
+    if narrow:
+        return "elimination"
+    return "cg" if all(t.prefactor == 1 for t in form.terms) else "bicgstab"
+
+
+def implicit(n: Numbers) -> bool:
+    """Whether r = s - b u with b >= 0 and b, s free of u."""
+    u, r = n.semi.form.state, n.semi.form.reaction
+    return r == 0 or (not sp.simplify(sp.diff(r, u)).has(u) and bool(n.rate[0] >= 0))
+
+
+def parts(n: Numbers) -> list[tuple[sp.Expr, sp.Expr]]:
+    """(g, factor) of every part of the flux whose diffusivity varies with the slope."""
+    found = []
+    for term in n.semi.form.terms:
+        if isinstance(term, SecondOrder):
+            found += [] if term.diffusivity is None else [(term.diffusivity, sp.S.One)]
+            continue
+        for c in term.components:
+            found += [(g.diffusivity, c.coefficient * w) for g in c.groups or () for w in g.weights]
+    return [(g.subs(n.given), w.subs(n.given)) for g, w in found if g.has(SQUARED)]
+
+
+def change(n: Numbers, g: sp.Expr) -> tuple[Answer | None, Answer | None]:
+    """The stated ranges of d log g/d log q = 2 s g'/g and of g'; both are then questions about the problem."""
+    slope = sp.diff(g, SQUARED)
+    return (
+        n.rows.find(POINTWISE, sp.together(2 * SQUARED * slope / g), SQUARED),
+        n.rows.find(POINTWISE, slope, SQUARED),
+    )
+
+
+def decreasing(n: Numbers) -> bool:
+    """Whether every part of the flux has a diffusivity that does not increase."""
+    for g, factor in parts(n):
+        known = [a for a in change(n, g) if a is not None]
+        if not known or n.number(known[0].found.upper) > 0 or n.number(factor) < 0:
+            return False
+    return True
+
+
+def elasticity(n: Numbers) -> Number:
+    """sup |2 s g'/g|. Raises RecheckError if it is not stated or infinite."""
+    largest = ZERO
+    for g, _ in parts(n):
+        relative = change(n, g)[0]
+        if relative is None:
+            raise RecheckError(f"the range of 2 s g'/g for g = {g} is not stated")
+        low, high = n.rows.bounds(relative)
+        largest = max(largest, -low, high)
+    return largest

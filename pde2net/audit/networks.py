@@ -1,0 +1,82 @@
+"""The network of a certificate, for counterexamples: all of it, and a part with coefficients that are kept."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from pde2net.audit.explicit import size_of
+from pde2net.audit.lines import alpha_of
+from pde2net.audit.stacks import affine
+from pde2net.discretise.arrays import Array
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import RecheckError
+from pde2net.graph.build import build
+from pde2net.graph.interpret import Interpreter
+from pde2net.language.schemes import DuFortFrankel
+from pde2net.scheme.registry import shortest, update_of
+from pde2net.scheme.stack import Stack
+from pde2net.verify.certificate import Certificate
+
+MOST = 512  # steps of Du Fort-Frankel
+
+
+class Whole:
+    """Runs a network as its shortest part, again and again.
+
+    stages  whether a part has several stages, so that its coefficients may change
+    powers  whether frozen stability is about powers of a companion matrix
+    """
+
+    def __init__(self, certificate: Certificate, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr]):
+        scheme = certificate.declaration.scheme
+        self.powers = isinstance(scheme, DuFortFrankel)
+        update = update_of(scheme, alpha_of(certificate) if self.powers else None)
+        part = shortest(update)
+        self.semi, self.tau, self.values, self.part = semi, certificate.tau, values, part
+        self.once = Interpreter(build(semi, certificate.tau, part), values)
+        if not isinstance(update, Stack):  # a step at a time, whatever is iterated in it
+            self.repeats = self.work = scheme.repeats
+            self.stages = False
+            return
+        if not isinstance(part, Stack):
+            raise RecheckError("the network is no stack")
+        self.repeats = len(update.stages) * update.cycles // len(part.stages)
+        self.work = len(update.stages) * update.cycles
+        self.stages = size_of(scheme) is None
+
+    def run(self, u: Array, fields: Mapping[str, Array]) -> Array:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for _ in range(self.repeats):
+                u = self.once(u, fields)
+        return u
+
+    def kept(self, u0: Array, fields: Mapping[str, Array], steps: Any) -> float:
+        """By how much the norm grows in one part with the coefficients of u0, or beyond (2 k + 1) times."""
+        form = self.semi.form
+        neutral = {f: 1 if f.is_positive else -1 if f.is_negative else 0 for f in form.fields}
+        if not affine(form) or form.reaction.subs(neutral).subs(form.state, 0) != 0:
+            return 0.0
+        stages = self.part.stages
+        if self.powers:
+            if type(steps) is not int or not 0 < steps <= MOST:
+                return 0.0
+            stages = stages[:1] * steps
+        graph = build(self.semi, self.tau, replace(self.part, frozen=True, stages=stages))
+        u1 = Interpreter(graph, self.values)(u0, fields)
+        if not np.isfinite(u1).all():
+            return math.inf
+        allowed = 2 * steps + 1 if self.powers else 1
+        return float(np.linalg.norm(u1) / np.linalg.norm(u0)) / allowed - 1
+
+    def says(self, steps: Any) -> str:
+        if self.powers and type(steps) is int:
+            return f"with its coefficients kept, the norm after {steps} steps exceeds {2 * steps + 1} times its own by"
+        return "with its coefficients kept, the norm grows by"

@@ -1,0 +1,138 @@
+"""The stages of residual stacks a second time, from the formulas of the papers, and their polynomials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import flint
+
+from pde2net.audit.exactly import CONTEXT, ONE, ZERO, Number
+from pde2net.errors import RecheckError
+from pde2net.language.schemes import FED, FSI, RKL, Scheme
+from pde2net.language.stored import scheme_to_data
+
+# Weights of u, u-, the start of the cycle, and in units of tau of F at u and at the start.
+Row = tuple[Any, Any, Any, Any, Any]
+
+
+def rows(scheme: Scheme) -> list[Row]:
+    """Of FSI and RKL, as fractions (Hafner et al. 2016; Meyer et al. 2014, (15) to (24)).
+
+    FED has the polynomial of FSI, so the rows of FSI stand for its cycle.
+    """
+    if isinstance(scheme, FSI | FED):
+        weights = [Fraction(4 * k + 2, 2 * k + 3) for k in range(scheme.cycle_length)]
+        return [(a, 1 - a, 0, a, 0) for a in weights]
+    if not isinstance(scheme, RKL):
+        raise RecheckError(f"{scheme.label} has no cycles of stages")
+    s = scheme.stages
+    if scheme.order == 1:
+        w = Fraction(2, s * s + s)
+        mu = [Fraction(2 * j - 1, j) for j in range(1, s + 1)]
+        return [(m, 1 - m, 0, m * w, 0) for m in mu]
+    w = Fraction(4, s * s + s - 2)
+    b = [Fraction(1, 3)] * 3 + [Fraction(j * j + j - 2, 2 * j * (j + 1)) for j in range(3, s + 1)]
+    found: list[Row] = [(1, 0, 0, b[1] * w, 0)]
+    for j in range(2, s + 1):
+        mu = Fraction(2 * j - 1, j) * b[j] / b[j - 1]
+        nu = -Fraction(j - 1, j) * b[j] / b[j - 2]
+        found.append((mu, nu, 1 - mu - nu, mu * w, -(1 - b[j - 1]) * mu * w))
+    return found
+
+
+def fed_rows(scheme: FED) -> list[Row]:
+    """The explicit steps of FED in units of tau (Grewenig, Weickert, Bruhn 2010); their order is no matter."""
+    n = scheme.cycle_length
+    angles = [CONTEXT.pi * (2 * i + 1) / (4 * n + 2) for i in range(n)]
+    return [(ONE, ZERO, ZERO, 1 / (2 * CONTEXT.cos(angle) ** 2), ZERO) for angle in angles]
+
+
+def polynomial(scheme: Scheme) -> flint.fmpq_poly:
+    """P of a cycle, by recursion over its stages. Exact."""
+    data = scheme_to_data(scheme)
+    return _polynomial(type(scheme), tuple((k, v) for k, v in data.items() if k not in ("name", "tau")))
+
+
+@cache
+def _polynomial(kind: type[Scheme], options: tuple[tuple[str, Any], ...]) -> flint.fmpq_poly:
+    z = flint.fmpq_poly([0, 1])
+    now = before = flint.fmpq_poly([1])
+    for row in rows(kind(tau=1, **dict(options))):
+        u, previous, start, rate, start_rate = (flint.fmpq(w.numerator, w.denominator) for w in map(Fraction, row))
+        new = (u - rate * z) * now + previous * before + start - start_rate * z
+        now, before = new, now
+    return now
+
+
+_BOUNDED: dict[tuple[str, Fraction], bool] = {}
+
+
+def bounded(p: flint.fmpq_poly, z: Fraction) -> bool:
+    """Whether |P| <= 1 on [0, z]: at the ends, exactly, and at the zeros of P', which are isolated."""
+    key = (str(p), z)
+    if key not in _BOUNDED:
+        _BOUNDED[key] = _is_bounded(p, z)
+    return _BOUNDED[key]
+
+
+def _is_bounded(p: flint.fmpq_poly, z: Fraction) -> bool:
+    ends = [p(flint.fmpq(0)), p(flint.fmpq(z.numerator, z.denominator))]
+    if any(abs(end) > 1 for end in ends):
+        return False
+    saved = flint.ctx.prec
+    flint.ctx.prec = 128 + 12 * p.degree()
+    try:
+        last, balls = flint.arb(z.numerator) / z.denominator, flint.arb_poly(p)
+        for zero, _ in p.derivative().numer().complex_roots():
+            inside = zero.imag.contains(0) and not (zero.real < 0 or zero.real > last)
+            if inside and not abs(balls(zero.real)) < 1:
+                return False
+    finally:
+        flint.ctx.prec = saved
+    return True
+
+
+def confirm_factors(scheme: FED) -> bool:
+    """Whether the inverses of FED's steps are n different zeros of the polynomial of FSI."""
+    n, p = scheme.cycle_length, polynomial(scheme)
+    saved = flint.ctx.prec
+    flint.ctx.prec = 128 + 12 * n
+    try:
+        zeros = [2 * (flint.arb.pi() * (2 * i + 1) / (4 * n + 2)).cos() ** 2 for i in range(n)]
+        values = [flint.arb_poly(p)(zero) for zero in zeros]
+        return all(v.contains(0) and v.rad() < 1e-20 for v in values) and all(
+            not a.overlaps(b) for a, b in zip(zeros, zeros[1:], strict=False)
+        )
+    finally:
+        flint.ctx.prec = saved
+
+
+def lipschitz(table: Sequence[Row], tau: Number, low: Number, high: Number) -> Number:
+    """The Lipschitz bound of a cycle whose F' lies in [low, high]."""
+
+    def both(weight: Number, rate: Number) -> Number:
+        return max(abs(weight - rate * tau * bound) for bound in (low, high))
+
+    now = before = ONE
+    for row in table:
+        u, previous, start, rate, start_rate = (_number(w) for w in row)
+        new = both(u, rate) * now + abs(previous) * before + both(start, start_rate)
+        now, before = new, now
+    return now
+
+
+def _number(weight: Any) -> Number:
+    return ZERO + weight.numerator / (ONE * weight.denominator) if isinstance(weight, int | Fraction) else weight
+
+
+def rounded_up(bound: Number) -> tuple[Number, ...]:
+    """To six significant digits; both neighbours where the digits end there."""
+    exponent = int(CONTEXT.floor(CONTEXT.log10(bound))) - 5
+    unit = CONTEXT.mpf(10) ** exponent
+    tiny = CONTEXT.mpf(10) ** -50
+    found = {int(CONTEXT.ceil(bound / unit * (1 + sign * tiny))) for sign in (-1, 1)}
+    return tuple(k * unit for k in sorted(found))
+

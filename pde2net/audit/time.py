@@ -1,0 +1,125 @@
+"""Errors in time: what each scheme is said to have, and how they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+
+from pde2net.audit import cell_time, explicit
+from pde2net.audit.lines import alpha_of
+from pde2net.audit.order import Rate, Setting, StepError
+from pde2net.audit.stacks import linear_fluxes
+from pde2net.audit.stages import polynomial
+from pde2net.discretise.arrays import Array
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import RecheckError
+from pde2net.graph.build import build
+from pde2net.graph.interpret import Interpreter
+from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Scheme
+from pde2net.normalise.form import SecondOrder
+from pde2net.scheme.registry import shortest, update_of
+from pde2net.scheme.stack import TAU
+from pde2net.verify.certificate import Certificate, Discharged
+
+
+@dataclass(frozen=True)
+class InTime:
+    """The order in tau, the leading error where it is known, and sentences with figures of their own."""
+
+    order: int
+    leading: sp.Expr | None
+    measure: StepError
+    words: tuple[str, ...] = ()
+    assumed: tuple[Discharged, ...] = ()
+
+
+def in_time(certificate: Certificate, semi: Semidiscrete) -> InTime:
+    scheme = certificate.declaration.scheme
+    tau = certificate.tau if certificate.tau.is_Symbol else sp.Symbol("tau", positive=True)
+    second = sp.Symbol(f"{semi.form.state}_tt", real=True)
+    size = explicit.size_of(scheme)
+    if size is not None:
+        return InTime(1, size * tau * second / 2, explicit_error)
+    if cell_time.implicit(scheme):
+        order, leading, left = cell_time.orders(scheme, semi, tau)
+        measure = cell_time.step_error(scheme, _solution)
+        return InTime(order, leading, measure, assumed=(cell_time.SOLVED,) if left else ())
+    if isinstance(scheme, DuFortFrankel):
+        alpha = alpha_of(certificate)
+        return InTime(2, alpha * tau**2 * second, two_steps, _two_step_words(semi, tau))
+    if not isinstance(scheme, FSI | FED | RKL):
+        raise RecheckError(f"the order of {scheme.label} schemes cannot be measured")
+    if isinstance(scheme, RKL) and scheme.order == 2:
+        return InTime(2, None, network_error(scheme))
+    if not isinstance(scheme, RKL) and scheme.freeze == "cycle" and not linear_fluxes(semi.form):
+        return InTime(1, None, network_error(scheme))
+    p1, p2 = (sp.Rational(str(abs(polynomial(scheme)[k]))) for k in (1, 2))
+    return InTime(1, (p1**2 - 2 * p2) / (2 * p1) * tau * second, network_error(scheme))
+
+
+def _two_step_words(semi: Semidiscrete, tau: sp.Symbol) -> tuple[str, ...]:
+    start = f" The start from u- = u is an error O({tau}), made once."
+    if not semi.form.terms:
+        return (f"{tau}**2", start)
+    fourth = any(isinstance(t, SecondOrder) for t in semi.form.terms)
+    ratio, square = (f"{tau}/h**2", "h**4") if fourth else (f"{tau}/h", "h**2")
+    limit = f" It converges only if {ratio} -> 0, since alpha grows like 1/{square}."
+    return (f"{tau}**2/{square}", f"{tau}**2", limit + start)
+
+
+def explicit_error(rate: Rate, u: Array, setting: Setting) -> Callable[[float], float]:
+    """(exact step - explicit step)/tau, from one step of Runge and Kutta."""
+
+    def error(tau: float) -> float:
+        k1, k2, k3, k4 = _slopes(rate, u, tau)
+        return float(abs((2 * k2 + 2 * k3 + k4 - 5 * k1) / 6).max())
+
+    return error
+
+
+def _slopes(rate: Rate, u: Array, tau: float) -> tuple[Array, Array, Array, Array]:
+    k1 = rate(u)
+    k2 = rate(u + tau / 2 * k1)
+    k3 = rate(u + tau / 2 * k2)
+    return k1, k2, k3, rate(u + tau * k3)
+
+
+def _solution(rate: Rate, u: Array, tau: float) -> Array:
+    """The change of u in the time tau."""
+    k1, k2, k3, k4 = _slopes(rate, u, tau)
+    return np.asarray(tau / 6 * (k1 + 2 * k2 + 2 * k3 + k4))
+
+
+def two_steps(rate: Rate, u: Array, setting: Setting) -> Callable[[float], float]:
+    """The residual of Du Fort-Frankel with alpha = 1/tau_0 at a solution; alpha has no role in the order."""
+    scale: list[float] = []
+
+    def error(tau: float) -> float:
+        scale.append(1 / tau)
+        after, before = _solution(rate, u, 16 * tau), _solution(rate, u, -16 * tau)
+        central = (after - before) / (32 * tau) - rate(u)
+        return float(abs(central + scale[0] * (after + before)).max())
+
+    return error
+
+
+def network_error(scheme: Scheme) -> StepError:
+    """(exact cycle - cycle of the network)/T for a cycle that covers the time T."""
+    update = shortest(update_of(scheme))
+
+    def made(rate: Rate, u: Array, setting: Setting) -> Callable[[float], float]:
+        graph = build(setting.semi, TAU, update)
+        time = float(update.time.subs(TAU, 1))  # type: ignore[union-attr]
+
+        def error(total: float) -> float:
+            total = 16 * total
+            tau = sp.Float(total / time, 17)
+            network = Interpreter(graph, {**setting.values, TAU: tau})
+            return float(abs((network(u, setting.fields) - u - _solution(rate, u, total)) / total).max())
+
+        return error
+
+    return made

@@ -1,0 +1,132 @@
+"""Two-grid factors a second time: dense matrices of one cycle on a small periodic grid."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from pde2net.audit.exactly import number
+from pde2net.audit.numbers import Numbers
+from pde2net.discretise.arrays import Array
+from pde2net.discretise.operators import Bank
+from pde2net.graph import relaxation
+from pde2net.language.schemes import Multigrid
+from pde2net.normalise.form import SecondOrder
+
+CELLS = {1: 96, 2: 16, 3: 8}  # per axis
+GRIDS = {1: 6, 2: 4, 3: 3}
+SCALES = (1.0, 0.1, 0.01)  # of diffusivities that vary
+FARTHEST = 1.25  # cells as much longer than the shortest are joined
+
+
+def factor(scheme: Multigrid, tau: sp.Expr, n: Numbers) -> float:
+    """The largest spectral radius of a cycle over grids, scales of the diffusivity and ends of -r'."""
+    constant = all(low == high for (low, high), _ in n.weights)
+    step = 1.0 if tau.is_infinite else float(n.number(tau))
+    found = []
+    for reaction, scale in itertools.product({float(r) for r in n.rate}, SCALES[: 1 if constant else None]):
+        mass = (0.0 if tau.is_infinite else 1.0) + step * reaction
+        spacing = [float(n.number(h)) for h in n.semi.spacing]
+        depth = GRIDS[len(spacing)]
+        for _ in range(min(depth, (scheme.levels or depth + 1) - 1)):
+            axes = joined(n, spacing)
+            found.append(_radius(scheme, n, mass, step * scale, spacing, axes))
+            spacing = [2 * h if i in axes else h for i, h in enumerate(spacing)]
+    return max(found, default=float("inf"))
+
+
+def joined(n: Numbers, spacing: Sequence[float]) -> tuple[int, ...]:
+    if n.semi.second:
+        return tuple(range(len(spacing)))
+    return tuple(i for i, h in enumerate(spacing) if h / min(spacing) <= FARTHEST * (1 + 1e-12))
+
+
+def _radius(
+    scheme: Multigrid, n: Numbers, mass: float, step: float, spacing: list[float], axes: tuple[int, ...]
+) -> float:
+    count = CELLS[len(spacing)]
+    sizes = [count] * len(spacing)
+    fine = _operator(n, mass, step, spacing, sizes)
+    halves = [count // 2 if i in axes else count for i in range(len(spacing))]
+    wide = [2 * h if i in axes else h for i, h in enumerate(spacing)]
+    coarse = _operator(n, mass, step, wide, halves)
+    restrict = reduce(np.kron, [_mean(count, n) if i in axes else np.eye(count) for i in range(len(spacing))])
+    prolong = reduce(np.kron, [_linear(count) if i in axes else np.eye(count) for i in range(len(spacing))])
+    correction = np.eye(len(fine)) - prolong @ np.linalg.pinv(coarse) @ restrict @ fine
+    before, after = (_smoothing(scheme, n, fine, sizes, k) for k in (scheme.pre, scheme.post))
+    eigenvalues = np.linalg.eigvals(after @ correction @ before)
+    if mass == 0:  # constants are in the kernel of the steady state
+        eigenvalues = eigenvalues[abs(eigenvalues - 1) > 1e-9]
+    return float(abs(eigenvalues).max())
+
+
+def _operator(n: Numbers, mass: float, step: float, spacing: Sequence[float], sizes: Sequence[int]) -> Array:
+    total = mass * np.eye(int(np.prod(sizes)))
+    for (_, high), rows in zip(n.weights, _rows(n), strict=True):
+        k: Any = sum(
+            float(n.number(w)) * _along(d.stencil, d.axis, spacing[d.axis], sizes, d.stencil.derivative)
+            for w, d in rows
+        )
+        total = total + step * float(high) * (k.T @ k)
+    return np.asarray(total)
+
+
+def _rows(n: Numbers) -> Iterator[tuple[Any, ...]]:
+    """One row of differences per weight."""
+    second: Iterator[Bank] = iter(n.semi.second)
+    for term in n.semi.form.terms:
+        if isinstance(term, SecondOrder):
+            yield next(second).rows[0]
+        else:
+            yield from n.semi.gradient.rows
+
+
+def _along(stencil: Any, axis: int, h: float, sizes: Sequence[int], power: int) -> Array:
+    size = sizes[axis]
+    line = np.zeros((size, size))
+    for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
+        for i in range(size):
+            line[i, (i + offset) % size] += float(number(weight)) / h**power
+    return reduce(np.kron, [line if i == axis else np.eye(s) for i, s in enumerate(sizes)])
+
+
+def _mean(count: int, n: Numbers) -> Array:
+    """Over two cells; (1, 3, 3, 1)/8 for differences of second order."""
+    taps = ((-1, 1), (0, 3), (1, 3), (2, 1)) if n.semi.second else ((0, 4), (1, 4))
+    matrix = np.zeros((count // 2, count))
+    for i in range(count // 2):
+        for offset, weight in taps:
+            matrix[i, (2 * i + offset) % count] += weight / 8
+    return matrix
+
+
+def _linear(count: int) -> Array:
+    matrix = np.zeros((count, count // 2))
+    for i in range(count // 2):
+        for cell, side in ((2 * i, i - 1), (2 * i + 1, i + 1)):
+            matrix[cell, i] += 3 / 4
+            matrix[cell, side % (count // 2)] += 1 / 4
+    return matrix
+
+
+def _smoothing(scheme: Multigrid, n: Numbers, a: Array, sizes: Sequence[int], sweeps: int) -> Array:
+    identity, ratio = np.eye(len(a)), a / a.diagonal()[:, None]
+    damping = float(scheme.damping or relaxation.damping(n.semi))
+    if scheme.smoother == "jacobi":
+        return np.asarray(np.linalg.matrix_power(identity - damping * ratio, sweeps))
+    if scheme.smoother == "chebyshev":
+        low, high = (float(v) for v in relaxation.interval(n.semi))
+        zeros = [np.cos(np.pi * (k + 0.5) / sweeps) for k in range(sweeps)]
+        steps = [identity - ratio / ((high + low) / 2 + (high - low) / 2 * z) for z in zeros]
+        return reduce(np.matmul, steps, identity)
+    damping = 1.0 if relaxation.nearest_neighbours(n.semi) else float(relaxation.damping(n.semi))
+    colour = sum(np.meshgrid(*[np.arange(s) for s in sizes], indexing="ij")).ravel() % 2
+    sweep = identity
+    for c in (0, 1):
+        sweep = (identity - damping * (colour == c)[:, None] * ratio) @ sweep
+    return np.asarray(np.linalg.matrix_power(sweep, sweeps))

@@ -1,0 +1,44 @@
+"""`pde2net advise`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import sympy as sp
+import typer
+from rich.console import Console
+
+from pde2net.cli.inputs import declaration
+from pde2net.compiler import verify
+from pde2net.errors import DeclarationError, StabilityError
+from pde2net.guidance.advise import advise
+from pde2net.language.declaration import Declaration
+
+
+def advise_file(file: Path, time: float | None, measure: int | None, as_json: bool) -> None:
+    """Print the table for the equation and the grid of `file`."""
+    declared = declaration(file)
+    until = time_of(declared) if time is None else time
+    shape = None if measure is None else (measure,) * len(declared.problem.space)
+    advice = advise(declared.problem, until, declared.grid, measure=shape)
+    if as_json:
+        typer.echo(advice.to_json())
+    else:
+        Console().print(advice, soft_wrap=False)
+
+
+def time_of(declared: Declaration) -> Any:
+    """The time that the declared scheme reaches. Raises DeclarationError if that is no number."""
+    scheme, tau = declared.scheme, declared.scheme.tau
+    if tau is None:
+        try:
+            tau = verify(declared.problem, scheme, declared.grid).tau
+        except (StabilityError, DeclarationError, TypeError) as error:
+            raise DeclarationError(
+                f"The scheme has no step of its own, so add --time T. ({error})"
+            ) from error
+    time: sp.Expr = scheme.duration(tau).subs(declared.problem.parameters)
+    if time.free_symbols or not time.is_finite:
+        raise DeclarationError(f"The scheme runs to time {time}, which is no number; add --time T.")
+    return time

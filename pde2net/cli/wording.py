@@ -1,0 +1,40 @@
+"""How long a network is and how far it goes, in words."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.language.expressions import to_text
+from pde2net.language.schemes import FED, FSI, RKL
+from pde2net.network import Network
+from pde2net.scheme.stack import Stack
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def size(network: Network) -> str:
+    """The blocks of a stack, the steps of anything else."""
+    blocks = block_count(network)
+    return counted(network.scheme.repeats, "step") if blocks is None else counted(blocks, "block")
+
+
+def block_count(network: Network) -> int | None:
+    """How often the block of a stack runs; None if there is no such number."""
+    update = network.update
+    return update.cycles * len(update.stages) if isinstance(update, Stack) else None
+
+
+def course(network: Network) -> str:
+    """3 steps of tau = 1/4, to time 3/4."""
+    scheme, tau = network.scheme, network.certificate.tau
+    if tau == sp.oo:
+        return "to the steady state"
+    text = f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of tau = {to_text(tau)}"
+    if isinstance(scheme, FSI | FED):
+        steps = counted(scheme.cycle_length, "step")
+        text = f"{counted(scheme.cycles, 'cycle')} of {steps} of tau = {to_text(tau)}"
+    elif isinstance(scheme, RKL):
+        text += f" with {counted(scheme.stages, 'stage')}"
+    return f"{text}, to time {to_text(scheme.duration(tau))}"

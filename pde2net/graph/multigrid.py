@@ -1,0 +1,278 @@
+"""The reference interpreter of U-nets: operators on nested grids, smoothers, cycles, in NumPy."""
+
+from __future__ import annotations
+
+import typing
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pde2net.discretise.arrays import Array
+from pde2net.errors import GridWarning
+from pde2net.graph import hierarchy
+from pde2net.graph.hierarchy import Axis, Cells
+from pde2net.graph.network import is_data, node_of, sources
+from pde2net.graph.nodes import (
+    Bottleneck,
+    CoarseRightHandSide,
+    Convolution,
+    Coordinate,
+    Correction,
+    Cycle,
+    Field,
+    Node,
+    Operator,
+    Pointwise,
+    Prolongation,
+    Residual,
+    Restriction,
+    Smooth,
+    SquaredAdjoint,
+    State,
+    TransposedConvolution,
+    Trial,
+)
+from pde2net.graph.solve import bicgstab
+
+if TYPE_CHECKING:
+    from pde2net.graph.interpret import Computed, Interpreter
+
+Feeds = Mapping[str, tuple[str, int]]
+Kind = (
+    Operator
+    | Smooth
+    | Residual
+    | CoarseRightHandSide
+    | Restriction
+    | Prolongation
+    | Correction
+    | Bottleneck
+    | Cycle
+)
+KINDS: tuple[type, ...] = typing.get_args(Kind)
+
+
+class OnGrid:
+    """One grid of an operator: its cells, its fields, and what depends on them alone."""
+
+    def __init__(self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
+        self.run, self.name, self.cells, self.fields = run, name, cells, fields
+        self.feeds = sources(run.graph, name)
+        self.known: dict[str, tuple[Array, ...]] = {}
+        self.weights: Array = cells.volumes
+        self.kept: Array | float = 1.0
+
+    def __call__(self, v: Array, *slots: str, x: Array | None = None) -> list[Array]:
+        """The slots of the operator at v; `x` is the trial of "product"."""
+        found: dict[str, tuple[Array, ...]] = {}
+        return [self.output(self.feeds[s], v, x, found) for s in slots]
+
+    def output(
+        self, source: tuple[str, int], v: Array, x: Array | None, found: dict[str, tuple[Array, ...]]
+    ) -> Array:
+        name, port = source
+        store = self.known if is_data(self.run.graph, name) else found
+        if name not in store:
+            node = node_of(self.run.graph, name)
+            if isinstance(node, State):
+                store[name] = (v,)
+            elif isinstance(node, Trial):
+                store[name] = (np.zeros_like(v) if x is None else x,)
+            else:
+                fed = sources(self.run.graph, name).items()
+                store[name] = self.evaluate(node, {s: self.output(p, v, x, found) for s, p in fed})
+        return store[name][port]
+
+    def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
+        """A node with the distances, lengths and volumes of this grid."""
+        run, axes = self.run, self.cells.axes
+        if isinstance(node, Field):
+            return (self.fields[node.symbol.name],)
+        if isinstance(node, Coordinate):
+            line = run.number(node.origin) + run.number(node.spacing) * axes[node.axis].extended(
+                node.margin[node.axis]
+            )
+            full = [a.size + 2 * m for a, m in zip(axes, node.margin, strict=True)]
+            return (np.broadcast_to(hierarchy.along(line, node.axis, len(axes)), full),)
+        if isinstance(node, Convolution):
+            rows = run.evaluate(node, inputs)
+            return tuple(r / self.distance(node, i, r.shape) for i, r in enumerate(rows))
+        if isinstance(node, TransposedConvolution):
+            return (self.adjoint(node, list(inputs.values())),)
+        if isinstance(node, SquaredAdjoint):
+            full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
+            rows = tuple(
+                np.asarray(inputs.get(f"p{i}", np.full(full, run.number(w))))
+                for i, w in enumerate(node.weights)
+            )
+            return (self.adjoint(node, [r / self.distance(node, i, full) for i, r in enumerate(rows)]),)
+        if isinstance(node, Pointwise) and not inputs:
+            return tuple(np.full(self.cells.shape, run.number(e)) for e in node.expressions)
+        return run.evaluate(node, inputs)
+
+    def adjoint(self, node: TransposedConvolution | SquaredAdjoint, arrays: list[Array]) -> Array:
+        """The transpose, divided by the length of the cells along its axis and by their volume."""
+        scaled = []
+        for row, array in zip(node.bank.rows, arrays, strict=True):
+            difference = row[0][1]
+            stride = self.cells.axes[difference.axis].stride
+            scaled.append(array / stride**difference.stencil.derivative)
+        squared = isinstance(node, SquaredAdjoint)
+        out = self.run.squared_adjoint(node.bank, scaled) if squared else self.run.adjoint(node.bank, scaled)
+        margins = [(s - n) // 2 for s, n in zip(out.shape, self.cells.shape, strict=True)]
+        return out / np.pad(self.cells.volumes, [(m, m) for m in margins], constant_values=1.0)
+
+    def distance(self, node: Convolution | SquaredAdjoint, row: int, shape: tuple[int, ...]) -> Array:
+        """What a difference of this grid is divided by, relative to the finest grid."""
+        difference = node.bank.rows[row][0][1]
+        axis: Axis = self.cells.axes[difference.axis]
+        stencil = difference.stencil
+        if stencil.derivative == 2:
+            return np.full(1, float(axis.stride**2))
+        margin = (shape[difference.axis] - axis.size) // 2
+        return hierarchy.along(axis.distances(margin, stencil.half), difference.axis, len(shape))
+
+
+class Hierarchy:
+    """An operator on all its grids: what an Operator node evaluates to."""
+
+    def __init__(self, run: Interpreter, name: str, node: Operator, state: Array) -> None:
+        self.node, self.run = node, run
+        fields = {f: run.array(values) for f, values in run.fields.items()}
+        cells = Cells(tuple(Axis(n, 1, b) for n, b in zip(state.shape, node.boundary, strict=True)))
+        spacing = tuple(float(run.number(h)) for h in node.spacing)
+        self.grids: list[OnGrid] = []
+        while True:
+            grid = OnGrid(run, name, cells, fields)
+            self.grids.append(grid)
+            if node.weighted:
+                rows, grid.kept = grid(state, "rows", "kept")
+                grid.weights = grid.weights * rows
+            coarse = cells.coarser(spacing, node.smallest, node.together)
+            if coarse is None or len(self.grids) == node.levels:
+                break
+            fields = {k: hierarchy.mean(f, grid.weights, cells, coarse) for k, f in fields.items()}
+            state = hierarchy.mean(state, cells.volumes, cells, coarse)
+            cells = coarse
+        if node.asked and len(self.grids) < node.levels:
+            sizes = " x ".join(map(str, run.u0.shape))
+            warnings.warn(
+                f"an image of {sizes} cells allows {len(self.grids)} levels, not {node.levels}",
+                GridWarning,
+                stacklevel=2,
+            )
+
+    @property
+    def coarsest(self) -> int:
+        return len(self.grids) - 1
+
+    def restrict(self, u: Array, level: int, kind: str) -> Array:
+        """From grid `level` - 1 to grid `level`."""
+        fine, coarse = self.grids[level - 1], self.grids[level]
+        if kind == "solution":
+            return hierarchy.mean(u, fine.cells.volumes, fine.cells, coarse.cells)
+        if not self.node.adjoint:
+            return hierarchy.mean(u, fine.weights, fine.cells, coarse.cells)
+        sums = hierarchy.spread(fine.weights * u, fine.cells, coarse.cells)
+        return hierarchy.total(sums, fine.cells, coarse.cells) / hierarchy.total(
+            fine.weights, fine.cells, coarse.cells
+        )
+
+    def smooth(self, node: Smooth, grid: OnGrid, v: Array, rhs: Array) -> Array:
+        omega = float(self.run.number(node.damping))
+        if node.kind == "jacobi":
+            for _ in range(node.sweeps):
+                v = v + omega * self.relaxation(grid, v, rhs)
+        elif node.kind == "red-black":
+            odd = np.indices(v.shape).sum(axis=0) % 2
+            for k in range(2 * node.sweeps):
+                v = np.where(odd == k % 2, v + omega * self.relaxation(grid, v, rhs), v)
+        else:
+            low, high = (float(self.run.number(e)) for e in node.interval)
+            change = np.zeros_like(v)
+            for a, b in chebyshev(low, high, node.sweeps):
+                change = a * change + b * self.relaxation(grid, v, rhs)
+                v = v + change
+        return v
+
+    @staticmethod
+    def relaxation(grid: OnGrid, v: Array, rhs: Array) -> Array:
+        value, diagonal = grid(v, "value", "diagonal")
+        return divided(rhs - value, diagonal)
+
+    def bottleneck(self, node: Bottleneck, v: Array, rhs: Array) -> Array:
+        """Corrections by linear systems with the weights of v, on the coarsest grid."""
+        grid = self.grids[-1]
+        for _ in range(node.rounds):
+            value, diagonal = grid(v, "value", "diagonal")
+
+            def product(x: Array, v: Array = v, diagonal: Array = diagonal) -> Array:
+                return divided(grid(v, "product", x=x)[0], diagonal)
+
+            v = v + bicgstab(product, divided(rhs - value, diagonal), float(node.tol), node.most)
+        return v
+
+
+def divided(a: Array, b: Array) -> Array:
+    """a / b, 0 where b = 0."""
+    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+
+
+def chebyshev(low: float, high: float, sweeps: int) -> list[tuple[float, float]]:
+    """(a, b) of the steps s <- a s + b z that are least on [low, high] (Saad, Iterative Methods, 12.3.2)."""
+    centre, half = (high + low) / 2, (high - low) / 2
+    sigma = centre / half
+    rho, found = 1 / sigma, [(0.0, 1 / centre)]
+    for _ in range(sweeps - 1):
+        new = 1 / (2 * sigma - rho)
+        found.append((new * rho, 2 * new / half))
+        rho = new
+    return found
+
+
+def step(run: Interpreter, name: str, node: Kind, inputs: Feeds, computed: Computed) -> tuple[Any, ...]:
+    """The output of a node of a U-net."""
+
+    def value(slot: str) -> Array:
+        producer, port = inputs[slot]
+        return computed[producer][port]
+
+    if isinstance(node, Operator):
+        return (Hierarchy(run, name, node, value("state")),)
+    grids: Hierarchy = computed[inputs["operator"][0]][0]  # type: ignore[assignment]
+    level = run.graph.nodes[name]["level"]
+    if isinstance(node, Bottleneck):
+        return (grids.bottleneck(node, value("start"), value("rhs")),)
+    if isinstance(node, Cycle):
+        return (_cycle(run, name, node, grids, level, computed),)
+    if isinstance(node, Restriction):
+        return (grids.restrict(value("u"), level, node.kind),)
+    if isinstance(node, Prolongation):
+        coarse, fine = grids.grids[level + 1], grids.grids[level]
+        return (hierarchy.prolongated(value("u"), coarse.cells, fine.cells),)
+    grid = grids.grids[level]
+    if isinstance(node, Smooth):
+        return (grids.smooth(node, grid, value("v"), value("rhs")),)
+    if isinstance(node, Correction):
+        return (value("v") + grid.kept * value("e"),)
+    (found,) = grid(value("v"), "value")
+    return (value("rhs") - found,) if isinstance(node, Residual) else (found + value("r"),)
+
+
+def _cycle(
+    run: Interpreter, name: str, node: Cycle, grids: Hierarchy, level: int, computed: Computed
+) -> Array:
+    feeds = sources(run.graph, name)
+    v, rhs = (computed[feeds[s][0]][feeds[s][1]] for s in ("start", "rhs"))
+    if level == grids.coarsest:
+        nodes = (data["node"] for _, data in run.graph.nodes(data=True))
+        bottleneck = next(n for n in nodes if isinstance(n, Bottleneck))
+        return grids.bottleneck(bottleneck, v, rhs)
+    for _ in range(node.repeat):
+        found = dict(computed)
+        for inner, body, inputs in run.bodies[name]:
+            found[inner] = (v,) if isinstance(body, State) else run.step(inner, body, inputs, found)
+        v = found[feeds["next"][0]][0]
+    return v

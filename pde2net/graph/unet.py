@@ -1,0 +1,267 @@
+"""Builds U-nets: per implicit step a loop of full approximation cycles over nested grids.
+
+A cycle on a grid is an encoder (smoother, residual, restrictions, right-hand side N_H(R u) + R r), the
+cycle on the next grid, and a decoder (correction w - R u, prolongation, skip connection, smoother). The
+first state comes from the coarsest grid up, smoothed or, for full multigrid, by a cycle on each grid.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import EquationError
+from pde2net.graph import relaxation
+from pde2net.graph.network import Graph, add, new_graph, validate
+from pde2net.graph.nodes import (
+    Bottleneck,
+    CoarseRightHandSide,
+    Correction,
+    Crop,
+    Cycle,
+    Input,
+    Iterate,
+    Operator,
+    Output,
+    Pointwise,
+    Prolongation,
+    Residual,
+    Restriction,
+    Smooth,
+    SquaredAdjoint,
+    State,
+    Trial,
+)
+from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.normalise.form import SecondOrder
+from pde2net.scheme.stack import TAU
+from pde2net.scheme.unet import UNet
+
+DEPTH = 12  # grids of a network that takes as many as the image allows
+BOTTLENECK = Bottleneck(2, sp.Rational(1, 10), 200)
+TRIAL, FINE, COARSE = sp.symbols("_x _w _start", real=True)
+
+
+def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
+    """The graph of `unet.steps` implicit steps; the weights of all are those of the first.
+
+    Raises EquationError for fluxes that have no weights, and for a steady state that is not unique.
+    """
+    values = {**semi.form.problem.parameters, **({} if unet.steady else {TAU: tau})}
+    graph = new_graph("u-net", values, len(semi.form.space))
+    builder = _Builder(semi, graph, unet)
+    state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
+    for index in range(unet.steps):
+        builder.enter("block", index)
+        state = builder.step(state)
+    add(graph, "output", Output(), {"u": state})
+    return validate(graph)
+
+
+def grids(semi: Semidiscrete, unet: UNet) -> int:
+    """Grids at most: one where central differences hide the checkerboard from coarse grids."""
+    central = semi.grid.gradient == "central" and len(semi.second) < len(semi.form.terms)
+    return 1 if central else unet.levels or DEPTH
+
+
+class _Builder(RateBuilder):
+    def __init__(self, semi: Semidiscrete, graph: Graph, unet: UNet) -> None:
+        super().__init__(semi, graph)
+        self.unet, self.levels = unet, grids(semi, unet)
+        state = self.form.state
+        self.pull = _positive(-sp.diff(self.form.reaction, state))
+        varying = sp.Add(self.pull, *(t.prefactor for t in self.form.terms))
+        self.uneven = bool(varying.free_symbols & self.form.data)
+        if unet.steady and sp.diff(self.form.reaction, state) == 0 and "dirichlet" not in semi.boundary:
+            raise EquationError(
+                "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
+                "add a data term such as beta*(f - u), or take a finite step."
+            )
+        high = relaxation.largest(semi)
+        damping = unet.damping or relaxation.damping(semi)
+        if unet.smoother == "red-black":
+            damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
+        self.smoother = Smooth(unet.smoother, 0, damping, relaxation.interval(semi))
+        self.high = high
+
+    # -- one implicit step -------------------------------------------------------------------------
+
+    def step(self, u: Source) -> Source:
+        self.operator = self.operator_at(u)
+        rhs = u
+        if self.unet.steady:
+            rhs = self.node("rhs", Pointwise((sp.S.Zero,), "right-hand side"), {})
+        start = self.nested(0, u, rhs, "start.") if self.levels > 1 else u
+        loop = self.full("skip")
+        with self.within(loop):
+            v = self.on(0, "v", State(), {"start": start})
+            inputs = {"start": start, "next": self.cycle(0, v, rhs, "")}
+            if self.unet.tol is not None:
+                inputs["residual"] = self.residual("residual", v, rhs)
+        if self.unet.tol is not None:
+            inputs["rhs"] = self.residual("scale", u, rhs) if self.unet.steady else rhs
+        return self.node("skip", self.iterate(), inputs)
+
+    def iterate(self) -> Iterate:
+        u = self.unet
+        fixed = u.tol is None
+        return Iterate(
+            "multigrid",
+            u.cycles if fixed else 0,
+            sp.S.Zero if u.tol is None else u.tol,
+            u.cycles,
+            0,
+            u.gradients,
+            u.on_failure,
+        )
+
+    def on(self, level: int, name: str, node: object, inputs: dict[str, Source]) -> Source:
+        """A node on the grid `level`; all but the variables of loops know the operator."""
+        self.level = level
+        fed = inputs if isinstance(node, State | Pointwise) else inputs | {"operator": self.operator}
+        source = self.node(name, node, fed)  # type: ignore[arg-type]
+        self.level = None
+        return source
+
+    def residual(self, name: str, v: Source, rhs: Source) -> Source:
+        return self.on(0, name, Residual(), {"v": v, "rhs": rhs})
+
+    # -- cycles ------------------------------------------------------------------------------------
+
+    def smoothed(self, level: int, name: str, v: Source, rhs: Source, sweeps: int) -> Source:
+        if not sweeps:
+            return v
+        s = self.smoother
+        node = Smooth(s.kind, sweeps, s.damping, s.interval)
+        return self.on(level, name, node, {"v": v, "rhs": rhs})
+
+    def cycle(self, level: int, start: Source, rhs: Source, prefix: str, repeat: int = 1) -> Source:
+        """An approximation of N(v) = rhs on a grid, from `start` on."""
+        inside = f"{prefix}level{level + 1}."
+        feeds = {"start": start, "rhs": rhs}
+        if level == self.levels - 1:
+            with self.within(self.loop, ""):
+                return self.on(level, f"{inside}bottleneck", BOTTLENECK, feeds)
+        with self.within(self.loop, ""):
+            loop = self.full(f"{inside}cycle")
+        with self.within(loop, inside):
+            feeds["next"] = self.body(level, start, rhs, prefix)
+        with self.within(self.loop, ""):
+            return self.on(level, f"{inside}cycle", Cycle(repeat), feeds)
+
+    def body(self, level: int, start: Source, rhs: Source, prefix: str) -> Source:
+        v = self.on(level, "v", State(), {"start": start})
+        v = self.smoothed(level, "encoder", v, rhs, self.unet.pre)
+        r = self.on(level, "residual", Residual(), {"v": v, "rhs": rhs})
+        coarse = self.restricted(level, "u", v, "solution")
+        r = self.restricted(level, "r", r, "residual")
+        right = self.on(level + 1, "rhs", CoarseRightHandSide(), {"v": coarse, "r": r})
+        repeat = self.unet.repeat if level + 1 < self.levels - 1 else 1
+        w = self.cycle(level + 1, coarse, right, prefix, repeat)
+        change = Pointwise((FINE - COARSE,), "correction")
+        e = self.on(level + 1, "correction", change, {FINE.name: w, COARSE.name: coarse})
+        e = self.on(level, "prolongation", Prolongation(), {"u": e})
+        v = self.on(level, "skip", Correction(), {"v": v, "e": e})
+        return self.smoothed(level, "decoder", v, rhs, self.unet.post)
+
+    def restricted(self, level: int, name: str, u: Source, kind: str) -> Source:
+        return self.on(level + 1, f"restricted_{name}", Restriction(kind), {"u": u})
+
+    def nested(self, level: int, u: Source, rhs: Source, prefix: str) -> Source:
+        """The first state of a grid: that of the next one, prolongated and, but for grid 0, improved."""
+        inside = f"{prefix}level{level + 1}."
+        feeds = {"start": u, "rhs": rhs}
+        if level == self.levels - 1:
+            with self.within(self.loop, ""):
+                return self.on(level, f"{inside}bottleneck", BOTTLENECK, feeds)
+        with self.within(self.loop, ""):
+            loop = self.full(f"{inside}start")
+        with self.within(loop, inside):
+            v = self.on(level, "v", State(), {"start": u})
+            coarse = self.restricted(level, "u", v, "solution")
+            right = self.restricted(level, "rhs", rhs, "residual")
+            v = self.on(
+                level, "prolongation", Prolongation(), {"u": self.nested(level + 1, coarse, right, prefix)}
+            )
+            if level > 0 and self.unet.cycle == "FMG":
+                v = self.cycle(level, v, rhs, inside)
+            elif level > 0:
+                v = self.smoothed(level, "smoother", v, rhs, self.unet.pre + self.unet.post)
+        with self.within(self.loop, ""):
+            return self.on(level, f"{inside}start", Cycle(1), feeds | {"next": v})
+
+    # -- the operator ------------------------------------------------------------------------------
+
+    def operator_at(self, u: Source) -> Source:
+        semi = self.semi
+        name = self.full("operator")
+        with self.within(name, "operator."):
+            v = self.node("v", State(), {"start": u})
+            weights = self.weights(v)
+            mass = Rate(self.unet.mass + self.unet.step * self.pull, self.local_inputs(self.pull, v))
+            inputs = {"state": u} | self.value(v, weights) | self.diagonals(weights, mass)
+        with self.within(name, "operator.product."):
+            inputs["product"] = self.product(v, weights, mass)
+        node = Operator(
+            self.levels,
+            self.unet.levels is not None,
+            tuple(semi.smallest),
+            semi.spacing,
+            semi.boundary,
+            together=bool(semi.second),
+            adjoint=relaxation.order(semi) == 2,
+            weighted=self.uneven,
+        )
+        return self.node("operator", node, inputs)
+
+    def value(self, v: Source, weights: Weights) -> dict[str, Source]:
+        rate, state = self.rate(v, weights), self.form.state
+        expression = self.unet.mass * state - self.unet.step * rate.expression
+        inputs = self.needed([expression], {state.name: v} | rate.inputs)
+        return {"value": self.node("value", Pointwise((expression,), "value"), inputs)}
+
+    def product(self, v: Source, weights: Weights, mass: Rate) -> Source:
+        """N with frozen weights, applied to a Trial: the linear systems of the bottleneck."""
+        x = self.node("x", Trial(), {})
+        diffusion = self.diffusion(x, weights)
+        expression = mass.expression * TRIAL - self.unet.step * diffusion.expression
+        inputs = self.needed([expression], {TRIAL.name: x} | mass.inputs | diffusion.inputs)
+        return self.node("product", Pointwise((expression,), "product"), inputs)
+
+    def diagonals(self, weights: Weights, mass: Rate) -> dict[str, Source]:
+        """c + step sum_k m_k D_k, D_k = diag(K_k^T G_k K_k), c what multiplies v beside the diffusion."""
+        slots = [sp.Symbol(f"_d{k + 1}", real=True) for k in range(self.terms)]
+        fed = {s.name: self.diagonal(k, weights[k]) for k, s in enumerate(slots)}
+        diffusion = self.unet.step * sp.Add(
+            *(t.prefactor * d for t, d in zip(self.form.terms, slots, strict=True))
+        )
+        plain = self.unet.step * sp.Add(*slots)
+        found = {"diagonal": self.derived("diagonal", mass.expression + diffusion, mass, fed)}
+        if self.uneven:
+            rows = plain / sp.Max(diffusion, mass.expression)
+            found["rows"] = self.derived("rows", rows, mass, fed)
+            found["kept"] = self.derived("kept", diffusion / (diffusion + mass.expression), mass, fed)
+        return found
+
+    def derived(self, name: str, expression: sp.Expr, mass: Rate, fed: dict[str, Source]) -> Source:
+        inputs = self.needed([expression], fed | mass.inputs | self.data_inputs(expression, padded=False))
+        return self.once(name, Pointwise((expression,), "coefficient"), inputs)
+
+    def diagonal(self, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
+        term, suffix = self.form.terms[k], self.suffix(k)
+        second = isinstance(term, SecondOrder)
+        bank = self.second_bank(k) if second else self.semi.gradient
+        margin = tuple(0 for _ in self.semi.margin) if second else self.semi.margin
+        constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in weights)
+        inputs = {f"p{i}": w for i, w in enumerate(weights) if isinstance(w, tuple)}
+        node = SquaredAdjoint(bank, constants, margin)
+        source = self.once(f"d{suffix}", node, inputs)
+        return self.once(f"crop_d{suffix}", Crop(margin), {"u": source}) if any(margin) else source
+
+
+def _positive(expression: sp.Expr) -> sp.Expr:
+    """max(expression, 0)."""
+    expression = sp.simplify(expression)
+    if expression.is_nonnegative:
+        return expression
+    return sp.S.Zero if expression.is_nonpositive else sp.Max(expression, 0)

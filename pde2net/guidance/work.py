@@ -1,0 +1,116 @@
+"""A model of the work of a scheme, in evaluations of one block F(u) = -K^T Phi(K u) on the full grid.
+
+    stacks             one per stage
+    implicit, theta    per step and outer iteration: one for the diffusivities, and the linear solve
+    linear solve       direct (tridiagonal): DIRECT; else one per Krylov iteration, of which there are
+                       ln(2/eps)/ln((r + 1)/(r - 1)), r^2 = 1 + theta tau ‖A‖, for conjugate gradients
+                       (Saad, Iterative Methods for Sparse Linear Systems, 2003, (6.128)); twice that for
+                       BiCGStab
+    outer iterations   as many as the solver is given; with a tolerance OUTER, or one if A does not depend
+                       on u
+    AOS                per step one for the diffusivities and DIRECT for the solves along all axes
+    multigrid          per cycle pre + post sweeps and two for residual and correction, weighted by the
+                       sizes of the grids: 1/(1 - 2^-d) for V, 1/(1 - 2^(1 - d)) for W (levels in 1D)
+
+It is a model: what it leaves out is the price of moving memory, which `measure` shows.
+"""
+
+from __future__ import annotations
+
+import math
+
+from pde2net.graph.cell import linear_method
+from pde2net.guidance.limit import Prepared
+from pde2net.language.schemes import (
+    FED,
+    FSI,
+    RKL,
+    DuFortFrankel,
+    Explicit,
+    Implicit,
+    Multigrid,
+    Scheme,
+    Theta,
+)
+from pde2net.language.solvers import FixedPoint, Solver
+from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder
+
+DIRECT = 8.0  # measured on images of 64^2 to 256^2; elimination reads and writes memory many times
+OUTER = 6  # 3 to 9 on images and noise, tolerance 1e-2, tau 1 to 30; not monotone fluxes may need more
+LEVELS = 5  # of a multigrid scheme that takes as many as the image allows, where that matters
+
+
+def work(scheme: Scheme, prepared: Prepared) -> float:
+    """Block evaluations of the whole network."""
+    if isinstance(scheme, Explicit | DuFortFrankel):
+        return float(scheme.steps)
+    if isinstance(scheme, FSI | FED):
+        return float(scheme.cycles * scheme.cycle_length)
+    if isinstance(scheme, RKL):
+        # Order 2 also evaluates F at the start of each step.
+        return float(scheme.steps * (scheme.stages + (scheme.order == 2)))
+    dimension = len(prepared.semi.spacing)
+    if isinstance(scheme, Multigrid):
+        return scheme.steps * scheme.cycles * _cycle(scheme, dimension)
+    if isinstance(scheme, Implicit | Theta):
+        theta = float(scheme.theta) if isinstance(scheme, Theta) else 1.0
+        explicit_part = float(theta < 1)
+        return scheme.steps * (explicit_part + _solves(scheme.solver, theta * float(scheme.tau), prepared))
+    return scheme.repeats * (1 + DIRECT)
+
+
+def _solves(solver: Solver, step: float, prepared: Prepared) -> float:
+    outer = solver.iterations or (1 if is_linear(prepared.semi.form) else OUTER)
+    return outer * (1 + _linear_solve(solver, step, prepared))
+
+
+def _linear_solve(solver: Solver, step: float, prepared: Prepared) -> float:
+    if isinstance(solver, FixedPoint):
+        return 0.0
+    method = linear_method(prepared.semi, solver)
+    if method == "direct":
+        return DIRECT
+    most = float(getattr(solver, "linear_iterations", 1))
+    norm = norm_of(prepared)
+    if norm is None:
+        return most
+    per_iteration = 1.0 if method == "cg" else 2.0
+    return per_iteration * min(most, krylov_iterations(step * norm, float(getattr(solver, "linear_tol", 1))))
+
+
+def krylov_iterations(size: float, tolerance: float) -> int:
+    """Of conjugate gradients for I + B with 0 <= B <= size, from (6.128) of Saad."""
+    root = math.sqrt(1 + size)
+    return max(1, math.ceil(math.log(2 / tolerance) / math.log((root + 1) / (root - 1)))) if size else 1
+
+
+def norm_of(prepared: Prepared) -> float | None:
+    """L ‖K‖² as a number, None where it is not known."""
+    norm = prepared.facts.norm
+    norm = None if norm is None else norm.subs(prepared.problem.parameters)
+    return None if norm is None or norm.free_symbols else float(norm)
+
+
+def is_linear(form: DivergenceForm) -> bool:
+    """Whether A does not depend on u, so that lagging its diffusivities changes nothing."""
+    for term in form.terms:
+        if isinstance(term, FirstOrder):
+            groups = [g for c in term.components for g in c.groups or ()]
+            if any(form.state in c.coefficient.free_symbols or c.groups is None for c in term.components):
+                return False
+            if any(SQUARED in g.diffusivity.free_symbols for g in groups):
+                return False
+        elif term.diffusivity is None or SQUARED in term.diffusivity.free_symbols:
+            return False
+    return True
+
+
+def _cycle(scheme: Multigrid, dimension: int) -> float:
+    sweeps = scheme.pre + scheme.post + 2
+    v_cycle = sweeps / (1 - 2.0**-dimension)
+    if scheme.cycle == "V":
+        return v_cycle
+    if scheme.cycle == "W":
+        levels = scheme.levels or LEVELS
+        return sweeps * (levels if dimension == 1 else 1 / (1 - 2.0 ** (1 - dimension)))
+    return v_cycle / (1 - 2.0**-dimension) / scheme.cycles + v_cycle * (1 - 1 / scheme.cycles)

@@ -1,0 +1,111 @@
+"""The two-grid factor of the cycles of a U-net, coefficients frozen at several values (docs/theory.md, 4.15)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.graph import relaxation
+from pde2net.graph.unet import grids
+from pde2net.normalise.form import SecondOrder
+from pde2net.scheme.unet import UNet
+from pde2net.verify.case import Case
+from pde2net.verify.fourier import Model, Smoother, Transfers, cycle_factors
+from pde2net.verify.ranges import UndecidedError
+
+ASPECT = 1.25  # axes whose cells are at most this much longer than the shortest are coarsened
+DEEPEST = {1: 6, 2: 4, 3: 3}  # grids that are looked at, by dimension; factors settle from grid to grid
+SCALES = (1, sp.Rational(1, 10), sp.Rational(1, 100))  # of diffusivities that vary
+UNIT = sp.Rational(1, 10**4)
+KINDS = {"jacobi": "jacobi", "red-black": "redblack", "chebyshev": "chebyshev"}
+
+
+@dataclass(frozen=True)
+class Factor:
+    """The largest factor that was found, rounded up to 4 decimals."""
+
+    value: sp.Rational
+
+
+def cycle_factor(case: Case) -> Factor:
+    """Raises UndecidedError if there is nothing to analyse, or numbers are missing."""
+    unet, semi = case.update, case.semi
+    if not isinstance(unet, UNet):
+        raise TypeError(f"{case.scheme.label} schemes have no cycles")
+    if grids(semi, unet) < 2:
+        raise UndecidedError("there is a single grid, which is solved by BiCGStab, and no rate of it is known")
+    if not semi.form.terms:
+        raise UndecidedError("there is no diffusion")
+    spacing = [case.valued(h) for h in semi.spacing]
+    if case.tau.subs(semi.form.problem.parameters).free_symbols or any(h.free_symbols for h in spacing):
+        raise UndecidedError("factors are computed from numbers: give values to tau, spacing and parameters")
+    order = relaxation.order(semi)
+    transfers = Transfers("adjoint" if order == 2 else "mean")
+    axes = list(coarsening(case, [float(h) for h in spacing]))
+    largest = max(
+        max(cycle_factors(model, smoother(case), unet.pre, unet.post, axes, transfers))
+        for model in models(case)
+    )
+    return Factor(sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT)
+
+
+def smoother(case: Case) -> Smoother:
+    """That of the emitted network."""
+    unet, semi = case.update, case.semi
+    assert isinstance(unet, UNet)
+    damping = unet.damping or relaxation.damping(semi)
+    if unet.smoother == "red-black":
+        damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
+    low, high = (float(v) for v in relaxation.interval(semi))
+    return Smoother(KINDS[unet.smoother], float(damping), (low, high))
+
+
+def coarsening(case: Case, spacing: list[float]) -> Iterator[tuple[int, ...]]:
+    """The axes that each grid halves; all of them for second differences."""
+    unet = case.update
+    assert isinstance(unet, UNet)
+    deepest = DEEPEST[len(spacing)]
+    for _ in range(min(deepest, (unet.levels or deepest + 1) - 1)):
+        shortest = min(spacing)
+        chosen = tuple(
+            i for i, h in enumerate(spacing) if case.semi.second or h <= ASPECT * shortest * (1 + 1e-12)
+        )
+        yield chosen
+        spacing = [2 * h if i in chosen else h for i, h in enumerate(spacing)]
+
+
+def models(case: Case) -> Iterator[Model]:
+    """The operator with frozen coefficients: at sup g and below where g varies, at both ends of -r'."""
+    facts, rate = case.facts, case.facts.rate
+    assert facts.weights is not None and rate is not None
+    steady = case.tau == sp.oo
+    step = sp.S.One if steady else case.valued(case.tau)
+    constant = all(case.valued(b.lower - b.upper) == 0 for row in facts.weights for b in row)
+    for reaction in dict.fromkeys(case.valued(r) for r in (rate.lower, rate.upper)):
+        mass = (0 if steady else 1) + step * reaction
+        for scale in SCALES[:1] if constant else SCALES:
+            yield Model(mass, step, tuple(terms(case, scale)), len(case.semi.spacing))
+
+
+def terms(case: Case, scale: sp.Rational) -> Iterator[tuple[sp.Expr, Bank]]:
+    """(weight, K) per axis of a gradient and per second difference, numbers for all parameters."""
+    semi, second = case.semi, iter(case.semi.second)
+    for term, row in zip(semi.form.terms, case.facts.weights or (), strict=True):
+        if isinstance(term, SecondOrder):
+            yield scale * case.valued(row[0].upper), valued(case, next(second))
+            continue
+        for bounds, axis in zip(row, semi.gradient.rows, strict=True):
+            yield scale * case.valued(bounds.upper), valued(case, Bank((axis,)))
+
+
+def valued(case: Case, bank: Bank) -> Bank:
+    """The bank with the values of the parameters."""
+    return Bank(
+        tuple(
+            tuple((case.valued(w), replace(d, spacing=case.valued(d.spacing))) for w, d in row)
+            for row in bank.rows
+        )
+    )

@@ -1,0 +1,65 @@
+"""What the iterations of an emitted implicit cell are, and how their linear systems are solved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.graph.cell import linear_method
+from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.scheme.cell import Cell
+from pde2net.verify.case import Case
+from pde2net.verify.stages import constant_diffusivities, linear_reaction
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """The iteration of a step.
+
+    kind    "Picard", "Kacanov", "Newton", or "AOS", which needs none
+    count   the number of iterations; None if a tolerance decides
+    method  of the linear systems: "direct", "cg", "bicgstab", or "" if there are none
+    preconditioner, accelerated  of conjugate gradients; whether Picard iterates are mixed
+    linear  whether the equation is linear in u
+    lagged  whether a reaction that lets u grow is taken at the previous iterate (Kacanov)
+    """
+
+    kind: str
+    theta: sp.Expr
+    count: int | None
+    method: str
+    preconditioner: str
+    accelerated: bool
+    steady: bool
+    linear: bool
+    lagged: bool
+
+    @property
+    def explicit(self) -> bool:
+        """Whether the step is the explicit one: a single Picard iteration."""
+        return self.kind == "Picard" and self.count == 1
+
+
+def iteration_of(case: Case) -> Iteration:
+    """That of a case about a recurrent cell."""
+    cell, form = case.update, case.semi.form
+    if not isinstance(cell, Cell):
+        raise TypeError(f"{case.scheme.label} schemes have no cell")
+    linear = constant_diffusivities(form) and linear_reaction(form)
+    rate = sp.simplify(-sp.diff(form.reaction, form.state))
+    solver = cell.solver
+    if solver is None:
+        return Iteration("AOS", sp.S.One, 1, "direct", "none", False, cell.steady, linear, False)
+    kinds = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+    return Iteration(
+        kinds[type(solver)],
+        cell.theta,
+        solver.iterations,
+        linear_method(case.semi, solver),
+        solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none",
+        isinstance(solver, FixedPoint) and solver.anderson > 0,
+        cell.steady,
+        linear,
+        isinstance(solver, Kacanov) and bool(rate != 0 and rate.is_nonpositive),
+    )

@@ -1,0 +1,123 @@
+"""Counterexamples to claims about recurrent cells: the searches of `witness`, on grids that cells can afford."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from pde2net.discretise.arrays import Array
+from pde2net.graph.build import build
+from pde2net.graph.interpret import Interpreter
+from pde2net.graph.stack import explicit_steps
+from pde2net.scheme.cell import Cell
+from pde2net.scheme.stack import TAU
+from pde2net.scheme.unet import UNet
+from pde2net.verify.case import Case
+from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.measures import energies
+from pde2net.verify.theorems.maximum_principle import refute as extremum
+
+Found = dict[str, Any] | None
+EARLY, LATE = 4, 8
+LEAST = 1e-6  # of the residual at the start, relative to the input
+
+__all__ = ["cycles", "energy", "extremum", "growth", "growth_or_pair", "mean", "pair", "residual"]
+
+
+def growth(case: Case) -> Found:
+    """An input whose norm grows."""
+    return wit.seek(case.search, wit.growth, "norm grows by")
+
+
+def mean(case: Case) -> Found:
+    return wit.seek(case.search, wit.mean_change, "mean changes by")
+
+
+def pair(case: Case) -> Found:
+    return wit.seek_pair(case.search)
+
+
+def energy(case: Case) -> Found:
+    """An input whose energy grows by more than what rounding does to differences of large states."""
+    search = case.search
+    if search is None:
+        return None
+    one = Interpreter(explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, search.network))
+    tau = float(one.number(search.tau))
+
+    def both(run: Interpreter, u0: Array, fields: wit.Fields) -> tuple[float, float] | None:
+        return energies(u0, run(u0, fields), lambda w: one(w, fields), tau)
+
+    def violation(run: Interpreter, u0: Array, fields: wit.Fields) -> float:
+        found = both(run, u0, fields)
+        if found is None:
+            return -np.inf
+        before, after = found
+        moved = float(np.linalg.norm(one(u0, fields) - u0)) * float(np.linalg.norm(u0)) / tau
+        if max(abs(before), abs(after)) < LEAST * moved or moved * tau < LEAST * float((u0**2).sum()):
+            return -np.inf
+        return float((after - before) / max(abs(before), abs(after)))
+
+    hit = search.first(violation, wit.ENERGY_MARGIN, 2000)
+    if hit is None:
+        return None
+    before, after = both(hit.network, hit.u0, hit.fields) or (np.nan, np.nan)
+    return wit.described(hit, "energy grows by", energy={"before": before, "after": after})
+
+
+def growth_or_pair(case: Case) -> Found:
+    """With a source, two inputs that the network moves apart stand for a growing mode."""
+    return pair(case) if case.facts.source else growth(case)
+
+
+def residual(case: Case) -> Found:
+    """An input for which the residual of the first step is larger at the end of its iterations."""
+    search, cell = case.search, case.update
+    if search is None or not isinstance(cell, Cell) or cell.solver is None:
+        return None
+    warned = replace(cell, steps=1, solver=replace(cell.solver, on_failure="warn"))
+    graph = build(search.semi, search.tau, warned)
+    one = Interpreter(explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, graph))
+    theta = float(cell.theta)
+
+    def violation(run: Interpreter, u0: Array, fields: wit.Fields) -> float:
+        start = one(u0, fields) - u0
+        v = run(u0, fields)
+        if not np.isfinite(v).all():
+            return np.inf
+        left = v - u0 - (1 - theta) * start - theta * (one(v, fields) - v)
+        size = float(np.linalg.norm(start))
+        # Below, rounding is all there is.
+        return float(np.linalg.norm(left)) / size - 1 if size > LEAST * np.linalg.norm(u0) else -np.inf
+
+    hit = replace(search, step=graph, network=graph).first(violation, wit.MARGIN, 10**9)
+    return None if hit is None else wit.described(hit, "residual grows by")
+
+
+def cycles(case: Case) -> Found:
+    """An input for which the residual of the first step is larger after LATE cycles than after EARLY ones."""
+    search, unet = case.search, case.update
+    if search is None or not isinstance(unet, UNet):
+        return None
+    early, late = (
+        build(search.semi, search.tau, replace(unet, steps=1, cycles=n, tol=None, gradients="unrolled"))
+        for n in (EARLY, LATE)
+    )
+    values = wit.sample_values(search.semi, late)
+    first = Interpreter(early, values)
+    one = Interpreter(explicit_steps(search.semi, unet.step.subs(TAU, search.tau), 1), values)
+    mass = float(unet.mass)
+
+    def violation(run: Interpreter, u0: Array, fields: wit.Fields) -> float:
+        def left(v: Array) -> float:
+            return float(np.linalg.norm(mass * (v - u0) - (one(v, fields) - v)))
+
+        before, after = left(first(u0, fields)), left(run(u0, fields))
+        if not np.isfinite(after):
+            return np.inf
+        return after / before - 1 if before > LEAST * float(np.linalg.norm(u0)) else -np.inf
+
+    hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000)
+    return None if hit is None else wit.described(hit, "residual grows by")

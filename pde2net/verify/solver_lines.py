@@ -1,0 +1,79 @@
+"""The line of a certificate that names an implicit scheme, its iteration and its linear systems."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.graph.cell import linear_method
+from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
+from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
+
+NAMES = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+METHODS = {"cg": "conjugate gradients", "bicgstab": "BiCGStab"}
+
+
+def line(semi: Semidiscrete, scheme: Implicit | Theta | AOS | Multigrid, tau: sp.Expr) -> str:
+    """Such as "implicit, tau = 5, 1 step, Kacanov iteration to 1e-06, exact solves: v = u + tau F(v)"."""
+    steps = f"{scheme.steps} step{'s' if scheme.steps > 1 else ''}"
+    head = f"{scheme.label}, tau = {tau}, {steps}"
+    rate = "F(u) = -K^T Phi(K u)" + (" + r(u)" if semi.form.reaction != 0 else "")
+    if isinstance(scheme, AOS):
+        return f"{head}: {_split(semi)}"
+    if isinstance(scheme, Multigrid):
+        return f"{head}, {_cycles(scheme)}: {equation(tau, sp.S.One)}; {rate}"
+    theta = scheme.theta if isinstance(scheme, Theta) else sp.S.One
+    solves = _systems(semi, scheme.solver)
+    return f"{head}, {_iteration(scheme.solver)}{solves}: {equation(tau, theta)}; {rate}"
+
+
+def equation(tau: sp.Expr, theta: sp.Expr) -> str:
+    """That a step solves."""
+    if tau == sp.oo:
+        return "F(v) = 0"
+    if theta == 1:
+        return "v = u + tau F(v)"
+    return f"v = u + tau ({1 - theta} F(u) + {theta} F(v))"
+
+
+def _iteration(solver: Solver) -> str:
+    name = NAMES[type(solver)]
+    if solver.tol is None:
+        text = f"{solver.iterations} {name} iteration{'s' if solver.iterations != 1 else ''}"
+    else:
+        text = f"{name} iteration to {float(solver.tol):g}, at most {solver.max_iterations}"
+        text += f" ({'an error' if solver.on_failure == 'error' else 'a warning'} beyond)"
+    if isinstance(solver, FixedPoint) and solver.anderson:
+        text += f" with Anderson acceleration of depth {solver.anderson}"
+    return text
+
+
+def _systems(semi: Semidiscrete, solver: Solver) -> str:
+    method = linear_method(semi, solver)
+    if not isinstance(solver, Kacanov | Newton):
+        return ""
+    if method == "direct":
+        return ", exact solves"
+    text = f", {METHODS[method]} to {float(solver.linear_tol):g}, at most {solver.linear_iterations}"
+    if solver.preconditioner != "none":
+        text += f", preconditioner {solver.preconditioner}"
+    return text
+
+
+def _split(semi: Semidiscrete) -> str:
+    d = len(semi.spacing)
+    operator, mean = ("tau A(u)", "") if d == 1 else (f"{d} tau A_i(u)", f"1/{d} sum_i ")
+    if semi.form.reaction == 0:
+        return f"u <- {mean}(I + {operator})^-1 u"
+    return f"u <- {mean}((1 + tau b) I + {operator})^-1 (u + tau s(u)), r = s - b u"
+
+
+def _cycles(scheme: Multigrid) -> str:
+    kind = "full multigrid, V" if scheme.cycle == "FMG" else scheme.cycle
+    levels = "as many grids as fit" if scheme.levels is None else f"at most {scheme.levels} grids"
+    damping = "" if scheme.damping is None else f" damped by {scheme.damping}"
+    plural = "s" if scheme.cycles > 1 else ""
+    text = f"{scheme.cycles} {kind}({scheme.pre},{scheme.post})-cycle{plural} on {levels}, {scheme.smoother}{damping}"
+    if scheme.tol is not None:
+        text = "at most " + text + f", to {float(scheme.tol):g}"
+    return text

@@ -1,0 +1,117 @@
+"""The stages of a residual stack as exact weights, and what stays the same from stage to stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder
+from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
+from pde2net.verify.case import Case
+from pde2net.verify.theorem import Held, Hypothesis, Missing
+
+STATES, RATES = (U, PREVIOUS, START), (RATE, START_RATE)
+Weights = Mapping[sp.Symbol, sp.Expr]
+
+
+def stage_weights(stack: Stack) -> tuple[Weights, ...]:
+    """Per stage the weights of u, u-, the start of the cycle and, in units of tau, of F at u and the start."""
+    update = stack.skip.subs(STEP, stack.step)
+    general = {s: sp.diff(update, s) / (TAU if s in RATES else 1) for s in (*STATES, *RATES)}
+    found: dict[tuple[tuple[sp.Symbol, sp.Expr], ...], Weights] = {}
+    rows = []
+    for stage in stack.stages:
+        key = tuple(stage.items())
+        if key not in found:
+            values = {**stage, **stack.values}
+            found[key] = {s: sp.cancel(w.subs(values).subs(stack.values)) for s, w in general.items()}
+        rows.append(found[key])
+    return tuple(rows)
+
+
+def stack_of(case: Case) -> Stack:
+    """The update of a case about a residual stack."""
+    if not isinstance(case.update, Stack):
+        raise TypeError(f"{case.scheme.label} schemes are no residual stacks")
+    return case.update
+
+
+def pace(stack: Stack) -> sp.Expr | None:
+    """c if every stage is an explicit step of size c tau whose operator is its own: one stage per cycle."""
+    if len(stack.stages) > 1 and (not stack.repeated or stack.uses(PREVIOUS) or stack.uses(START)):
+        return None
+    weights = stage_weights(stack)[0]
+    c = sp.nsimplify(weights[RATE] + weights[START_RATE])
+    return c if c.is_Rational else None
+
+
+def step_of(case: Case) -> sp.Expr:
+    """The size of the explicit steps of such a stack, in units of tau."""
+    found = pace(stack_of(case))
+    if found is None:
+        raise TypeError(f"{case.scheme.label} schemes are no explicit steps")
+    return found
+
+
+def step_text(case: Case) -> str:
+    """That size in words: tau, or 2/3 tau."""
+    c = step_of(case)
+    return "tau" if c == 1 else f"{c} tau"
+
+
+def cycles(stack: Stack) -> int:
+    """How often the network repeats what factors are about: steps, or cycles."""
+    alone = stack.repeated and not stack.uses(PREVIOUS) and not stack.uses(START)
+    return stack.cycles * (len(stack.stages) if alone else 1)
+
+
+def constant_diffusivities(form: DivergenceForm) -> bool:
+    """Whether every flux is linear in u; its coefficients may vary in space."""
+    moving = {form.state, *form.slopes, form.curvature, SQUARED}
+    for term in form.terms:
+        if isinstance(term, FirstOrder):
+            if any(c.groups is None or c.coefficient.free_symbols & moving for c in term.components):
+                return False
+            if any(g.diffusivity.free_symbols & moving for c in term.components for g in c.groups or ()):
+                return False
+        elif term.diffusivity is None or term.diffusivity.free_symbols & moving:
+            return False
+    return True
+
+
+def linear_reaction(form: DivergenceForm) -> bool:
+    return form.state not in sp.diff(form.reaction, form.state).free_symbols
+
+
+def _kept(case: Case) -> Held | Missing:
+    form = case.semi.form
+    if not linear_reaction(form):
+        return Missing(f"the reaction term {form.reaction} is not linear in u", weakens=True)
+    if constant_diffusivities(form):
+        return Held("the equation is linear in u")
+    if stack_of(case).frozen:
+        return Held("diffusivities are those of the start of the cycle")
+    return Missing("diffusivities change within a cycle", weakens=True)
+
+
+KEPT = Hypothesis("kept operator", "A and b are the same in all stages of a cycle", _kept)
+
+
+def _linear(case: Case) -> Held | Missing:
+    form = case.semi.form
+    if constant_diffusivities(form) and linear_reaction(form):
+        return Held("the equation is linear in u")
+    return Missing("nothing is derived for several stages of a nonlinear equation", violated=True)
+
+
+LINEAR = Hypothesis("linear equation", "F(u) - F(v) = -B (u - v) with a constant B", _linear)
+
+
+def _combination(case: Case) -> Held | Missing:
+    if all(sp.simplify(sum(w[s] for s in STATES) - 1) == 0 for w in stage_weights(stack_of(case))):
+        return Held("exactly, in every stage")
+    return Missing("the weights of a stage do not sum to 1")
+
+
+COMBINATION = Hypothesis("weights of states", "those of each stage sum to 1", _combination)

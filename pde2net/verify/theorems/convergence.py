@@ -1,0 +1,138 @@
+"""Convergence of Kacanov's and Newton's iterations, and of conjugate gradients (docs/theory.md, 4.14)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.iteration import iteration_of
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, prove
+from pde2net.verify.theorems import cell_hypotheses as hyp
+from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
+from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, MONOTONE, PENALISER
+from pde2net.verify.theorems.solves import FORWARD
+
+
+def _definite(case: Case) -> Held | Missing:
+    """For the steady state the mass is 0, and only the reaction makes the system regular."""
+    rate = case.facts.rate
+    if not iteration_of(case).steady:
+        return Held("the mass is positive")
+    if rate is not None and rate.lower.is_positive:
+        return Held("the reaction pulls everywhere")
+    return Missing(
+        "the system of the steady state may be singular: -r' is not known to be positive everywhere"
+    )
+
+
+DEFINITE = Hypothesis("definite systems", "mass I + theta tau B >= c > 0", _definite)
+
+
+def _krylov(case: Case) -> Held | Missing:
+    it = iteration_of(case)
+    if it.method == "cg" and it.preconditioner == "none":
+        return Held("symmetric, positive definite systems without preconditioner")
+    if it.method == "cg":
+        return Missing("the condition number with a preconditioner is not derived")
+    return Missing("BiCGStab may break down, and no rate of it is known")
+
+
+KRYLOV = Hypothesis(
+    "conjugate gradients", "x in the Krylov space minimises the error in the norm of the system", _krylov
+)
+
+
+def scale(case: Case) -> tuple[sp.Expr, sp.Expr]:
+    """(mass, theta tau): those of the system of a step."""
+    it = iteration_of(case)
+    return (sp.S.Zero, sp.S.One) if it.steady else (sp.S.One, it.theta * case.tau)
+
+
+def krylov_factor(case: Case) -> sp.Expr | None:
+    """(sqrt(kappa) - 1)/(sqrt(kappa) + 1)."""
+    rate = case.facts.rate
+    if rate is None:
+        return None
+    mass, step = scale(case)
+    root = sp.sqrt(case.valued((mass + step * frozen_rate(case)) / (mass + step * rate.lower)))
+    return sp.simplify((root - 1) / (root + 1))
+
+
+def local_factor(case: Case) -> sp.Expr | None:
+    """sigma theta tau mu/(mass + theta tau mu)."""
+    sigma = hyp.largest_elasticity(case)
+    if sigma is None or case.facts.norm is None:
+        return None
+    mass, step = scale(case)
+    moved = step * case.facts.norm
+    return case.valued(sigma * moved / (mass + moved))
+
+
+LINEAR_SOLVE = Theorem(
+    claim="solver_convergence",
+    title="One exact solve",
+    reference="elimination without pivoting, Higham 2002, section 9.6",
+    section="4.14",
+    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, hyp.EXACT, DEFINITE),
+    conclusion="one iteration solves the step",
+    factor=lambda case: sp.S.Zero,
+    refute=lambda case: None,
+)
+
+LINEAR_KRYLOV = Theorem(
+    claim="solver_convergence",
+    title="Conjugate gradients",
+    reference="Saad 2003, (6.128)",
+    section="4.14",
+    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, KRYLOV, DEFINITE),
+    conclusion="errors in the norm of the system fall below twice factor^k after k conjugate gradients",
+    factor=krylov_factor,
+    refute=lambda case: None,
+)
+
+LAGGED = Theorem(
+    claim="solver_convergence",
+    title="Linearised Kacanov iteration",
+    reference="Chan, Mulet 1999",
+    section="4.14",
+    hypotheses=(*FORWARD, PENALISER, hyp.DECREASING, hyp.IMPLICIT, hyp.ELASTIC, DEFINITE),
+    conclusion="near the solution errors shrink by the factor with each iteration whose system is solved",
+    factor=local_factor,
+    refute=lambda case: None,
+)
+
+NEWTON = Theorem(
+    claim="solver_convergence",
+    title="Newton's method",
+    reference="Kantorovich 1948",
+    section="4.14",
+    hypotheses=(*FORWARD, PENALISER, LIPSCHITZ_REACTION, MONOTONE, DEFINITE),
+    conclusion="near the solution the error is squared by each iteration whose system is solved",
+    factor=lambda case: sp.S.Zero,
+    refute=lambda case: None,
+)
+
+
+def convergence(case: Case) -> Claim:
+    """Of Kacanov's and Newton's iteration; AOS has none."""
+    it = iteration_of(case)
+    if it.kind == "AOS":
+        reason = "AOS solves its linear systems by elimination, without iterations."
+        return Claim("solver_convergence", Status.NOT_APPLICABLE, reason=reason)
+    if it.linear:
+        return prove(LINEAR_SOLVE if it.method == "direct" else LINEAR_KRYLOV, case)
+    return local(prove(NEWTON if it.kind == "Newton" else LAGGED, case))
+
+
+def local(claim: Claim) -> Claim:
+    """Near the solution only; a factor that is not known to be below 1 says nothing."""
+    if claim.status != Status.PROVED or claim.factor is None:
+        return claim
+    if sp.Lt(claim.factor, 1) == sp.true or claim.factor.free_symbols:
+        reason = claim.reason.removesuffix(" Holds for every tau.")
+        return replace(claim, status=Status.LINEARISED, condition=None, limit=None, reason=reason)
+    reason = "The factor near the solution is not below one, and nothing else is derived."
+    return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, reason=reason)

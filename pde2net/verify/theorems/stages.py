@@ -1,0 +1,127 @@
+"""What holds for the stages of every stack: means, Lipschitz bounds (docs/theory.md, section 4.10)."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import sympy as sp
+
+from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, TAU, U
+from pde2net.verify.case import Case
+from pde2net.verify.stages import (
+    COMBINATION,
+    Weights,
+    constant_diffusivities,
+    stack_of,
+    stage_weights,
+)
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
+from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, PENALISER, SYMMETRIC
+from pde2net.verify.theorems.mean_preservation import MEAN_PRESERVATION
+
+DIGITS, KEPT = 6, 60  # of a factor, and of what it is computed with
+_FINE = 10**40  # numbers that are not rational are rounded up to this denominator
+
+STAGE_MEAN = Theorem(
+    claim=MEAN_PRESERVATION.claim,
+    title=MEAN_PRESERVATION.title,
+    reference=MEAN_PRESERVATION.reference,
+    section="4.10",
+    hypotheses=(*MEAN_PRESERVATION.hypotheses, COMBINATION),
+    conclusion=MEAN_PRESERVATION.conclusion,
+    refute=MEAN_PRESERVATION.refute,
+)
+
+
+def slope_bounds(case: Case) -> tuple[sp.Expr, sp.Expr]:
+    """(m, M) with m <= F' = K^T Phi' K - r' <= M, at the values of the parameters."""
+    curvature, rate = case.facts.curvature, case.facts.rate
+    if curvature is None or rate is None:
+        return -sp.oo, sp.oo
+    return case.valued(curvature.lower + rate.lower), case.valued(curvature.upper + rate.upper)
+
+
+def _fresh(case: Case) -> Held | Missing:
+    if not stack_of(case).frozen or constant_diffusivities(case.semi.form):
+        return Held("diffusivities are those of the state itself, or constant")
+    return Missing("diffusivities of the start of a cycle multiply later states, which no constant bounds")
+
+
+def _number(case: Case) -> Held | Missing:
+    weights = {w for row in stage_weights(stack_of(case)) for w in row.values()}
+    known = {TAU, *case.semi.form.problem.parameters}
+    open_ = {s for e in (case.valued(case.tau), *slope_bounds(case)) for s in e.free_symbols}
+    open_ |= {s for w in weights for s in w.free_symbols - known}
+    if open_:
+        names = ", ".join(sorted(map(str, open_)))
+        return Missing(f"a bound of all stages is computed in numbers, and {names} has no value")
+    return Held("every symbol has a value")
+
+
+def factor(case: Case) -> sp.Expr:
+    """The bound of a cycle, by recursion over its stages, rounded up."""
+    m, big = slope_bounds(case)
+    step = case.valued(case.tau)
+    known: dict[int, tuple[Fraction, Fraction, Fraction]] = {}
+    now = before = Fraction(1)
+    for weights in stage_weights(stack_of(case)):
+        if id(weights) not in known:
+            known[id(weights)] = _stage(case, weights, step, m, big)
+        own, previous, start = known[id(weights)]
+        now, before = rounded_up(own * now + previous * before + start, KEPT), now
+    bound = rounded_up(now, DIGITS)
+    return sp.Rational(bound.numerator, bound.denominator)
+
+
+def _stage(
+    case: Case, weights: Weights, step: sp.Expr, m: sp.Expr, big: sp.Expr
+) -> tuple[Fraction, Fraction, Fraction]:
+    """Constants of v -> w v - c F(v) for u, of the weight of u-, and of the first for the start."""
+    values = case.semi.form.problem.parameters
+    value = {s: w.subs(TAU, step).subs(values) for s, w in weights.items()}
+
+    def both(state: sp.Symbol, rate: sp.Symbol) -> Fraction:
+        return max(above(sp.Abs(value[state] - step * value[rate] * bound)) for bound in (m, big))
+
+    return both(U, RATE), above(sp.Abs(value[PREVIOUS])), both(START, START_RATE)
+
+
+def above(number: sp.Expr) -> Fraction:
+    """A rational number that is not below: the number itself if it is rational."""
+    if number.is_Rational:
+        return Fraction(int(number.p), int(number.q))
+    near = sp.Rational(sp.N(number, 80))
+    return Fraction(math.floor(Fraction(int(near.p), int(near.q)) * _FINE) + 2, _FINE)
+
+
+def rounded_up(number: Fraction, digits: int) -> Fraction:
+    """The smallest number of so many significant digits that is not below."""
+    if number == 0:
+        return number
+    exponent = len(str(number.numerator)) - len(str(number.denominator))
+    while Fraction(10) ** exponent > number:
+        exponent -= 1
+    unit = Fraction(10) ** (exponent + 1 - digits)
+    return math.ceil(number / unit) * unit
+
+
+STAGE_LIPSCHITZ = Theorem(
+    claim="well_posed",
+    title="Lipschitz composition of stages",
+    reference="triangle inequality",
+    section="4.10",
+    hypotheses=(
+        SYMMETRIC,
+        PENALISER,
+        LIPSCHITZ_REACTION,
+        Hypothesis("current diffusivities", "each stage is a Lipschitz function of its states", _fresh),
+        Hypothesis("numbers", "tau, alpha and the bounds of F' are numbers", _number),
+    ),
+    conclusion=lambda case: (
+        "‖N(u) - N(v)‖ <= factor ‖u - v‖ "
+        + ("for the whole network" if stack_of(case).repeated else "per cycle")
+    ),
+    factor=factor,
+    refute=lambda case: None,
+)
