@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format fuzz benchmark clean
+.PHONY: help setup demo test lint format fuzz benchmark comparison drawings clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,6 +41,12 @@ fuzz: $(STAMP) ## attack certificates for ten minutes; rewrites the result in do
 
 benchmark: $(STAMP) ## measure speed; rewrites docs/performance.md
 	@$(BIN)/python benchmarks/run.py
+
+comparison: $(STAMP) ## compare all schemes; rewrites docs/comparison.png and its table
+	@$(BIN)/python benchmarks/comparison.py
+
+drawings: $(STAMP) ## draw a network per scheme, list its claims; rewrites docs/correspondence.md
+	@$(BIN)/python benchmarks/correspondence.py
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

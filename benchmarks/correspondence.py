@@ -1,6 +1,6 @@
 """Draws a network of each scheme and lists what is proved about it, for docs/correspondence.md.
 
-Run it by `make correspondence`; it takes some minutes, most of them for the search for counterexamples.
+Run it by `make drawings`; it takes some minutes, most of them for the search for counterexamples.
 """
 
 from __future__ import annotations

@@ -8,11 +8,19 @@ import pytest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 EXPECTED = {
+    "aos.py": ("AOS, 16 steps", "l2 stability        proved", "maximum principle   proved"),
     "charbonnier_3d.py": ("largest proved step  2/9", "nonexpansive         proved"),
+    "crank_nicolson.py": ("frozen stability       proved           proved",),
+    "du_fort_frankel.py": ("l2 stability      refuted\n  frozen stability  proved",),
+    "fed.py": ("  100    841.7    proved",),
     "fourth_order.py": ("tau <= h**4/8", "tau <= h**4/32", "maximum principle   refuted"),
+    "fsi.py": ("explicit           400", "FSI, 3 x 20         60"),
     "guided_diffusion.py": ("l2 stability proved, tau = 1/4",),
+    "implicit.py": ("l2 stability        proved",),
     "inpainting.py": ("l2_stability: not applicable", "frozen_stability: unknown"),
+    "multigrid.py": ("u-net; by Fourier analysis",),
     "perona_malik.py": ("l2 stability: proved", "This needs tau <= 1/4"),
+    "rkl.py": ("explicit steps: 128", "proved"),
     "stability_limits.py": ("h**2/6", "18*h**2/49", "epsilon*h**2/4", "2*h**2/(beta*h**2 + 8)"),
 }
 
@@ -46,3 +54,24 @@ def test_inpainting_fills_in() -> None:
     lines = run("inpainting.py").splitlines()
     alone, filled = (float(line.split()[-1]) for line in lines if line.startswith("rms"))
     assert filled < 0.2 * alone
+
+
+def test_crank_nicolson_is_of_second_order_and_implicit_of_first() -> None:
+    rows = [line.split() for line in run("crank_nicolson.py").splitlines()[1:7]]
+    ratios = {(theta, steps): float(ratio) for theta, steps, _, ratio in rows}
+    assert 1.8 < ratios["1", "20"] < 2.3
+    assert 3.7 < ratios["1/2", "20"] < 4.4
+
+
+def test_du_fort_frankel_converges_only_if_tau_over_h_vanishes() -> None:
+    rows = [line.split() for line in run("du_fort_frankel.py").splitlines()[-3:]]
+    proportional, quadratic = ([float(row[k]) for row in rows] for k in (2, 4))
+    assert proportional[-1] > proportional[0]
+    assert quadratic[-1] < 0.1 * quadratic[0]
+
+
+def test_multigrid_inpainting_fills_in_a_photograph() -> None:
+    lines = [line.split() for line in run("inpainting_multigrid.py").splitlines()]
+    found = {words[0]: words[-1] for words in lines}
+    assert float(found["rms"]) < 0.08
+    assert int(found["cycles"]) <= 12

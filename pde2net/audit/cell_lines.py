@@ -49,7 +49,8 @@ def _iterations(solver: Solver, s: Solves) -> list[str]:
         words = many(s.count, f"{s.kind} iteration")
     else:
         beyond = {"warn": "a warning", "error": "an error"}[solver.on_failure]
-        words = f"{s.kind} iteration to {float(solver.tol or 0):g}, at most {solver.max_iterations} ({beyond} beyond)"
+        most = f"at most {solver.max_iterations} ({beyond} beyond)"
+        words = f"{s.kind} iteration to {float(solver.tol or 0):g}, {most}"
     if isinstance(solver, FixedPoint):
         return [words + (f" with Anderson acceleration of depth {solver.anderson}" if s.accelerated else "")]
     assert isinstance(solver, Kacanov | Newton)

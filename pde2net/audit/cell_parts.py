@@ -31,7 +31,8 @@ STEIHAUG = (
     "(Steihaug 1983, Theorem 2.1)"
 )
 TITLES = {
-    "function": "Stability function of a linear step (Crank, Nicolson 1947; Hairer, Wanner 1996, section IV.3)",
+    "function": "Stability function of a linear step (Crank, Nicolson 1947; Hairer, Wanner 1996, "
+    "section IV.3)",
     "spectrum": "Stability function (Crank, Nicolson 1947; Hairer, Wanner 1996, section IV.3)",
     "lagged": "Lagged diffusivities with bounded solves (Kacanov 1959; Steihaug 1983, Theorem 2.1)",
     "axes": "Mean of implicit steps along the axes (Weickert, ter Haar Romeny, Viergever 1998)",
@@ -52,7 +53,9 @@ Needs = Callable[[Numbers], str]
 def falling(n: Numbers, h: Discharged) -> str:
     """-r' with its bounds."""
     stated = [n.number(v) for v in h.figures.values()]
-    right = list(h.figures) == ["inf -r'", "sup -r'"] and all(map(lambda a, b: same(a, b, ONE), stated, n.rate))
+    right = list(h.figures) == ["inf -r'", "sup -r'"] and all(
+        map(lambda a, b: same(a, b, ONE), stated, n.rate)
+    )
     return "" if right else "other figures"
 
 

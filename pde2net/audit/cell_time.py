@@ -20,11 +20,14 @@ from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update, shortest, update_of
 from pde2net.scheme.stack import TAU
+from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Discharged
 
-CYCLES = 40
+CYCLES = 400
 TIGHT = sp.Rational(1, 10**15)
-SOLVED = Discharged("solver", "what is left of the residual is small against the error of the step", "assumed")
+SOLVED = Discharged(
+    "solver", "what is left of the residual is small against the error of the step", "assumed"
+)
 
 
 def orders(scheme: Scheme, semi: Semidiscrete, tau: sp.Symbol) -> tuple[int, sp.Expr | None, bool]:
@@ -63,11 +66,11 @@ def accuracy(s: Solves, semi: Semidiscrete) -> int | None:
 
 def tight(update: Update) -> Any:
     """The update with nothing left to a tolerance."""
-    if not isinstance(update, Cell):
-        return replace(update, cycles=CYCLES, tol=None, gradients="unrolled")  # type: ignore[call-arg]
-    solver = update.solver
-    if solver is None:
+    if isinstance(update, UNet):
+        return replace(update, cycles=CYCLES, tol=TIGHT, on_failure="warn")
+    if not isinstance(update, Cell) or update.solver is None:
         return update
+    solver = update.solver
     changes: dict[str, Any] = {"on_failure": "warn"}
     if solver.tol is not None:
         changes["tol"] = TIGHT

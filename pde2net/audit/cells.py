@@ -168,7 +168,9 @@ def maximum(cell: Cell) -> Rule:
 
 def energy(cell: Cell, dimension: int) -> Rule:
     s = cell.s
-    underived = s.kind == "Picard" or (s.kind == "Newton" and not s.linear) or (s.kind == "AOS" and dimension > 1)
+    underived = (
+        s.kind == "Picard" or (s.kind == "Newton" and not s.linear) or (s.kind == "AOS" and dimension > 1)
+    )
     if s.linear and not underived:
         return made(
             "energy",

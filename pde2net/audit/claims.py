@@ -16,7 +16,7 @@ Find = Callable[[Numbers], Number]
 
 @dataclass(frozen=True)
 class Own:
-    """A hypothesis that only some schemes have: its statement, and what is wrong with how it is said to hold."""
+    """A hypothesis of some schemes only: its statement, and what is wrong with how it is said to hold."""
 
     statement: str
     wrong: Callable[[Numbers, Discharged], str]

@@ -191,7 +191,8 @@ class Conclusions:
     def particular(self, h: Discharged, own: Own, name: str) -> Iterator[str]:
         wrong = own.wrong(self.numbers, h)
         if h.statement != own.statement or wrong:
-            yield f'"{h.name}" in the proof of {name} is stated otherwise than it holds{wrong and ": " + wrong}.'
+            why = f": {wrong}" if wrong else ""
+            yield f'"{h.name}" in the proof of {name} is stated otherwise than it holds{why}.'
 
     def check_figures(self, h: Discharged) -> None:
         n, size = self.numbers, number(sp.S.One)

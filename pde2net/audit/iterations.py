@@ -83,7 +83,7 @@ def parts(n: Numbers) -> list[tuple[sp.Expr, sp.Expr]]:
 
 
 def change(n: Numbers, g: sp.Expr) -> tuple[Answer | None, Answer | None]:
-    """The stated ranges of d log g/d log q = 2 s g'/g and of g'; both are then questions about the problem."""
+    """The stated ranges of 2 s g'/g and of g'; both are then questions about the problem."""
     slope = sp.diff(g, SQUARED)
     return (
         n.rows.find(POINTWISE, sp.together(2 * SQUARED * slope / g), SQUARED),

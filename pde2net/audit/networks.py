@@ -1,4 +1,4 @@
-"""The network of a certificate, for counterexamples: all of it, and a part with coefficients that are kept."""
+"""The network of a certificate, for counterexamples: all of it, and a part with kept coefficients."""
 
 from __future__ import annotations
 
@@ -64,12 +64,15 @@ class Whole:
         neutral = {f: 1 if f.is_positive else -1 if f.is_negative else 0 for f in form.fields}
         if not affine(form) or form.reaction.subs(neutral).subs(form.state, 0) != 0:
             return 0.0
-        stages = self.part.stages
+        part = self.part
+        if not isinstance(part, Stack):
+            return 0.0
+        stages = part.stages
         if self.powers:
             if type(steps) is not int or not 0 < steps <= MOST:
                 return 0.0
             stages = stages[:1] * steps
-        graph = build(self.semi, self.tau, replace(self.part, frozen=True, stages=stages))
+        graph = build(self.semi, self.tau, replace(part, frozen=True, stages=stages))
         u1 = Interpreter(graph, self.values)(u0, fields)
         if not np.isfinite(u1).all():
             return math.inf
@@ -78,5 +81,6 @@ class Whole:
 
     def says(self, steps: Any) -> str:
         if self.powers and type(steps) is int:
-            return f"with its coefficients kept, the norm after {steps} steps exceeds {2 * steps + 1} times its own by"
+            more = f"after {steps} steps exceeds {2 * steps + 1} times its own"
+            return f"with its coefficients kept, the norm {more} by"
         return "with its coefficients kept, the norm grows by"

@@ -22,7 +22,19 @@ from pde2net.audit.cell_parts import (
     made,
     when,
 )
-from pde2net.audit.claims import FLUX, REACTION, SYMMETRIC, Own, Rule, forward, frozen_rate, monotone, norm, over, symmetric
+from pde2net.audit.claims import (
+    FLUX,
+    REACTION,
+    SYMMETRIC,
+    Own,
+    Rule,
+    forward,
+    frozen_rate,
+    monotone,
+    norm,
+    over,
+    symmetric,
+)
 from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, number, require_plain, same
 from pde2net.audit.iterations import Solves, elasticity, solves_of
 from pde2net.audit.numbers import Numbers
@@ -70,7 +82,9 @@ def disagreements(c: Conclusions, claim: Claim) -> Iterator[str]:
         require_plain(figure)
     if claim.theorem != rule.title:
         yield f"The theorem of {NAME} is {rule.title}."
-    if (claim.witness is not None) != (claim.status == Status.REFUTED) or claim.status == Status.NOT_APPLICABLE:
+    if (claim.witness is not None) != (
+        claim.status == Status.REFUTED
+    ) or claim.status == Status.NOT_APPLICABLE:
         yield f"{NAME} cannot be {claim.status} with what is stated."
     if claim.status in POSITIVE or claim.limit is not None or claim.condition is not None:
         failing = rule.needs(c.numbers)
@@ -121,7 +135,9 @@ def contraction(c: Conclusions, claim: Claim, rule: Rule, s: Solves) -> Iterator
             yield f"The factor {claim.factor} of {NAME} should be {float(q):.12g}."
     else:
         beyond = wording.beyond(c.certificate, claim.limit or sp.oo)
-        reasons = [beyond + "."] if status == Status.REFUTED else [beyond + ", and no counterexample was found."]
+        reasons = (
+            [beyond + "."] if status == Status.REFUTED else [beyond + ", and no counterexample was found."]
+        )
         if claim.limit is not None and same(n.number(tau), n.number(claim.limit)):
             reasons = [ONE_IS_NO_CONTRACTION]
         reason = claim.reason if claim.reason in reasons else reasons[0]
@@ -207,7 +223,9 @@ def rule_of(s: Solves) -> Rule:
     if s.linear and s.method == "elimination":
         hypotheses: tuple[str, ...] = (LINEAR, *FORWARD, FALLING, IMPLICIT, EXACT, DEFINITE)
         needs = every(forward, FALLS, TAKEN, regular)
-        found = made("solve", "one iteration solves the step", hypotheses, needs, factors=lambda n, tau: (ZERO,))
+        found = made(
+            "solve", "one iteration solves the step", hypotheses, needs, factors=lambda n, tau: (ZERO,)
+        )
     elif s.linear:
         plain = when(s.method == "cg" and s.preconditioner == "none", "the rate of the systems is not known")
         found = made(
@@ -234,4 +252,3 @@ def rule_of(s: Solves) -> Rule:
             factors=local,
         )
     return replace(found, own={**found.own, **own})
-

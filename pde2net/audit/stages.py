@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import flint
 
 from pde2net.audit.exactly import CONTEXT, ONE, ZERO, Number
 from pde2net.errors import RecheckError
-from pde2net.language.schemes import FED, FSI, RKL, Scheme
+from pde2net.language.schemes import FED, FSI, RKL, SCHEMES, Scheme
 from pde2net.language.stored import scheme_to_data
 
 # Weights of u, u-, the start of the cycle, and in units of tau of F at u and at the start.
@@ -31,8 +32,8 @@ def rows(scheme: Scheme) -> list[Row]:
     s = scheme.stages
     if scheme.order == 1:
         w = Fraction(2, s * s + s)
-        mu = [Fraction(2 * j - 1, j) for j in range(1, s + 1)]
-        return [(m, 1 - m, 0, m * w, 0) for m in mu]
+        first = [Fraction(2 * j - 1, j) for j in range(1, s + 1)]
+        return [(m, 1 - m, 0, m * w, 0) for m in first]
     w = Fraction(4, s * s + s - 2)
     b = [Fraction(1, 3)] * 3 + [Fraction(j * j + j - 2, 2 * j * (j + 1)) for j in range(3, s + 1)]
     found: list[Row] = [(1, 0, 0, b[1] * w, 0)]
@@ -44,7 +45,7 @@ def rows(scheme: Scheme) -> list[Row]:
 
 
 def fed_rows(scheme: FED) -> list[Row]:
-    """The explicit steps of FED in units of tau (Grewenig, Weickert, Bruhn 2010); their order is no matter."""
+    """The explicit steps of FED in units of tau, in any order (Grewenig, Weickert, Bruhn 2010)."""
     n = scheme.cycle_length
     angles = [CONTEXT.pi * (2 * i + 1) / (4 * n + 2) for i in range(n)]
     return [(ONE, ZERO, ZERO, 1 / (2 * CONTEXT.cos(angle) ** 2), ZERO) for angle in angles]
@@ -53,15 +54,17 @@ def fed_rows(scheme: FED) -> list[Row]:
 def polynomial(scheme: Scheme) -> flint.fmpq_poly:
     """P of a cycle, by recursion over its stages. Exact."""
     data = scheme_to_data(scheme)
-    return _polynomial(type(scheme), tuple((k, v) for k, v in data.items() if k not in ("name", "tau")))
+    return _polynomial(scheme.label, tuple((k, v) for k, v in data.items() if k not in ("name", "tau")))
 
 
 @cache
-def _polynomial(kind: type[Scheme], options: tuple[tuple[str, Any], ...]) -> flint.fmpq_poly:
+def _polynomial(label: str, options: tuple[tuple[str, Any], ...]) -> flint.fmpq_poly:
     z = flint.fmpq_poly([0, 1])
     now = before = flint.fmpq_poly([1])
+    kind: Any = SCHEMES[label]
     for row in rows(kind(tau=1, **dict(options))):
-        u, previous, start, rate, start_rate = (flint.fmpq(w.numerator, w.denominator) for w in map(Fraction, row))
+        exact = [flint.fmpq(w.numerator, w.denominator) for w in map(Fraction, row)]
+        u, previous, start, rate, start_rate = exact
         new = (u - rate * z) * now + previous * before + start - start_rate * z
         now, before = new, now
     return now
@@ -104,7 +107,7 @@ def confirm_factors(scheme: FED) -> bool:
         zeros = [2 * (flint.arb.pi() * (2 * i + 1) / (4 * n + 2)).cos() ** 2 for i in range(n)]
         values = [flint.arb_poly(p)(zero) for zero in zeros]
         return all(v.contains(0) and v.rad() < 1e-20 for v in values) and all(
-            not a.overlaps(b) for a, b in zip(zeros, zeros[1:], strict=False)
+            not a.overlaps(b) for a, b in pairwise(zeros)
         )
     finally:
         flint.ctx.prec = saved
@@ -125,7 +128,7 @@ def lipschitz(table: Sequence[Row], tau: Number, low: Number, high: Number) -> N
 
 
 def _number(weight: Any) -> Number:
-    return ZERO + weight.numerator / (ONE * weight.denominator) if isinstance(weight, int | Fraction) else weight
+    return weight.numerator / (ONE * weight.denominator) if isinstance(weight, int | Fraction) else weight
 
 
 def rounded_up(bound: Number) -> tuple[Number, ...]:
@@ -135,4 +138,3 @@ def rounded_up(bound: Number) -> tuple[Number, ...]:
     tiny = CONTEXT.mpf(10) ** -50
     found = {int(CONTEXT.ceil(bound / unit * (1 + sign * tiny))) for sign in (-1, 1)}
     return tuple(k * unit for k in sorted(found))
-

@@ -18,7 +18,7 @@ from pde2net.graph import relaxation
 from pde2net.language.schemes import Multigrid
 from pde2net.normalise.form import SecondOrder
 
-CELLS = {1: 96, 2: 16, 3: 8}  # per axis
+CELLS = {1: (96,), 2: (8, 12), 3: (4, 6)}  # per axis, of the grids that are tried
 GRIDS = {1: 6, 2: 4, 3: 3}
 SCALES = (1.0, 0.1, 0.01)  # of diffusivities that vary
 FARTHEST = 1.25  # cells as much longer than the shortest are joined
@@ -35,7 +35,8 @@ def factor(scheme: Multigrid, tau: sp.Expr, n: Numbers) -> float:
         depth = GRIDS[len(spacing)]
         for _ in range(min(depth, (scheme.levels or depth + 1) - 1)):
             axes = joined(n, spacing)
-            found.append(_radius(scheme, n, mass, step * scale, spacing, axes))
+            for count in CELLS[len(spacing)]:
+                found.append(_radius(scheme, n, mass, step * scale, spacing, axes, count))
             spacing = [2 * h if i in axes else h for i, h in enumerate(spacing)]
     return max(found, default=float("inf"))
 
@@ -47,9 +48,14 @@ def joined(n: Numbers, spacing: Sequence[float]) -> tuple[int, ...]:
 
 
 def _radius(
-    scheme: Multigrid, n: Numbers, mass: float, step: float, spacing: list[float], axes: tuple[int, ...]
+    scheme: Multigrid,
+    n: Numbers,
+    mass: float,
+    step: float,
+    spacing: list[float],
+    axes: tuple[int, ...],
+    count: int,
 ) -> float:
-    count = CELLS[len(spacing)]
     sizes = [count] * len(spacing)
     fine = _operator(n, mass, step, spacing, sizes)
     halves = [count // 2 if i in axes else count for i in range(len(spacing))]
@@ -67,7 +73,7 @@ def _radius(
 
 def _operator(n: Numbers, mass: float, step: float, spacing: Sequence[float], sizes: Sequence[int]) -> Array:
     total = mass * np.eye(int(np.prod(sizes)))
-    for (_, high), rows in zip(n.weights, _rows(n), strict=True):
+    for ((_, high), _), rows in zip(n.weights, _rows(n), strict=True):
         k: Any = sum(
             float(n.number(w)) * _along(d.stencil, d.axis, spacing[d.axis], sizes, d.stencil.derivative)
             for w, d in rows
@@ -125,7 +131,7 @@ def _smoothing(scheme: Multigrid, n: Numbers, a: Array, sizes: Sequence[int], sw
         steps = [identity - ratio / ((high + low) / 2 + (high - low) / 2 * z) for z in zeros]
         return reduce(np.matmul, steps, identity)
     damping = 1.0 if relaxation.nearest_neighbours(n.semi) else float(relaxation.damping(n.semi))
-    colour = sum(np.meshgrid(*[np.arange(s) for s in sizes], indexing="ij")).ravel() % 2
+    colour = np.indices(sizes).sum(axis=0).ravel() % 2
     sweep = identity
     for c in (0, 1):
         sweep = (identity - damping * (colour == c)[:, None] * ratio) @ sweep

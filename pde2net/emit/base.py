@@ -205,8 +205,10 @@ class Emitter(ABC):
         if imports[-1]:
             imports.append("")
         imports += ["import torch"]
-        if "Callable" in body or "Product" in body:
-            imports.insert(2, "from collections.abc import Callable")
+        aliases = "Callable[" if "Product" in body else ""
+        abstract = [a for a in ("Callable", "Sequence") if f"{a}[" in body + aliases]
+        if abstract:
+            imports.insert(2, f"from collections.abc import {', '.join(abstract)}")
         if "F." in body:
             imports.append("import torch.nn.functional as F")
         imports.append("from torch import Tensor, nn")
@@ -224,9 +226,9 @@ class Emitter(ABC):
     def _what(self, bank: Bank) -> str:
         difference = bank.rows[0][0][1]
         if difference.stencil.derivative == 2:
-            terms = " + ".join(
-                (f"d_{self.request.axes[d.axis] * 2}" if w == 1 else f"{w} d_{self.request.axes[d.axis] * 2}")
-                for w, d in bank.rows[0]
-            )
-            return f"u -> {terms}"
+            rows = [
+                [("" if w == 1 else f"{w} ") + f"d_{self.request.axes[d.axis] * 2}" for w, d in row]
+                for row in bank.rows
+            ]
+            return f"u -> {', '.join(' + '.join(row) for row in rows)}"
         return "u -> " + ", ".join(f"u_{a}" for a in self.request.axes)

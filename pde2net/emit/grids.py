@@ -14,7 +14,7 @@ class Layout:
 
     margin           cells beyond the border of first-order terms
     half, cells      whether differences are taken at half-points, and at cells
-    second           whether there are second-order terms, for which all axes are coarsened together
+    second           the centre of the stencil of second-order terms, "" if there are none
     adjoint          residuals are restricted by the adjoint of the prolongation
     uneven           rows of the equation differ in size
     coloured         cells are told apart by colour
@@ -27,7 +27,7 @@ class Layout:
     margin: Sequence[int]
     half: bool
     cells: bool
-    second: bool
+    second: str
     adjoint: bool
     uneven: bool
     coloured: bool
@@ -82,9 +82,14 @@ def _axis(layout: Layout) -> Class:
                 "self.cells, self.stride, self.boundary = cells, stride, boundary",
                 "self.size = -(-cells // stride)",
                 "self.rest = cells - (self.size - 1) * stride",
+                "self.whole = self.rest / stride",
             ],
         ),
+        Function(
+            "coarser", ("self",), "Axis", "", ["return Axis(self.cells, 2 * self.stride, self.boundary)"]
+        ),
         Function("centres", arguments, "Tensor", doc, centres),
+        VOLUMES,
     ]
     if not layout.reflecting and (layout.half or layout.cells):
         members.append(_distances(layout))
@@ -124,9 +129,9 @@ def _distances(layout: Layout) -> Function:
 
 
 def _shares(layout: Layout) -> Function:
-    same = 'self.rest == self.stride and self.boundary != "dirichlet"'
+    same = 'self.whole == 1 and self.boundary != "dirichlet"'
     if "dirichlet" not in layout.boundary:
-        same = "self.rest == self.stride"
+        same = "self.whole == 1"
     body = [
         f"if {same}:",
         "    return 0.75, 0.75",
@@ -163,18 +168,20 @@ def _grid(layout: Layout) -> Class:
         "self.finest = all(a.stride == 1 for a in axes)",
         "self.known: dict[str, Tensor] = {}",
         "self.volume: Tensor | None = None",
-        "for i, a in enumerate(axes):",
-        "    if a.rest < a.stride:",
-        "        line = u.new_ones(a.size)",
-        "        line[-1] = a.rest / a.stride",
-        "        whole = self.ones() if self.volume is None else self.volume",
-        "        self.volume = whole * self.along(line, i)",
+        "if any(a.whole < 1 for a in axes):",
+        "    lines = [self.along(a.volumes(u), i) for i, a in enumerate(axes)]",
+        "    self.volume = math.prod(lines, start=self.ones())",
+        "    self.areas = [self.volume / line for line in lines]",
         "self.rows = self.volume",
     ]
     margin = any(layout.margin)
     if margin:
         sides = tuple(m for m in reversed(layout.margin) for _ in range(2))
-        body.append(f"self.wide = None if self.volume is None else F.pad(self.volume, {sides}, value=1)")
+        body += [
+            "if self.volume is not None:",
+            f"    self.wide_volume = F.pad(self.volume, {sides}, value=1)",
+            f"    self.wide_areas = [F.pad(a, {sides}, value=1) for a in self.areas]",
+        ]
     for attribute, half, used in (("edges", True, layout.half), ("centred", False, layout.cells)):
         if used:
             body += _metric(layout, attribute, half)
@@ -285,58 +292,121 @@ def _scalings(layout: Layout) -> list[Function]:
             body = f"return p if self.finest else tuple(a * b for a, b in zip(p, self.{attribute}))"
             found.append(Function(name, arrays, "tuple[Tensor, ...]", doc, [body]))
     if layout.half or layout.cells:
-        doc = "Fluxes over the length of a cell: with divided(), the adjoint on this grid."
-        body = "return p if self.finest else tuple(a / b.stride for a, b in zip(p, self.axes))"
-        found.append(Function("fluxes", arrays, "tuple[Tensor, ...]", doc, [body]))
-    if layout.second:
-        doc = "Second differences on this grid, from those of the finest grid; fluxes likewise."
-        body = "return p if self.finest else tuple(a / self.axes[0].stride ** 2 for a in p)"
-        found.append(Function("curvatures", arrays, "tuple[Tensor, ...]", doc, [body]))
-    doc = "a over the volume of the cells."
-    if any(layout.margin):
-        found.append(
-            Function(
-                "divided",
-                ("self", "a: Tensor", "wide: bool = False"),
-                "Tensor",
-                doc,
-                [
-                    "if self.volume is None:",
-                    "    return a",
-                    "return a / (self.wide if wide else self.volume)",
-                ],
-            )
-        )
+        found.append(_adjoint(any(layout.margin)))
+    return found + (_second(layout) if layout.second else [])
+
+
+def _adjoint(margin: bool) -> Function:
+    body = [
+        "if self.finest:",
+        "    return transpose(*p)",
+        "p = tuple(a / b.stride for a, b in zip(p, self.axes))",
+        "if self.volume is None:",
+        "    return transpose(*p)",
+    ]
+    if margin:
+        body += [
+            "areas = self.wide_areas if wide else self.areas",
+            "p = tuple(a * b for a, b in zip(p, areas))",
+            "return transpose(*p) / (self.wide_volume if wide else self.volume)",
+        ]
     else:
-        body = "return a if self.volume is None else a / self.volume"
-        found.append(Function("divided", ("self", "a: Tensor"), "Tensor", doc, [body]))
-    return found
+        body += [
+            "p = tuple(a * b for a, b in zip(p, self.areas))",
+            "return transpose(*p) / self.volume",
+        ]
+    doc = "K^T of fluxes through the faces of the cells, over their lengths and volumes."
+    arguments = ("self", "transpose: Callable[..., Tensor]", "p: tuple[Tensor, ...]")
+    return Function(
+        "adjoint", (*arguments, *(("wide: bool = False",) if margin else ())), "Tensor", doc, body
+    )
+
+
+def _second(layout: Layout) -> list[Function]:
+    """The methods for second-order terms."""
+    curvatures = ["if self.finest:", "    return p"]
+    adjoint = [
+        "if self.finest:",
+        "    return transpose(*p)",
+        "p = tuple(a / b.stride**2 for a, b in zip(p, self.axes))",
+        "if self.volume is not None:",
+        "    p = tuple(a * b for a, b in zip(p, self.areas))",
+        "out = transpose(*p)",
+    ]
+    more: tuple[str, ...] = ()
+    methods = []
+    if "dirichlet" in layout.boundary:
+        more = ("factors: Sequence[float] = ()",)
+        curvatures += [
+            "if factors:",
+            "    p = tuple(a + f * self.border(i) * u for i, (a, f) in enumerate(zip(p, factors)))",
+        ]
+        adjoint += [
+            "for i, (a, f) in enumerate(zip(p, factors)):",
+            "    line = self.border(i)",
+            f"    out = out + f * (line * (line + 2 * {layout.second}) if squares else line) * a",
+        ]
+        methods.append(BORDER)
+    curvatures += [
+        "p = tuple(a / b.stride**2 for a, b in zip(p, self.axes))",
+        "if self.volume is None:",
+        "    return p",
+        "return tuple(a * b / self.volume for a, b in zip(p, self.areas))",
+    ]
+    adjoint.append("return out if self.volume is None else out / self.volume")
+    pairs = "p: tuple[Tensor, ...]"
+    seen = ("u: Tensor | float = 0.0", *more) if more else ()
+    squares = (*more, "squares: bool = False") if more else ()
+    doc = "Second differences over lengths and volumes of this grid, from those of the finest grid."
+    kind = "tuple[Tensor, ...]"
+    methods.append(Function("curvatures", ("self", pairs, *seen), kind, doc, curvatures))
+    doc = "K^T of fluxes through the faces of cells, over their lengths and volumes, for second differences."
+    arguments = ("self", "transpose: Callable[..., Tensor]", pairs, *squares)
+    methods.append(Function("second_adjoint", arguments, "Tensor", doc, adjoint))
+    return methods
+
+
+BORDER = Function(
+    "border",
+    ("self", "axis: int"),
+    "Tensor",
+    "What second differences have more of u at a cell, since zeros are nearer than the next cells.",
+    [
+        "a = self.axes[axis]",
+        "line = self.like.new_zeros(a.size)",
+        'if a.boundary == "dirichlet":',
+        "    line[0] = (1 - a.stride) / (1 + a.stride)",
+        "    line[-1] = 1 - 2 * a.stride / (a.rest + 1)",
+        "return self.along(line, axis)",
+    ],
+)
+
+VOLUMES = Function(
+    "volumes",
+    ("self", "like: Tensor"),
+    "Tensor",
+    "Of the cells, relative to a whole one.",
+    ["line = like.new_ones(self.size)", "line[-1] = self.whole", "return line"],
+)
 
 
 def _coarsened(layout: Layout) -> Function:
     smallest = tuple(max(2, s) for s in layout.smallest)
     spacing = f"({', '.join(layout.spacing)}{',' if layout.dimension == 1 else ''})"
-    if layout.second:
-        body = [
-            f"if any(a.cells <= 2 * a.stride * (n - 1) for a, n in zip(axes, {smallest})):",
-            "    return None",
-            "return tuple(Axis(a.cells, 2 * a.stride, a.boundary) for a in axes)",
-        ]
-        doc = "The axes of the next grid, which joins two cells along each; None if it would be too small."
-    else:
-        body = [
-            f"lengths = [a.stride * h for a, h in zip(axes, {spacing})]",
-            "shortest = min((h for a, h in zip(axes, lengths) if a.size > 1), default=0)",
-            f"fits = [a.cells > 2 * a.stride * (n - 1) for a, n in zip(axes, {smallest})]",
-            "joined = [f and h <= 1.25 * shortest for f, h in zip(fits, lengths)]",
-            "if not any(joined):",
-            "    return None",
-            "return tuple(Axis(a.cells, 2 * a.stride, a.boundary) if j else a for a, j in zip(axes, joined))",
-        ]
-        doc = (
-            "The axes of the next grid; None if it would be too small.\n\n"
-            "Two cells are joined along axes whose cells are not longer than others by more than a quarter."
-        )
+    body = [
+        f"lengths = [a.stride * h for a, h in zip(axes, {spacing})]",
+        "shortest = min((h for a, h in zip(axes, lengths) if a.size > 1), default=0)",
+        f"fits = [a.cells > 2 * a.stride * (n - 1) for a, n in zip(axes, {smallest})]",
+        *(("fits = [f and a.coarser().whole >= 0.5 for f, a in zip(fits, axes)]",) if layout.second else ()),
+        "joined = [f and h <= 1.25 * shortest for f, h in zip(fits, lengths)]",
+        "if not any(joined):",
+        "    return None",
+        "return tuple(a.coarser() if j else a for a, j in zip(axes, joined))",
+    ]
+    doc = (
+        "The axes of the next grid; None if it would be too small.\n\n"
+        "Two cells are joined along axes whose cells are not longer than others by more than a quarter.\n"
+    )
     return Function("coarsened", ("axes: tuple[Axis, ...]",), "tuple[Axis, ...] | None", doc, body)
 
 

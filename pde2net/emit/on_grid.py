@@ -28,16 +28,15 @@ def on_grid(name: str, values: Values, printer: Printer) -> list[str]:
     node = node_of(values.graph, name)
     if isinstance(node, State | Trial | Field):
         return []
-    if isinstance(node, Convolution):
+    if isinstance(node, Convolution | TransposedConvolution):
         (line,) = statements(name, values, printer)
         left, _, right = line.partition(" = ")
-        return [f"{left} = grid.{_scaling(node.bank)}({right})"]
-    if isinstance(node, TransposedConvolution):
-        (line,) = statements(name, values, printer)
-        left, _, right = line.partition(" = ")
-        call, _, arguments = right.partition("(")
-        arguments = _tuple(arguments.removesuffix(")"), node.bank)
-        return [f"{left} = {_adjoint(call, node.bank, arguments, _wide(values, name))}"]
+        call, _, arguments = right.removesuffix(")").partition("(")
+        if isinstance(node, Convolution):
+            return [f"{left} = {_differences(right, node.bank, values, arguments)}"]
+        return [
+            f"{left} = {_adjoint(call, node.bank, values, _tuple(arguments, node.bank), _wide(values, name))}"
+        ]
     if isinstance(node, Coordinate):
         return [_coordinate(name, node, values)]
     if isinstance(node, SquaredAdjoint):
@@ -52,20 +51,13 @@ def squares_name(bank_name: str) -> str:
 
 def squares_functions(name: str, bank: Bank, dimension: int, value: Number) -> list[Function]:
     """`..._squares(g0, ...)`: the diagonal of K^T G K, and what it needs per axis."""
-    parts = []
     functions: dict[Along, Function] = {}
+    parts = []
     for i, row in enumerate(bank.rows):
-        centres = []
         for w, d in row:
             item = along(d)
             functions[item] = _difference_squares(item)
-            factor = value(w * d.scale)
-            parts.append(_times(factor**2, f"{item.name}_squares(g{i}, {d.axis - dimension})"))
-            centre = dict(zip(d.stencil.offsets, d.stencil.weights, strict=True)).get(0, sp.S.Zero)
-            centres.append(factor * centre)
-        mixed = sum(centres) ** 2 - sum(c**2 for c in centres)
-        if mixed != 0:
-            parts.append(_times(mixed, f"g{i}"))
+            parts.append(_times(value(w * d.scale) ** 2, f"{item.name}_squares(g{i}, {d.axis - dimension})"))
     arguments = [f"g{i}: Tensor" for i in range(len(bank.rows))]
     doc = f"The diagonal of K^T G K for the K of {name} and weights G of the flux."
     body = [f"return {' + '.join(parts)}"]
@@ -101,11 +93,23 @@ def _difference(bank: Bank) -> Difference:
     return bank.rows[0][0][1]
 
 
-def _scaling(bank: Bank) -> str:
+def _differences(apply: str, bank: Bank, values: Values, of: str = "") -> str:
+    """Differences of this grid, from those of the finest; `of` is what they are taken of."""
     stencil = _difference(bank).stencil
-    if stencil.derivative == 2:
-        return "curvatures"
-    return "slopes" if stencil.half else "centred_slopes"
+    if stencil.derivative == 1:
+        return f"grid.{'slopes' if stencil.half else 'centred_slopes'}({apply})"
+    more = f", {of}, {_factors(bank, values)}" if of and _near_zero(bank) else ""
+    return f"grid.curvatures({apply}{more})"
+
+
+def _near_zero(bank: Bank) -> bool:
+    """Whether zeros beyond the border are nearer than the next cells."""
+    return any(d.closure == "zero" for row in bank.rows for _, d in row)
+
+
+def _factors(bank: Bank, values: Values, power: int = 1) -> str:
+    factors = [number(values.value(w * d.scale) ** power) for ((w, d),) in bank.rows]
+    return f"({', '.join(factors)}{',' if len(factors) == 1 else ''})"
 
 
 def _wide(values: Values, name: str) -> bool:
@@ -118,10 +122,11 @@ def _tuple(arguments: str, bank: Bank) -> str:
     return f"({arguments},)" if len(bank.rows) == 1 else f"({arguments})"
 
 
-def _adjoint(call: str, bank: Bank, arguments: str, wide: bool) -> str:
-    second = _difference(bank).stencil.derivative == 2
-    scaled = f"grid.{'curvatures' if second else 'fluxes'}({arguments})"
-    return f"grid.divided({call}(*{scaled}){', wide=True' if wide else ''})"
+def _adjoint(call: str, bank: Bank, values: Values, arguments: str, wide: bool, squares: bool = False) -> str:
+    if _difference(bank).stencil.derivative == 1:
+        return f"grid.adjoint({call}, {arguments}{', wide=True' if wide else ''})"
+    more = f", {_factors(bank, values, 2 if squares else 1)}" if _near_zero(bank) else ""
+    return f"grid.second_adjoint({call}, {arguments}{more}{', squares=True' if squares and more else ''})"
 
 
 def _squares(name: str, node: SquaredAdjoint, values: Values, printer: Printer) -> str:
@@ -134,11 +139,11 @@ def _squares(name: str, node: SquaredAdjoint, values: Values, printer: Printer) 
             factor = printer({}).parenthesize(constant, 50)
             text = ones if constant == 1 else f"{factor} * {ones}"
         weights.append(text)
-    scaled = f"grid.{_scaling(node.bank)}({_tuple(', '.join(weights), node.bank)})"
+    scaled = _differences(_tuple(", ".join(weights), node.bank), node.bank, values)
     variable = values.fresh(name.rpartition(".")[2])
     values.bind(name, variable)
     call = squares_name(values.banks[node.bank])
-    return f"{variable} = {_adjoint(call, node.bank, scaled, _wide(values, name))}"
+    return f"{variable} = {_adjoint(call, node.bank, values, scaled, _wide(values, name), squares=True)}"
 
 
 def _coordinate(name: str, node: Coordinate, values: Values) -> str:

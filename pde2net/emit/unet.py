@@ -235,6 +235,7 @@ class UNetEmitter(Emitter):
     def layout(self) -> Layout:
         stencils = [d.stencil for bank in self.banks for row in bank.rows for _, d in row]
         first = [s for s in stencils if s.derivative == 1]
+        second = [s for s in stencils if s.derivative == 2]
         nodes = [node_of(self.graph, n) for n in self.graph]
         margins = [n.margin for n in nodes if isinstance(n, Crop)]
         return Layout(
@@ -244,7 +245,7 @@ class UNetEmitter(Emitter):
             margins[0] if margins else (0,) * self.dimension,
             half=any(s.half for s in first),
             cells=any(not s.half for s in first),
-            second=len(first) < len(stencils),
+            second=next((number(dict(zip(s.offsets, s.weights, strict=True))[0]) for s in second), ""),
             adjoint=self.operator.adjoint,
             uneven=self.operator.weighted,
             coloured=self.unet.smoother == "red-black",

@@ -68,6 +68,14 @@ class Axis:
             found[1:-1] = (q[2:] - q[:-2]) / 2
         return found
 
+    def border(self) -> Array:
+        """What a second difference has more of u at a cell, since zeros are nearer than the next cells."""
+        found = np.zeros(self.size)
+        if self.boundary == "dirichlet":
+            found[0] += 1 - self.stride / (self.centres[0] + 1)
+            found[-1] += 1 - self.stride / (self.cells - self.centres[-1])
+        return found
+
     def neighbours(self) -> tuple[Array, Array]:
         """Positions where values are known beside the centres, and the cell of each, -1 for zero."""
         cells = np.arange(self.size)
@@ -98,13 +106,21 @@ class Cells:
             total = total * along(axis.volumes, i, len(self.axes))
         return total
 
-    def coarser(self, spacing: tuple[float, ...], smallest: tuple[int, ...], together: bool) -> Cells | None:
-        """The next grid, None if no axis can be coarsened."""
+    def areas(self, axis: int) -> Array:
+        """The areas of the faces across an axis."""
+        result: Array = self.volumes / along(self.axes[axis].volumes, axis, len(self.axes))
+        return result
+
+    def coarser(self, spacing: tuple[float, ...], smallest: tuple[int, ...], least: float) -> Cells | None:
+        """The next grid, None if no axis can be coarsened: last cells are `least` of a whole one or more."""
         lengths = [a.stride * h for a, h in zip(self.axes, spacing, strict=True)]
-        free = [a.coarser.size >= max(2, s) for a, s in zip(self.axes, smallest, strict=True)]
+        free = [
+            a.coarser.size >= max(2, s) and a.coarser.rest >= least * a.coarser.stride
+            for a, s in zip(self.axes, smallest, strict=True)
+        ]
         shortest = min((h for a, h in zip(self.axes, lengths, strict=True) if a.size > 1), default=0.0)
-        chosen = [f and (together or h <= ASPECT * shortest) for f, h in zip(free, lengths, strict=True)]
-        if not any(chosen) or (together and not all(chosen)):
+        chosen = [f and h <= ASPECT * shortest for f, h in zip(free, lengths, strict=True)]
+        if not any(chosen):
             return None
         return Cells(tuple(a.coarser if c else a for a, c in zip(self.axes, chosen, strict=True)))
 

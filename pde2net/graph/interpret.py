@@ -138,7 +138,7 @@ class Interpreter:
         """The outputs of one node; a loop evaluates its body again and again."""
         if isinstance(node, Iterate | LinearSolve):
             return (self.solve(name, node, inputs, computed),)
-        if isinstance(node, multigrid.KINDS):
+        if isinstance(node, multigrid.Kind):
             return multigrid.step(self, name, node, inputs, computed)
         arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
         return self.evaluate(node, arrays)
@@ -270,17 +270,13 @@ class Interpreter:
         ]
         return sum(parts[1:], parts[0])
 
-    def squared_adjoint(self, bank: Bank, arrays: list[Array]) -> Array:
-        """diag(K^T G K), G the arrays: squared weights for rows of one axis or more."""
-        parts = []
-        for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True):
-            parts += [d.apply_squared_adjoint(array, c) for (_, d), c in zip(row, scales, strict=True)]
-            centre = [
-                (c, dict(zip(d.stencil.offsets, d.stencil.weights, strict=True)).get(0, 0))
-                for (_, d), c in zip(row, scales, strict=True)
-            ]
-            products = [c * float(w) for c, w in centre]
-            parts.append(array * (sum(products) ** 2 - sum(p**2 for p in products)))
+    def squared_adjoint(self, bank: Bank, arrays: Sequence[Array]) -> Array:
+        """The transpose of a bank with squared weights."""
+        parts = [
+            d.apply_squared_adjoint(array, c)
+            for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
+            for (_, d), c in zip(row, scales, strict=True)
+        ]
         return sum(parts[1:], parts[0])
 
     def scales_of(self, bank: Bank) -> list[list[Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,27 +12,20 @@ from pde2net.discretise.arrays import Array
 from pde2net.errors import GridWarning
 from pde2net.graph import hierarchy
 from pde2net.graph.hierarchy import Axis, Cells
-from pde2net.graph.network import is_data, node_of, sources
+from pde2net.graph.network import sources
 from pde2net.graph.nodes import (
     Bottleneck,
     CoarseRightHandSide,
-    Convolution,
-    Coordinate,
     Correction,
     Cycle,
-    Field,
-    Node,
     Operator,
-    Pointwise,
     Prolongation,
     Residual,
     Restriction,
     Smooth,
-    SquaredAdjoint,
     State,
-    TransposedConvolution,
-    Trial,
 )
+from pde2net.graph.on_grid import OnGrid
 from pde2net.graph.solve import bicgstab
 
 if TYPE_CHECKING:
@@ -51,88 +43,6 @@ Kind = (
     | Bottleneck
     | Cycle
 )
-KINDS: tuple[type, ...] = typing.get_args(Kind)
-
-
-class OnGrid:
-    """One grid of an operator: its cells, its fields, and what depends on them alone."""
-
-    def __init__(self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
-        self.run, self.name, self.cells, self.fields = run, name, cells, fields
-        self.feeds = sources(run.graph, name)
-        self.known: dict[str, tuple[Array, ...]] = {}
-        self.weights: Array = cells.volumes
-        self.kept: Array | float = 1.0
-
-    def __call__(self, v: Array, *slots: str, x: Array | None = None) -> list[Array]:
-        """The slots of the operator at v; `x` is the trial of "product"."""
-        found: dict[str, tuple[Array, ...]] = {}
-        return [self.output(self.feeds[s], v, x, found) for s in slots]
-
-    def output(
-        self, source: tuple[str, int], v: Array, x: Array | None, found: dict[str, tuple[Array, ...]]
-    ) -> Array:
-        name, port = source
-        store = self.known if is_data(self.run.graph, name) else found
-        if name not in store:
-            node = node_of(self.run.graph, name)
-            if isinstance(node, State):
-                store[name] = (v,)
-            elif isinstance(node, Trial):
-                store[name] = (np.zeros_like(v) if x is None else x,)
-            else:
-                fed = sources(self.run.graph, name).items()
-                store[name] = self.evaluate(node, {s: self.output(p, v, x, found) for s, p in fed})
-        return store[name][port]
-
-    def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
-        """A node with the distances, lengths and volumes of this grid."""
-        run, axes = self.run, self.cells.axes
-        if isinstance(node, Field):
-            return (self.fields[node.symbol.name],)
-        if isinstance(node, Coordinate):
-            line = run.number(node.origin) + run.number(node.spacing) * axes[node.axis].extended(
-                node.margin[node.axis]
-            )
-            full = [a.size + 2 * m for a, m in zip(axes, node.margin, strict=True)]
-            return (np.broadcast_to(hierarchy.along(line, node.axis, len(axes)), full),)
-        if isinstance(node, Convolution):
-            rows = run.evaluate(node, inputs)
-            return tuple(r / self.distance(node, i, r.shape) for i, r in enumerate(rows))
-        if isinstance(node, TransposedConvolution):
-            return (self.adjoint(node, list(inputs.values())),)
-        if isinstance(node, SquaredAdjoint):
-            full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
-            rows = tuple(
-                np.asarray(inputs.get(f"p{i}", np.full(full, run.number(w))))
-                for i, w in enumerate(node.weights)
-            )
-            return (self.adjoint(node, [r / self.distance(node, i, full) for i, r in enumerate(rows)]),)
-        if isinstance(node, Pointwise) and not inputs:
-            return tuple(np.full(self.cells.shape, run.number(e)) for e in node.expressions)
-        return run.evaluate(node, inputs)
-
-    def adjoint(self, node: TransposedConvolution | SquaredAdjoint, arrays: list[Array]) -> Array:
-        """The transpose, divided by the length of the cells along its axis and by their volume."""
-        scaled = []
-        for row, array in zip(node.bank.rows, arrays, strict=True):
-            difference = row[0][1]
-            stride = self.cells.axes[difference.axis].stride
-            scaled.append(array / stride**difference.stencil.derivative)
-        squared = isinstance(node, SquaredAdjoint)
-        out = self.run.squared_adjoint(node.bank, scaled) if squared else self.run.adjoint(node.bank, scaled)
-        margins = [(s - n) // 2 for s, n in zip(out.shape, self.cells.shape, strict=True)]
-        return out / np.pad(self.cells.volumes, [(m, m) for m in margins], constant_values=1.0)
-
-    def distance(self, node: Convolution | SquaredAdjoint, row: int, shape: tuple[int, ...]) -> Array:
-        """What a difference of this grid is divided by, relative to the finest grid."""
-        difference = node.bank.rows[row][0][1]
-        axis: Axis = self.cells.axes[difference.axis]
-        stencil = difference.stencil
-        if stencil.derivative == 2:
-            return np.full(1, float(axis.stride**2))
-        margin = (shape[difference.axis] - axis.size) // 2
-        return hierarchy.along(axis.distances(margin, stencil.half), difference.axis, len(shape))
 
 
 class Hierarchy:
@@ -150,7 +60,7 @@ class Hierarchy:
             if node.weighted:
                 rows, grid.kept = grid(state, "rows", "kept")
                 grid.weights = grid.weights * rows
-            coarse = cells.coarser(spacing, node.smallest, node.together)
+            coarse = cells.coarser(spacing, node.smallest, 0.5 if node.adjoint else 0.0)
             if coarse is None or len(self.grids) == node.levels:
                 break
             fields = {k: hierarchy.mean(f, grid.weights, cells, coarse) for k, f in fields.items()}

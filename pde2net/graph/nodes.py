@@ -198,17 +198,16 @@ class Operator:
     the image, whose sizes determine the grids.
 
     Grid 0 is that of the image. The next one joins two cells of the grid before along each axis whose cells
-    are at most 1.25 times as long as the shortest; the last may hold a single one. It keeps at least
-    `smallest` and 2 cells. On a grid, the body means the same expressions with
+    are at most 1.25 times as long as the shortest; the last may be cut off, with `adjoint` by at most a
+    half. It keeps at least `smallest` and 2 cells. On a grid, the body means the same expressions with
     - coordinates at the centres of its cells, and fields restricted with the weights of rows;
-    - slopes divided by the distance of the two centres instead of the spacing of grid 0; zero-Dirichlet
+    - differences divided by the distance of the centres instead of the spacing of grid 0; zero-Dirichlet
       values stay one spacing of grid 0 beyond the outermost centres of that;
-    - the transposed convolution divided by the length of a cell, and by its volume (below 1 in a last cell
-      that is cut off).
+    - the transposed convolution of fluxes times the area of the faces of a cell, divided by its length and
+      its volume (area and volume are below 1 where the last cell of an axis is cut off).
 
     levels    grids at most
     asked     whether `levels` was declared: then fewer are worth a notice
-    together  all axes are coarsened, or none
     adjoint   residuals are restricted by (1, 3, 3, 1)/8, as terms of order 4 need it, else by the mean
     weighted  rows of the equation differ in size: "rows" weighs them where they are averaged, "kept" says how
               much of a correction a cell takes
@@ -219,7 +218,6 @@ class Operator:
     smallest: tuple[int, ...]
     spacing: tuple[sp.Expr, ...]
     boundary: tuple[str, ...]
-    together: bool
     adjoint: bool
     weighted: bool
     role: str = "operator"

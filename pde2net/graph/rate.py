@@ -138,12 +138,17 @@ class RateBuilder:
         self, term: SecondOrder, bank: Bank, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
     ) -> Source:
         q = self.form.curvature
-        inputs = {q.name: self.once(f"K{suffix}", Convolution(bank), {"u": self.state})}
+        inputs = {q.name: self.curvature(bank, suffix)}
         flux = term.flux
         if weights is not None:
             (flux,) = self.weighted([q], suffix, weights, inputs)
         source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
-        return self.node(f"K{suffix}T", TransposedConvolution(bank), {"p0": source})
+        rows = {f"p{i}": source for i in range(len(bank.rows))}
+        return self.node(f"K{suffix}T", TransposedConvolution(bank), rows)
+
+    def curvature(self, bank: Bank, suffix: str) -> Source:
+        """D u of a second-order term at the current state."""
+        return self.once(f"K{suffix}", Convolution(bank), {"u": self.state})
 
     def first_order(
         self, term: FirstOrder, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
@@ -199,7 +204,7 @@ class RateBuilder:
             weight = _at_rest(divide(term.flux, q), (q,))
             if q not in weight.free_symbols:
                 return (weight,)
-            curvature = self.once(f"K{suffix}", Convolution(self.second_bank(k)), {"u": self.state})
+            curvature = self.curvature(self.second_bank(k), suffix)
             return (self.node(f"g{suffix}", Pointwise((weight,), "coefficient"), {q.name: curvature}),)
         if self.semi.cell is not None:
             return self.staggered(term, suffix)

@@ -1,4 +1,4 @@
-"""The rules R1 to R15 of grammar/network.ebnf, each a function that names the rule that a graph breaks."""
+"""The rules R1 to R14 of grammar/network.ebnf; the message names what a graph breaks."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class _Rules:
         return self.graph.nodes[name].get(kind)
 
     def numbers(self, kind: str) -> int:
-        """How many blocks or cycles there are."""
+        """R7. How many blocks or cycles there are."""
         found = {self.place(name, kind) for name in self.graph} - {None}
         if found != set(range(len(found))):
             raise GraphError(f"The {kind}s of a network are numbered 0, 1, 2, ..., not {sorted(found)}.")
@@ -92,7 +92,7 @@ class _Rules:
     # -- edges -------------------------------------------------------------------------------------
 
     def slots(self, name: str) -> None:
-        """Every slot that a node takes is fed, once, and no other."""
+        """R3. Every slot that a node takes is fed, once, and no other."""
         slots = sorted(d["slot"] for *_, d in self.graph.in_edges(name, data=True))
         if len(set(slots)) != len(slots):
             raise GraphError(f'"{name}" has a slot that is fed twice: {slots}.')
@@ -107,6 +107,7 @@ class _Rules:
             raise GraphError(f'"{name}" has no slot "{extra[0]}".')
 
     def ports(self, name: str) -> None:
+        """R4. Every port exists."""
         for producer, _, data in self.graph.in_edges(name, data=True):
             if not 0 <= data["port"] < width(self.nodes[producer]):
                 raise GraphError(f'"{name}" takes output {data["port"]} of "{producer}", which has fewer.')
@@ -114,7 +115,7 @@ class _Rules:
     # -- weights -----------------------------------------------------------------------------------
 
     def shares(self, name: str) -> None:
-        """Weights are those of a node of an earlier block or cycle, which is the same operation."""
+        """R6. Weights are those of a node of an earlier block or cycle, which is the same operation."""
         first = self.graph.nodes[name]["shares"]
         if first is None:
             return
@@ -128,7 +129,7 @@ class _Rules:
             raise GraphError(f'"{name}" shares weights with "{first}", which is in no earlier {kind}.')
 
     def adjoints(self) -> None:
-        """Transposed convolutions have the weights of a convolution of their block or cycle."""
+        """R5. Transposed convolutions have the weights of a convolution of their block or cycle."""
         banks = {
             (self.place(n, "block"), self.place(n, "cycle"), node.bank)
             for n, node in self.nodes.items()
@@ -142,7 +143,7 @@ class _Rules:
     # -- blocks and cycles -------------------------------------------------------------------------
 
     def blocks(self) -> None:
-        """Each block ends in one state; equally many blocks belong to each cycle."""
+        """R7, R8. Each block ends in one state; equally many blocks belong to each cycle."""
         for name, node in self.nodes.items():
             block = self.place(name, "block")
             if block is None or node.role not in ENDS:
@@ -165,7 +166,7 @@ class _Rules:
             yield start
 
     def reads(self, name: str, slot: str, producer: str) -> None:
-        """An edge brings data, what belongs to the same place, or a state that is carried there."""
+        """R9 to R11. An edge brings data, what is of the same place, or a state that is carried there."""
         block, cycle = self.place(name, "block"), self.place(name, "cycle")
         state = self.states.get(producer)
         other = self.place(producer, "block"), self.place(producer, "cycle")
@@ -194,7 +195,7 @@ class _Rules:
         self.levels(name, slot, producer)
 
     def levels(self, name: str, slot: str, producer: str) -> None:
-        """Only restriction and prolongation change the grid; what has no level lives on the finest."""
+        """R14. Only restriction and prolongation change the grid; what has no level lives on the finest."""
         if slot == "operator" or isinstance(self.nodes[name], Output):
             return
         level, other = self.place(name, "level") or 0, self.place(producer, "level") or 0
@@ -204,7 +205,7 @@ class _Rules:
     # -- loops -------------------------------------------------------------------------------------
 
     def loops(self, name: str) -> None:
-        """Bodies have the variables of their loop, and nobody else reads what depends on them."""
+        """R12, R13. Bodies have the variables of their loop, and nobody else reads what depends on them."""
         loop = self.place(name, "loop")
         if loop is not None and type(self.nodes.get(loop)) not in VARIABLES:
             raise GraphError(f'"{name}" is in the body of "{loop}", which is no loop.')

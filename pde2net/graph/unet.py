@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
 from pde2net.graph import relaxation
@@ -16,6 +17,7 @@ from pde2net.graph.network import Graph, add, new_graph, validate
 from pde2net.graph.nodes import (
     Bottleneck,
     CoarseRightHandSide,
+    Convolution,
     Correction,
     Crop,
     Cycle,
@@ -192,6 +194,21 @@ class _Builder(RateBuilder):
 
     # -- the operator ------------------------------------------------------------------------------
 
+    def second_bank(self, k: int) -> Bank:
+        """One row per axis, since the distances of cells differ from axis to axis."""
+        (row,) = super().second_bank(k).rows
+        return Bank(tuple((entry,) for entry in row))
+
+    def curvature(self, bank: Bank, suffix: str) -> Source:
+        """The sum of the second differences along the axes."""
+        if len(bank.rows) == 1:
+            return super().curvature(bank, suffix)
+        name, _ = self.once(f"K{suffix}", Convolution(bank), {"u": self.state})
+        axes = [self.form.space[row[0][1].axis] for row in bank.rows]
+        slots = [sp.Symbol(f"{self.form.state}_{a}{a}", real=True) for a in axes]
+        inputs = {s.name: (name, i) for i, s in enumerate(slots)}
+        return self.once(f"q{suffix}", Pointwise((sp.Add(*slots),), "coefficient"), inputs)
+
     def operator_at(self, u: Source) -> Source:
         semi = self.semi
         name = self.full("operator")
@@ -208,7 +225,6 @@ class _Builder(RateBuilder):
             tuple(semi.smallest),
             semi.spacing,
             semi.boundary,
-            together=bool(semi.second),
             adjoint=relaxation.order(semi) == 2,
             weighted=self.uneven,
         )
@@ -232,10 +248,12 @@ class _Builder(RateBuilder):
         """c + step sum_k m_k D_k, D_k = diag(K_k^T G_k K_k), c what multiplies v beside the diffusion."""
         slots = [sp.Symbol(f"_d{k + 1}", real=True) for k in range(self.terms)]
         fed = {s.name: self.diagonal(k, weights[k]) for k, s in enumerate(slots)}
-        diffusion = self.unet.step * sp.Add(
-            *(t.prefactor * d for t, d in zip(self.form.terms, slots, strict=True))
-        )
-        plain = self.unet.step * sp.Add(*slots)
+        # The diagonal of (K_1 + ... + K_n)^T G (K_1 + ... + K_n) is at most n times the sum of the parts.
+        second = [isinstance(t, SecondOrder) for t in self.form.terms]
+        parts = [len(self.second_bank(k).rows) * s if second[k] else s for k, s in enumerate(slots)]
+        prefactors = [t.prefactor for t in self.form.terms]
+        diffusion = self.unet.step * sp.Add(*(m * d for m, d in zip(prefactors, parts, strict=True)))
+        plain = self.unet.step * sp.Add(*parts)
         found = {"diagonal": self.derived("diagonal", mass.expression + diffusion, mass, fed)}
         if self.uneven:
             rows = plain / sp.Max(diffusion, mass.expression)
@@ -252,8 +270,9 @@ class _Builder(RateBuilder):
         second = isinstance(term, SecondOrder)
         bank = self.second_bank(k) if second else self.semi.gradient
         margin = tuple(0 for _ in self.semi.margin) if second else self.semi.margin
-        constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in weights)
-        inputs = {f"p{i}": w for i, w in enumerate(weights) if isinstance(w, tuple)}
+        rows = weights * len(bank.rows) if second else weights
+        constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in rows)
+        inputs = {f"p{i}": w for i, w in enumerate(rows) if isinstance(w, tuple)}
         node = SquaredAdjoint(bank, constants, margin)
         source = self.once(f"d{suffix}", node, inputs)
         return self.once(f"crop_d{suffix}", Crop(margin), {"u": source}) if any(margin) else source

@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from pde2net.graph.network import Graph, blocks, in_order, node_of, sources
-from pde2net.graph.nodes import Cycle, Iterate, Operator, Smooth, State
+from pde2net.graph.nodes import (
+    Coordinate,
+    Cycle,
+    Field,
+    Input,
+    Iterate,
+    Operator,
+    Output,
+    Smooth,
+    State,
+)
 from pde2net.graph.repeats import repeats
 
 SOLUTION, RIGHT_HAND_SIDE = "solution", "right-hand side"
@@ -140,10 +150,12 @@ class _Runs:
         return self.known[name]
 
     def run(self, name: str, shown: str | None) -> None:
-        inputs = {slot: p for slot, (p, _) in sources(self.graph, name).items() if slot != "operator"}
+        inputs = [(slot, p) for slot, (p, _) in sources(self.graph, name).items() if slot != "operator"]
         if isinstance(node_of(self.graph, name), Operator):
-            inputs = {slot: p for slot, p in inputs.items() if p in self.known}
-        fed = tuple((slot, self.value(p)) for slot, p in inputs.items())
+            body = self.members.get(name, ())
+            inputs += [(slot, p) for n in body for slot, (p, _) in sources(self.graph, n).items()]
+            inputs = [(slot, p) for slot, p in inputs if p in self.known]
+        fed = tuple((slot, self.value(p)) for slot, p in inputs)
         self.known[name] = len(self.done)
         self.done.append(_Run(name, _level(self.graph, name), shown, fed))
 
@@ -179,9 +191,11 @@ def _is_known(graph: Graph, name: str) -> bool:
 
 
 def _role(graph: Graph, name: str) -> str:
-    """What the parts of a stage are told apart by; known data are shown one by one."""
-    role = node_of(graph, name).role
-    return f"{role} {name}" if _is_known(graph, name) else role
+    """What tells the parts of a stage apart; what is computed from data alone belongs to the operator."""
+    node = node_of(graph, name)
+    if isinstance(node, Input | Output | Field | Coordinate):
+        return f"{node.role} {name}"
+    return "operator" if _is_known(graph, name) else node.role
 
 
 def _count(graph: Graph, name: str) -> int:

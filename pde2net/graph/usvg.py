@@ -15,7 +15,6 @@ from pde2net.graph.nodes import (
     Field,
     Input,
     Iterate,
-    Operator,
     Output,
     Pointwise,
     Residual,
@@ -39,7 +38,7 @@ def u_svg(graph: Graph, title: str) -> str:
     for kind in ("edge", "skip", "main"):
         lines += [line for route in layout.routes if route.kind == kind for line in _route(route)]
     for part, box in layout.boxes.items():
-        role = node_of(graph, part.names[0]).role
+        role = "operator" if part.role == "operator" else node_of(graph, part.names[0]).role
         role = "bottleneck" if part.below else role if role in COLOURS else "rate"
         lines += grouped(node(box, labels[part], role), _tooltip(graph, part))
     return document(lines, layout.size, title, caption(graph))
@@ -78,7 +77,7 @@ def part_label(shape: UShape, graph: Graph, part: Part) -> Label:
     if part.below:
         heading = f"levels {DEEPEST + 1} to {shape.grids}"
         return Label(heading, ("the same,", "bottleneck at the last"))
-    if isinstance(first, Operator):
+    if part.role == "operator":
         return Label("operator N", ("known to all parts",))
     if isinstance(first, Input | Output | Field | Coordinate):
         return label(graph, part.names[0])

@@ -26,7 +26,7 @@ from pde2net.verify.theorems.mean_preservation import MEAN_PRESERVATION
 
 def one_step(case: Case) -> Case:
     """The case of the explicit step that a single Picard iteration is."""
-    return replace(case, update=explicit_scheme.stack(Explicit(case.tau, case.scheme.steps)))
+    return replace(case, update=explicit_scheme.stack(Explicit(case.tau, case.scheme.repeats)))
 
 
 def limited(theorem: Theorem, reach: sp.Expr, rate: Callable[[Case], sp.Expr]) -> Theorem:
@@ -99,7 +99,9 @@ def _frozen_stability(case: Case) -> Claim:
 
 
 def _solver_convergence(case: Case) -> Claim:
-    return (picard if iteration_of(case).kind == "Picard" else convergence).convergence(case)
+    if iteration_of(case).kind == "Picard":
+        return picard.convergence(case)
+    return convergence.convergence(case)
 
 
 def _or_explicit(name: str, find: Callable[[Case], Claim]) -> Callable[[Case], Claim]:

@@ -14,7 +14,9 @@ from pde2net.verify.consistency import consistency as with_space
 from pde2net.verify.iteration import Iteration, iteration_of
 
 HALF = sp.Rational(1, 2)
-SOLVER = Discharged("solver", "what is left of the residual is small against the error of the step", "assumed")
+SOLVER = Discharged(
+    "solver", "what is left of the residual is small against the error of the step", "assumed"
+)
 
 
 def consistency(case: Case) -> Claim:

@@ -1,9 +1,10 @@
-"""The two-grid factor of the cycles of a U-net, coefficients frozen at several values (docs/theory.md, 4.15)."""
+"""The two-grid factor of the cycles of a U-net with frozen coefficients (docs/theory.md, 4.15)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 
 import sympy as sp
 
@@ -36,7 +37,9 @@ def cycle_factor(case: Case) -> Factor:
     if not isinstance(unet, UNet):
         raise TypeError(f"{case.scheme.label} schemes have no cycles")
     if grids(semi, unet) < 2:
-        raise UndecidedError("there is a single grid, which is solved by BiCGStab, and no rate of it is known")
+        raise UndecidedError(
+            "there is a single grid, which is solved by BiCGStab, and no rate of it is known"
+        )
     if not semi.form.terms:
         raise UndecidedError("there is no diffusion")
     spacing = [case.valued(h) for h in semi.spacing]
@@ -44,12 +47,21 @@ def cycle_factor(case: Case) -> Factor:
         raise UndecidedError("factors are computed from numbers: give values to tau, spacing and parameters")
     order = relaxation.order(semi)
     transfers = Transfers("adjoint" if order == 2 else "mean")
-    axes = list(coarsening(case, [float(h) for h in spacing]))
-    largest = max(
-        max(cycle_factors(model, smoother(case), unet.pre, unet.post, axes, transfers))
-        for model in models(case)
-    )
+    axes = tuple(coarsening(case, [float(h) for h in spacing]))
+    largest = _largest(tuple(models(case)), smoother(case), unet.pre, unet.post, axes, transfers)
     return Factor(sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT)
+
+
+@cache
+def _largest(
+    cases: tuple[Model, ...],
+    smoother: Smoother,
+    pre: int,
+    post: int,
+    axes: tuple[tuple[int, ...], ...],
+    transfers: Transfers,
+) -> float:
+    return max(max(cycle_factors(model, smoother, pre, post, axes, transfers)) for model in cases)
 
 
 def smoother(case: Case) -> Smoother:

@@ -43,7 +43,7 @@ def diffusivities(form: DivergenceForm, facts: Facts) -> Iterator[tuple[sp.Expr,
 
 
 def with_elasticities(form: DivergenceForm, update: Update, facts: Facts) -> Facts:
-    """The facts, with the ranges of 2 s g'/g that Kacanov's method asks for; of g' where they are undecided."""
+    """The facts, with the ranges of 2 s g'/g that Kacanov's method asks for; else, of g'."""
     if not isinstance(update, Cell) or not isinstance(update.solver, Kacanov):
         return facts
     questions = Questions(SECONDS)

@@ -1,4 +1,4 @@
-"""The claims about U-nets: what is proved of the solution, and how fast cycles approach it (docs/theory.md, 4.15)."""
+"""The claims about U-nets: how fast cycles approach the step that they solve (docs/theory.md, 4.15)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def solver_convergence(case: Case) -> Claim:
             status=Status.LINEARISED,
             factor=found.value,
             hypotheses=(*_frozen(found), *case.given),
-            reason="With frozen coefficients and away from the border, each cycle reduces the error by the factor.",
+            reason="With frozen coefficients and away from the border, each cycle reduces the error by the "
+            "factor.",
         )
     reason = "The largest factor over frequencies is not below one"
     witness = seek.cycles(case)
@@ -131,11 +132,12 @@ def frozen_stability(case: Case) -> Claim:
         status=Status.LINEARISED,
         factor=found.value,
         hypotheses=(*_frozen(found), *case.given),
-        reason="With frozen coefficients cycles approach a step that amplifies no mode, by the factor per cycle.",
+        reason="With frozen coefficients cycles approach a step that amplifies no mode, by the factor per "
+        "cycle.",
     )
 
 
-STEADY = "Tau = oo solves F(v) = 0, whatever the input is."
+STEADY = "Tau = oo asks for the steady state, which does not depend on the input."
 
 
 def consistency(case: Case) -> Claim:
@@ -143,6 +145,10 @@ def consistency(case: Case) -> Claim:
     if case.tau == sp.oo:
         reason = "tau = oo asks for the steady state, which has no error in time."
         return Claim("consistency", Status.NOT_APPLICABLE, reason=reason)
+    factor = _analysed(case)
+    if isinstance(factor, Factor) and sp.Lt(factor.value, 1) != sp.true:
+        reason = "The cycles are not known to solve the step, since their factor is not below one."
+        return Claim("consistency", Status.UNKNOWN, reason=reason)
     step = step_symbol(case.tau)
     found = with_space(case.semi, TimeError(step, 1, -step * second_derivative(case.semi) / 2))
     if found.status != Status.PROVED:

@@ -73,7 +73,8 @@ def _cycles(scheme: Multigrid) -> str:
     levels = "as many grids as fit" if scheme.levels is None else f"at most {scheme.levels} grids"
     damping = "" if scheme.damping is None else f" damped by {scheme.damping}"
     plural = "s" if scheme.cycles > 1 else ""
-    text = f"{scheme.cycles} {kind}({scheme.pre},{scheme.post})-cycle{plural} on {levels}, {scheme.smoother}{damping}"
+    text = f"{scheme.cycles} {kind}({scheme.pre},{scheme.post})-cycle{plural} on {levels}"
+    text += f", {scheme.smoother}{damping}"
     if scheme.tol is not None:
         text = "at most " + text + f", to {float(scheme.tol):g}"
     return text

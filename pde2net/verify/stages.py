@@ -16,7 +16,7 @@ Weights = Mapping[sp.Symbol, sp.Expr]
 
 
 def stage_weights(stack: Stack) -> tuple[Weights, ...]:
-    """Per stage the weights of u, u-, the start of the cycle and, in units of tau, of F at u and the start."""
+    """Per stage the weights of u, u-, the start of the cycle; in units of tau, of F at u and the start."""
     update = stack.skip.subs(STEP, stack.step)
     general = {s: sp.diff(update, s) / (TAU if s in RATES else 1) for s in (*STATES, *RATES)}
     found: dict[tuple[tuple[sp.Symbol, sp.Expr], ...], Weights] = {}

@@ -82,7 +82,7 @@ def quotient(numerator: sp.Expr, rate: sp.Expr) -> sp.Expr:
 
 
 def prove(theorem: Theorem, case: Case) -> Claim:
-    """The claim of `theorem` for `case`, with any status: linearised if only a hypothesis that weakens fails."""
+    """The claim of `theorem` for `case`: linearised if no other hypotheses fail than those that weaken."""
     discharged: list[Discharged] = []
     changing = ""
     for hypothesis in theorem.hypotheses:
@@ -97,7 +97,7 @@ def prove(theorem: Theorem, case: Case) -> Claim:
     claim = _concluded(theorem, case, (*discharged, *case.given))
     if not changing or claim.status not in (Status.PROVED, Status.PROVED_IF):
         return claim
-    reason = f"With frozen coefficients, {claim.reason} But {sentence(changing)[0].lower()}{sentence(changing)[1:]}"
+    reason = f"With frozen coefficients, {claim.reason} But {changing}."
     return replace(claim, status=Status.LINEARISED, reason=reason)
 
 

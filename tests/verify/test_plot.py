@@ -10,7 +10,7 @@ from support import diffusion, eps, equation, h, lam, tau, unknown, x, y
 
 import pde2net as p2n
 from pde2net import diffusivities as known
-from pde2net import div, grad, norm2
+from pde2net import div, grad, laplacian, norm2
 from pde2net.compiler import analyse
 from pde2net.errors import Pde2NetError
 from pde2net.verify.facts import gather
@@ -216,6 +216,26 @@ def test_reasons(rhs, reason):
 
 
 # -- the figure as a whole ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "scheme,unit,words",
+    [
+        (p2n.FSI(0.5, 6), "cycle", "no mode grows"),
+        (p2n.FSI(0.51, 10), "cycle", "no mode grows"),
+        (p2n.RKL(2, 5, 4), "cycle", "such a mode grows"),
+        (p2n.DuFortFrankel(30, 1), "step", "no mode grows"),
+        (p2n.DuFortFrankel(30, sp.Rational(1, 2)), "step", "such a mode grows"),
+    ],
+    ids=str,
+)
+def test_factors_of_other_stacks(scheme, unit, words):
+    """|P| of a cycle and the radius of the companion matrix, at most 1 where stability is proved."""
+    plan, _, certificate = analyse(p2n.Problem(equation(laplacian(unknown(1)), 1)), scheme, p2n.Grid())
+    drawn = figure(plan, gather(plan.semi), certificate.claims)
+    axes = next(a for a in drawn.axes if a.get_title(loc="left").startswith("Amplification"))
+    assert f"one {unit}" in axes.get_title(loc="left")
+    assert words in " ".join(text.get_text() for text in axes.texts)
 
 
 def test_saved_figure(tmp_path):

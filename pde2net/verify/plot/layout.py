@@ -98,7 +98,8 @@ def _head(scene: Scene) -> list[Line]:
     semi = scene.semi
     kinds, spacings = list(dict.fromkeys(semi.boundary)), list(dict.fromkeys(semi.spacing))
     scheme = (
-        f"{_scheme(scene.plan.scheme)} τ = {_plain(scene.tau)} on a grid of spacing {', '.join(map(str, spacings))}; "
+        f"{_scheme(scene.plan.scheme)} τ = {_plain(scene.tau)} on a grid of spacing "
+        f"{', '.join(map(str, spacings))}; "
         f"{semi.grid.gradient} differences of order {semi.grid.order}; {', '.join(kinds)} border"
     )
     said, colour = _verdict(scene.verdict)

@@ -69,9 +69,10 @@ class Scene:
     def limit(self) -> sp.Expr | None:
         """The largest proved tau, in the parameters and the spacing; None if none is proved."""
         claim = self.stability
-        if claim.status not in (Status.PROVED_IF, Status.LINEARISED) or claim.condition is None:
+        condition = claim.condition
+        if claim.status not in (Status.PROVED_IF, Status.LINEARISED) or not isinstance(condition, sp.Le):
             return None
-        limit: sp.Expr = claim.condition.rhs
+        limit: sp.Expr = condition.rhs
         return limit
 
     @property

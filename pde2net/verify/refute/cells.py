@@ -1,4 +1,4 @@
-"""Counterexamples to claims about recurrent cells: the searches of `witness`, on grids that cells can afford."""
+"""Counterexamples to claims about recurrent cells and U-nets, by the searches of `witness`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def energy(case: Case) -> Found:
     search = case.search
     if search is None:
         return None
-    one = Interpreter(explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, search.network))
+    one = Interpreter(
+        explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, search.network)
+    )
     tau = float(one.number(search.tau))
 
     def both(run: Interpreter, u0: Array, fields: wit.Fields) -> tuple[float, float] | None:

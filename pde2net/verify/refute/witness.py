@@ -88,6 +88,8 @@ class Search:
                     best.append((found, u0))
             previous = n
         for _, u0 in sorted(best, key=lambda entry: -entry[0])[:4]:
+            if not runner.affords_gradient(u0):
+                break
             hit = runner.hit("optimised input", ascend(runner.objective, u0, runner.end))
             if hit is not None:
                 return hit
@@ -107,6 +109,7 @@ class _Runner:
         self.budget = max(STEPS, self.depth)
         now = time.monotonic()
         self.end = max(now + LEAST_SECONDS, min(now + SECONDS, search.end))
+        self.slowest = 0.0
 
     @property
     def late(self) -> bool:
@@ -124,11 +127,18 @@ class _Runner:
 
     def measured(self, run: Interpreter, u0: Array) -> float:
         """A network that stops with an error violates nothing."""
+        start = time.monotonic()
         try:
             with np.errstate(all="ignore"):
                 return self.violation(run, u0, self.fields(u0))
         except ConvergenceError:
             return -np.inf
+        finally:
+            self.slowest = max(self.slowest, time.monotonic() - start)
+
+    def affords_gradient(self, u0: Array) -> bool:
+        """Whether there is time for the gradient of the violation, taken by differences."""
+        return time.monotonic() + 2 * u0.size * self.slowest < self.end
 
     @property
     def objective(self) -> Callable[[Array], float]:
@@ -207,6 +217,8 @@ def seek_pair(search: Search | None) -> dict[str, Any] | None:
     if search is None:
         return None
     for partner, most in ((_scaled, 2000), (_expanded, CELLS)):
+        if partner is _expanded and search.network.graph["architecture"] == "u-net":
+            continue  # the derivative of the whole network by differences takes too long
 
         def violation(run: Interpreter, u0: Array, fields: Fields, partner: Partner = partner) -> float:
             v0 = partner(run, u0, fields)

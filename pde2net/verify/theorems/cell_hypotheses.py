@@ -23,7 +23,9 @@ KRYLOV = {
 def _finite(case: Case) -> Held | Missing:
     if not (isinstance(case.update, Cell | UNet) and case.update.steady):
         return Held("tau is finite")
-    return Missing("tau = oo solves F(v) = 0, whatever the input is", Status.NOT_APPLICABLE)
+    return Missing(
+        "tau = oo asks for the steady state, which does not depend on the input", Status.NOT_APPLICABLE
+    )
 
 
 STEP = Hypothesis("time step", "v = u + tau ((1 - theta) F(u) + theta F(v))", _finite)
@@ -109,7 +111,8 @@ def _implicit(case: Case) -> Held | Missing:
         )
     if rate is None or not rate.nonnegative:
         return Missing(
-            f"the reaction term {form.reaction} is taken at the previous iterate, since it may let the solution grow"
+            f"the reaction term {form.reaction} is taken at the previous iterate, since it may let the "
+            "solution grow"
         )
     return Held(f"b = {b}")
 

@@ -11,7 +11,7 @@ from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, PENALISER, SY
 
 
 def growth_bound(case: Case) -> sp.Expr | None:
-    """1 + tau Lip(r), for steps tau, if the diffusion part alone is nonexpansive, else 1 + tau (L' ‖K‖² + Lip r)."""
+    """1 + tau Lip(r) if the diffusion part alone is nonexpansive, else 1 + tau (L' ‖K‖² + Lip r)."""
     facts = case.facts
     if facts.rate is None or facts.curvature is None or facts.slope_norm is None:
         return None

@@ -175,6 +175,7 @@ LAGGED_ENERGY = Theorem(
         hyp.BACKWARD,
         hyp.EXACT,
     ),
-    conclusion="E(v) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r, and every iterate v",
+    conclusion="E(v) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r, and every "
+    "iterate v",
     refute=seek.energy,
 )

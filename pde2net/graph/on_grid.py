@@ -1,0 +1,148 @@
+"""An operator of a U-net on one grid, in NumPy: the body of its graph with distances, areas and volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import sympy as sp
+
+from pde2net.discretise.arrays import Array
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.graph import hierarchy
+from pde2net.graph.hierarchy import Axis, Cells
+from pde2net.graph.network import is_data, node_of, sources
+from pde2net.graph.nodes import (
+    Convolution,
+    Coordinate,
+    Field,
+    Node,
+    Pointwise,
+    SquaredAdjoint,
+    State,
+    TransposedConvolution,
+    Trial,
+)
+
+if TYPE_CHECKING:
+    from pde2net.graph.interpret import Interpreter
+
+Row = tuple[tuple[sp.Expr, Difference], ...]
+
+
+class OnGrid:
+    """One grid of an operator: its cells, its fields, and what depends on them alone."""
+
+    def __init__(self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
+        self.run, self.name, self.cells, self.fields = run, name, cells, fields
+        self.feeds = sources(run.graph, name)
+        self.known: dict[str, tuple[Array, ...]] = {}
+        self.weights: Array = cells.volumes
+        self.kept: Array | float = 1.0
+
+    def __call__(self, v: Array, *slots: str, x: Array | None = None) -> list[Array]:
+        """The slots of the operator at v; `x` is the trial of "product"."""
+        found: dict[str, tuple[Array, ...]] = {}
+        return [self.output(self.feeds[s], v, x, found) for s in slots]
+
+    def output(
+        self, source: tuple[str, int], v: Array, x: Array | None, found: dict[str, tuple[Array, ...]]
+    ) -> Array:
+        name, port = source
+        store = self.known if is_data(self.run.graph, name) else found
+        if name not in store:
+            node = node_of(self.run.graph, name)
+            if isinstance(node, State):
+                store[name] = (v,)
+            elif isinstance(node, Trial):
+                store[name] = (np.zeros_like(v) if x is None else x,)
+            else:
+                fed = sources(self.run.graph, name).items()
+                store[name] = self.evaluate(node, {s: self.output(p, v, x, found) for s, p in fed})
+        return store[name][port]
+
+    def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
+        """A node with the distances, lengths and volumes of this grid."""
+        run, axes = self.run, self.cells.axes
+        if isinstance(node, Field):
+            return (self.fields[node.symbol.name],)
+        if isinstance(node, Coordinate):
+            line = run.number(node.origin) + run.number(node.spacing) * axes[node.axis].extended(
+                node.margin[node.axis]
+            )
+            full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
+            return (np.broadcast_to(hierarchy.along(line, node.axis, len(axes)), full),)
+        if isinstance(node, Convolution):
+            return tuple(self.differences(node.bank, run.evaluate(node, inputs), inputs["u"]))
+        if isinstance(node, TransposedConvolution):
+            return (self.adjoint(node.bank, list(inputs.values())),)
+        if isinstance(node, SquaredAdjoint):
+            full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
+            rows = [inputs.get(f"p{i}", np.full(full, run.number(w))) for i, w in enumerate(node.weights)]
+            return (self.diagonal(node.bank, rows),)
+        if isinstance(node, Pointwise) and not inputs:
+            return tuple(np.full(self.cells.shape, run.number(e)) for e in node.expressions)
+        return run.evaluate(node, inputs)
+
+    def differences(self, bank: Bank, rows: Sequence[Array], u: Array) -> list[Array]:
+        """K u on this grid from K u for the distances of the finest grid."""
+        found = []
+        for row, array in zip(bank.rows, rows, strict=True):
+            found.append(array / self.distance(row[0][1], array.shape))
+            if row[0][1].stencil.derivative == 2:
+                found[-1] = found[-1] + self.border(row, u)
+        return found
+
+    def adjoint(self, bank: Bank, arrays: Sequence[Array]) -> Array:
+        """K^T of fluxes through faces, over the length of the cells along the axis and their volume."""
+        scaled = [self.through_faces(row, p) for row, p in zip(bank.rows, arrays, strict=True)]
+        out = self.run.adjoint(bank, scaled)
+        for row, p in zip(bank.rows, scaled, strict=True):
+            if row[0][1].stencil.derivative == 2:
+                out = out + self.border(row, p) * self.distance(row[0][1], p.shape)
+        return out / self.wide(self.cells.volumes, out.shape)
+
+    def diagonal(self, bank: Bank, weights: Sequence[Array]) -> Array:
+        """The diagonal of K^T G K."""
+        scaled = []
+        for row, g in zip(bank.rows, weights, strict=True):
+            scaled.append(self.through_faces(row, g / self.distance(row[0][1], g.shape)))
+        out = self.run.squared_adjoint(bank, scaled)
+        for row, g in zip(bank.rows, scaled, strict=True):
+            (weight, d) = row[0]
+            if d.stencil.derivative == 2:
+                line = self.cells.axes[d.axis].border()
+                centre = float(dict(zip(d.stencil.offsets, d.stencil.weights, strict=True))[0])
+                factor = float(self.run.number(weight * d.scale)) ** 2
+                line = factor * line * (line + 2 * centre)
+                out = out + hierarchy.along(line, d.axis, g.ndim) * g
+        return out / self.wide(self.cells.volumes, out.shape)
+
+    def through_faces(self, row: Row, p: Array) -> Array:
+        difference = row[0][1]
+        areas = self.wide(self.cells.areas(difference.axis), p.shape)
+        scaled: Array = p * areas / self.cells.axes[difference.axis].stride ** difference.stencil.derivative
+        return scaled
+
+    def wide(self, array: Array, shape: tuple[int, ...]) -> Array:
+        """An array of the grid, continued by ones to a shape that has margins."""
+        margins = [((s - n) // 2,) * 2 for s, n in zip(shape, array.shape, strict=True)]
+        return np.pad(array, margins, constant_values=1.0)
+
+    def border(self, row: Row, u: Array) -> Array:
+        """What a second difference has more of u, beside the border."""
+        weight, d = row[0]
+        line = self.cells.axes[d.axis].border() * float(self.run.number(weight * d.scale))
+        result: Array = hierarchy.along(line, d.axis, u.ndim) * u / self.distance(d, u.shape)
+        return result
+
+    def distance(self, difference: Difference, shape: tuple[int, ...]) -> Array:
+        """What a difference of this grid is divided by, relative to the finest grid."""
+        axis: Axis = self.cells.axes[difference.axis]
+        stencil = difference.stencil
+        if stencil.derivative == 2:
+            line = axis.stride**2 * axis.volumes
+        else:
+            line = axis.distances((shape[difference.axis] - axis.size) // 2, stencil.half)
+        return hierarchy.along(line, difference.axis, len(shape))

@@ -1,0 +1,138 @@
+"""Claims about U-nets: the factor of cycles, what is not claimed of truncated ones, and what is refuted."""
+
+import numpy as np
+import pytest
+import sympy as sp
+from cell_support import HEAT, HEAT2, UNIT, charbonnier, f, interpreted, problem, rational
+from support import x, y
+
+import pde2net as p2n
+from pde2net import Multigrid, laplacian
+from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.graph.build import build
+from pde2net.graph.interpret import Interpreter
+from pde2net.normalise.recognise import recognise
+from pde2net.scheme.registry import update_of
+from pde2net.verify.case import Case
+from pde2net.verify.engine import gather
+from pde2net.verify.multigrid import CLAIMS
+from pde2net.verify.refute import witness
+from pde2net.verify.refute.candidates import amplitudes
+
+
+@pytest.fixture(autouse=True)
+def short_searches(monkeypatch):
+    monkeypatch.setattr(witness, "ALL_SECONDS", 0.6)
+    monkeypatch.setattr(witness, "LEAST_SECONDS", 0.05)
+
+
+def claim(declared, scheme, name="solver_convergence", grid=UNIT, search=False):
+    """One claim, with a search for a counterexample if that is asked for."""
+    semi = semidiscretise(recognise(declared), grid)
+    facts, update = gather(semi), update_of(scheme)
+    network = build(semi, scheme.tau, update) if search else None
+    found = witness.Search(semi, network, network, scheme.tau, amplitudes(semi, ())) if search else None
+    return CLAIMS[name](Case(semi, facts, scheme, update, scheme.tau, found))
+
+
+# Textbook factors of damped Jacobi for large steps (Trottenberg, Oosterlee, Schüller 2001, section 3.3).
+@pytest.mark.parametrize("pre,post,factor", [(1, 0, 1 / 3), (1, 1, 1 / 9), (2, 1, 0.0787), (0, 2, 1 / 9)])
+def test_textbook_factors(pre, post, factor):
+    scheme = Multigrid(10**9, levels=2, pre=pre, post=post, damping=sp.Rational(2, 3))
+    found = claim(HEAT, scheme)
+    assert found.status == "linearised" and abs(float(found.factor) - factor) < 2e-4
+    assert claim(HEAT, scheme, "frozen_stability").factor == found.factor
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        Multigrid(3, levels=2),
+        Multigrid(50, levels=2, pre=2, post=2),
+        Multigrid(50, levels=2, smoother="red-black"),
+        Multigrid(50, levels=2, pre=2, post=1, smoother="chebyshev"),
+    ],
+)
+def test_factors_predict_how_emitted_cycles_converge(scheme):
+    """On a periodic grid, two grids only: the residual of the emitted cycle, cycle by cycle."""
+    declared = p2n.Problem(HEAT2.equation, boundary="periodic")
+    factor = float(claim(declared, scheme).factor)
+    u = np.random.default_rng(0).normal(size=(16, 16))
+    residuals = []
+    for cycles in (4, 8):
+        v = interpreted(declared, Multigrid(**{**options(scheme), "cycles": cycles}))(u)
+        A = sum(2 * v - np.roll(v, 1, a) - np.roll(v, -1, a) for a in (0, 1))
+        residuals.append(np.linalg.norm(v + float(scheme.tau) * A - u))
+    observed = (residuals[1] / residuals[0]) ** 0.25
+    assert observed < factor * 1.05 + 0.01  # the bottleneck is solved to a tenth only
+    assert observed > factor / 3
+
+
+def options(scheme):
+    return {name: getattr(scheme, name) for name in ("tau", "levels", "pre", "post", "smoother", "damping")}
+
+
+def test_the_worst_frozen_coefficient_and_grid_count():
+    nonlinear, linear = claim(charbonnier(2), Multigrid(20)), claim(HEAT2, Multigrid(20))
+    assert nonlinear.status == "linearised" and nonlinear.factor >= linear.factor
+    assert claim(HEAT2, Multigrid(20, levels=2)).factor <= linear.factor
+
+
+def test_a_cycle_that_does_not_contract_is_refuted():
+    scheme = Multigrid(50, levels=2, damping=1.9, cycles=3)
+    found = p2n.verify(HEAT, scheme, UNIT).claims
+    assert found["solver_convergence"].status == "refuted" == found["l2_stability"].status
+    assert found["frozen_stability"].status == "refuted" and found["consistency"].status == "unknown"
+    u = np.array(found["solver_convergence"].witness["u0"])
+    sizes = []
+    for cycles in (4, 8):
+        v = interpreted(HEAT, Multigrid(50, levels=2, damping=1.9, cycles=cycles))(u)
+        c = np.diff(v, append=v[-1])
+        sizes.append(np.linalg.norm(v - 50 * (c - np.roll(c, 1) * (np.arange(v.size) > 0)) - u))
+    excess = found["solver_convergence"].witness["excess"]
+    assert abs(sizes[1] / sizes[0] - 1 - excess) < 1e-6 * excess and excess > 1
+    with pytest.raises(p2n.StabilityError):
+        p2n.compile(HEAT, scheme, UNIT)
+
+
+def test_truncated_cycles_prove_nothing():
+    found = p2n.verify(HEAT, Multigrid(5, cycles=2), UNIT).claims
+    assert not [n for n, c in found.items() if str(c.status) == "proved" and n != "consistency"]
+    assert any(h.name == "solver" for h in found["consistency"].hypotheses)
+    assert found["mean_preservation"].status in ("refuted", "unknown")
+
+
+def test_what_cannot_be_analysed_is_said_in_words():
+    tau = sp.Symbol("tau", positive=True)
+    weight = sp.Function("c", nonnegative=True)(x)
+    for declared, scheme, grid, word in (
+        (HEAT, Multigrid(tau), UNIT, "numbers"),
+        (HEAT, Multigrid(5, levels=1), UNIT, "single grid"),
+        (rational(), Multigrid(5), p2n.Grid(gradient="central"), "single grid"),
+        (problem(weight * laplacian(HEAT.unknown)), Multigrid(5), UNIT, "prefactors"),
+        (problem(laplacian(HEAT.unknown) + HEAT.unknown), Multigrid(5), UNIT, "nonincreasing"),
+    ):
+        found = claim(declared, scheme, grid=grid)
+        assert found.status == "unknown" and word in found.reason.lower(), found.reason
+
+
+def test_the_steady_state_has_a_factor_and_no_claims_about_steps():
+    declared = problem(laplacian(HEAT2.unknown) + sp.Rational(1, 10) * (f(x, y) - HEAT2.unknown), 2)
+    found = p2n.verify(declared, Multigrid(sp.oo, pre=2, post=2, cycles=3), UNIT).claims
+    assert found["solver_convergence"].status == "linearised" and found["solver_convergence"].factor < 0.2
+    assert all(c.status == "not applicable" for n, c in found.items() if n != "solver_convergence")
+
+
+def test_the_interpreter_agrees_that_cycles_converge():
+    """The nonlinear cycle of the acceptance tests: its factor is near the linearised one."""
+    declared = charbonnier(2)
+    factor = float(claim(declared, Multigrid(20, pre=2, post=2)).factor)
+    semi = semidiscretise(recognise(declared), UNIT)
+    u = np.random.default_rng(2).normal(size=(32, 32))
+    one = interpreted(declared, p2n.Explicit(sp.Rational(1, 64)))
+    norms = []
+    for cycles in (2, 5):
+        scheme = Multigrid(20, levels=4, pre=2, post=2, cycles=cycles)
+        v = Interpreter(build(semi, scheme.tau, update_of(scheme)))(u)
+        norms.append(np.linalg.norm(v - 20 * 64 * (one(v) - v) - u))
+    assert (norms[1] / norms[0]) ** (1 / 3) < factor + 0.1
