@@ -35,12 +35,13 @@ REFUSED = (p2n.EquationError, p2n.StabilityError)
 
 
 def rows():
-    """Every equation with every scheme; dimensions, boundaries and stencils in turn."""
+    """Every equation with every other scheme; dimensions, boundaries and stencils in turn."""
     choices = list(itertools.product(BOUNDARIES, ("forward", "central", "staggered"), (2, 4), (1, 2, 3)))
     return [
         (name, scheme, *choices[(11 * k + 17 * j) % len(choices)])
         for k, name in enumerate(EQUATIONS)
         for j, scheme in enumerate([*STACKS, *CELLS])
+        if (k + j) % 2 == 0
     ]
 
 
