@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test lint format fuzz benchmark comparison drawings clean
+.PHONY: help setup demo test test-long lint format fuzz benchmark comparison drawings clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## make .venv and install the package with its development tools
 
@@ -25,6 +25,9 @@ demo: $(STAMP) ## denoise a photograph; results in demo/
 test: $(STAMP) ## run the tests
 	@echo "==> running the tests"
 	@$(BIN)/python -m pytest --numprocesses 2
+
+test-long: $(STAMP) ## run the tests that take long
+	@$(BIN)/python -m pytest --numprocesses 2 -m long
 
 lint: $(STAMP) ## check style, format and types
 	@echo "==> ruff, ruff format, mypy"

@@ -94,7 +94,7 @@ def kacanov(tol: sp.Expr) -> dict[str, object]:
 
 
 def newton(tol: sp.Expr) -> dict[str, object]:
-    return {"solver": p2n.Newton(tol=tol, linear_tol=tol / 2)}
+    return {"solver": p2n.Newton(tol=tol, linear_tol=tol / 2, max_iterations=20)}
 
 
 def cycles(tol: sp.Expr) -> dict[str, object]:

@@ -127,6 +127,7 @@ def test_factors_and_false_claims_with_a_symbolic_step(case, symbolic):
         assert claims[name].status not in ("proved", "proved if", "linearised")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", PARAMETERS)
 def test_proved_at_the_limit(case):
     for step in sorted({proved_step(case, name) for name in case.limits}, key=float):
@@ -139,12 +140,14 @@ def test_proved_at_the_limit(case):
             assert claims[name].status != "proved", name
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case,name", [p for p in BY_CLAIM if p.values[0].name in IRRATIONAL])
 def test_proved_at_an_irrational_limit(case, name):
     claim = certificate(case, case.limit(name, numeric=True), numeric=True).claims[name]
     assert claim.status == "proved", claim.reason
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", [p for p in PARAMETERS if set(p.values[0].limits) - set(p.values[0].loose)])
 def test_not_proved_above_the_limit(case):
     """Beyond the largest of the limits, which is beyond all; each limit itself is compared above."""
