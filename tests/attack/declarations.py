@@ -166,6 +166,44 @@ def super_steps(draw: Any) -> dict[str, Any]:
     return {"order": order, "stages": stages, "steps": draw(st.integers(1, 2))}
 
 
+def solvers(draw: Any) -> Any:
+    """Few iterations, or a tolerance; systems that are truncated early."""
+    kind = draw(st.sampled_from([p2n.Kacanov, p2n.Kacanov, p2n.FixedPoint, p2n.Newton]))
+    options: dict[str, Any] = {"iterations": draw(st.sampled_from([1, 1, 2, 3, 4]))}
+    if draw(st.integers(0, 3)) == 0:
+        options = {"tol": draw(st.sampled_from(["1/100", "1/10000"])), "max_iterations": 20}
+        options["tol"] = sp.Rational(options["tol"])
+    if kind == p2n.FixedPoint:
+        return kind(**options, anderson=draw(st.sampled_from([0, 0, 0, 2])))
+    options["linear_iterations"] = draw(st.sampled_from([1, 2, 5, 200]))
+    return kind(**options)
+
+
+def implicit(draw: Any) -> dict[str, Any]:
+    return {"steps": draw(st.integers(1, 2)), "solver": solvers(draw)}
+
+
+def weighted(draw: Any) -> dict[str, Any]:
+    theta = draw(st.sampled_from(["1/2", "1/2", "1/4", "1/10", "2/5", "3/4", "1"]))
+    return {"theta": sp.Rational(theta), **implicit(draw)}
+
+
+def split(draw: Any) -> dict[str, Any]:
+    return {"steps": draw(st.integers(1, 2))}
+
+
+def multigrid(draw: Any) -> dict[str, Any]:
+    return {
+        "levels": draw(st.sampled_from([2, 3, None])),
+        "pre": draw(st.integers(0, 2)),
+        "post": draw(st.integers(1, 2)),
+        "cycle": draw(st.sampled_from(["V", "W", "FMG"])),
+        "cycles": draw(st.integers(1, 2)),
+        "smoother": draw(st.sampled_from(["jacobi", "red-black", "chebyshev"])),
+        "damping": draw(st.sampled_from([None, None, sp.Rational(2, 3), sp.Rational(19, 10)])),
+    }
+
+
 # How the options of each kind of scheme are drawn; other architectures add theirs here.
 SCHEMES = {
     p2n.Explicit: explicits,
@@ -173,6 +211,10 @@ SCHEMES = {
     p2n.FSI: cyclic,
     p2n.FED: cyclic,
     p2n.RKL: super_steps,
+    p2n.Implicit: implicit,
+    p2n.Theta: weighted,
+    p2n.AOS: split,
+    p2n.Multigrid: multigrid,
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pde2net.discretise.arrays import Array
 from pde2net.graph.build import build
+from pde2net.graph.cell import linear_method
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.stack import explicit_steps
 from pde2net.scheme.cell import Cell
@@ -17,10 +18,11 @@ from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import energies
-from pde2net.verify.theorems.maximum_principle import refute as extremum
+from pde2net.verify.theorems.maximum_principle import refute as leaves_range
 
 Found = dict[str, Any] | None
 EARLY, LATE = 4, 8
+LARGE = 0.5  # violation of truncated BiCGStab
 LEAST = 1e-6  # of the residual at the start, relative to the input
 
 __all__ = ["cycles", "energy", "extremum", "growth", "growth_or_pair", "mean", "pair", "residual"]
@@ -28,15 +30,28 @@ __all__ = ["cycles", "energy", "extremum", "growth", "growth_or_pair", "mean", "
 
 def growth(case: Case) -> Found:
     """An input whose norm grows."""
-    return wit.seek(case.search, wit.growth, "norm grows by")
+    return _robust(case, wit.seek(case.search, wit.growth, "norm grows by"))
 
 
 def mean(case: Case) -> Found:
-    return wit.seek(case.search, wit.mean_change, "mean changes by")
+    return _robust(case, wit.seek(case.search, wit.mean_change, "mean changes by"))
 
 
 def pair(case: Case) -> Found:
-    return wit.seek_pair(case.search)
+    return _robust(case, wit.seek_pair(case.search))
+
+
+def extremum(case: Case) -> Found:
+    return _robust(case, leaves_range(case))
+
+
+def _robust(case: Case, found: Found) -> Found:
+    """Rounding decides what truncated BiCGStab returns: a small violation may not occur elsewhere."""
+    cell = case.update
+    if found is None or not isinstance(cell, Cell) or cell.solver is None:
+        return found
+    fragile = linear_method(case.semi, cell.solver) == "bicgstab"
+    return None if fragile and found["excess"] < LARGE else found
 
 
 def energy(case: Case) -> Found:
@@ -66,7 +81,7 @@ def energy(case: Case) -> Found:
     if hit is None:
         return None
     before, after = both(hit.network, hit.u0, hit.fields) or (np.nan, np.nan)
-    return wit.described(hit, "energy grows by", energy={"before": before, "after": after})
+    return _robust(case, wit.described(hit, "energy grows by", energy={"before": before, "after": after}))
 
 
 def growth_or_pair(case: Case) -> Found:
