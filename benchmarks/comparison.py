@@ -220,7 +220,7 @@ def measure(equation: p2n.Problem, image: Tensor) -> tuple[list[Run], list[str],
 
 def table(runs: Sequence[Run]) -> list[str]:
     """The cheapest setting of each scheme for each accuracy."""
-    heads = [f"{goal:.1%}: setting | work | seconds" for goal in TARGETS]
+    heads = [f"error {100 * goal:g} %: setting | work | ms" for goal in TARGETS]
     lines = [f"| scheme | network | {' | '.join(heads)} |", "| --- " * (2 + 3 * len(TARGETS)) + "|"]
     for family in dict.fromkeys(r.family.name for r in runs):
         own = [r for r in runs if r.family.name == family]
@@ -231,7 +231,7 @@ def table(runs: Sequence[Run]) -> list[str]:
                 cells.append("not reached | | ")
                 continue
             best = min(good, key=lambda r: r.work)
-            cells.append(f"{best.setting} | {best.work:.0f} | {best.median:.3f}")
+            cells.append(f"{best.setting} | {best.work:.0f} | {1000 * best.median:.0f}")
         lines.append(f"| {family} | {own[0].family.architecture} | {' | '.join(cells)} |")
     return lines
 

@@ -1,5 +1,6 @@
 """Every example runs in a fresh process and prints what it promises."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,7 @@ EXPECTED = {
 }
 
 
+@functools.cache
 def run(name: str) -> str:
     command = [sys.executable, "-W", "error", str(EXAMPLES / name)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
