@@ -6,6 +6,7 @@ import sympy as sp
 
 from pde2net.emit import solvers
 from pde2net.emit.base import NETWORK, Emitter, Request
+from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, statements
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import blocks, node_of, parameters, sources
@@ -303,7 +304,7 @@ class CellEmitter(Emitter):
 
     def _helpers(self) -> list[Function | Class]:
         nodes = [node_of(self.graph, n) for n in self.block_names]
-        found: list[Function | Class] = []
+        found = squares_of(self.graph, self.banks, self.dimension, self.value)
         loop = self.loop[1] if self.loop else None
         implicit = loop is not None and loop.gradients == "implicit" and loop.tol != 0
         methods = {n.method for n in nodes if isinstance(n, LinearSolve)} | (
@@ -314,7 +315,8 @@ class CellEmitter(Emitter):
         if methods:
             found += [solvers.DOT, solvers.QUOTIENT]
         if "cg" in methods:
-            found.append(solvers.CG)
+            scaled = any(isinstance(n, LinearSolve) and n.preconditioner == "diagonal" for n in nodes)
+            found.append(solvers.PRECONDITIONED_CG if scaled else solvers.CG)
         if "bicgstab" in methods:
             found.append(solvers.BICGSTAB)
         closures = {n.closure for n in nodes if isinstance(n, Tridiagonal)}

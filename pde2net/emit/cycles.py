@@ -43,7 +43,7 @@ def unet_class(unet: UNet, smooth: Smooth, bottleneck: Bottleneck, uneven: bool,
         ),
         _forward(unet),
         ENCODER,
-        _bottleneck(bottleneck, frozen),
+        _bottleneck(bottleneck, frozen, unet.steady),
         _decoder(uneven),
         _smooth(smooth, unet.steady),
         _start(unet),
@@ -76,25 +76,27 @@ def _forward(unet: UNet) -> Function:
     )
 
 
-def _bottleneck(node: Bottleneck, frozen: bool) -> Function:
-    passed = (
-        ("x, frozen, grid", ["    frozen = self.operator.frozen(v, grid)"]) if frozen else ("x, grid", [])
-    )
-    arguments, made = passed
-    tol = number(node.tol)
+def _bottleneck(node: Bottleneck, frozen: bool, steady: bool) -> Function:
+    product = f"self.operator.product(x, {'frozen, ' if frozen else ''}grid)"
+    scaled = f"quotient({product}, diagonal)" if steady else f"{product} / diagonal"
+    right = "quotient(rhs - value, diagonal)" if steady else "(rhs - value) / diagonal"
+    body = [
+        "value, diagonal = self.operator.linearised(v, grid)",
+        *(("frozen = self.operator.frozen(v, grid)",) if frozen else ()),
+        f"scaled = lambda x: {scaled}",
+        f"v = v + bicgstab(scaled, {right}, {number(node.tol)}, {node.most})",
+    ]
+    if node.rounds == 1:
+        last = body.pop().removeprefix("v = ")
+        body.append(f"return {last}")
+    else:
+        body = [f"for _ in range({node.rounds}):", *(f"    {line}" for line in body), "return v"]
     return Function(
         "bottleneck",
         ("self", "v: Tensor", "rhs: Tensor", "grid: Grid"),
         "Tensor",
         "The solution on the coarsest grid, by linear systems with the diffusivities of v.",
-        [
-            f"for _ in range({node.rounds}):",
-            "    value, diagonal = self.operator.linearised(v, grid)",
-            *made,
-            f"    scaled = lambda x: quotient(self.operator.product({arguments}), diagonal)",
-            f"    v = v + bicgstab(scaled, quotient(rhs - value, diagonal), {tol}, {node.most})",
-            "return v",
-        ],
+        body,
     )
 
 

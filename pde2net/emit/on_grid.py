@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sympy as sp
-
 from pde2net.discretise.operators import Bank, Difference
-from pde2net.emit.names import snake
-from pde2net.emit.operators import Along, Number, along, correlation
+from pde2net.emit.squares import squares_name
 from pde2net.emit.statements import Printer, Values, statements
 from pde2net.emit.torch_expressions import number
-from pde2net.emit.tree import Function
 from pde2net.graph.network import node_of
 from pde2net.graph.nodes import (
     Convolution,
@@ -42,51 +38,6 @@ def on_grid(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, SquaredAdjoint):
         return [_squares(name, node, values, printer)]
     return statements(name, values, printer)
-
-
-def squares_name(bank_name: str) -> str:
-    """The function for (K ∘ K)^T of an emitted bank."""
-    return f"{snake(bank_name)}_squares"
-
-
-def squares_functions(name: str, bank: Bank, dimension: int, value: Number) -> list[Function]:
-    """`..._squares(g0, ...)`: the diagonal of K^T G K, and what it needs per axis."""
-    functions: dict[Along, Function] = {}
-    parts = []
-    for i, row in enumerate(bank.rows):
-        for w, d in row:
-            item = along(d)
-            functions[item] = _difference_squares(item)
-            parts.append(_times(value(w * d.scale) ** 2, f"{item.name}_squares(g{i}, {d.axis - dimension})"))
-    arguments = [f"g{i}: Tensor" for i in range(len(bank.rows))]
-    doc = f"The diagonal of K^T G K for the K of {name} and weights G of the flux."
-    body = [f"return {' + '.join(parts)}"]
-    return [*functions.values(), Function(squares_name(name), arguments, "Tensor", doc, body)]
-
-
-def _difference_squares(item: Along) -> Function:
-    """The transpose of a difference with squared weights; weights beyond the border are even."""
-    stencil = item.stencil
-    doc = f"The transpose of {item.name} with squared weights."
-    two = stencil.half and len(stencil.offsets) == 2
-    if two and item.closure == "reflecting":
-        body = [
-            "inner = g.narrow(dim, 0, g.shape[dim] - 1)",
-            "return F.pad(inner, beyond(dim, 1, 0)) + F.pad(inner, beyond(dim, 0, 1))",
-        ]
-    elif two:
-        body = ["return torch.roll(g, 1, dim) + g"]
-    else:
-        body = correlation("g", stencil.mirrored.squared, item.closure, dual=True, sign="")
-    return Function(f"{item.name}_squares", ("g: Tensor", "dim: int"), "Tensor", doc, body)
-
-
-def _times(factor: sp.Expr, text: str) -> str:
-    if factor == 1:
-        return text
-    if factor.is_Rational and factor.p == 1:
-        return f"{text} / {factor.q}"
-    return f"{number(factor)} * {text}"
 
 
 def _difference(bank: Bank) -> Difference:

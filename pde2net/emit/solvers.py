@@ -49,6 +49,28 @@ CG = Function(
     ],
 )
 
+PRECONDITIONED_CG = Function(
+    "preconditioned_conjugate_gradients",
+    ("product: Product", "rhs: Tensor", "tol: float", "most: int", "diagonal: Tensor"),
+    "Tensor",
+    "x with product(x) = rhs, symmetric and positive definite; preconditioned by its diagonal.",
+    [
+        "x, r, p = torch.zeros_like(rhs), rhs, rhs / diagonal",
+        "size, rho = dot(r, r), dot(r, p)",
+        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size",
+        "for _ in range(most):",
+        "    if (size <= bound).all():",
+        "        break",
+        "    q = product(p)",
+        "    alpha = quotient(rho, dot(p, q))",
+        "    x, r = x + alpha * p, r - alpha * q",
+        "    z = r / diagonal",
+        "    size, rho, before = dot(r, r), dot(r, z), rho",
+        "    p = z + quotient(rho, before) * p",
+        "return x",
+    ],
+)
+
 BICGSTAB = Function(
     "bicgstab",
     ("product: Product", "rhs: Tensor", "tol: float", "most: int"),
@@ -152,14 +174,10 @@ EDGES = {
     ),
     "dirichlet": Function(
         "edge_weights_padded",
-        ("g: Tensor", "dim: int", "margins: tuple[int, ...]"),
+        ("g: Tensor", "dim: int", "margin: int"),
         "tuple[Tensor, Tensor]",
         "The weights of the edges to the left and to the right of each cell; g has cells beyond the border.",
         [
-            "for axis, margin in enumerate(margins, start=-len(margins)):",
-            "    if axis != dim and margin:",
-            "        g = g.narrow(axis, margin, g.shape[axis] - 2 * margin)",
-            "margin = margins[dim]",
             "n = g.shape[dim] - 2 * margin",
             "return g.narrow(dim, margin - 1, n), g.narrow(dim, margin, n)",
         ],

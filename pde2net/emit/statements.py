@@ -11,6 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
+from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
@@ -21,6 +22,7 @@ from pde2net.graph.nodes import (
     LinearSolve,
     Pad,
     Pointwise,
+    SquaredAdjoint,
     TransposedConvolution,
     Tridiagonal,
 )
@@ -83,8 +85,12 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         return [f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"]
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
-    if isinstance(node, LinearSolve | Tridiagonal):
-        return linear_system(name, local, node, inputs, values, printer)
+    if isinstance(node, LinearSolve):
+        return [_krylov(name, local, node, inputs, values)]
+    if isinstance(node, Tridiagonal):
+        return _tridiagonal(name, local, node, inputs, values, printer)
+    if isinstance(node, SquaredAdjoint):
+        return [squares_statement(name, local, node, values, printer)]
     variable = values.fresh(local)
     if isinstance(node, Coordinate):
         text = _coordinate(node, values)
@@ -103,24 +109,29 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     return [f"{variable} = {text}"]
 
 
-def linear_system(
-    name: str,
-    local: str,
-    node: LinearSolve | Tridiagonal,
-    inputs: dict[str, str],
-    values: Values,
-    printer: Printer,
+def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], values: Values) -> str:
+    """A linear system by conjugate gradients, preconditioned or not, or by BiCGStab on scaled unknowns."""
+    variable, diagonal = values.fresh(local), inputs.get("diagonal")
+    values.bind(name, variable)
+    limits = f"{inputs['rhs']}, self.linear_tol, self.linear_iterations"
+    captured = ", ".join(["", *values.captured[name]])
+    if node.method == "bicgstab" and diagonal:
+        product = f"lambda trial: self.product(trial / {diagonal}{captured})"
+        return f"{variable} = bicgstab({product}, {limits}) / {diagonal}"
+    product = f"lambda trial: self.product(trial{captured})"
+    if node.method == "bicgstab":
+        return f"{variable} = bicgstab({product}, {limits})"
+    if diagonal:
+        return f"{variable} = preconditioned_conjugate_gradients({product}, {limits}, {diagonal})"
+    return f"{variable} = conjugate_gradients({product}, {limits})"
+
+
+def _tridiagonal(
+    name: str, local: str, node: Tridiagonal, inputs: dict[str, str], values: Values, printer: Printer
 ) -> list[str]:
-    """Statements that solve a linear system, by a Krylov method or as a tridiagonal one."""
+    """The weights of the edges beside each cell, and the solution of the system that they make."""
     variable = values.fresh(local)
     values.bind(name, variable)
-    if isinstance(node, LinearSolve):
-        method = "conjugate_gradients" if node.method == "cg" else "bicgstab"
-        captured = ", ".join(["trial", *values.captured[name]])
-        return [
-            f"{variable} = {method}(lambda trial: self.product({captured}), {inputs['rhs']}, "
-            f"self.linear_tol, self.linear_iterations)"
-        ]
     names = {slot: inputs[slot] for slot in ("g", "d", "m") if slot in inputs}
     symbols = {slot: sp.Symbol(f"_{slot}", real=True) for slot in names}
     entries = {slot: symbols.get(slot, getattr(node, slot)) for slot in ("g", "d", "m")}
@@ -128,10 +139,8 @@ def linear_system(
     bound = {f"_{slot}": text for slot, text in names.items()} | {"_left": "left", "_right": "right"}
     printed, rhs, dim = printer(bound), inputs["rhs"], node.axis - len(values.axes)
     g = names.get("g") or f"torch.full_like({rhs}, {printed.doprint(entries['g'])})"
-    if node.closure == "dirichlet" and "g" in names:
-        edges = f"edge_weights_padded({g}, {dim}, {node.margin})"
-    elif node.closure == "dirichlet":
-        edges = f"({g},) * 2"
+    if node.closure == "dirichlet":
+        edges = f"edge_weights_padded({g}, {dim}, {node.margin})" if "g" in names else f"({g},) * 2"
     else:
         edges = f"edge_weights{'_periodic' if node.closure == 'periodic' else ''}({g}, {dim})"
     factor = node.scale * entries["m"]

@@ -112,7 +112,7 @@ PROLONG = Function(
     "prolong",
     ("e: Tensor", "coarse: Grid", "fine: Grid"),
     "Tensor",
-    "Linear interpolation between centres: the transposed convolution (1, 3, 3, 1)/4 along each joined axis.",
+    "Linear interpolation: the transposed convolution (1, 3, 3, 1)/4 along each joined axis.",
     [
         "for i, (a, b) in enumerate(zip(fine.axes, coarse.axes)):",
         "    if a.stride < b.stride:",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -13,12 +12,12 @@ from pde2net.emit.checks import input_checks
 from pde2net.emit.cycles import chebyshev, unet_class
 from pde2net.emit.grid_layout import Layout
 from pde2net.emit.grids import grid_definitions
-from pde2net.emit.on_grid import squares_functions
+from pde2net.emit.squares import squares_of
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.graph.network import fields, node_of
-from pde2net.graph.nodes import Bottleneck, Coordinate, Crop, Smooth, SquaredAdjoint
+from pde2net.graph.nodes import Bottleneck, Coordinate, Crop, Smooth
 
 
 class UNetEmitter(OperatorEmitter):
@@ -59,15 +58,7 @@ class UNetEmitter(OperatorEmitter):
 
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []
-        used = {
-            n.bank for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, SquaredAdjoint)
-        }
-        seen: set[str] = set()
-        for bank, name in self.banks.items():
-            if bank in used:
-                made = squares_functions(name, bank, self.dimension, self.value)
-                found += [f for f in made if f.name not in seen]
-                seen |= {f.name for f in made}
+        found += squares_of(self.graph, self.banks, self.dimension, self.value)
         found += grid_definitions(self.layout())
         tol = self.unet.tol is not None
         if tol:

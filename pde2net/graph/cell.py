@@ -6,8 +6,19 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
+from pde2net.graph.diagonal import coefficient, frozen_diagonal, nonnegative
 from pde2net.graph.network import Graph, add, new_graph, validate
-from pde2net.graph.nodes import Input, Iterate, LinearSolve, Output, Pointwise, State, Trial, Tridiagonal
+from pde2net.graph.nodes import (
+    Crop,
+    Input,
+    Iterate,
+    LinearSolve,
+    Output,
+    Pointwise,
+    State,
+    Trial,
+    Tridiagonal,
+)
 from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
 from pde2net.graph.tangent import Tangent
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
@@ -116,15 +127,23 @@ class _ImplicitBuilder(RateBuilder):
                 entries[slot] = sp.S.Zero
         entries["g"] = weight if isinstance(weight, sp.Expr) else sp.S.Zero
         if not isinstance(weight, sp.Expr):
-            inputs["g"] = weight
+            inputs["g"] = self.cropped(weight, axis)
         node_ = Tridiagonal(
             axis,
             self.semi.boundary[axis],
-            self.semi.margin,
+            self.semi.margin[axis],
             scale * difference.scale**2,
             **{k: entries[k] for k in ("g", "d", "m")},
         )
         return self.node(name, node_, inputs)
+
+    def cropped(self, weight: Source, axis: int) -> Source:
+        """A weight without the cells that zero-Dirichlet borders add along the other axes."""
+        others = tuple(0 if i == axis else width for i, width in enumerate(self.semi.margin))
+        if not any(others):
+            return weight
+        name = weight[0].rpartition(".")[2]
+        return self.once(f"{name}_{weight[1]}_{self.form.space[axis]}", Crop(others), {"u": weight})
 
     def diagonal(self, v: Source) -> Rate:
         """mass + step * b, b the damping that is taken at the new state."""
@@ -224,7 +243,7 @@ class _CellBuilder(_ImplicitBuilder):
             expression = diagonal.expression * TRIAL - self.cell.step * diffusion.expression
             inputs = {TRIAL.name: x} | diffusion.inputs | diagonal.inputs
             product = self.node("product", Pointwise((expression,), "product"), inputs)
-        return self.linear_solve("update", full, product)
+        return self.linear_solve("update", full, product, self.scaling(weights, self.diagonal(v)))
 
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""
@@ -246,16 +265,32 @@ class _CellBuilder(_ImplicitBuilder):
                 expression = self.cell.mass * TRIAL - self.cell.step * derivative.expression
                 inputs = self.needed([expression], {TRIAL.name: x} | derivative.inputs)
                 product = self.node("product", Pointwise((expression,), "product"), inputs)
-            update = self.linear_solve("correction", negated, product)
+            scaling: dict[str, Source] = {}
+            if self.preconditioned:
+                pull = nonnegative(-sp.diff(self.form.reaction, self.form.state))
+                mass = Rate(self.cell.mass + self.cell.step * pull, self.local_inputs(pull, v))
+                scaling = self.scaling(self.weights(v), mass)
+            update = self.linear_solve("correction", negated, product, scaling)
         skip = Pointwise((V + UPDATE,), "step")
         return self.node("update", skip, {V.name: v, UPDATE.name: update}), residual
 
-    def linear_solve(self, name: str, rhs: Source, product: Source) -> Source:
+    @property
+    def preconditioned(self) -> bool:
+        return isinstance(self.solver, Kacanov | Newton) and self.solver.preconditioner == "diagonal"
+
+    def scaling(self, weights: Weights, mass: Rate) -> dict[str, Source]:
+        """The slot "diagonal" of a linear system, with the weights of the flux, if it is to be scaled."""
+        if not self.preconditioned:
+            return {}
+        d = frozen_diagonal(self, weights, mass, self.cell.step)
+        return {"diagonal": coefficient(self, "diagonal", d.mass + d.diffusion, d)}
+
+    def linear_solve(self, name: str, rhs: Source, product: Source, scaling: dict[str, Source]) -> Source:
         s = self.solver
         if not isinstance(s, Kacanov | Newton):
             raise TypeError("a fixed point solves no linear system")
         node = LinearSolve(self.method, s.linear_tol, s.linear_iterations, s.preconditioner)
-        return self.node(name, node, {"rhs": rhs, "product": product})
+        return self.node(name, node, {"rhs": rhs, "product": product} | scaling)
 
 
 def _split(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:

@@ -160,8 +160,11 @@ class Interpreter:
             return lambda v: self.body(name, inputs[slot], v, computed)
 
         if isinstance(node, LinearSolve):
-            method = conjugate_gradients if node.method == "cg" else bicgstab
-            return method(function("product"), fixed["rhs"], float(node.tol), node.most)
+            product, rhs, tol = function("product"), fixed["rhs"], float(node.tol)
+            diagonal = fixed.get("diagonal", np.float64(1))
+            if node.method == "cg":
+                return conjugate_gradients(product, rhs, tol, node.most, diagonal)
+            return bicgstab(lambda y: product(y / diagonal), rhs, tol, node.most) / diagonal
         residual = function("residual") if "residual" in inputs else None
         return iterate(node, fixed["start"], fixed.get("rhs"), function("next"), residual)
 

@@ -144,7 +144,7 @@ class LinearSolve:
     method  "cg" (conjugate gradients) or "bicgstab"
     tol     of the residual, relative to ‖rhs‖
     most    the largest number of iterations
-    preconditioner  "none", "diagonal" (slot "diagonal") or "multigrid"
+    preconditioner  "none" or "diagonal" (slot "diagonal")
     """
 
     method: str
@@ -158,14 +158,15 @@ class LinearSolve:
 class Tridiagonal:
     """x with (d + scale m D^T g D) x = rhs along one axis, D the two-point difference, solved exactly.
 
-    Slots "rhs" and, where they are arrays, "g" (on edges, with `margin`), "d" and "m"; else the expressions.
+    Slots "rhs" and, where they are arrays, "g" (on edges), "d" and "m"; else the expressions.
 
     closure  "reflecting", "periodic" or "dirichlet" (zero outside of the grid)
+    margin   how many more cells than rhs g has on both sides of the axis: 0 unless "dirichlet"
     """
 
     axis: int
     closure: str
-    margin: tuple[int, ...]
+    margin: int
     scale: sp.Expr
     g: sp.Expr
     d: sp.Expr

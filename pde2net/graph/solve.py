@@ -81,19 +81,26 @@ class Anderson:
         return mixed
 
 
-def conjugate_gradients(product: Map, rhs: Array, tol: float, most: int) -> Array:
-    """Hestenes, Stiefel 1952, from x = 0: the norms of the iterates increase to that of the solution."""
+def conjugate_gradients(
+    product: Map, rhs: Array, tol: float, most: int, diagonal: Array | float = 1.0
+) -> Array:
+    """Hestenes, Stiefel 1952, from x = 0, preconditioned by a diagonal.
+
+    Without one, the norms of the iterates increase to that of the solution.
+    """
     x, r = np.zeros_like(rhs), rhs
-    p, rho = r, float((r * r).sum())
-    bound = (max(tol, 4 * EPSILON) ** 2) * rho
+    p = r / diagonal
+    size, rho = float((r * r).sum()), float((r * p).sum())
+    bound = (max(tol, 4 * EPSILON) ** 2) * size
     for _ in range(most):
-        if rho <= bound:
+        if size <= bound:
             break
         q = product(p)
         alpha = rho / float((p * q).sum())
         x, r = x + alpha * p, r - alpha * q
-        rho, before = float((r * r).sum()), rho
-        p = r + rho / before * p
+        z = r / diagonal
+        size, rho, before = float((r * r).sum()), float((r * z).sum()), rho
+        p = z + rho / before * p
     return x
 
 
@@ -125,17 +132,12 @@ def _ratio(a: float, b: float) -> float:
 def solve_tridiagonal(node: Tridiagonal, scale: Any, values: Mapping[str, Any], rhs: Array) -> Array:
     """x with (d + scale m D^T g D) x = rhs along one axis, by elimination (Thomas)."""
     axis, n = node.axis, rhs.shape[node.axis]
-    full = [s + 2 * w for s, w in zip(rhs.shape, node.margin, strict=True)]
-    g = np.array(np.broadcast_to(values["g"], full))
-    for other, width in enumerate(node.margin):
-        if other != axis and width:
-            g = take(g, other, width, full[other] - width)
-    margin = node.margin[axis]
-    right = np.moveaxis(take(g, axis, margin, margin + n), axis, 0) * scale
-    left = np.moveaxis(take(g, axis, margin - 1, margin - 1 + n), axis, 0) * scale if margin else None
-    if left is None:
-        if node.closure == "reflecting":
-            right = np.concatenate([right[:-1], 0 * right[-1:]])
+    wide = [s + 2 * node.margin if a == axis else s for a, s in enumerate(rhs.shape)]
+    g = np.moveaxis(np.array(np.broadcast_to(values["g"], wide)), axis, 0) * scale
+    if node.margin:
+        right, left = (take(g, 0, start, start + n) for start in (node.margin, node.margin - 1))
+    else:
+        right = g if node.closure == "periodic" else np.concatenate([g[:-1], 0 * g[-1:]])
         left = np.roll(right, 1, axis=0)
     m = np.moveaxis(np.array(np.broadcast_to(values["m"], rhs.shape)), axis, 0)
     d = np.moveaxis(np.array(np.broadcast_to(values["d"], rhs.shape)), axis, 0)

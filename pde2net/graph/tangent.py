@@ -134,4 +134,4 @@ def _derivative(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     found = sp.diff(expression, symbol)
     step = sp.Wild("step")
     found = found.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
-    return found.replace(sp.Heaviside(step), lambda step: sp.Piecewise((1, step > 0), (0, True)))
+    return found.replace(sp.Heaviside(step), lambda step: (1 + sp.sign(step)) / 2)

@@ -13,13 +13,13 @@ from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
 from pde2net.graph import relaxation
-from pde2net.graph.network import Graph, add, new_graph, validate
+from pde2net.graph.diagonal import coefficient, frozen_diagonal, nonnegative
+from pde2net.graph.network import Graph, add, is_data, new_graph, validate
 from pde2net.graph.nodes import (
     Bottleneck,
     CoarseRightHandSide,
     Convolution,
     Correction,
-    Crop,
     Cycle,
     Input,
     Iterate,
@@ -30,17 +30,16 @@ from pde2net.graph.nodes import (
     Residual,
     Restriction,
     Smooth,
-    SquaredAdjoint,
     State,
     Trial,
 )
 from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
-from pde2net.normalise.form import SecondOrder
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 
 DEPTH = 12  # grids of a network that takes as many as the image allows
-BOTTLENECK = Bottleneck(2, sp.Rational(1, 10), 200)
+# Linear systems on the coarsest grid: one is enough if nothing is frozen for it.
+LINEAR, NONLINEAR = Bottleneck(1, sp.Rational(1, 20), 200), Bottleneck(2, sp.Rational(1, 10), 200)
 TRIAL, FINE, COARSE = sp.symbols("_x _w _start", real=True)
 
 
@@ -71,7 +70,7 @@ class _Builder(RateBuilder):
         super().__init__(semi, graph)
         self.unet, self.levels = unet, grids(semi, unet)
         state = self.form.state
-        self.pull = _positive(-sp.diff(self.form.reaction, state))
+        self.pull = nonnegative(-sp.diff(self.form.reaction, state))
         varying = sp.Add(self.pull, *(t.prefactor for t in self.form.terms))
         self.uneven = bool(varying.free_symbols & self.form.data)
         if unet.steady and sp.diff(self.form.reaction, state) == 0 and "dirichlet" not in semi.boundary:
@@ -143,7 +142,7 @@ class _Builder(RateBuilder):
         feeds = {"start": start, "rhs": rhs}
         if level == self.levels - 1:
             with self.within(self.loop, ""):
-                return self.on(level, f"{inside}bottleneck", BOTTLENECK, feeds)
+                return self.on(level, f"{inside}bottleneck", self.bottleneck, feeds)
         with self.within(self.loop, ""):
             loop = self.full(f"{inside}cycle")
         with self.within(loop, inside):
@@ -175,7 +174,7 @@ class _Builder(RateBuilder):
         feeds = {"start": u, "rhs": rhs}
         if level == self.levels - 1:
             with self.within(self.loop, ""):
-                return self.on(level, f"{inside}bottleneck", BOTTLENECK, feeds)
+                return self.on(level, f"{inside}bottleneck", self.bottleneck, feeds)
         with self.within(self.loop, ""):
             loop = self.full(f"{inside}start")
         with self.within(loop, inside):
@@ -215,6 +214,7 @@ class _Builder(RateBuilder):
         with self.within(name, "operator."):
             v = self.node("v", State(), {"start": u})
             weights = self.weights(v)
+            self.bottleneck = NONLINEAR if self.moves(weights) else LINEAR
             mass = Rate(self.unet.mass + self.unet.step * self.pull, self.local_inputs(self.pull, v))
             inputs = {"state": u} | self.value(v, weights) | self.diagonals(weights, mass)
         with self.within(name, "operator.product."):
@@ -229,6 +229,12 @@ class _Builder(RateBuilder):
             weighted=self.uneven,
         )
         return self.node("operator", node, inputs)
+
+    def moves(self, weights: Weights) -> bool:
+        """Whether the frozen operator depends on the state that it is frozen at."""
+        arrays = [w for term in weights for w in term if isinstance(w, tuple)]
+        known = all(is_data(self.graph, name) for name, _ in arrays)
+        return not known or self.form.state in sp.diff(self.form.reaction, self.form.state).free_symbols
 
     def value(self, v: Source, weights: Weights) -> dict[str, Source]:
         rate, state = self.rate(v, weights), self.form.state
@@ -245,42 +251,10 @@ class _Builder(RateBuilder):
         return self.node("product", Pointwise((expression,), "product"), inputs)
 
     def diagonals(self, weights: Weights, mass: Rate) -> dict[str, Source]:
-        """c + step sum_k m_k D_k, D_k = diag(K_k^T G_k K_k), c what multiplies v beside the diffusion."""
-        slots = [sp.Symbol(f"_d{k + 1}", real=True) for k in range(self.terms)]
-        fed = {s.name: self.diagonal(k, weights[k]) for k, s in enumerate(slots)}
-        # The diagonal of (K_1 + ... + K_n)^T G (K_1 + ... + K_n) is at most n times the sum of the parts.
-        second = [isinstance(t, SecondOrder) for t in self.form.terms]
-        parts = [len(self.second_bank(k).rows) * s if second[k] else s for k, s in enumerate(slots)]
-        prefactors = [t.prefactor for t in self.form.terms]
-        diffusion = self.unet.step * sp.Add(*(m * d for m, d in zip(prefactors, parts, strict=True)))
-        plain = self.unet.step * sp.Add(*parts)
-        found = {"diagonal": self.derived("diagonal", mass.expression + diffusion, mass, fed)}
+        """The diagonal with frozen weights; the sizes of the rows of the equation, where they differ."""
+        d = frozen_diagonal(self, weights, mass, self.unet.step)
+        expressions = {"diagonal": d.mass + d.diffusion}
         if self.uneven:
-            rows = plain / sp.Max(diffusion, mass.expression)
-            found["rows"] = self.derived("rows", rows, mass, fed)
-            found["kept"] = self.derived("kept", diffusion / (diffusion + mass.expression), mass, fed)
-        return found
-
-    def derived(self, name: str, expression: sp.Expr, mass: Rate, fed: dict[str, Source]) -> Source:
-        inputs = self.needed([expression], fed | mass.inputs | self.data_inputs(expression, padded=False))
-        return self.once(name, Pointwise((expression,), "coefficient"), inputs)
-
-    def diagonal(self, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
-        term, suffix = self.form.terms[k], self.suffix(k)
-        second = isinstance(term, SecondOrder)
-        bank = self.second_bank(k) if second else self.semi.gradient
-        margin = tuple(0 for _ in self.semi.margin) if second else self.semi.margin
-        rows = weights * len(bank.rows) if second else weights
-        constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in rows)
-        inputs = {f"p{i}": w for i, w in enumerate(rows) if isinstance(w, tuple)}
-        node = SquaredAdjoint(bank, constants, margin)
-        source = self.once(f"d{suffix}", node, inputs)
-        return self.once(f"crop_d{suffix}", Crop(margin), {"u": source}) if any(margin) else source
-
-
-def _positive(expression: sp.Expr) -> sp.Expr:
-    """max(expression, 0)."""
-    expression = sp.simplify(expression)
-    if expression.is_nonnegative:
-        return expression
-    return sp.S.Zero if expression.is_nonpositive else sp.Max(expression, 0)
+            expressions["rows"] = d.plain / sp.Max(d.diffusion, d.mass)
+            expressions["kept"] = d.diffusion / (d.diffusion + d.mass)
+        return {slot: coefficient(self, slot, e, d) for slot, e in expressions.items()}

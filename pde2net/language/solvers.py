@@ -19,7 +19,7 @@ from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.exact import count, positive
 
 LINEAR_TOL = sp.Rational(1, 10**8)
-PRECONDITIONERS = ("none", "diagonal", "multigrid")
+PRECONDITIONERS = ("none", "diagonal")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class _Linearising(Solver):
     linear_tol         relative residual of each system
     linear_iterations  the most Krylov iterations per system
     preconditioner     "none" (then every truncated solve is provably stable, docs/theory.md, section 8),
-                       "diagonal" or "multigrid"
+                       or "diagonal"; Multigrid solves the same steps by multigrid
     """
 
     linear_tol: sp.Expr = LINEAR_TOL

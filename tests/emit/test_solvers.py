@@ -11,6 +11,7 @@ from support import along, dense, diffusion, equation, lam, unknown, x
 
 import pde2net as p2n
 from pde2net import diffusivities, laplacian
+from pde2net.graph.interpret import Interpreter
 
 torch.set_num_threads(1)
 SOLVERS = [p2n.Kacanov, p2n.Newton]
@@ -67,6 +68,32 @@ def test_additive_operator_splitting_is_the_mean_over_the_axes(boundary):
     grid = p2n.Grid(spacing=dict(zip(unknown(2).args, (1, sp.Rational(1, 2)), strict=False)))
     got = run(heat(2, boundary=boundary), p2n.AOS(tau=tau), u0, grid)
     np.testing.assert_allclose(got, sum(parts) / 2, atol=1e-12)
+
+
+@pytest.mark.parametrize("other", ["reflecting", "periodic"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_additive_operator_splitting_with_two_kinds_of_borders(other, axis):
+    """A nonlinear step: the weights have cells beyond the zero-Dirichlet border of one axis only."""
+    u = unknown(2)
+    boundary = dict(zip(u.args, ("dirichlet", other) if axis == 0 else (other, "dirichlet"), strict=False))
+    network = p2n.compile(charbonnier(2, boundary=boundary), p2n.AOS(tau=2, steps=2))
+    u0 = np.random.default_rng(9).normal(size=(5, 6))
+    got = network.module().double()(torch.from_numpy(u0)[None, None]).detach().numpy()[0, 0]
+    np.testing.assert_allclose(got, Interpreter(network.graph)(u0), atol=1e-12)
+
+
+def test_newton_takes_derivatives_of_fluxes_with_several_cases():
+    s = unknown(1).diff(x) ** 2
+    cases = sp.Piecewise(((1 - s) ** 2, s < 1), (0, True))
+    flux = sp.Min(sp.exp(-s) + 1, cases) * unknown(1).diff(x)
+    network = p2n.compile(
+        p2n.Problem(equation(sp.Derivative(flux, x), 1)),
+        p2n.Implicit(tau=1, solver=p2n.Newton(iterations=1)),
+        on_unstable="ignore",
+    )
+    u0 = np.random.default_rng(10).normal(size=9)
+    got = network.module().double()(torch.from_numpy(u0)[None, None]).detach().numpy()[0, 0]
+    np.testing.assert_allclose(got, Interpreter(network.graph)(u0), atol=1e-10)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -95,7 +95,7 @@ def test_picard_lipschitz_constant_and_growth():
 
 def test_acceleration_proves_the_mean_alone():
     scheme = Implicit(QUARTER / 2, 1, FixedPoint(iterations=5, anderson=2))
-    found = p2n.verify(charbonnier(), scheme, UNIT).claims
+    found = p2n.verify(charbonnier(), scheme).claims
     assert found["mean_preservation"].status == "proved"
     assert found["solver_convergence"].status == "linearised"
     assert all(
