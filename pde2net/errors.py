@@ -74,17 +74,21 @@ def known_options(function: Callable[P, R]) -> Callable[P, R]:
         if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY) and name != "self"
     ]
 
+    def owner_of(args: tuple[object, ...]) -> str:
+        """The class that is made, which may inherit its options, or the function."""
+        made = function.__name__ == "__init__" and args
+        return type(args[0]).__name__ if made else function.__qualname__
+
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
             if name not in options:
-                owner = function.__qualname__.removesuffix(".__init__")
+                owner = owner_of(args)
                 raise DeclarationError(f'{owner} has no option "{name}".{suggestion(name, options)}')
         try:
             signature.bind(*args, **kwargs)
         except TypeError as error:
-            owner = function.__qualname__.removesuffix(".__init__")
-            raise DeclarationError(f"{owner}: {error}.") from None
+            raise DeclarationError(f"{owner_of(args)}: {error}.") from None
         return function(*args, **kwargs)
 
     return checked

@@ -39,6 +39,8 @@ from pde2net.graph.solve import bicgstab, conjugate_gradients, iterate, solve_tr
 
 Computed = dict[str, tuple[Array, ...]]
 
+ENTRIES = 10_000  # of arrays, that take about as long as the call of one node
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -70,7 +72,9 @@ class Interpreter:
     """Evaluates one graph for any input; compiled expressions are kept with the instance.
 
     With `EXACT`, entries are SymPy numbers and the result is exact. `values` adds to or overrides
-    the parameter values of the graph. Raises EmissionError if a parameter has no value.
+    the parameter values of the graph. `work` is about the number of nodes evaluated so far, large arrays
+    counted several times: a measure of time that is the same on every machine. Raises EmissionError if a
+    parameter has no value.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class Interpreter:
         self.compiled: dict[tuple[sp.Expr, tuple[str, ...]], Callable[..., Any]] = {}
         self.numbers: dict[sp.Expr, Any] = {}
         self.scales: dict[Bank, list[list[Any]]] = {}
+        self.work = 0.0
 
     def __call__(self, u0: Any, fields: Mapping[str, Any] | None = None) -> Array:
         """The output for the state `u0`, one array of the spatial shape, and the known fields."""
@@ -186,6 +191,7 @@ class Interpreter:
         return self.ancestors[loop, wanted]
 
     def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
+        self.work += 1 + sum(array.size for array in inputs.values()) / ENTRIES
         if isinstance(node, Input):
             return (self.u0,)
         if isinstance(node, Field):
@@ -205,6 +211,7 @@ class Interpreter:
                 ),
             )
         if isinstance(node, Tridiagonal):
+            self.work += inputs["rhs"].shape[node.axis]
             values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
         (array,) = inputs.values()

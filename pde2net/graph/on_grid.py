@@ -65,6 +65,7 @@ class OnGrid:
     def evaluate(self, node: Node, inputs: Mapping[str, Array]) -> tuple[Array, ...]:
         """A node with the distances, lengths and volumes of this grid."""
         run, axes = self.run, self.cells.axes
+        run.work += 1
         if isinstance(node, Field):
             return (self.fields[node.symbol.name],)
         if isinstance(node, Coordinate):

@@ -79,14 +79,14 @@ class Questions:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.end = time.monotonic() + 2 * seconds
+        self.end = time.thread_time() + 2 * seconds
         self.answers: dict[tuple[str, sp.Expr], Answer] = {}
         self.refused: dict[tuple[str, sp.Expr], str] = {}
 
     @property
     def left(self) -> float:
         """Seconds for the next question."""
-        return min(self.seconds, self.end - time.monotonic())
+        return min(self.seconds, self.end - time.thread_time())
 
     def ask(self, quantity: str, function: sp.Expr, variable: sp.Symbol) -> Range:
         """The range over [0, oo). Raises UndecidedError."""

@@ -1,9 +1,13 @@
-"""A time limit for work in pure Python, such as SymPy's, in whichever thread it runs."""
+"""A time limit for work in pure Python, such as SymPy's, in whichever thread it runs.
+
+Limits count the processor time of the thread, so that answers do not depend on what else a machine does.
+"""
 
 from __future__ import annotations
 
 import ctypes
 import threading
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,7 +19,7 @@ AGAIN = 0.1  # seconds between attempts: one may be swallowed by a callback of t
 
 
 def within(seconds: float, what: str, work: Callable[[], T]) -> T:
-    """work(), or UndecidedError after `seconds`.
+    """work(), or UndecidedError after `seconds` of processor time.
 
     A second thread raises an exception in the one that called; SymPy offers no other way to be stopped,
     and signals reach the main thread only. The class is fresh, so that nested limits tell their own
@@ -31,13 +35,16 @@ def within(seconds: float, what: str, work: Callable[[], T]) -> T:
     thread = ctypes.c_ulong(threading.get_ident())
     lock, done = threading.Lock(), threading.Event()
 
+    clock = _clock()
+    end = clock() + seconds
+
     def watch() -> None:
-        wait = seconds
-        while not done.wait(wait):
+        left = seconds
+        while not done.wait(max(left, AGAIN)):
+            left = end - clock()
             with lock:
-                if not done.is_set():
+                if left <= 0 and not done.is_set():
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Expired))
-            wait = AGAIN
 
     def settle() -> None:
         """Send no more, and let an exception that is on its way arrive here."""
@@ -61,3 +68,11 @@ def within(seconds: float, what: str, work: Callable[[], T]) -> T:
     except Expired:
         settle()
         raise UndecidedError(f"{what} took longer than {seconds:.3g} s") from None
+
+
+def _clock() -> Callable[[], float]:
+    """Processor time of this thread, to be read by others; of the process where no system call tells."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.process_time
+    clock = time.pthread_getcpuclockid(threading.get_ident())
+    return lambda: time.clock_gettime(clock)

@@ -44,7 +44,7 @@ def flux_slope(diffusivity: sp.Expr, variable: sp.Symbol, seconds: float = SECON
 
 
 def _answer(expression: sp.Expr, seconds: float, find: Callable[[float], Range]) -> Range:
-    end = time.monotonic() + seconds
+    end = time.thread_time() + seconds
     try:
         return within(seconds, f"the range of {expression}", lambda: find(end))
     except UndecidedError:
@@ -139,7 +139,7 @@ def _engines(body: sp.Expr, s: sp.Symbol, end: float) -> Range:
 
 def _candidates(body: sp.Expr, s: sp.Symbol, end: float) -> Iterator[Callable[[], Range]]:
     def left() -> float:
-        return end - time.monotonic()
+        return end - time.thread_time()
 
     yield lambda: within(SHARE_EXACT * left(), "the exact search", lambda: exact.extrema(body, s))
     if body.free_symbols - {s}:

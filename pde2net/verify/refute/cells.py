@@ -77,7 +77,7 @@ def energy(case: Case) -> Found:
             return -np.inf
         return float((after - before) / max(abs(before), abs(after)))
 
-    hit = search.first(violation, wit.ENERGY_MARGIN, 2000)
+    hit = search.first(violation, wit.ENERGY_MARGIN, 2000, one)
     if hit is None:
         return None
     before, after = both(hit.network, hit.u0, hit.fields) or (np.nan, np.nan)
@@ -109,7 +109,7 @@ def residual(case: Case) -> Found:
         # Below, rounding is all there is.
         return float(np.linalg.norm(left)) / size - 1 if size > LEAST * np.linalg.norm(u0) else -np.inf
 
-    hit = replace(search, step=graph, network=graph).first(violation, wit.MARGIN, 10**9)
+    hit = replace(search, step=graph, network=graph).first(violation, wit.MARGIN, 10**9, one)
     return None if hit is None else wit.described(hit, "residual grows by")
 
 
@@ -136,5 +136,5 @@ def cycles(case: Case) -> Found:
             return np.inf
         return after / before - 1 if before > LEAST * float(np.linalg.norm(u0)) else -np.inf
 
-    hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000)
+    hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000, first, one)
     return None if hit is None else wit.described(hit, "residual grows by")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,9 +28,10 @@ SHALLOW = 4  # steps of a network that is itself differentiated
 PAIR_MARGIN = 1e-6  # two nearby inputs are known to fewer digits than their difference needs
 ENERGY_MARGIN = 1e-6  # of the quadrature
 NEARBY = 1e-4
-SECONDS = 1.5  # of one search
-ALL_SECONDS = 3.0  # of all searches for one certificate, though
-LEAST_SECONDS = 0.2  # for each
+# Nodes evaluated, as an interpreter counts its work: about 40 000 in a second.
+ONE = 60_000  # in one search
+ALL = 120_000  # in all searches for one certificate, though
+LEAST = 8_000  # in each
 
 Fields = Mapping[str, Array]
 Measure = Callable[[Array, Array], float]
@@ -51,6 +51,13 @@ class Hit:
     excess: float
 
 
+@dataclass
+class Budget:
+    """The work that is left for the searches of one certificate."""
+
+    left: float = ALL
+
+
 @dataclass(frozen=True)
 class Search:
     """Runs inputs through one step and then through the whole network of a declaration.
@@ -58,7 +65,7 @@ class Search:
     step        the graph of the first part of the network
     tau         the step, an expression in parameters
     amplitudes  of the patterns that are tried
-    end         when the time for all searches is over
+    budget      shared by all searches
     """
 
     semi: Semidiscrete
@@ -66,11 +73,22 @@ class Search:
     network: Graph
     tau: sp.Expr
     amplitudes: tuple[float, ...]
-    end: float = field(default_factory=lambda: time.monotonic() + ALL_SECONDS)
+    budget: Budget = field(default_factory=Budget)
 
-    def first(self, violation: Violation, margin: float, most_cells: int) -> Hit | None:
-        """The smallest pattern that violates, else what ascent finds from the most promising ones."""
-        runner = _Runner(self, violation, margin)
+    def first(
+        self, violation: Violation, margin: float, most_cells: int, *used: Interpreter
+    ) -> Hit | None:
+        """The smallest pattern that violates, else what ascent finds from the most promising ones.
+
+        The work of the interpreters that `violation` uses besides its own counts too.
+        """
+        runner = _Runner(self, violation, margin, used)
+        try:
+            return self._first(runner, margin, most_cells)
+        finally:
+            self.budget.left -= runner.spent
+
+    def _first(self, runner: _Runner, margin: float, most_cells: int) -> Hit | None:
         best: list[tuple[float, Array]] = []
         previous = max(self.semi.smallest) - 1
         for n in sizes(self.semi):
@@ -90,30 +108,37 @@ class Search:
         for _, u0 in sorted(best, key=lambda entry: -entry[0])[:4]:
             if not runner.affords_gradient(u0):
                 break
-            hit = runner.hit("optimised input", ascend(runner.objective, u0, runner.end))
+            hit = runner.hit("optimised input", ascend(runner.objective, u0, lambda: runner.late))
             if hit is not None:
                 return hit
         return None
 
 
 class _Runner:
-    """Interpreters of one step and of the network, with the budget of a search."""
+    """Interpreters of one step and of the network, with the limits of a search."""
 
-    def __init__(self, search: Search, violation: Violation, margin: float) -> None:
+    def __init__(
+        self, search: Search, violation: Violation, margin: float, used: Sequence[Interpreter]
+    ) -> None:
         self.search, self.violation, self.margin = search, violation, margin
         self.values = sample_values(search.semi, search.network)
         self.step = Interpreter(search.step, self.values)
         self.network = Interpreter(search.network, self.values)
         self.depth = len(blocks(search.network))
         self.whole = self.depth == len(blocks(search.step))
-        self.budget = max(STEPS, self.depth)
-        now = time.monotonic()
-        self.end = max(now + LEAST_SECONDS, min(now + SECONDS, search.end))
-        self.slowest = 0.0
+        self.steps = max(STEPS, self.depth)
+        self.allowed = max(LEAST, min(ONE, search.budget.left))
+        self.dearest = 0.0
+        self.interpreters = (self.step, self.network, *used)
+        self.before = sum(run.work for run in used)
+
+    @property
+    def spent(self) -> float:
+        return sum(run.work for run in self.interpreters) - self.before
 
     @property
     def late(self) -> bool:
-        return time.monotonic() > self.end
+        return self.spent > self.allowed
 
     def fields(self, u0: Array) -> dict[str, Array]:
         """Known fields are inputs too; 0 makes fidelity terms homogeneous."""
@@ -127,18 +152,18 @@ class _Runner:
 
     def measured(self, run: Interpreter, u0: Array) -> float:
         """A network that stops with an error violates nothing."""
-        start = time.monotonic()
+        before = self.spent
         try:
             with np.errstate(all="ignore"):
                 return self.violation(run, u0, self.fields(u0))
         except ConvergenceError:
             return -np.inf
         finally:
-            self.slowest = max(self.slowest, time.monotonic() - start)
+            self.dearest = max(self.dearest, self.spent - before)
 
     def affords_gradient(self, u0: Array) -> bool:
-        """Whether there is time for the gradient of the violation, taken by differences."""
-        return time.monotonic() + 2 * u0.size * self.slowest < self.end
+        """Whether enough is left for the gradient of the violation, taken by differences."""
+        return self.spent + 2 * u0.size * self.dearest < self.allowed
 
     @property
     def objective(self) -> Callable[[Array], float]:
@@ -149,8 +174,8 @@ class _Runner:
         """The input, if it violates the claim about the whole network; deep ones are run a few times."""
         found = self.step_violation(u0)
         if not self.whole and found > self.margin:
-            self.budget -= self.depth
-            if self.budget < 0:
+            self.steps -= self.depth
+            if self.steps < 0:
                 return None
             found = self.network_violation(u0)
         if not found > self.margin:
@@ -262,7 +287,7 @@ def seek_energy(search: Search | None) -> dict[str, Any] | None:
         before, after = found
         return float((after - before) / max(abs(before), abs(after), np.finfo(float).tiny))
 
-    hit = search.first(violation, ENERGY_MARGIN, 2000)
+    hit = search.first(violation, ENERGY_MARGIN, 2000, step)
     if hit is None:
         return None
     before, after = both(hit.network, hit.u0, hit.fields) or (np.nan, np.nan)
