@@ -198,17 +198,13 @@ class Emitter(ABC):
         if any("beyond(" in line for f in definitions if isinstance(f, Function) for line in f.body):
             definitions.insert(0, BEYOND)
         body = render(Source("x", (), (), definitions))
-        imports = ["from __future__ import annotations", ""]
-        for standard in ("math", "warnings"):
-            if f"{standard}." in body:
-                imports.append(f"import {standard}")
-        if imports[-1]:
-            imports.append("")
-        imports += ["import torch"]
+        standard = [f"import {name}" for name in ("math", "warnings") if f"{name}." in body]
         aliases = "Callable[" if "Product" in body else ""
         abstract = [a for a in ("Callable", "Sequence") if f"{a}[" in body + aliases]
         if abstract:
-            imports.insert(2, f"from collections.abc import {', '.join(abstract)}")
+            standard.append(f"from collections.abc import {', '.join(abstract)}")
+        imports = ["from __future__ import annotations", "", *standard, *([""] if standard else [])]
+        imports.append("import torch")
         if "F." in body:
             imports.append("import torch.nn.functional as F")
         imports.append("from torch import Tensor, nn")

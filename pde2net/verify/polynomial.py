@@ -31,7 +31,7 @@ class Polynomial:
         return bool(z <= self.reach or abs(self.poly.eval(z)) <= 1)
 
     def limit(self, z: sp.Expr) -> sp.Rational:
-        """`reach`, or, if z lies beyond it and is allowed, the largest number of 12 decimals that is."""
+        """`reach`, or, if z is a number beyond it, the largest one of 12 decimals that is allowed."""
         if not z.is_number or not z.is_extended_real or sp.Le(z, self.reach) == sp.true:
             return self.reach
         low, unit = self.reach, sp.Rational(1, 10**DIGITS)
@@ -43,7 +43,7 @@ class Polynomial:
         while high - low > unit:
             middle = sp.floor((low + high) / (2 * unit)) * unit
             low, high = (middle, high) if self.bounded(middle) else (low, middle)
-        return low if sp.Le(z, low) == sp.true else self.reach
+        return low
 
 
 @cache

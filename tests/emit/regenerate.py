@@ -47,11 +47,59 @@ def inpainting() -> p2n.Network:
     return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=100), p2n.Grid())
 
 
+def charbonnier(dimension: int, scheme: p2n.Scheme) -> p2n.Network:
+    axes = (x, y)[:dimension]
+    u = sp.Function("u")(*axes, t)
+    g = 1 / sp.sqrt(1 + norm2(grad(u)) / lam**2)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(g * grad(u))), parameters={lam: 0.1})
+    return p2n.compile(problem, scheme, p2n.Grid())
+
+
+def du_fort_frankel_1d() -> p2n.Network:
+    return charbonnier(1, p2n.DuFortFrankel(tau=sp.Rational(1, 2), alpha=1, steps=10))
+
+
+def fast_semi_iterative_2d() -> p2n.Network:
+    return charbonnier(2, p2n.FSI(tau=sp.Rational(1, 4), cycle_length=20, cycles=3))
+
+
+def crank_nicolson_1d() -> p2n.Network:
+    solver = p2n.Kacanov(tol=1e-6, max_iterations=50, gradients="implicit")
+    return charbonnier(1, p2n.Theta(2, solver=solver, steps=3))
+
+
+def additive_splitting_2d() -> p2n.Network:
+    return charbonnier(2, p2n.AOS(tau=5, steps=4))
+
+
+def newton_2d() -> p2n.Network:
+    return charbonnier(2, p2n.Implicit(10, solver=p2n.Newton(tol=1e-6, preconditioner="diagonal")))
+
+
+def multigrid_2d() -> p2n.Network:
+    return charbonnier(2, p2n.Multigrid(tau=20, pre=2, post=2, cycles=4))
+
+
+def multigrid_inpainting() -> p2n.Network:
+    u = sp.Function("u")(x, y, t)
+    f, c = sp.Function("f")(x, y), sp.Function("c")(x, y)
+    problem = p2n.Problem(sp.Eq(u.diff(t), c * (f - u) + (1 - c) * laplacian(u)))
+    scheme = p2n.Multigrid(tau=sp.oo, cycle="FMG", smoother="red-black", tol=1e-6, cycles=20)
+    return p2n.compile(problem, scheme, p2n.Grid())
+
+
 NETWORKS: tuple[Callable[[], p2n.Network], ...] = (
     perona_malik_2d,
     heat_1d_dirichlet,
     fourth_order_2d,
     inpainting,
+    du_fort_frankel_1d,
+    fast_semi_iterative_2d,
+    crank_nicolson_1d,
+    additive_splitting_2d,
+    newton_2d,
+    multigrid_2d,
+    multigrid_inpainting,
 )
 
 

@@ -33,8 +33,8 @@ from pde2net.verify.refute import witness
 @pytest.fixture(autouse=True)
 def short_searches(monkeypatch):
     """What is refuted here is refuted at once; elsewhere nothing is to be found."""
-    monkeypatch.setattr(witness, "ALL_SECONDS", 0.3)
-    monkeypatch.setattr(witness, "LEAST_SECONDS", 0.03)
+    monkeypatch.setattr(witness, "ALL", 12_000)
+    monkeypatch.setattr(witness, "LEAST", 1_200)
 
 
 # -- what is proved of solves that are exact or bounded -------------------------------------------

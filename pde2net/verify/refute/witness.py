@@ -55,7 +55,7 @@ class Hit:
 class Budget:
     """The work that is left for the searches of one certificate."""
 
-    left: float = ALL
+    left: float = field(default_factory=lambda: ALL)
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ class Search:
     amplitudes: tuple[float, ...]
     budget: Budget = field(default_factory=Budget)
 
-    def first(
-        self, violation: Violation, margin: float, most_cells: int, *used: Interpreter
-    ) -> Hit | None:
+    def first(self, violation: Violation, margin: float, most_cells: int, *used: Interpreter) -> Hit | None:
         """The smallest pattern that violates, else what ascent finds from the most promising ones.
 
         The work of the interpreters that `violation` uses besides its own counts too.
