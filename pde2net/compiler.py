@@ -11,6 +11,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.errors import (
     DeclarationError,
+    GridWarning,
     StabilityError,
     StabilityWarning,
     known_options,
@@ -18,17 +19,23 @@ from pde2net.errors import (
 )
 from pde2net.graph.build import build
 from pde2net.graph.network import Graph, parameters
+from pde2net.graph.unet import hides_checkerboard
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import trainable_tables
+from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
 from pde2net.verify.engine import certify, gather, instability
 from pde2net.verify.plan import Plan, planned
 
 ON_UNSTABLE = ("error", "warn", "ignore")
+ONE_GRID = (
+    'Coarse grids do not see the checkerboard, for which gradient="central" vanishes: the network has one '
+    'grid, and its linear systems are solved there. gradient="forward" or "staggered" allows several grids.'
+)
 
 
 def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan, Graph, Certificate]:
@@ -68,7 +75,8 @@ def compile(  # noqa: A001  the public name of the interface
     trainable    parameters (symbols or names, also "tau" and "extrapolation") that become nn.Parameters
     shared       whether all blocks share the trainable parameters (True) or each has its own
 
-    The module takes and returns (batch, 1, *spatial). Raises as `verify` does.
+    The module takes and returns (batch, 1, *spatial). Raises as `verify` does. Warns with GridWarning
+    if multigrid is left with one grid.
     """
     if on_unstable not in ON_UNSTABLE:
         raise DeclarationError(
@@ -82,6 +90,8 @@ def compile(  # noqa: A001  the public name of the interface
         if on_unstable == "error":
             raise StabilityError(message)
         warnings.warn(message, StabilityWarning, stacklevel=3)
+    if isinstance(plan.update, UNet) and plan.update.levels != 1 and hides_checkerboard(plan.semi):
+        warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared))
 
 

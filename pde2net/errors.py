@@ -49,7 +49,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class GridWarning(UserWarning):
-    """An image allows fewer grids than multigrid was asked for."""
+    """Multigrid has fewer grids than it was asked for: the image or the differences allow no more."""
 
 
 class StabilityWarning(UserWarning):

@@ -20,6 +20,14 @@ def load(path: str | Path) -> Declaration:
     FileError if it is missing, fails or lacks a name, and the error of the declaration itself, with
     file and line, if that is not valid.
     """
+    problem, scheme, grid = load_parts(path)
+    if scheme is None:
+        raise FileError(f"{path} does not define scheme (a pde2net.Scheme).")
+    return Declaration(problem, scheme, grid)
+
+
+def load_parts(path: str | Path) -> tuple[Problem, Scheme | None, Grid]:
+    """The same where no scheme is needed: None if the file defines none."""
     file = Path(path)
     if not file.is_file():
         raise FileError(f"There is no file {file}." if not file.exists() else f"{file} is not a file.")
@@ -29,9 +37,9 @@ def load(path: str | Path) -> Declaration:
             "problem, scheme and grid."
         )
     names = _execute(file)
-    return Declaration(
+    return (
         _named(names, "problem", Problem, file),
-        _named(names, "scheme", Scheme, file),
+        _named(names, "scheme", Scheme, file) if "scheme" in names else None,
         _named({"grid": Grid(), **names}, "grid", Grid, file),
     )
 

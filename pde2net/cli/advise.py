@@ -9,7 +9,7 @@ import sympy as sp
 import typer
 from rich.console import Console
 
-from pde2net.cli.inputs import declaration
+from pde2net.cli.inputs import parts
 from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.guidance.advise import advise
@@ -18,10 +18,14 @@ from pde2net.language.declaration import Declaration
 
 def advise_file(file: Path, time: float | None, measure: int | None, as_json: bool) -> None:
     """Print the table for the equation and the grid of `file`."""
-    declared = declaration(file)
-    until = time_of(declared) if time is None else time
-    shape = None if measure is None else (measure,) * len(declared.problem.space)
-    advice = advise(declared.problem, until, declared.grid, measure=shape)
+    problem, scheme, grid = parts(file)
+    until: Any = time
+    if time is None:
+        if scheme is None:
+            raise DeclarationError(f"{file} defines no scheme whose time could be taken; add --time T.")
+        until = time_of(Declaration(problem, scheme, grid))
+    shape = None if measure is None else (measure,) * len(problem.space)
+    advice = advise(problem, until, grid, measure=shape)
     if as_json:
         typer.echo(advice.to_json())
     else:

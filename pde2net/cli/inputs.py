@@ -12,7 +12,10 @@ import typer
 from pde2net import compiler
 from pde2net.errors import StabilityWarning
 from pde2net.language.declaration import Declaration
-from pde2net.load import load
+from pde2net.language.grid import Grid
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import Scheme
+from pde2net.load import load, load_parts
 from pde2net.network import Network
 
 
@@ -20,6 +23,12 @@ def declaration(file: Path) -> Declaration:
     """`load(file)`; what the file prints goes to stderr, so that stdout is the command's own."""
     with contextlib.redirect_stdout(sys.stderr):
         return load(file)
+
+
+def parts(file: Path) -> tuple[Problem, Scheme | None, Grid]:
+    """`load_parts(file)`, likewise."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return load_parts(file)
 
 
 def compiled(declared: Declaration, on_unstable: str) -> Network:

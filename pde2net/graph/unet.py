@@ -60,9 +60,13 @@ def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
 
 
 def grids(semi: Semidiscrete, unet: UNet) -> int:
-    """Grids at most: one where central differences hide the checkerboard from coarse grids."""
-    central = semi.grid.gradient == "central" and len(semi.second) < len(semi.form.terms)
-    return 1 if central else unet.levels or DEPTH
+    """Grids at most."""
+    return 1 if hides_checkerboard(semi) else unet.levels or DEPTH
+
+
+def hides_checkerboard(semi: Semidiscrete) -> bool:
+    """Whether central differences vanish for an error that no coarse grid shows: one grid must do."""
+    return semi.grid.gradient == "central" and len(semi.second) < len(semi.form.terms)
 
 
 class _Builder(RateBuilder):

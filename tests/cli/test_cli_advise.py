@@ -44,6 +44,16 @@ def test_the_time_is_that_of_the_file_unless_told(command, heat):
     assert command("advise", declare(heat, "p2n.Implicit(sp.oo)", **line), "--time", "1").status == 0
 
 
+def test_a_file_needs_no_scheme_if_the_time_is_given(command, heat):
+    file = heat(axes="x")
+    with_scheme = command("advise", file, "--time", "3").out
+    file.write_text("\n".join(s for s in file.read_text().splitlines() if not s.startswith("scheme")))
+    assert command("advise", file, "--time", "3").out == with_scheme
+    result = command("advise", file)
+    assert result.status == USAGE and "defines no scheme" in result.err and "add --time T" in result.err
+    assert command("verify", file).status == USAGE
+
+
 def test_json_is_the_advice_alone(command, heat):
     file = heat()
     file.write_text(file.read_text() + "print('noise')\n")

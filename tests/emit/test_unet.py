@@ -160,6 +160,16 @@ def test_gradients_at_cells_are_solved_on_one_grid():
     assert last < 1e-3 * first
 
 
+def test_one_grid_is_told():
+    scheme = p2n.Multigrid(1, levels=3)
+    with pytest.warns(p2n.GridWarning, match='one grid.*"forward" or "staggered" allows several'):
+        p2n.compile(heat(), scheme, p2n.Grid(1, gradient="central"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        p2n.compile(heat(), scheme, p2n.Grid(1, gradient="staggered"))
+        p2n.compile(heat(), p2n.Multigrid(1, levels=1), p2n.Grid(1, gradient="central"))
+
+
 # -- steady states, masks, data -----------------------------------------------------------------
 
 
