@@ -1,5 +1,7 @@
 """Claims about U-nets: the factor of cycles, what is not claimed of truncated ones, and what is refuted."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -14,7 +16,7 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 from pde2net.verify.case import Case
-from pde2net.verify.engine import gather
+from pde2net.verify.engine import gather, instability
 from pde2net.verify.multigrid import CLAIMS
 from pde2net.verify.refute import witness
 
@@ -72,6 +74,17 @@ def test_the_worst_frozen_coefficient_and_grid_count():
     nonlinear, linear = claim(charbonnier(2), Multigrid(20)), claim(HEAT2, Multigrid(20))
     assert nonlinear.status == "linearised" and nonlinear.factor >= linear.factor
     assert claim(HEAT2, Multigrid(20, levels=2)).factor <= linear.factor
+
+
+def test_growth_that_truncation_explains_is_not_refused():
+    certificate = p2n.verify(HEAT, Multigrid(50, levels=2, damping=1.9, cycles=3), UNIT)
+    assert instability(certificate).name == "l2_stability"
+    claims = dict(certificate.claims)
+    l2 = claims["l2_stability"]
+    claims["l2_stability"] = dataclasses.replace(l2, witness=l2.witness | {"excess": 1e-4})
+    assert instability(dataclasses.replace(certificate, claims=claims)).name == "frozen_stability"
+    claims["frozen_stability"] = dataclasses.replace(l2, status=p2n.Status.UNKNOWN)
+    assert instability(dataclasses.replace(certificate, claims=claims)) is None
 
 
 def test_a_cycle_that_does_not_contract_is_refuted():
