@@ -152,6 +152,8 @@ def main() -> None:
         "",
         "## Multigrid: residual factor per V(2,2) cycle, damped Jacobi, five levels, noise",
         "",
+        "The geometric mean over the cycles named.",
+        "",
         *schemes.contraction(),
         "",
         "## Multigrid: one implicit step of Charbonnier diffusion, tau = 20, to 1e-6, float64",
@@ -160,8 +162,8 @@ def main() -> None:
         "",
         "## Multigrid: steady-state inpainting of a 512 x 512 photograph from 5 % of its pixels",
         "",
-        "Work counts evaluations of a block, weighted by the size of the grid; the explicit scheme runs "
-        "until its residual is that of multigrid.",
+        "Work counts evaluations of a block, weighted by the size of the grid. The explicit scheme runs "
+        "until its residual is that of each method; ratio is its steps over the work of the method.",
         "",
         *schemes.inpainting(),
     ]
