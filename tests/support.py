@@ -5,6 +5,7 @@ The dense matrices below come from index arithmetic alone and share no code with
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +15,12 @@ import sympy as sp
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
+from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
+from pde2net.network import Network
+from pde2net.normalise.recognise import recognise
+from pde2net.scheme.registry import update_of
 
 x, y, z = sp.symbols("x y z", real=True)
 t = sp.Symbol("t", real=True)
@@ -42,6 +48,24 @@ def network_of(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None
     """The network, built even if the certificate refutes it."""
     scheme = p2n.Explicit(tau=tau_, steps=steps)
     return p2n.compile(problem, scheme, grid or p2n.Grid(), on_unstable="ignore", **options)
+
+
+@functools.cache
+def _certificate() -> p2n.Certificate:
+    x_ = unknown(1)
+    return p2n.verify(
+        p2n.Problem(equation(x_.diff(x, 2), 1)), p2n.Explicit(tau=sp.Rational(1, 4)), p2n.Grid()
+    )
+
+
+def uncertified(
+    problem: p2n.Problem, scheme: Any, grid: Any = None, trainable: Any = (), shared: bool = True
+) -> Any:
+    """The network under the certificate of another one, for tests of what it computes: faster to make."""
+    semi = semidiscretise(recognise(problem), grid or p2n.Grid())
+    update = update_of(scheme, getattr(scheme, "alpha", None))
+    names = tuple(map(str, trainable))
+    return Network(semi, scheme, build(semi, scheme.tau, update), update, _certificate(), names, shared)
 
 
 def runner(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None) -> Interpreter:

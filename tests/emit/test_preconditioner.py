@@ -7,8 +7,8 @@ import pytest
 import sympy as sp
 import torch
 from emit.test_module import BOUNDARIES, EQUATIONS, SHAPES, declared, inputs_of, tensors
-from emit.test_unet import charbonnier, compiled
-from support import equation, unknown, x, y
+from emit.test_unet import charbonnier
+from support import equation, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad
@@ -38,8 +38,8 @@ def rows():
 def test_module_equals_the_interpreter(name, solver, boundary, gradient, order, dim):
     problem, grid = declared(name, dim, boundary, gradient=gradient, order=order)
     try:
-        network = compiled(problem, implicit(solver, iterations=2, linear_tol=1e-12), grid)
-        plain = compiled(problem, p2n.Implicit(0.05, solver=solver(iterations=2, linear_tol=1e-12)), grid)
+        network = uncertified(problem, implicit(solver, iterations=2, linear_tol=1e-12), grid)
+        plain = uncertified(problem, p2n.Implicit(0.05, solver=solver(iterations=2, linear_tol=1e-12)), grid)
     except p2n.EquationError as error:
         assert "zero gradient" in str(error)
         return
@@ -61,7 +61,7 @@ def test_rows_of_different_size_need_fewer_iterations():
 
     def solved(**options):
         scheme = p2n.Implicit(0.01, solver=p2n.Kacanov(iterations=1, **options))
-        return Interpreter(compiled(problem, scheme).graph)(u0, fields)
+        return Interpreter(uncertified(problem, scheme).graph)(u0, fields)
 
     exact = solved(linear_iterations=5000, linear_tol=1e-13)
     plain, scaled = (
@@ -71,7 +71,7 @@ def test_rows_of_different_size_need_fewer_iterations():
 
 
 def test_graphs_survive_their_text():
-    graph = compiled(charbonnier(), implicit(p2n.Newton, tol=1e-6)).graph
+    graph = uncertified(charbonnier(), implicit(p2n.Newton, tol=1e-6)).graph
     back = from_json(to_json(graph))
     assert dict(back.nodes(data=True)) == dict(graph.nodes(data=True))
     assert any(
@@ -86,7 +86,7 @@ def test_other_preconditioners_are_refused():
 
 def test_gradients_pass_through_scaled_systems():
     module = (
-        compiled(charbonnier(), implicit(p2n.Kacanov, tau=2, iterations=2, linear_tol=1e-14))
+        uncertified(charbonnier(), implicit(p2n.Kacanov, tau=2, iterations=2, linear_tol=1e-14))
         .module()
         .double()
     )

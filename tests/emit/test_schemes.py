@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from emit.test_module import BOUNDARIES, EQUATIONS, SHAPES, declared, inputs_of, tensors
+from support import uncertified
 
 import pde2net as p2n
 from pde2net.graph.interpret import Interpreter
@@ -51,7 +52,7 @@ def ident(value):
 
 def compiled(name, scheme, boundary, gradient, order, dim, **options):
     problem, grid = declared(name, dim, boundary, gradient=gradient, order=order)
-    return p2n.compile(problem, scheme, grid, on_unstable="ignore", **options)
+    return uncertified(problem, scheme, grid, **options)
 
 
 def solved(run):

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse.linalg as sla
 import sympy as sp
 import torch
-from support import along, dense, diffusion, equation, lam, unknown, x
+from support import along, dense, diffusion, equation, lam, uncertified, unknown, x
 
 import pde2net as p2n
 from pde2net import diffusivities, laplacian
@@ -26,8 +26,7 @@ def heat(dim, **options):
 
 
 def module_of(problem, scheme, grid=None, **options):
-    network = p2n.compile(problem, scheme, grid or p2n.Grid(), on_unstable="ignore", **options)
-    return network.module().double()
+    return uncertified(problem, scheme, grid, **options).module().double()
 
 
 def run(problem, scheme, u0, grid=None, **fields):

@@ -1,6 +1,5 @@
 """U-nets: the module computes what the interpreter does, and both solve the equation of a step."""
 
-import functools
 import itertools
 import warnings
 
@@ -9,7 +8,7 @@ import pytest
 import sympy as sp
 import torch
 from emit.test_module import BOUNDARIES, EQUATIONS, VALUES, declared, fidelity, inpainting, inputs_of, tensors
-from support import equation, lam, unknown, x, y
+from support import equation, lam, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
@@ -17,7 +16,6 @@ from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.errors import ConvergenceError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
-from pde2net.network import Network
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 
@@ -45,19 +43,6 @@ def multigrid(tau=0.5, **options):
     return p2n.Multigrid(sp.nsimplify(tau), **({"pre": 2, "post": 2, "cycles": 5} | options))
 
 
-@functools.cache
-def certificate():
-    """Only the text of the module shows it: one serves all networks of this file."""
-    return p2n.verify(heat(), p2n.Multigrid(1, levels=2), p2n.Grid(1))
-
-
-def compiled(problem, scheme, grid=None, trainable=(), shared=True):
-    semi, update = semidiscretise(recognise(problem), grid or p2n.Grid(1)), update_of(scheme)
-    graph = build(semi, scheme.tau, update)
-    names = tuple(map(str, trainable))
-    return Network(semi, scheme, graph, update, certificate(), names, shared)
-
-
 def rate(problem, grid=None):
     """F, from one explicit step of size 1."""
     scheme = p2n.Explicit(1)
@@ -82,7 +67,7 @@ def test_module_equals_the_interpreter_and_solves(name, boundary, gradient, orde
     problem, grid = declared(name, dim, boundary, gradient=gradient, order=order)
     tau = 0.02 if name == "of position" else 0.5
     try:
-        network = compiled(problem, multigrid(tau, cycle=cycle, smoother=smoother), grid)
+        network = uncertified(problem, multigrid(tau, cycle=cycle, smoother=smoother), grid)
     except p2n.EquationError as error:
         assert "zero gradient" in str(error)
         return
@@ -109,7 +94,7 @@ def residuals(problem, tau, shape, grid=None, cycles=(3, 6), fields=None, **opti
     inputs = tensors({k: v[None, None] for k, v in known.items()})
     f, found = rate(problem, grid), []
     for count in cycles:
-        module = compiled(problem, multigrid(tau, cycles=count, **options), grid).module().double()
+        module = uncertified(problem, multigrid(tau, cycles=count, **options), grid).module().double()
         v = module(torch.from_numpy(u0)[None, None], **inputs).detach().numpy()[0, 0]
         if tau == sp.oo:
             found.append(np.linalg.norm(f(v, known)) / np.linalg.norm(f(u0, known)))
@@ -192,7 +177,7 @@ def test_a_data_term_makes_a_steady_state():
 
 def test_no_steady_state_is_refused():
     with pytest.raises(p2n.EquationError, match="steady state is not unique"):
-        compiled(heat(), p2n.Multigrid(sp.oo))
+        uncertified(heat(), p2n.Multigrid(sp.oo))
     (found,) = residuals(heat(boundary="dirichlet"), sp.oo, (20, 20), cycles=(15,))
     assert found < 1e-8, "zero-Dirichlet values hold the state"
 
@@ -200,7 +185,7 @@ def test_no_steady_state_is_refused():
 def test_fluxes_without_weights_are_refused():
     tv = p2n.Problem(equation(div(grad(u2) / sp.sqrt(norm2(grad(u2)))), 2))
     with pytest.raises(p2n.EquationError, match="zero gradient"):
-        compiled(tv, p2n.Multigrid(1))
+        uncertified(tv, p2n.Multigrid(1))
 
 
 # -- levels, tolerances, warnings ----------------------------------------------------------------
@@ -221,27 +206,27 @@ def both(network, u0):
 def test_too_many_levels_are_fewer_with_a_notice():
     u0 = np.random.default_rng(2).normal(size=(12, 9))
     for cycle in CYCLES:
-        network = compiled(charbonnier(), multigrid(5, levels=6, cycle=cycle))
+        network = uncertified(charbonnier(), multigrid(5, levels=6, cycle=cycle))
         for found in both(network, u0):
             (message,) = found
             assert "allows 4 levels, not 6" in message
-    assert both(compiled(charbonnier(), multigrid(5)), u0) == ([], [])
+    assert both(uncertified(charbonnier(), multigrid(5)), u0) == ([], [])
 
 
 def test_the_smallest_images():
     for shape in ((2, 2), (2, 3), (3, 5), (2, 40)):
-        both(compiled(heat(), multigrid(3)), np.random.default_rng(2).normal(size=shape))
+        both(uncertified(heat(), multigrid(3)), np.random.default_rng(2).normal(size=shape))
 
 
 def test_a_tolerance_is_reached_or_said_to_be_missed():
     u0 = np.random.default_rng(4).normal(size=(40, 33))
-    network = compiled(charbonnier(), multigrid(20, tol=1e-9, cycles=20))
+    network = uncertified(charbonnier(), multigrid(20, tol=1e-9, cycles=20))
     assert both(network, u0) == ([], [])
     v, f = Interpreter(network.graph)(u0), rate(charbonnier())
     assert np.linalg.norm(v - 20 * f(v, {}) - u0) <= 1e-9 * np.linalg.norm(u0)
-    for found in both(compiled(charbonnier(), multigrid(20, tol=1e-9, cycles=2)), u0):
+    for found in both(uncertified(charbonnier(), multigrid(20, tol=1e-9, cycles=2)), u0):
         assert "residual" in found[0] and "2 iterations" in found[0]
-    network = compiled(charbonnier(), multigrid(20, tol=1e-9, cycles=2, on_failure="error"))
+    network = uncertified(charbonnier(), multigrid(20, tol=1e-9, cycles=2, on_failure="error"))
     with pytest.raises(RuntimeError, match="relative residual"):
         network.module()(torch.from_numpy(u0)[None, None].float())
     with pytest.raises(ConvergenceError, match="residual"):
@@ -262,7 +247,7 @@ def test_batch_entries_do_not_mix():
     scales = np.array([1.0, 10.0, 0.01])[:, None, None, None]
     u0 = torch.from_numpy(np.random.default_rng(5).normal(size=(3, 1, 21, 18)) * scales)
     for problem in (heat(), charbonnier()):
-        module = compiled(problem, multigrid(20, levels=3)).module().double()
+        module = uncertified(problem, multigrid(20, levels=3)).module().double()
         together = module(u0)
         for k in range(3):
             torch.testing.assert_close(together[k : k + 1], module(u0[k : k + 1]), rtol=1e-10, atol=0)
@@ -270,7 +255,7 @@ def test_batch_entries_do_not_mix():
 
 def test_dtypes():
     u0 = torch.randn(1, 1, 20, 17)
-    module = compiled(charbonnier(), multigrid(5)).module()
+    module = uncertified(charbonnier(), multigrid(5)).module()
     single, double = module(u0), module(u0.double())
     assert single.dtype == torch.float32 and double.dtype == torch.float64
     torch.testing.assert_close(single.double(), double, rtol=0, atol=1e-4)
@@ -279,7 +264,7 @@ def test_dtypes():
 @pytest.mark.parametrize("options", [{}, {"tol": 1e-12, "cycles": 40, "gradients": "implicit"}])
 def test_gradients_match_finite_differences(options):
     scheme = multigrid(2, **({"cycles": 2} | options))
-    module = compiled(charbonnier(), scheme, trainable=[lam]).module().double()
+    module = uncertified(charbonnier(), scheme, trainable=[lam]).module().double()
     u0 = torch.randn(2, 1, 5, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     assert torch.autograd.gradcheck(module, (u0.clone().requires_grad_(),), eps=1e-6, atol=1e-5)
     (parameter,) = module.parameters()
@@ -297,7 +282,7 @@ def test_gradients_match_finite_differences(options):
 def test_implicit_gradients_of_known_data():
     problem = p2n.Problem(equation(fidelity(2), 2), parameters=VALUES)
     scheme = multigrid(sp.oo, tol=1e-12, cycles=50, gradients="implicit")
-    module = compiled(problem, scheme).module().double()
+    module = uncertified(problem, scheme).module().double()
     f = torch.rand(1, 1, 5, 6, dtype=torch.float64, requires_grad=True)
     u0 = torch.zeros(1, 1, 5, 6, dtype=torch.float64)
     assert torch.autograd.gradcheck(lambda f: module(u0, f=f), (f,), eps=1e-6, atol=1e-5)
@@ -306,18 +291,18 @@ def test_implicit_gradients_of_known_data():
 def test_steps_share_or_own_their_parameters():
     scheme = multigrid(2, steps=3, cycles=2)
     u0 = torch.randn(1, 1, 9, 8, dtype=torch.float64)
-    shared = compiled(charbonnier(), scheme, trainable=[lam]).module().double()
-    own = compiled(charbonnier(), scheme, trainable=[lam], shared=False).module().double()
+    shared = uncertified(charbonnier(), scheme, trainable=[lam]).module().double()
+    own = uncertified(charbonnier(), scheme, trainable=[lam], shared=False).module().double()
     assert (len(list(shared.parameters())), len(list(own.parameters()))) == (1, 3)
     torch.testing.assert_close(shared(u0), own(u0), rtol=0, atol=0)
-    single = compiled(charbonnier(), multigrid(2, cycles=2)).module().double()
+    single = uncertified(charbonnier(), multigrid(2, cycles=2)).module().double()
     torch.testing.assert_close(shared(u0), single(single(single(u0))), rtol=0, atol=1e-12)
 
 
 def test_the_source_reads_as_a_u_net():
-    source = compiled(charbonnier(), multigrid(20, cycle="W")).source()
+    source = uncertified(charbonnier(), multigrid(20, cycle="W")).source()
     for word in ("class UNet", "def encoder", "def bottleneck", "def decoder", "restrict(", "prolong("):
         assert word in source
     assert source.count("class Gradient(") == 1, "one set of operators serves all grids"
-    assert source == compiled(charbonnier(), multigrid(20, cycle="W")).source()
+    assert source == uncertified(charbonnier(), multigrid(20, cycle="W")).source()
     assert all(len(line) <= 112 for line in source.splitlines())

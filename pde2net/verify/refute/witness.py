@@ -29,9 +29,9 @@ PAIR_MARGIN = 1e-6  # two nearby inputs are known to fewer digits than their dif
 ENERGY_MARGIN = 1e-6  # of the quadrature
 NEARBY = 1e-4
 # Nodes evaluated, as an interpreter counts its work: about 40 000 in a second.
-ONE = 60_000  # in one search
-ALL = 120_000  # in all searches for one certificate, though
-LEAST = 8_000  # in each
+ONE = 30_000  # in one search
+ALL = 60_000  # in all searches for one certificate, though
+LEAST = 4_000  # in each
 
 Fields = Mapping[str, Array]
 Measure = Callable[[Array, Array], float]
