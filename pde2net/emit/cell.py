@@ -15,7 +15,7 @@ from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, returned, statements
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, fields, node_of, parameters, sources
+from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
 from pde2net.graph.nodes import Input, Iterate, LinearSolve, Operator, State, Trial, VCycle
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
@@ -55,7 +55,8 @@ class CellEmitter(Emitter):
     def _data_sources(self) -> dict[tuple[str, int], str]:
         found = super()._data_sources()
         if self.preconditioner:
-            found |= {(f.name, 0): self.names[f.name] for f in fields(self.graph)}
+            needed = fields_of(self.graph, self.preconditioner.name)
+            found |= {(f.name, 0): self.names[f.name] for f in needed}
         return found
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:

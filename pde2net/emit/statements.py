@@ -13,7 +13,7 @@ from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
 from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
-from pde2net.graph.network import Graph, fields, node_of, sources
+from pde2net.graph.network import Graph, fields_of, node_of, sources
 from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
@@ -117,7 +117,7 @@ def _cycle(name: str, values: Values) -> str:
     variable = values.fresh("cycle")
     values.bind(name, variable)
     state = values.bound[sources(values.graph, name)["state"]]
-    known = [values.bound[f.name, 0] for f in fields(values.graph)]
+    known = [values.bound[f.name, 0] for f in fields_of(values.graph, name)]
     return f"{variable} = MultigridCycle({', '.join(['self.operator', state, *known])})"
 
 

@@ -12,7 +12,7 @@ from pde2net.emit.on_grid import on_grid
 from pde2net.emit.statements import Values, returned
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, fields, node_of, parameters, sources
+from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
 from pde2net.graph.nodes import Coordinate, Crop, Field, Operator, Smooth, State, Trial
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
@@ -31,7 +31,7 @@ class OperatorEmitter(Emitter):
         self.feeds = sources(self.graph, self.name)
         self.variable = self._variable()
         self.inner = self._body("product", Trial)
-        self.fields = [self.names[s.name] for s in fields(self.graph)]
+        self.fields = [self.names[s.name] for s in fields_of(self.graph, self.name)]
 
     def scalar_symbols(self) -> list[sp.Symbol]:
         used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
