@@ -19,7 +19,7 @@ from pde2net.errors import (
 )
 from pde2net.graph.build import build
 from pde2net.graph.network import Graph, parameters
-from pde2net.graph.unet import hides_checkerboard
+from pde2net.graph.operator import hides_checkerboard
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme

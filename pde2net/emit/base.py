@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import networkx as nx
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
@@ -123,6 +124,12 @@ class Emitter(ABC):
                         used[producer, port] = self.names.get(wanted) or identifier(wanted, taken)
         return used
 
+    def known_nodes(self) -> list[str]:
+        """The nodes of known data that the part uses, and those that they are computed from, in order."""
+        used = {name for name, _ in self.data_sources}
+        wanted = used.union(*(nx.ancestors(self.graph, name) for name in used))
+        return [n for n in in_order(self.graph) if n in wanted]
+
     def scalar_name(self, symbol: sp.Symbol) -> str:
         return self.names[symbol.name]
 
@@ -172,13 +179,11 @@ class Emitter(ABC):
         known = [s.name for s in fields(self.graph)]
         body = input_checks(self.request.axes, self.request.smallest, {f: self.names[f] for f in known})
         values = self.new_values()
-        for name in in_order(self.graph):
-            node = node_of(self.graph, name)
-            if isinstance(node, Input):
-                values.bind(name, "u")
-            elif isinstance(node, Field):
+        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
+        for name in self.known_nodes():
+            if isinstance(node_of(self.graph, name), Field):
                 values.bind(name, self.names[name])
-            elif is_data(self.graph, name):
+            else:
                 body += statements(name, values, partial(self.printer, owner=owner))
         return body, [values.bound[source] for source in self.data_sources]
 

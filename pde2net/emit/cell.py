@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import sympy as sp
 
-from pde2net.emit import solvers
 from pde2net.emit.base import NETWORK, Emitter, Request
+from pde2net.emit.cell_helpers import definitions
+from pde2net.emit.grids import grid_definitions
+from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.squares import squares_of
-from pde2net.emit.statements import Values, statements
+from pde2net.emit.statements import Values, returned, statements
+from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, node_of, parameters, sources
-from pde2net.graph.nodes import Input, Iterate, LinearSolve, State, Trial, Tridiagonal
+from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
+from pde2net.graph.nodes import Input, Iterate, LinearSolve, Operator, State, Trial, VCycle
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 
@@ -27,7 +33,12 @@ class CellEmitter(Emitter):
 
     def __init__(self, request: Request) -> None:
         self.cell: Cell = request.update
-        self.block_names = blocks(request.graph)[0]
+        names = blocks(request.graph)[0]
+        multigrid = any(isinstance(node_of(request.graph, n), VCycle) for n in names)
+        self.preconditioner = PreconditionerEmitter(request) if multigrid else None
+        if self.preconditioner:
+            names = [n for n in names if not self.preconditioner.computes(n)]
+        self.block_names = names
         super().__init__(request)
         self.own = bool(request.trainable) and not request.shared
         found = [(n, node_of(self.graph, n)) for n in self.block_names]
@@ -39,7 +50,24 @@ class CellEmitter(Emitter):
         return [*([] if self.cell.steady else [TAU]), *used]
 
     def part_names(self) -> list[str]:
-        return self.block_names
+        return [n for n in self.block_names if not isinstance(node_of(self.graph, n), Operator)]
+
+    def _data_sources(self) -> dict[tuple[str, int], str]:
+        found = super()._data_sources()
+        if self.preconditioner:
+            needed = fields_of(self.graph, self.preconditioner.name)
+            found |= {(f.name, 0): self.names[f.name] for f in needed}
+        return found
+
+    def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
+        return super().printer(tensors, f"{owner}operator." if self.preconditioner else owner)
+
+    def initialiser(self) -> Function:
+        made = super().initialiser()
+        if not self.preconditioner:
+            return made
+        operator = f"self.operator = {self.preconditioner.part}({', '.join(self.argument_names())})"
+        return replace(made, body=["super().__init__()", operator])
 
     @property
     def trial(self) -> str | None:
@@ -56,7 +84,13 @@ class CellEmitter(Emitter):
     # -- the cell ----------------------------------------------------------------------------------
 
     def classes(self) -> list[Function | Class]:
-        return [*self._helpers(), self._cell(), self._network()]
+        nodes = [node_of(self.graph, n) for n in self.block_names]
+        helpers = squares_of(self.graph, self.banks, self.dimension, self.value)
+        if self.preconditioner:
+            helpers += grid_definitions(self.preconditioner.layout())
+        helpers += definitions(nodes, self.loop[1] if self.loop else None)
+        helpers += self.preconditioner.classes() if self.preconditioner else []
+        return [*helpers, self._cell(), self._network()]
 
     def _cell(self) -> Class:
         method = self.loop[1].method if self.loop else ""
@@ -299,48 +333,3 @@ class CellEmitter(Emitter):
             "return v",
         ]
         return body
-
-    # -- helper functions --------------------------------------------------------------------------
-
-    def _helpers(self) -> list[Function | Class]:
-        nodes = [node_of(self.graph, n) for n in self.block_names]
-        found = squares_of(self.graph, self.banks, self.dimension, self.value)
-        loop = self.loop[1] if self.loop else None
-        implicit = loop is not None and loop.gradients == "implicit" and loop.tol != 0
-        methods = {n.method for n in nodes if isinstance(n, LinearSolve)} | (
-            {"bicgstab"} if implicit else set()
-        )
-        if loop is not None and loop.tol != 0:
-            found.append(solvers.NORM)
-        if methods:
-            found += [solvers.DOT, solvers.QUOTIENT]
-        if "cg" in methods:
-            scaled = any(isinstance(n, LinearSolve) and n.preconditioner == "diagonal" for n in nodes)
-            found.append(solvers.PRECONDITIONED_CG if scaled else solvers.CG)
-        if "bicgstab" in methods:
-            found.append(solvers.BICGSTAB)
-        closures = {n.closure for n in nodes if isinstance(n, Tridiagonal)}
-        if closures:
-            padded = any(isinstance(n, Tridiagonal) and n.closure == "dirichlet" and n.g == 0 for n in nodes)
-            found += [solvers.EDGES[c] for c in sorted(closures) if c != "dirichlet" or padded]
-            found += [solvers.SHIFTS, solvers.TRIDIAGONAL]
-        if "periodic" in closures:
-            found.append(solvers.CYCLIC)
-        if loop is not None and loop.anderson:
-            found.append(solvers.ANDERSON)
-        if loop is not None and loop.tol != 0:
-            if loop.method == "Newton":
-                found.append(solvers.LINE_SEARCH)
-            found.append(solvers.REPORT[loop.on_failure])
-        if implicit:
-            found.append(solvers.IMPLICIT)
-        return found
-
-
-def returned(body: list[str]) -> list[str]:
-    """`x = ...; return x` in one statement."""
-    if len(body) > 1 and body[-1].startswith("return "):
-        variable = body[-1].removeprefix("return ")
-        if body[-2].startswith(f"{variable} = "):
-            return [*body[:-2], "return " + body[-2].removeprefix(f"{variable} = ")]
-    return body

@@ -1,4 +1,4 @@
-"""Solvers as definitions of emitted source: Krylov methods, tridiagonal systems, gradients of solutions."""
+"""Solvers as definitions of emitted source: tridiagonal systems, loops, gradients of solutions."""
 
 from __future__ import annotations
 
@@ -10,91 +10,6 @@ NORM = Function(
     "Tensor",
     "The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1).",
     ["return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)"],
-)
-
-DOT = Function(
-    "dot",
-    ("a: Tensor", "b: Tensor"),
-    "Tensor",
-    "The inner product of each image of a batch, shape (batch, 1, ..., 1).",
-    ["return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)"],
-)
-
-QUOTIENT = Function(
-    "quotient",
-    ("a: Tensor", "b: Tensor"),
-    "Tensor",
-    "a / b, and 0 where b is 0: images that have converged stay as they are.",
-    ["return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))"],
-)
-
-CG = Function(
-    "conjugate_gradients",
-    ("product: Product", "rhs: Tensor", "tol: float", "most: int"),
-    "Tensor",
-    "x with product(x) = rhs, symmetric and positive definite; from x = 0, so that the norm of x only grows.",
-    [
-        "x, r, p = torch.zeros_like(rhs), rhs, rhs",
-        "rho = dot(r, r)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * rho",
-        "for _ in range(most):",
-        "    if (rho <= bound).all():",
-        "        break",
-        "    q = product(p)",
-        "    alpha = quotient(rho, dot(p, q))",
-        "    x, r = x + alpha * p, r - alpha * q",
-        "    before, rho = rho, dot(r, r)",
-        "    p = r + quotient(rho, before) * p",
-        "return x",
-    ],
-)
-
-PRECONDITIONED_CG = Function(
-    "preconditioned_conjugate_gradients",
-    ("product: Product", "rhs: Tensor", "tol: float", "most: int", "diagonal: Tensor"),
-    "Tensor",
-    "x with product(x) = rhs, symmetric and positive definite; preconditioned by its diagonal.",
-    [
-        "x, r, p = torch.zeros_like(rhs), rhs, rhs / diagonal",
-        "size, rho = dot(r, r), dot(r, p)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size",
-        "for _ in range(most):",
-        "    if (size <= bound).all():",
-        "        break",
-        "    q = product(p)",
-        "    alpha = quotient(rho, dot(p, q))",
-        "    x, r = x + alpha * p, r - alpha * q",
-        "    z = r / diagonal",
-        "    size, rho, before = dot(r, r), dot(r, z), rho",
-        "    p = z + quotient(rho, before) * p",
-        "return x",
-    ],
-)
-
-BICGSTAB = Function(
-    "bicgstab",
-    ("product: Product", "rhs: Tensor", "tol: float", "most: int"),
-    "Tensor",
-    "x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from x = 0.",
-    [
-        "x, r, p, shadow = torch.zeros_like(rhs), rhs, rhs, rhs",
-        "rho = size = dot(r, r)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size",
-        "for _ in range(most):",
-        "    done = size <= bound",
-        "    if done.all():",
-        "        break",
-        "    q = product(p)",
-        "    alpha = quotient(rho, dot(shadow, q)).masked_fill(done, 0)",
-        "    s = r - alpha * q",
-        "    w = product(s)",
-        "    omega = quotient(dot(w, s), dot(w, w)).masked_fill(done, 0)",
-        "    x, r = x + alpha * p + omega * s, s - omega * w",
-        "    size = dot(r, r)",
-        "    before, rho = rho, dot(shadow, r)",
-        "    p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)",
-        "return x",
-    ],
 )
 
 TRIDIAGONAL = Function(

@@ -13,13 +13,14 @@ from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
 from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
-from pde2net.graph.network import Graph, node_of, sources
+from pde2net.graph.network import Graph, fields_of, node_of, sources
 from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
     Crop,
     EdgeMean,
     LinearSolve,
+    Operator,
     Pad,
     Pointwise,
     SquaredAdjoint,
@@ -72,6 +73,8 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     """The statements that compute node `name`; its outputs are bound in `values`."""
     node = node_of(values.graph, name)
     local = name.rpartition(".")[2]
+    if isinstance(node, Operator):
+        return [_cycle(name, values)]
     inputs = values.inputs(name)
     if isinstance(node, Convolution):
         (array,) = inputs.values()
@@ -109,8 +112,17 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     return [f"{variable} = {text}"]
 
 
+def _cycle(name: str, values: Values) -> str:
+    """The preconditioner that a linear operator on all grids makes."""
+    variable = values.fresh("cycle")
+    values.bind(name, variable)
+    state = values.bound[sources(values.graph, name)["state"]]
+    known = [values.bound[f.name, 0] for f in fields_of(values.graph, name)]
+    return f"{variable} = MultigridCycle({', '.join(['self.operator', state, *known])})"
+
+
 def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], values: Values) -> str:
-    """A linear system by conjugate gradients, preconditioned or not, or by BiCGStab on scaled unknowns."""
+    """A linear system by conjugate gradients or by BiCGStab, preconditioned or not."""
     variable, diagonal = values.fresh(local), inputs.get("diagonal")
     values.bind(name, variable)
     limits = f"{inputs['rhs']}, self.linear_tol, self.linear_iterations"
@@ -119,11 +131,15 @@ def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], va
         product = f"lambda trial: self.product(trial / {diagonal}{captured})"
         return f"{variable} = bicgstab({product}, {limits}) / {diagonal}"
     product = f"lambda trial: self.product(trial{captured})"
-    if node.method == "bicgstab":
-        return f"{variable} = bicgstab({product}, {limits})"
+    method = "bicgstab" if node.method == "bicgstab" else "conjugate_gradients"
     if diagonal:
-        return f"{variable} = preconditioned_conjugate_gradients({product}, {limits}, {diagonal})"
-    return f"{variable} = conjugate_gradients({product}, {limits})"
+        return f"{variable} = preconditioned_{method}({product}, {limits}, {diagonal})"
+    if node.preconditioner == "multigrid":
+        cycle, _ = sources(values.graph, name)["preconditioner"]
+        flexible = method if node.method == "bicgstab" else f"flexible_{method}"
+        precondition = values.bound[sources(values.graph, cycle)["operator"]]
+        return f"{variable} = {flexible}({product}, {limits}, {precondition})"
+    return f"{variable} = {method}({product}, {limits})"
 
 
 def _tridiagonal(
@@ -286,3 +302,12 @@ def _residual(rate: sp.Expr, factor: sp.Expr, printer: TorchPrinter) -> str:
     if below != 1 and sp.numer(sp.together(factor)) == 1:
         return f"u {sign} {text} / {printer.parenthesize(below, 51)}"
     return f"u {sign} {printer.doprint(factor)} * {text}"
+
+
+def returned(body: list[str]) -> list[str]:
+    """`x = ...; return x` in one statement."""
+    if len(body) > 1 and body[-1].startswith("return "):
+        variable = body[-1].removeprefix("return ")
+        if body[-2].startswith(f"{variable} = "):
+            return [*body[:-2], "return " + body[-2].removeprefix(f"{variable} = ")]
+    return body

@@ -6,23 +6,23 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.emit import solvers
+from pde2net.emit import krylov, solvers
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.checks import input_checks
 from pde2net.emit.cycles import chebyshev, unet_class
-from pde2net.emit.grid_layout import Layout
 from pde2net.emit.grids import grid_definitions
 from pde2net.emit.squares import squares_of
-from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
-from pde2net.graph.network import fields, node_of
-from pde2net.graph.nodes import Bottleneck, Coordinate, Crop, Smooth
+from pde2net.graph.network import fields
+from pde2net.graph.nodes import Bottleneck, Smooth
+from pde2net.scheme.unet import UNet
 
 
 class UNetEmitter(OperatorEmitter):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
+        self.unet: UNet = request.update
         self.own = bool(request.trainable) and not request.shared
         self.bottleneck = next(x for x in self.nodes.values() if isinstance(x, Bottleneck))
         self.smoother = next((x for x in self.nodes.values() if isinstance(x, Smooth)), None)
@@ -36,26 +36,6 @@ class UNetEmitter(OperatorEmitter):
         )
         return [*self._helpers(), self.operator_class(), cycle, self._network()]
 
-    def layout(self) -> Layout:
-        stencils = [d.stencil for bank in self.banks for row in bank.rows for _, d in row]
-        first = [s for s in stencils if s.derivative == 1]
-        second = [s for s in stencils if s.derivative == 2]
-        nodes = [node_of(self.graph, n) for n in self.graph]
-        margins = [n.margin for n in nodes if isinstance(n, Crop)]
-        return Layout(
-            self.operator.boundary,
-            [number(self.value(h)) for h in self.operator.spacing],
-            self.operator.smallest,
-            margins[0] if margins else (0,) * self.dimension,
-            half=any(s.half for s in first),
-            cells=any(not s.half for s in first),
-            second=next((number(dict(zip(s.offsets, s.weights, strict=True))[0]) for s in second), ""),
-            adjoint=self.operator.adjoint,
-            uneven=self.operator.weighted,
-            coloured=self.unet.smoother == "red-black",
-            coordinates=any(isinstance(n, Coordinate) for n in nodes),
-        )
-
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []
         found += squares_of(self.graph, self.banks, self.dimension, self.value)
@@ -63,7 +43,7 @@ class UNetEmitter(OperatorEmitter):
         tol = self.unet.tol is not None
         if tol:
             found.append(solvers.NORM)
-        found += [solvers.DOT, solvers.QUOTIENT, solvers.BICGSTAB]
+        found += [krylov.DOT, krylov.QUOTIENT, krylov.BICGSTAB]
         if self.unet.smoother == "chebyshev" and self.smoother:
             found.append(chebyshev(self.smoother))
         if tol:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
-from pde2net.emit.cell import returned
+from pde2net.emit.grid_layout import Layout
 from pde2net.emit.on_grid import on_grid
-from pde2net.emit.statements import Values
+from pde2net.emit.statements import Values, returned
+from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, fields, in_order, is_data, node_of, parameters, sources
-from pde2net.graph.nodes import Field, Operator, State, Trial
+from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
+from pde2net.graph.nodes import Coordinate, Crop, Field, Operator, Smooth, State, Trial
+from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 
@@ -21,24 +23,30 @@ class OperatorEmitter(Emitter):
     part = "DiffusionOperator"
 
     def __init__(self, request: Request) -> None:
-        self.unet: UNet = request.update
+        self.update: UNet | Cell = request.update
         self.block_names = blocks(request.graph)[0]
-        super().__init__(request)
-        self.nodes = {n: node_of(self.graph, n) for n in self.block_names}
+        self.nodes = {n: node_of(request.graph, n) for n in self.block_names}
         self.name, self.operator = next((n, x) for n, x in self.nodes.items() if isinstance(x, Operator))
+        super().__init__(request)
         self.feeds = sources(self.graph, self.name)
-        self.variable = self.feeds_of("value", State)
+        self.variable = self._variable()
         self.inner = self._body("product", Trial)
-        self.fields = [self.names[s.name] for s in fields(self.graph)]
+        self.fields = [self.names[s.name] for s in fields_of(self.graph, self.name)]
 
     def scalar_symbols(self) -> list[sp.Symbol]:
         used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
-        return [*([] if self.unet.steady else [TAU]), *used]
+        return [*([] if self.update.steady else [TAU]), *used]
 
     def part_names(self) -> list[str]:
-        return self.block_names
+        return [n for n in self.block_names if n == self.name or self.inside(n)]
 
     # -- the body of the operator ------------------------------------------------------------------
+
+    def inside(self, name: str) -> bool:
+        return bool(self.graph.nodes[name]["loop"] == self.name)
+
+    def _variable(self) -> str:
+        return next(n for n, x in self.nodes.items() if isinstance(x, State) and self.inside(n))
 
     def ancestors(self, slots: Iterable[str]) -> list[str]:
         """The nodes of the body that the slots of the operator are computed from, in order."""
@@ -46,13 +54,10 @@ class OperatorEmitter(Emitter):
         stack = [self.feeds[s][0] for s in slots]
         while stack:
             name = stack.pop()
-            if name not in found and self.graph.nodes[name]["loop"] == self.name:
+            if name not in found and self.inside(name):
                 found.add(name)
                 stack += [producer for producer, _ in sources(self.graph, name).values()]
         return [n for n in self.block_names if n in found]
-
-    def feeds_of(self, slot: str, kind: type) -> str:
-        return next(n for n in self.ancestors([slot]) if isinstance(node_of(self.graph, n), kind))
 
     def _body(self, slot: str, kind: type) -> list[str]:
         """The nodes of `slot` that depend on the variable of type `kind`."""
@@ -131,6 +136,8 @@ class OperatorEmitter(Emitter):
         found = ", ".join(values.bound[s] for s in captured)
         body.append(f"return ({found},)" if len(captured) == 1 else f"return {found}")
         doc = "What the linear systems of the bottleneck take at v."
+        if self.operator.linear:
+            doc = "What the product takes at v."
         return [Function("frozen", ("self", "v: Tensor", "grid: Grid"), "tuple[Tensor, ...]", doc, body)]
 
     def known(self) -> list[Function]:
@@ -139,9 +146,7 @@ class OperatorEmitter(Emitter):
             return []
         values = self.new_values()
         body: list[str] = []
-        for name in in_order(self.graph):
-            if not is_data(self.graph, name):
-                continue
+        for name in self.known_nodes():
             node = node_of(self.graph, name)
             if isinstance(node, Field):
                 values.bind(name, self.names[node.symbol.name])
@@ -191,13 +196,41 @@ class OperatorEmitter(Emitter):
     def operator_class(self) -> Class:
         """N on every grid, with the parameters."""
         members = [self.initialiser(), self.grids(), *self.known()]
-        members.append(self.method("forward", "N(v).", ["value"], "Tensor"))
-        both = "N(v), and its diagonal with frozen diffusivities."
-        members.append(self.method("linearised", both, ["value", "diagonal"], "tuple[Tensor, Tensor]"))
+        if self.operator.linear:
+            members.append(self.method("diagonal", "That of the product.", ["diagonal"], "Tensor"))
+        else:
+            both = "N(v), and its diagonal with frozen diffusivities."
+            members += [
+                self.method("forward", "N(v).", ["value"], "Tensor"),
+                self.method("linearised", both, ["value", "diagonal"], "tuple[Tensor, Tensor]"),
+            ]
         if self.operator.weighted:
             doc = "The weights of the equations of the cells in means; how much of a correction is kept."
             members.append(self.method("rows", doc, ["rows", "kept"], "tuple[Tensor, Tensor]"))
         members += [*self.frozen(), self.product()]
-        n = "-F(v)" if self.unet.steady else "v - tau F(v)"
+        n = "-F(v)" if self.update.steady else "v - tau F(v)"
         doc = f"N(v) = {n} on every grid: convolutions K, activations, transposed convolutions K^T."
+        if self.operator.linear:
+            doc = "The operator of linear systems, N with frozen diffusivities, on every grid."
         return Class(self.part, "nn.Module", doc, members)
+
+    def layout(self) -> Layout:
+        """What the grids need."""
+        stencils = [d.stencil for bank in self.banks for row in bank.rows for _, d in row]
+        first = [s for s in stencils if s.derivative == 1]
+        second = [s for s in stencils if s.derivative == 2]
+        nodes = [node_of(self.graph, n) for n in self.graph]
+        margins = [n.margin for n in nodes if isinstance(n, Crop)]
+        return Layout(
+            self.operator.boundary,
+            [number(self.value(h)) for h in self.operator.spacing],
+            self.operator.smallest,
+            margins[0] if margins else (0,) * self.dimension,
+            half=any(s.half for s in first),
+            cells=any(not s.half for s in first),
+            second=next((number(dict(zip(s.offsets, s.weights, strict=True))[0]) for s in second), ""),
+            adjoint=self.operator.adjoint,
+            uneven=self.operator.weighted,
+            coloured=any(isinstance(n, Smooth) and n.kind == "red-black" for n in nodes),
+            coordinates=any(isinstance(n, Coordinate) for n in nodes),
+        )

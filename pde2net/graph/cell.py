@@ -6,7 +6,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
-from pde2net.graph.diagonal import coefficient, frozen_diagonal, nonnegative
+from pde2net.graph.diagonal import nonnegative
 from pde2net.graph.network import Graph, add, new_graph, validate
 from pde2net.graph.nodes import (
     Crop,
@@ -19,6 +19,7 @@ from pde2net.graph.nodes import (
     Trial,
     Tridiagonal,
 )
+from pde2net.graph.precondition import diagonal, v_cycle
 from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
 from pde2net.graph.tangent import Tangent
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
@@ -239,11 +240,13 @@ class _CellBuilder(_ImplicitBuilder):
         with self.within(solve, "product."):
             x = self.node("x", Trial(), {})
             diffusion = self.diffusion(x, weights)
-            diagonal = self.diagonal(v)
-            expression = diagonal.expression * TRIAL - self.cell.step * diffusion.expression
-            inputs = {TRIAL.name: x} | diffusion.inputs | diagonal.inputs
+            mass = self.diagonal(v)
+            expression = mass.expression * TRIAL - self.cell.step * diffusion.expression
+            inputs = {TRIAL.name: x} | diffusion.inputs | mass.inputs
             product = self.node("product", Pointwise((expression,), "product"), inputs)
-        return self.linear_solve("update", full, product, self.scaling(weights, self.diagonal(v)))
+        return self.linear_solve(
+            "update", full, x, product, v, self.cell.mass + self.cell.step * self.damping
+        )
 
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""
@@ -265,32 +268,26 @@ class _CellBuilder(_ImplicitBuilder):
                 expression = self.cell.mass * TRIAL - self.cell.step * derivative.expression
                 inputs = self.needed([expression], {TRIAL.name: x} | derivative.inputs)
                 product = self.node("product", Pointwise((expression,), "product"), inputs)
-            scaling: dict[str, Source] = {}
-            if self.preconditioned:
-                pull = nonnegative(-sp.diff(self.form.reaction, self.form.state))
-                mass = Rate(self.cell.mass + self.cell.step * pull, self.local_inputs(pull, v))
-                scaling = self.scaling(self.weights(v), mass)
-            update = self.linear_solve("correction", negated, product, scaling)
+            pull = nonnegative(-sp.diff(self.form.reaction, self.form.state))
+            mass = self.cell.mass + self.cell.step * pull
+            update = self.linear_solve("correction", negated, x, product, v, mass)
         skip = Pointwise((V + UPDATE,), "step")
         return self.node("update", skip, {V.name: v, UPDATE.name: update}), residual
 
-    @property
-    def preconditioned(self) -> bool:
-        return isinstance(self.solver, Kacanov | Newton) and self.solver.preconditioner == "diagonal"
-
-    def scaling(self, weights: Weights, mass: Rate) -> dict[str, Source]:
-        """The slot "diagonal" of a linear system, with the weights of the flux, if it is to be scaled."""
-        if not self.preconditioned:
-            return {}
-        d = frozen_diagonal(self, weights, mass, self.cell.step)
-        return {"diagonal": coefficient(self, "diagonal", d.mass + d.diffusion, d)}
-
-    def linear_solve(self, name: str, rhs: Source, product: Source, scaling: dict[str, Source]) -> Source:
+    def linear_solve(
+        self, name: str, rhs: Source, x: Source, product: Source, v: Source, mass: sp.Expr
+    ) -> Source:
+        """A Krylov method, preconditioned like mass + step A(v)."""
         s = self.solver
         if not isinstance(s, Kacanov | Newton):
             raise TypeError("a fixed point solves no linear system")
+        inputs = {"rhs": rhs, "product": product}
+        if s.preconditioner == "diagonal":
+            inputs["diagonal"] = diagonal(self, v, mass, self.cell.step)
+        elif s.preconditioner == "multigrid":
+            inputs["preconditioner"] = v_cycle(self, name, x, v, mass, self.cell.step)
         node = LinearSolve(self.method, s.linear_tol, s.linear_iterations, s.preconditioner)
-        return self.node(name, node, {"rhs": rhs, "product": product} | scaling)
+        return self.node(name, node, inputs)
 
 
 def _split(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:

@@ -35,7 +35,13 @@ from pde2net.graph.nodes import (
     Trial,
     Tridiagonal,
 )
-from pde2net.graph.solve import bicgstab, conjugate_gradients, iterate, solve_tridiagonal
+from pde2net.graph.solve import (
+    bicgstab,
+    conjugate_gradients,
+    flexible_conjugate_gradients,
+    iterate,
+    solve_tridiagonal,
+)
 
 Computed = dict[str, tuple[Array, ...]]
 
@@ -166,6 +172,9 @@ class Interpreter:
 
         if isinstance(node, LinearSolve):
             product, rhs, tol = function("product"), fixed["rhs"], float(node.tol)
+            if node.preconditioner == "multigrid":
+                method = flexible_conjugate_gradients if node.method == "cg" else bicgstab
+                return method(product, rhs, tol, node.most, function("preconditioner"))
             diagonal = fixed.get("diagonal", np.float64(1))
             if node.method == "cg":
                 return conjugate_gradients(product, rhs, tol, node.most, diagonal)

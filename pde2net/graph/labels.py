@@ -21,6 +21,7 @@ from pde2net.graph.nodes import (
     Input,
     Iterate,
     LinearSolve,
+    Operator,
     Output,
     Pad,
     Pointwise,
@@ -28,6 +29,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     Trial,
     Tridiagonal,
+    VCycle,
 )
 from pde2net.normalise.radial import divide
 from pde2net.scheme.stack import TAU
@@ -95,6 +97,10 @@ def label(graph: Graph, name: str) -> Label:
         return Label("linear solve", (f"{_names(graph, name, 0)[0]} = w of the last iteration",))
     if isinstance(node, Tridiagonal):
         return _tridiagonal(graph, name, node)
+    if isinstance(node, Operator):
+        return Label("operator N on all grids", ("product, with what is frozen at v",))
+    if isinstance(node, VCycle):
+        return Label("multigrid cycle", ("z with N z \N{ALMOST EQUAL TO} w",))
     if isinstance(node, Output):
         return Label(greek(_state(graph)), (node.role,))
     return Label(node.role)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import sympy as sp
 
 from pde2net.discretise.arrays import Array
 from pde2net.errors import GridWarning
@@ -24,8 +25,9 @@ from pde2net.graph.nodes import (
     Restriction,
     Smooth,
     State,
+    VCycle,
 )
-from pde2net.graph.on_grid import OnGrid
+from pde2net.graph.on_grid import FrozenGrid, OnGrid
 from pde2net.graph.solve import bicgstab
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ Kind = (
     | Correction
     | Bottleneck
     | Cycle
+    | VCycle
 )
 
 
@@ -56,6 +59,8 @@ class Hierarchy:
         self.grids: list[OnGrid] = []
         while True:
             grid = OnGrid(run, name, cells, fields)
+            if node.linear:
+                grid = FrozenGrid(run, name, cells, fields, state)
             self.grids.append(grid)
             if node.weighted:
                 rows, grid.kept = grid(state, "rows", "kept")
@@ -73,6 +78,18 @@ class Hierarchy:
                 GridWarning,
                 stacklevel=2,
             )
+
+    def v_cycle(self, node: VCycle, r: Array, level: int = 0) -> Array:
+        """About z with N z = r on a grid; see graph.nodes.VCycle."""
+        grid, z = self.grids[level], np.zeros_like(r)
+        if level == self.coarsest:
+            return self.bottleneck(Bottleneck(1, node.tol, node.most), z, r)
+        sweep = Smooth("jacobi", 1, node.damping, (sp.S.One, sp.S.One))
+        z = self.smooth(sweep, grid, z, r)
+        residual = self.restrict(r - grid(z, "value")[0], level + 1, "residual")
+        e = self.v_cycle(node, residual, level + 1)
+        e = hierarchy.prolongated(e, self.grids[level + 1].cells, grid.cells)
+        return self.smooth(sweep, grid, z + grid.kept * e, r)
 
     @property
     def coarsest(self) -> int:
@@ -153,6 +170,8 @@ def step(run: Interpreter, name: str, node: Kind, inputs: Feeds, computed: Compu
         return (Hierarchy(run, name, node, value("state")),)
     grids: Hierarchy = computed[inputs["operator"][0]][0]  # type: ignore[assignment]
     level = run.graph.nodes[name]["level"]
+    if isinstance(node, VCycle):
+        return (grids.v_cycle(node, value("r")),)
     if isinstance(node, Bottleneck):
         return (grids.bottleneck(node, value("start"), value("rhs")),)
     if isinstance(node, Cycle):

@@ -105,6 +105,12 @@ def fields(graph: Graph) -> tuple[sp.Symbol, ...]:
     return tuple(sorted(found, key=lambda s: s.name))
 
 
+def fields_of(graph: Graph, name: str) -> tuple[sp.Symbol, ...]:
+    """Those that a node is computed from."""
+    before = nx.ancestors(graph, name)
+    return tuple(s for s in fields(graph) if s.name in before)
+
+
 def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
     """Free symbols of all nodes that are not fed by an edge, sorted by name."""
     found: set[sp.Symbol] = set()

@@ -144,7 +144,8 @@ class LinearSolve:
     method  "cg" (conjugate gradients) or "bicgstab"
     tol     of the residual, relative to ‖rhs‖
     most    the largest number of iterations
-    preconditioner  "none" or "diagonal" (slot "diagonal")
+    preconditioner  "none", "diagonal" (slot "diagonal") or "multigrid" (slot "preconditioner", a function of
+                    the Trial): then the methods are the flexible ones, from the right
     """
 
     method: str
@@ -196,7 +197,8 @@ class Operator:
 
     Slots of the body: "value", N(v); "diagonal", that of N with frozen weights; "product", N with the
     weights of v applied to a Trial; with `weighted` also "rows" and "kept", see below. The slot "state" is
-    the image, whose sizes determine the grids.
+    the image, whose sizes determine the grids. If it is `linear`, N is the product with the weights of this
+    state, restricted to each grid, and there is no slot "value".
 
     Grid 0 is that of the image. The next one joins two cells of the grid before along each axis whose cells
     are at most 1.25 times as long as the shortest; the last may be cut off, with `adjoint` by at most a
@@ -212,6 +214,7 @@ class Operator:
     adjoint   residuals are restricted by (1, 3, 3, 1)/8, as terms of order 4 need it, else by the mean
     weighted  rows of the equation differ in size: "rows" weighs them where they are averaged, "kept" says how
               much of a correction a cell takes
+    linear    N is linear, with frozen weights
     """
 
     levels: int
@@ -221,6 +224,7 @@ class Operator:
     boundary: tuple[str, ...]
     adjoint: bool
     weighted: bool
+    linear: bool
     role: str = "operator"
 
 
@@ -305,6 +309,21 @@ class Cycle:
 
 
 @dataclass(frozen=True)
+class VCycle:
+    """About z with N z = r, for a linear operator: a cycle from z = 0; slots "r" and "operator".
+
+    On each grid a sweep z + damping (r - N z)/diagonal, the correction by a cycle on the next one for the
+    residual, another sweep; on the coarsest one bicgstab, scaled by the diagonal, to `tol` of r or for `most`
+    iterations.
+    """
+
+    damping: sp.Expr
+    tol: sp.Expr
+    most: int
+    role: str = "multigrid cycle"
+
+
+@dataclass(frozen=True)
 class Output:
     """The state at the end."""
 
@@ -336,5 +355,6 @@ Node = (
     | Correction
     | Bottleneck
     | Cycle
+    | VCycle
     | Output
 )

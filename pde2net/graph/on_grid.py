@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import networkx as nx
 import numpy as np
 import sympy as sp
 
@@ -46,11 +47,15 @@ class OnGrid:
         found: dict[str, tuple[Array, ...]] = {}
         return [self.output(self.feeds[s], v, x, found) for s in slots]
 
+    def fixed(self, name: str) -> bool:
+        """Whether a node has the same value at all times."""
+        return is_data(self.run.graph, name)
+
     def output(
         self, source: tuple[str, int], v: Array, x: Array | None, found: dict[str, tuple[Array, ...]]
     ) -> Array:
         name, port = source
-        store = self.known if is_data(self.run.graph, name) else found
+        store = self.known if self.fixed(name) else found
         if name not in store:
             node = node_of(self.run.graph, name)
             if isinstance(node, State):
@@ -147,3 +152,23 @@ class OnGrid:
         else:
             line = axis.distances((shape[difference.axis] - axis.size) // 2, stencil.half)
         return hierarchy.along(line, difference.axis, len(shape))
+
+
+class FrozenGrid(OnGrid):
+    """One grid of a linear operator: its value at v is the product with v, with the weights of `state`."""
+
+    def __init__(
+        self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array], state: Array
+    ) -> None:
+        super().__init__(run, name, cells, fields)
+        self.state = state
+        inside = [n for n in run.graph if run.loops[n] == name]
+        trial = next(n for n in inside if isinstance(node_of(run.graph, n), Trial))
+        self.moving = {trial, *nx.descendants(run.graph, trial)}
+
+    def __call__(self, v: Array, *slots: str, x: Array | None = None) -> list[Array]:
+        slots = tuple("product" if s == "value" else s for s in slots)
+        return super().__call__(self.state, *slots, x=v if x is None else x)
+
+    def fixed(self, name: str) -> bool:
+        return name not in self.moving

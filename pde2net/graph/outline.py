@@ -154,6 +154,8 @@ def _edges(graph: Graph, visible: set[str], found: Repeats | None, first: set[st
         if isinstance(node_of(graph, consumer), Iterate) and data["slot"] in ("start", "rhs"):
             continue
         source = producer
+        if graph.nodes[producer].get("loop") == consumer and producer not in visible:
+            continue  # the body of an operator on all grids, which is one box
         if producer not in visible:
             source = ELLIPSIS if found is None else graph.nodes[producer]["shares"]
         yield Edge(source, consumer, _skip(graph, producer, consumer, data["slot"], found))

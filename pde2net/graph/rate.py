@@ -58,6 +58,10 @@ class RateBuilder:
         self.inside = ""
         self.level: int | None = None
 
+    def join(self, other: RateBuilder) -> None:
+        """From now on, nodes are added where `other` adds them, which has added some of the known data."""
+        self.place, self.loop, self.inside, self.known = other.place, other.loop, other.inside, other.known
+
     def enter(self, kind: str, index: int) -> None:
         """From now on, nodes belong to the block or cycle `index`."""
         self.place = (kind, index)
@@ -205,7 +209,7 @@ class RateBuilder:
             if q not in weight.free_symbols:
                 return (weight,)
             curvature = self.curvature(self.second_bank(k), suffix)
-            return (self.node(f"g{suffix}", Pointwise((weight,), "coefficient"), {q.name: curvature}),)
+            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), {q.name: curvature}),)
         if self.semi.cell is not None:
             return self.staggered(term, suffix)
         return self.collocated(term, suffix)

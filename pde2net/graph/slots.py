@@ -36,6 +36,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     Trial,
     Tridiagonal,
+    VCycle,
 )
 
 
@@ -70,8 +71,8 @@ def _iterate(node: Iterate) -> Slots:
 
 
 def _linear_solve(node: LinearSolve) -> Slots:
-    preconditioner = {"diagonal"} if node.preconditioner == "diagonal" else set()
-    return Slots(frozenset({"rhs", "product"}), frozenset(preconditioner))
+    preconditioner = {"none": set(), "diagonal": {"diagonal"}, "multigrid": {"preconditioner"}}
+    return Slots(frozenset({"rhs", "product"} | preconditioner[node.preconditioner]))
 
 
 def _tridiagonal(node: Tridiagonal) -> Slots:
@@ -82,7 +83,8 @@ def _tridiagonal(node: Tridiagonal) -> Slots:
 
 def _operator(node: Operator) -> Slots:
     uneven = {"rows", "kept"} if node.weighted else set()
-    return Slots(frozenset({"state", "value", "diagonal", "product"} | uneven))
+    value = set() if node.linear else {"value"}
+    return Slots(frozenset({"state", "diagonal", "product"} | value | uneven))
 
 
 def _expressions(node: Pointwise) -> Slots:
@@ -122,6 +124,7 @@ SLOTS: dict[type, Callable[[Any], Slots]] = {
     Correction: _take("v", "e", "operator"),
     Bottleneck: _take("start", "rhs", "operator"),
     Cycle: _take("start", "rhs", "next", "operator"),
+    VCycle: _take("r", "operator"),
     Output: _take("u"),
 }
 

@@ -104,8 +104,33 @@ def conjugate_gradients(
     return x
 
 
-def bicgstab(product: Map, rhs: Array, tol: float, most: int) -> Array:
-    """van der Vorst, SIAM J. Sci. Stat. Comput. 13, 1992, from x = 0."""
+def flexible_conjugate_gradients(product: Map, rhs: Array, tol: float, most: int, precondition: Map) -> Array:
+    """Notay, SIAM J. Sci. Comput. 22, 2000, from x = 0.
+
+    `precondition` need be neither symmetric nor linear: each direction is made conjugate to the one before.
+    """
+    x, r = np.zeros_like(rhs), rhs
+    p = q = np.zeros_like(rhs)
+    curvature = 0.0
+    bound = (max(tol, 4 * EPSILON) ** 2) * float((r * r).sum())
+    for _ in range(most):
+        if float((r * r).sum()) <= bound:
+            break
+        z = precondition(r)
+        p = z - _ratio(float((z * q).sum()), curvature) * p
+        q = product(p)
+        curvature = float((p * q).sum())
+        alpha = _ratio(float((p * r).sum()), curvature)
+        x, r = x + alpha * p, r - alpha * q
+    return x
+
+
+def _same(r: Array) -> Array:
+    return r
+
+
+def bicgstab(product: Map, rhs: Array, tol: float, most: int, precondition: Map = _same) -> Array:
+    """van der Vorst, SIAM J. Sci. Stat. Comput. 13, 1992, from x = 0, preconditioned from the right."""
     x, r = np.zeros_like(rhs), rhs
     shadow, p = r, r
     rho = size = float((r * r).sum())
@@ -113,12 +138,14 @@ def bicgstab(product: Map, rhs: Array, tol: float, most: int) -> Array:
     for _ in range(most):
         if size <= bound:
             break
-        q = product(p)
+        y = precondition(p)
+        q = product(y)
         alpha = _ratio(rho, float((shadow * q).sum()))
         s = r - alpha * q
-        w = product(s)
+        z = precondition(s)
+        w = product(z)
         omega = _ratio(float((w * s).sum()), float((w * w).sum()))
-        x, r = x + alpha * p + omega * s, s - omega * w
+        x, r = x + alpha * y + omega * z, s - omega * w
         size = float((r * r).sum())
         rho, before = float((shadow * r).sum()), rho
         p = r + _ratio(rho, before) * _ratio(alpha, omega) * (p - omega * q)

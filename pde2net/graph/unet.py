@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
 from pde2net.graph import relaxation
-from pde2net.graph.diagonal import coefficient, frozen_diagonal, nonnegative
+from pde2net.graph.diagonal import nonnegative
 from pde2net.graph.network import Graph, add, is_data, new_graph, validate
 from pde2net.graph.nodes import (
     Bottleneck,
     CoarseRightHandSide,
-    Convolution,
     Correction,
     Cycle,
     Input,
     Iterate,
-    Operator,
     Output,
     Pointwise,
     Prolongation,
@@ -31,16 +28,15 @@ from pde2net.graph.nodes import (
     Restriction,
     Smooth,
     State,
-    Trial,
 )
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.graph.operator import DEPTH, OperatorBuilder, hides_checkerboard
+from pde2net.graph.rate import Source, Weights
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 
-DEPTH = 12  # grids of a network that takes as many as the image allows
 # Linear systems on the coarsest grid: one is enough if nothing is frozen for it.
 LINEAR, NONLINEAR = Bottleneck(1, sp.Rational(1, 20), 200), Bottleneck(2, sp.Rational(1, 10), 200)
-TRIAL, FINE, COARSE = sp.symbols("_x _w _start", real=True)
+FINE, COARSE = sp.symbols("_w _start", real=True)
 
 
 def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
@@ -60,24 +56,16 @@ def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
 
 
 def grids(semi: Semidiscrete, unet: UNet) -> int:
-    """Grids at most."""
+    """Grids at most: one where central differences hide the checkerboard from coarse grids."""
     return 1 if hides_checkerboard(semi) else unet.levels or DEPTH
 
 
-def hides_checkerboard(semi: Semidiscrete) -> bool:
-    """Whether central differences vanish for an error that no coarse grid shows: one grid must do."""
-    return semi.grid.gradient == "central" and len(semi.second) < len(semi.form.terms)
-
-
-class _Builder(RateBuilder):
+class _Builder(OperatorBuilder):
     def __init__(self, semi: Semidiscrete, graph: Graph, unet: UNet) -> None:
-        super().__init__(semi, graph)
+        rate = -sp.diff(semi.form.reaction, semi.form.state)
+        super().__init__(semi, graph, unet.mass + unet.step * nonnegative(rate), unet.step)
         self.unet, self.levels = unet, grids(semi, unet)
-        state = self.form.state
-        self.pull = nonnegative(-sp.diff(self.form.reaction, state))
-        varying = sp.Add(self.pull, *(t.prefactor for t in self.form.terms))
-        self.uneven = bool(varying.free_symbols & self.form.data)
-        if unet.steady and sp.diff(self.form.reaction, state) == 0 and "dirichlet" not in semi.boundary:
+        if unet.steady and rate == 0 and "dirichlet" not in semi.boundary:
             raise EquationError(
                 "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
                 "add a data term such as beta*(f - u), or take a finite step."
@@ -197,41 +185,16 @@ class _Builder(RateBuilder):
 
     # -- the operator ------------------------------------------------------------------------------
 
-    def second_bank(self, k: int) -> Bank:
-        """One row per axis, since the distances of cells differ from axis to axis."""
-        (row,) = super().second_bank(k).rows
-        return Bank(tuple((entry,) for entry in row))
-
-    def curvature(self, bank: Bank, suffix: str) -> Source:
-        """The sum of the second differences along the axes."""
-        if len(bank.rows) == 1:
-            return super().curvature(bank, suffix)
-        name, _ = self.once(f"K{suffix}", Convolution(bank), {"u": self.state})
-        axes = [self.form.space[row[0][1].axis] for row in bank.rows]
-        slots = [sp.Symbol(f"{self.form.state}_{a}{a}", real=True) for a in axes]
-        inputs = {s.name: (name, i) for i, s in enumerate(slots)}
-        return self.once(f"q{suffix}", Pointwise((sp.Add(*slots),), "coefficient"), inputs)
-
     def operator_at(self, u: Source) -> Source:
-        semi = self.semi
         name = self.full("operator")
         with self.within(name, "operator."):
             v = self.node("v", State(), {"start": u})
-            weights = self.weights(v)
+            weights, mass = self.weights(v), self.frozen_mass(v)
             self.bottleneck = NONLINEAR if self.moves(weights) else LINEAR
-            mass = Rate(self.unet.mass + self.unet.step * self.pull, self.local_inputs(self.pull, v))
             inputs = {"state": u} | self.value(v, weights) | self.diagonals(weights, mass)
         with self.within(name, "operator.product."):
-            inputs["product"] = self.product(v, weights, mass)
-        node = Operator(
-            self.levels,
-            self.unet.levels is not None,
-            tuple(semi.smallest),
-            semi.spacing,
-            semi.boundary,
-            adjoint=relaxation.order(semi) == 2,
-            weighted=self.uneven,
-        )
+            inputs["product"] = self.product(weights, mass)
+        node = self.on_grids(self.levels, self.unet.levels is not None, linear=False)
         return self.node("operator", node, inputs)
 
     def moves(self, weights: Weights) -> bool:
@@ -245,20 +208,3 @@ class _Builder(RateBuilder):
         expression = self.unet.mass * state - self.unet.step * rate.expression
         inputs = self.needed([expression], {state.name: v} | rate.inputs)
         return {"value": self.node("value", Pointwise((expression,), "value"), inputs)}
-
-    def product(self, v: Source, weights: Weights, mass: Rate) -> Source:
-        """N with frozen weights, applied to a Trial: the linear systems of the bottleneck."""
-        x = self.node("x", Trial(), {})
-        diffusion = self.diffusion(x, weights)
-        expression = mass.expression * TRIAL - self.unet.step * diffusion.expression
-        inputs = self.needed([expression], {TRIAL.name: x} | mass.inputs | diffusion.inputs)
-        return self.node("product", Pointwise((expression,), "product"), inputs)
-
-    def diagonals(self, weights: Weights, mass: Rate) -> dict[str, Source]:
-        """The diagonal with frozen weights; the sizes of the rows of the equation, where they differ."""
-        d = frozen_diagonal(self, weights, mass, self.unet.step)
-        expressions = {"diagonal": d.mass + d.diffusion}
-        if self.uneven:
-            expressions["rows"] = d.plain / sp.Max(d.diffusion, d.mass)
-            expressions["kept"] = d.diffusion / (d.diffusion + d.mass)
-        return {slot: coefficient(self, slot, e, d) for slot, e in expressions.items()}

@@ -19,7 +19,7 @@ from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.exact import count, positive
 
 LINEAR_TOL = sp.Rational(1, 10**8)
-PRECONDITIONERS = ("none", "diagonal")
+PRECONDITIONERS = ("none", "diagonal", "multigrid")
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,9 @@ class _Linearising(Solver):
 
     linear_tol         relative residual of each system
     linear_iterations  the most Krylov iterations per system
-    preconditioner     "none" (then every truncated solve is provably stable, docs/theory.md, section 8),
-                       or "diagonal"; Multigrid solves the same steps by multigrid
+    preconditioner     "none" (then every truncated solve is provably stable, docs/theory.md, section 4.11),
+                       "diagonal", for rows of very different size, or "multigrid", for large steps: a cycle
+                       over nested grids, with which the iterations do not grow with the image or the step
     """
 
     linear_tol: sp.Expr = LINEAR_TOL

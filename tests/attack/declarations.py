@@ -176,6 +176,7 @@ def solvers(draw: Any) -> Any:
     if kind == p2n.FixedPoint:
         return kind(**options, anderson=draw(st.sampled_from([0, 0, 0, 2])))
     options["linear_iterations"] = draw(st.sampled_from([1, 2, 5, 200]))
+    options["preconditioner"] = draw(st.sampled_from(["none", "none", "none", "diagonal", "multigrid"]))
     return kind(**options)
 
 

@@ -38,6 +38,9 @@ GENUINE = {
     "Kacanov, exponential": radial(lambda s: sp.exp(-s / (2 * lam**2)), 1, Implicit(3), False),
     "Kacanov in 2D": radial(charbonnier, 2, Implicit(5)),
     "preconditioned": made(laplacian(u2), 2, Implicit(5, 1, Kacanov(preconditioner="diagonal"))),
+    "preconditioned by multigrid": radial(
+        charbonnier, 2, Implicit(5, 1, Kacanov(preconditioner="multigrid"))
+    ),
     "open": radial(rational, 1, Implicit(5, 1, Kacanov(iterations=1)), boundary="dirichlet"),
     "fidelity": made(FIDELITY, 1, Implicit(5, 1, Kacanov(iterations=1))),
     "fidelity in 2D": made(laplacian(u2) + 2 * (f(x, y) - u2), 2, Implicit(5, 1, Kacanov(iterations=1))),

@@ -74,6 +74,8 @@ UPGRADES = [
     ("Kacanov in 2D", "mean_preservation"),
     ("Kacanov in 2D", "energy_decay"),
     ("preconditioned", "l2_stability"),
+    ("preconditioned by multigrid", "l2_stability"),
+    ("preconditioned by multigrid", "mean_preservation"),
     ("fidelity in 2D", "frozen_stability"),
     ("fidelity", "l2_stability"),
     ("lagged reaction", "l2_stability"),
@@ -107,6 +109,7 @@ def test_a_better_status_is_rejected(name, claim):
 BORROWED = [
     ("Kacanov in 2D", "Kacanov", "energy_decay"),
     ("preconditioned", "Kacanov in 2D", "l2_stability"),
+    ("preconditioned by multigrid", "Kacanov in 2D", "l2_stability"),
     ("Picard beyond", "Crank-Nicolson", "l2_stability"),
     ("Newton", "Kacanov", "energy_decay"),
     ("accelerated", "Picard, nonlinear", "l2_stability"),

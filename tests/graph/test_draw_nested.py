@@ -46,6 +46,14 @@ def test_frames_are_nested_or_apart_and_cut_no_box(name: str) -> None:
         ("rkl1", [f"{TIMES} 2 cycles", f"{TIMES} 5, shared weights"]),
         ("rkl2", [f"{TIMES} 2 cycles", "once per cycle", f"{TIMES} 5, shared weights"]),
         ("kacanov", [f"{TIMES} 3, shared weights", "Ka\u010danov iteration", "conjugate gradients"]),
+        (
+            "kacanov_multigrid",
+            [
+                f"{TIMES} 3, shared weights",
+                "Ka\u010danov iteration",
+                "conjugate gradients, preconditioner: multigrid",
+            ],
+        ),
         ("kacanov_1d", [f"{TIMES} 2, shared weights", "Ka\u010danov iteration"]),
         ("newton", [f"{TIMES} 2, shared weights", "Newton iteration", "BiCGSTAB"]),
         ("fixed_point", ["one block", "fixed point iteration"]),

@@ -46,11 +46,13 @@ def extremum(case: Case) -> Found:
 
 
 def _robust(case: Case, found: Found) -> Found:
-    """Rounding decides what truncated BiCGStab returns: a small violation may not occur elsewhere."""
+    """Rounding decides what truncated BiCGStab returns, also in cycles: small violations may not recur."""
     cell = case.update
     if found is None or not isinstance(cell, Cell) or cell.solver is None:
         return found
-    fragile = linear_method(case.semi, cell.solver) == "bicgstab"
+    method = linear_method(case.semi, cell.solver)
+    multigrid = method and getattr(cell.solver, "preconditioner", "none") == "multigrid"
+    fragile = method == "bicgstab" or multigrid
     return None if fragile and found["excess"] < LARGE else found
 
 
