@@ -36,6 +36,7 @@ class Tally:
     slowest: float = 0.0
     slowest_case: str = ""
     claims: Counter[tuple[str, str]] = field(default_factory=Counter)
+    schemes: Counter[str] = field(default_factory=Counter)
     rechecked: int = 0
     rejected: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -47,6 +48,7 @@ class Tally:
         if other.slowest > self.slowest:
             self.slowest, self.slowest_case = other.slowest, other.slowest_case
         self.claims.update(other.claims)
+        self.schemes.update(other.schemes)
         self.rechecked += other.rechecked
         self.rejected += other.rejected
         self.broken += other.broken
@@ -90,6 +92,7 @@ def case(declared: Declared, tally: Tally) -> None:
         return
     if took > tally.slowest:
         tally.slowest, tally.slowest_case = took, str(declared.problem.rhs)
+    tally.schemes[scheme.label] += 1
     tally.claims.update((name, str(claim.status)) for name, claim in network.certificate.claims.items())
     attack = Attack(network)
     what = f"{declared.problem}, {scheme}, {declared.grid}"
@@ -125,6 +128,8 @@ def report(tally: Tally, seconds: float) -> str:
             f"refused in words, {tally.cases - tally.refused} attacked with {tally.inputs:,} inputs. "
             f"{verdict} {tally.rechecked} certificates were rechecked, {len(tally.rejected)} of them "
             f"rejected though genuine. The slowest certificate took {tally.slowest:.1f} s.{rejected}",
+            "",
+            f"Schemes: {', '.join(f'{name} {count}' for name, count in sorted(tally.schemes.items()))}.",
             "",
             "| claim | " + " | ".join(statuses) + " |",
             "| --- |" + " ---: |" * len(statuses),
