@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format fuzz benchmark comparison drawings clean
+.PHONY: help setup demo test test-long lint format fuzz fuzz-text benchmark comparison drawings clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -41,6 +41,9 @@ format: $(STAMP) ## rewrite the sources in the project's format
 
 fuzz: $(STAMP) ## attack certificates for ten minutes; rewrites the result in docs/verification.md
 	@PYTHONPATH=tests $(BIN)/python tests/attack/fuzz.py
+
+fuzz-text: $(STAMP) ## read 20 000 mutated texts: each is read or refused, soon, and touches nothing
+	@PYTHONPATH=tests $(BIN)/python tests/attack/fuzz_text.py
 
 benchmark: $(STAMP) ## measure speed; rewrites docs/performance.md
 	@$(BIN)/python benchmarks/run.py

@@ -12,6 +12,7 @@ from pde2net.errors import (
     RecheckError,
     StabilityError,
     StabilityWarning,
+    TextError,
 )
 from pde2net.guidance.advice import Advice
 from pde2net.guidance.advise import advise
@@ -57,6 +58,7 @@ __all__ = [
     "StabilityError",
     "StabilityWarning",
     "Status",
+    "TextError",
     "Theta",
     "advise",
     "compile",

@@ -40,6 +40,10 @@ class FileError(Pde2NetError, OSError):
     """A file cannot be read or written, or holds something else than expected."""
 
 
+class TextError(Pde2NetError):
+    """A text in the .pde language is not valid; the message has its line, with a caret."""
+
+
 class ConvergenceError(Pde2NetError):
     """A solver did not reach its tolerance and on_failure is "error"."""
 

@@ -1,4 +1,4 @@
-"""Reads a declaration from a file."""
+"""Reads a declaration from a file: a .pde text, or Python."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 
+MOST_CHARACTERS = 100_000  # of a text that is read at all
+
 
 def load(path: str | Path) -> Declaration:
-    """The declaration in a Python file that defines `problem`, `scheme` and, if not unit, `grid`.
+    """The declaration in a .pde text, or in a Python file that defines `problem`, `scheme` and `grid`.
 
-    The file is executed, so it must be one that you trust; its __name__ is not "__main__". Raises
-    FileError if it is missing, fails or lacks a name, and the error of the declaration itself, with
-    file and line, if that is not valid.
+    A text may come from anybody: nothing in it is executed. A Python file is executed, so it must be one
+    that you trust; its __name__ is not "__main__". `grid` may be left out. Raises FileError if the file is
+    missing, fails or lacks a name, TextError where a text is not valid, and the error of the declaration
+    itself, with file and line.
     """
     problem, scheme, grid = load_parts(path)
     if scheme is None:
@@ -32,16 +35,25 @@ def load_parts(path: str | Path) -> tuple[Problem, Scheme | None, Grid]:
     if not file.is_file():
         raise FileError(f"There is no file {file}." if not file.exists() else f"{file} is not a file.")
     if file.suffix.lower() == ".pde":
-        raise FileError(
-            f"{file}: the .pde text language is not available yet; write a Python file that defines "
-            "problem, scheme and grid."
-        )
+        return _read_text(file)
     names = _execute(file)
     return (
         _named(names, "problem", Problem, file),
         _named(names, "scheme", Scheme, file) if "scheme" in names else None,
         _named({"grid": Grid(), **names}, "grid", Grid, file),
     )
+
+
+def _read_text(file: Path) -> tuple[Problem, Scheme | None, Grid]:
+    """A file in the text language, which is not executed."""
+    from pde2net.language.text.build import read
+
+    try:
+        with file.open(encoding="utf-8-sig") as stream:
+            text = stream.read(MOST_CHARACTERS)
+    except UnicodeDecodeError as error:
+        raise FileError(f"{file} is not a text in UTF-8: {error}.") from None
+    return read(text, str(file))
 
 
 def _execute(file: Path) -> dict[str, Any]:

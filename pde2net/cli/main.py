@@ -17,17 +17,17 @@ DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 HELP = """Compile a diffusion PDE to a PyTorch network, and prove what can be proved about its stability.
 
-FILE is a Python file that defines problem, scheme and, unless the spacing
-is 1, grid. It is executed: use files that you trust. For example, heat.py:
+FILE is a text, such as heat.pde:
 
-    import sympy as sp, pde2net as p2n
-    x, y, t = sp.symbols("x y t", real=True)
-    u = sp.Function("u")(x, y, t)
-    problem = p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u)))
-    scheme = p2n.Explicit(tau=sp.Rational(1, 5), steps=10)
-    grid = p2n.Grid(spacing=1)
+    unknown  u(x, y, t)
+    equation u_t = laplacian(u)
+    grid     h = 1
+    scheme   explicit(tau = 1/5, steps = 10)
 
-Example: pde2net verify heat.py
+or a Python file that defines problem, scheme and, unless the spacing is 1,
+grid. A Python file is executed: use those that you trust; a text is not.
+
+Example: pde2net verify heat.pde
 
 Exit status: 0 done; 1 stability refuted or not proved; 2 bad usage or input.
 """
@@ -42,7 +42,9 @@ app = typer.Typer(
 
 File = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="A Python file with problem, scheme and grid.", show_default=False),
+    typer.Argument(
+        metavar="FILE", help="A .pde text, or a Python file with problem and scheme.", show_default=False
+    ),
 ]
 
 

@@ -13,6 +13,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
+from pde2net.language.text.write import declaration_text
 
 _FIELD_ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 
@@ -24,6 +25,13 @@ class Declaration:
     problem: Problem
     scheme: Scheme
     grid: Grid
+
+    def to_text(self) -> str:
+        """The declaration in the .pde language; `load` reads an equal one back, if its symbols are real.
+
+        Raises DeclarationError for names that no text can have.
+        """
+        return declaration_text(self)
 
     def to_data(self) -> dict[str, Any]:
         """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""

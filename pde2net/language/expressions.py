@@ -84,7 +84,7 @@ def _build(node: ast.AST, symbols: Mapping[str, Any]) -> sp.Basic:
             return sp.Mul(*(sub(f) ** e for f, e in _factors(node, 1)))
         left, right = sub(node.left), sub(node.right)
         if isinstance(node.op, ast.Pow):
-            return _power(left, right)
+            return power(left, right)
         if isinstance(node.op, ast.Add):
             return left + right
         if isinstance(node.op, ast.Sub):
@@ -116,7 +116,7 @@ def _factors(node: ast.AST, exponent: int) -> Iterator[tuple[ast.AST, int]]:
         yield node, exponent
 
 
-def _power(base: sp.Basic, exponent: sp.Basic) -> sp.Basic:
+def power(base: sp.Basic, exponent: sp.Basic) -> sp.Basic:
     """base**exponent unless the number would be huge."""
     if exponent.is_number and base.is_number:
         if not exponent.is_Rational or max(abs(exponent.p), exponent.q) > _LARGEST_EXPONENT:

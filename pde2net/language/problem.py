@@ -15,6 +15,7 @@ from pde2net.errors import DeclarationError, EquationError, known_options, sugge
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import exact, rationalise
+from pde2net.language.text.write import problem_text
 
 FUNCTIONS = (
     *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
@@ -125,6 +126,13 @@ class Problem:
         )
         values = "".join(f", {s} = {v}" for s, v in self.parameters.items())
         return f"{sp.sstr(self.equation.lhs)} = {sp.sstr(self.rhs)}  ({where}{values})"
+
+    def to_text(self) -> str:
+        """The problem in the .pde language; `load` reads an equal one back, if its symbols are real.
+
+        Raises DeclarationError for names that no text can have.
+        """
+        return problem_text(self)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {sp.latex(self.equation)}$"

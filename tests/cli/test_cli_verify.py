@@ -123,7 +123,7 @@ def test_help_teaches(command):
         text = command(name, "--help").out
         assert f"Example: pde2net {name}" in text and "Exit status" in text
         assert max(map(len, text.splitlines())) <= 80
-    assert "problem = p2n.Problem(" in top and "Exit status" in top
+    assert "equation u_t = laplacian(u)" in top and "Exit status" in top
     assert command("--version").out == f"pde2net {p2n.__version__}\n"
 
 

@@ -1,78 +1,16 @@
-"""A time limit for work in pure Python, such as SymPy's, in whichever thread it runs.
-
-Limits count the processor time of the thread, so that answers do not depend on what else a machine does.
-"""
+"""Questions that are given up after a while."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from pde2net import deadline
 from pde2net.verify.ranges.record import UndecidedError
 
 T = TypeVar("T")
 
-AGAIN = 0.1  # seconds between attempts: one may be swallowed by a callback of the garbage collector
-
 
 def within(seconds: float, what: str, work: Callable[[], T]) -> T:
-    """work(), or UndecidedError after `seconds` of processor time.
-
-    A second thread raises an exception in the one that called; SymPy offers no other way to be stopped,
-    and signals reach the main thread only. The class is fresh, so that nested limits tell their own
-    exception from an outer one, and no `except Exception` on the way swallows it. (One that was sent is
-    never taken back: CPython 3.11 would look for it for ever, at the price of its speed.)
-    """
-    if seconds <= 0:
-        raise UndecidedError(f"no time was left for {what}")
-
-    class Expired(BaseException):
-        pass
-
-    thread = ctypes.c_ulong(threading.get_ident())
-    lock, done = threading.Lock(), threading.Event()
-
-    clock = _clock()
-    end = clock() + seconds
-
-    def watch() -> None:
-        left = seconds
-        while not done.wait(max(left, AGAIN)):
-            left = end - clock()
-            with lock:
-                if left <= 0 and not done.is_set():
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Expired))
-
-    def settle() -> None:
-        """Send no more, and let an exception that is on its way arrive here."""
-        while True:
-            try:
-                with lock:
-                    done.set()
-                for _ in range(1000):  # the interpreter looks for exceptions of other threads at every jump
-                    pass
-                return
-            except Expired:
-                continue
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    try:
-        watcher.start()
-        try:
-            return work()
-        finally:
-            settle()
-    except Expired:
-        settle()
-        raise UndecidedError(f"{what} took longer than {seconds:.3g} s") from None
-
-
-def _clock() -> Callable[[], float]:
-    """Processor time of this thread, to be read by others; of the process where no system call tells."""
-    if not hasattr(time, "pthread_getcpuclockid"):
-        return time.process_time
-    clock = time.pthread_getcpuclockid(threading.get_ident())
-    return lambda: time.clock_gettime(clock)
+    """work(), or UndecidedError after `seconds` of processor time."""
+    return deadline.within(seconds, what, work, UndecidedError)

@@ -1,0 +1,259 @@
+"""Statements of a text to a problem, a scheme and a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import sympy as sp
+from lark import Token, Tree
+
+from pde2net.deadline import within
+from pde2net.errors import Pde2NetError, TextError, suggestion
+from pde2net.language.calculus import TIME_NAME
+from pde2net.language.grid import GRADIENTS, Grid
+from pde2net.language.problem import BOUNDARIES, Problem
+from pde2net.language.schemes import SCHEMES, Scheme
+from pde2net.language.solvers import SOLVERS
+from pde2net.language.stored import EXPRESSIONS
+from pde2net.language.text.expressions import FUNCTIONS, OPERATORS, Definition, Reader, Scope, number
+from pde2net.language.text.parse import parse
+from pde2net.language.text.place import Source
+from pde2net.language.text.write import keyword
+
+SECONDS = 5.0
+SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
+GRID = ("h", "order", "gradient", "origin")
+
+T = TypeVar("T")
+Statement = Tree[Token]
+
+
+def read(text: str, name: str) -> tuple[Problem, Scheme | None, Grid]:
+    """What `text` declares; errors call it `name`. Raises TextError, within SECONDS."""
+    source = Source(name, text)
+    return within(SECONDS, f"reading {name}", lambda: _Builder(source).read(), TextError)
+
+
+class _Builder:
+    def __init__(self, source: Source) -> None:
+        self.source, self.scope = source, Scope()
+        self.reader = Reader(source, self.scope)
+        self.values: dict[sp.Symbol, sp.Expr] = {}
+        self.found: dict[str, Any] = {}
+        self.places: dict[str, Statement] = {}
+
+    def read(self) -> tuple[Problem, Scheme | None, Grid]:
+        for statement in parse(self.source):
+            getattr(self, f"_{statement.data}")(statement)
+        for needed in ("unknown", "equation"):
+            if needed not in self.places:
+                raise TextError(f"{self.source.name} has no {needed}.")
+        options = {"boundary": self.found["boundary"]} if "boundary" in self.found else {}
+        equation = self.found["equation"]
+        used = equation.free_symbols
+        parameters = {s: v for s, v in self.values.items() if s in used}
+        unused = [s for s in self.values if s not in used]
+        place = self.places["equation"]
+        if unused:
+            raise self.source.at(place, f"the equation does not contain the parameter {unused[0]}.")
+        problem = self._made(place, lambda: Problem(equation, parameters=parameters, **options))
+        return problem, self.found.get("scheme"), self.found.get("grid", Grid())
+
+    def _made(self, node: Statement, make: Callable[[], T]) -> T:
+        """make(), its errors at the statement."""
+        try:
+            return make()
+        except TextError:
+            raise
+        except (Pde2NetError, TypeError, ValueError) as error:
+            raise self.source.at(node, str(error)) from None
+
+    def _once(self, node: Statement) -> None:
+        if node.data in self.places:
+            raise self.source.at(node, f"there is a second {node.data}; systems are not supported yet.")
+        self.places[str(node.data)] = node
+
+    def _declare(self, token: Token, value: Any) -> None:
+        self._free(token)
+        self.scope.names[str(token)] = value
+
+    def _free(self, token: Token) -> None:
+        if str(token) in {*self.scope.known(), *FUNCTIONS, *OPERATORS, "hessian", "diff"}:
+            raise self.source.at(token, f'the name "{token}" is taken already.')
+
+    # -- declarations ------------------------------------------------------------------------------
+
+    def _unknown(self, node: Statement) -> None:
+        self._once(node)
+        name, *arguments = _tokens(node)
+        symbols = []
+        for token in arguments:
+            symbols.append(sp.Symbol(str(token), real=True))
+            self._declare(token, symbols[-1])
+        if TIME_NAME not in map(str, arguments):
+            raise self.source.at(name, f"the unknown depends on time: {name}(x, {TIME_NAME}).")
+        self.scope.space = tuple(s for s in symbols if s.name != TIME_NAME)
+        self.found["unknown"] = sp.Function(str(name))(*symbols)
+        self._declare(name, self.found["unknown"])
+
+    def _field(self, node: Statement) -> None:
+        name, *arguments = [c for c in node.children if isinstance(c, Token)]
+        symbols = [self.scope.names.get(str(a)) for a in arguments]
+        if tuple(symbols) != self.scope.space:
+            axes = ", ".join(map(str, self.scope.space))
+            raise self.source.at(name, f"a field is a function of the axes of the unknown: {name}({axes}).")
+        self._declare(name, sp.Function(str(name), **self._sign(node.children[-1]))(*symbols))
+
+    def _parameter(self, node: Statement) -> None:
+        name, sign, value = node.children
+        assumptions = self._sign(sign)
+        symbol = sp.Symbol(str(name), **(assumptions or {"real": True}))
+        self._declare(_token(name), symbol)
+        if value is not None:
+            self.values[symbol] = self.reader.scalar(value)
+
+    def _sign(self, node: Any) -> dict[str, bool]:
+        if not isinstance(node, Tree):
+            return {}
+        relation, bound = _tokens(node)
+        if str(relation) not in SIGNS or number(self.source, bound) != 0:
+            signs = ", ".join(f"{s} 0" for s in SIGNS)
+            raise self.source.at(node, f"only the sign can be declared: {signs}.")
+        # A real number that is not 0: "nonzero" alone would admit complex ones.
+        return {SIGNS[str(relation)]: True} | ({"real": True} if relation == "!=" else {})
+
+    def _let(self, node: Statement) -> None:
+        name, arguments, body = node.children
+        names = tuple(map(str, _tokens(arguments))) if isinstance(arguments, Tree) else ()
+        token = _token(name)
+        self._free(token)
+        if not names:
+            self.scope.names[str(token)] = self.reader.value(body)
+            return
+        local = {n: sp.Symbol(n, real=True) for n in names}
+        self.reader.check(body, local)
+        self.scope.definitions[str(token)] = Definition(names, body)
+
+    # -- the equation and its discretisation -------------------------------------------------------
+
+    def _equation(self, node: Statement) -> None:
+        self._once(node)
+        if "unknown" not in self.places:
+            raise self.source.at(node, "declare the unknown above the equation: unknown u(x, y, t).")
+        left, body = node.children
+        unknown = self.found["unknown"]
+        name = unknown.func.__name__
+        if str(left) != f"{name}_{TIME_NAME}":
+            raise self.source.at(_token(left), f"the equation has {name}_{TIME_NAME} on its left.")
+        time = next(a for a in unknown.args if a.name == TIME_NAME)
+        right = self.reader.scalar(body)
+        self.found["equation"] = sp.Eq(sp.Derivative(unknown, time), right, evaluate=False)
+
+    def _boundary(self, node: Statement) -> None:
+        self._once(node)
+        entries = node.children
+        if isinstance(entries[0], Token):
+            self.found["boundary"] = self._word(entries[0], BOUNDARIES, "boundary")
+            return
+        axes = [a.name for a in self.scope.space]
+        chosen = {}
+        for entry in _trees(node):
+            axis, kind = _tokens(entry)
+            chosen[self._word(axis, axes, "axis")] = self._word(kind, BOUNDARIES, "boundary")
+        self.found["boundary"] = chosen
+        if set(chosen) != set(axes):
+            raise self.source.at(node, f"each axis needs a boundary: {', '.join(axes)}.")
+
+    def _word(self, token: Any, choices: Any, what: str) -> str:
+        if str(token) not in choices:
+            raise self.source.at(token, f'there is no {what} "{token}".{suggestion(str(token), choices)}')
+        return str(token)
+
+    def _grid(self, node: Statement) -> None:
+        self._once(node)
+        axes = [a.name for a in self.scope.space]
+        known = [*GRID, *(f"{b}_{a}" for b in ("h", "origin") for a in axes)]
+        given: dict[str, Any] = {}
+        for option in _trees(node):
+            name, value = option.children
+            base, _, axis = str(name).partition("_")
+            if axis and base in ("h", "origin") and axis in axes:
+                given.setdefault(base, {})[axis] = self.reader.scalar(value)
+                continue
+            option_name = self._word(name, known, "option")
+            if option_name == "gradient":
+                given["gradient"] = self._word(_name_of(value), GRADIENTS, "gradient")
+            elif option_name == "order":
+                given["order"] = _count(self.reader.scalar(value))
+            else:
+                given[option_name] = self.reader.scalar(value)
+        if "h" in given:
+            given["spacing"] = given.pop("h")
+        grid = self._made(node, lambda: Grid(**given))
+        self._made(node, lambda: (grid.spacings(self.scope.space), grid.origins(self.scope.space)))
+        self.found["grid"] = grid
+
+    def _scheme(self, node: Statement) -> None:
+        self._once(node)
+        self.found["scheme"] = self._chosen(node, SCHEMES, "scheme")
+
+    def _chosen(self, node: Statement, kinds: Mapping[str, Any], what: str) -> Any:
+        """A scheme or a solver, from its name and its options."""
+        name = node.children[0]
+        by_name = {keyword(label): kind for label, kind in kinds.items()}
+        kind = by_name[self._word(name, by_name, what)]
+        known = [f.name for f in fields(kind)]
+        given: dict[str, Any] = {}
+        for option in _trees(node):
+            key, value = option.children
+            word = self._word(key, known, f"option of {name}:")
+            if word in given:
+                raise self.source.at(key, f'the option "{word}" is given twice.')
+            given[word] = self._option(word, value)
+        if "tau" in known and "tau" not in given:
+            raise self.source.at(node, "give tau, a number, or tau = largest for the largest stable step.")
+        return self._made(node, lambda: kind(**given))
+
+    def _option(self, name: str, value: Any) -> Any:
+        word = _name_of(value)
+        if name == "solver":
+            plain = Tree("solver", [word], value.meta) if word is not None else value
+            if plain.data == "call":  # kacanov(3): options have names
+                raise self.source.at(value, "the options of a solver have names: kacanov(iterations = 3).")
+            return self._chosen(plain, SOLVERS, "solver")
+        if isinstance(value, Tree) and value.data == "solver":
+            raise self.source.at(value, f"{name} is no solver.")
+        if name == "tau" and word == "largest":
+            return None
+        if name in ("tau", "theta", "alpha") and word == "oo":
+            return sp.oo
+        if word is not None and name not in EXPRESSIONS:
+            return str(word).replace("_", "-")
+        found = self.reader.scalar(value)
+        return found if name in EXPRESSIONS else _count(found)
+
+
+def _tokens(node: Tree[Token]) -> list[Token]:
+    return [_token(c) for c in node.children]
+
+
+def _trees(node: Tree[Token]) -> list[Tree[Token]]:
+    return [c for c in node.children if isinstance(c, Tree)]
+
+
+def _token(node: Any) -> Token:
+    if not isinstance(node, Token):
+        raise TypeError("a token was expected")
+    return node
+
+
+def _name_of(node: Any) -> Token | None:
+    """The word that a value consists of."""
+    named = isinstance(node, Tree) and node.data == "name"
+    return node.children[0] if named else None
+
+
+def _count(value: sp.Expr) -> Any:
+    return int(value) if value.is_Integer else value
