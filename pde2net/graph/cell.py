@@ -6,6 +6,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
+from pde2net.graph.derivative import derivative
 from pde2net.graph.diagonal import nonnegative
 from pde2net.graph.network import Graph, add, new_graph, validate
 from pde2net.graph.nodes import (
@@ -257,18 +258,18 @@ class _CellBuilder(_ImplicitBuilder):
         tangent = Tangent(self, v, rate)
         if self.method == "direct":
             weight = tangent.slope_weight()
-            slope = sp.diff(self.form.reaction, self.form.state)
+            slope = derivative(self.form.reaction, self.form.state)
             expression = self.cell.mass - self.cell.step * slope
             diagonal = Rate(expression, self.local_inputs(expression, v))
             update = self.tridiagonal("correction", 0, weight, diagonal, negated, self.cell.step)
         else:
             with self.within(self.full("correction"), "product."):
                 x = self.node("x", Trial(), {})
-                derivative = tangent.along(x)
-                expression = self.cell.mass * TRIAL - self.cell.step * derivative.expression
-                inputs = self.needed([expression], {TRIAL.name: x} | derivative.inputs)
+                change = tangent.along(x)
+                expression = self.cell.mass * TRIAL - self.cell.step * change.expression
+                inputs = self.needed([expression], {TRIAL.name: x} | change.inputs)
                 product = self.node("product", Pointwise((expression,), "product"), inputs)
-            pull = nonnegative(-sp.diff(self.form.reaction, self.form.state))
+            pull = nonnegative(-derivative(self.form.reaction, self.form.state))
             mass = self.cell.mass + self.cell.step * pull
             update = self.linear_solve("correction", negated, x, product, v, mass)
         skip = Pointwise((V + UPDATE,), "step")
@@ -292,7 +293,7 @@ class _CellBuilder(_ImplicitBuilder):
 
 def _split(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
     """(b, s) with r = s - b u: b of a reaction that is affine in u and not growing, else 0."""
-    rate = sp.simplify(-sp.diff(reaction, state))
+    rate = sp.simplify(-derivative(reaction, state))
     if state in rate.free_symbols or rate.is_nonpositive:
         return sp.S.Zero, reaction
     return rate, sp.simplify(reaction + rate * state)

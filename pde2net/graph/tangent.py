@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from pde2net.errors import EquationError
+from pde2net.graph.derivative import derivative
 from pde2net.graph.network import node_of, sources
 from pde2net.graph.nodes import Convolution, Pointwise
 from pde2net.graph.rate import Rate, RateBuilder, Source
@@ -88,12 +89,12 @@ class Tangent:
         symbols = {s.name: s for e in expressions for s in e.free_symbols}
         found = [[slot for slot in moving if slot in symbols and e.has(symbols[slot])] for e in expressions]
         rows = [
-            [(slot, _derivative(e, symbols[slot])) for slot in slots]
+            [(slot, derivative(e, symbols[slot])) for slot in slots]
             for e, slots in zip(expressions, found, strict=True)
         ]
         distinct = dict.fromkeys(d for row in rows for _, d in row)
-        for derivative in distinct:
-            self._require_regular(derivative)
+        for partial in distinct:
+            self._require_regular(partial)
         varying = [d for d in distinct if {s.name for s in d.free_symbols} & set(inputs)]
         if not varying:
             return [list(row) for row in rows]
@@ -101,13 +102,13 @@ class Tangent:
         name, _ = self.builder.node(f"{local}_slope", Pointwise(tuple(varying), "coefficient"), fed)
         return [[(s, (name, varying.index(d)) if d in varying else d) for s, d in row] for row in rows]
 
-    def _require_regular(self, derivative: sp.Expr) -> None:
+    def _require_regular(self, partial: sp.Expr) -> None:
         """Raise EquationError for a derivative that is not defined for a zero gradient."""
         form = self.builder.form
-        at_rest = derivative.xreplace(dict.fromkeys((*form.slopes, form.curvature), sp.S.Zero))
+        at_rest = partial.xreplace(dict.fromkeys((*form.slopes, form.curvature), sp.S.Zero))
         if at_rest.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
             raise EquationError(
-                f"Newton's method needs {derivative} for a zero gradient too, where it is not defined; "
+                f"Newton's method needs {partial} for a zero gradient too, where it is not defined; "
                 "use Kacanov."
             )
 
@@ -127,11 +128,3 @@ class Tangent:
                 fed[symbol.name], partial = partial, symbol
             expression += partial * direction
         return Rate(expression, fed)
-
-
-def _derivative(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
-    """The derivative where there is one; kinks and jumps of the flux have measure zero."""
-    found = sp.diff(expression, symbol)
-    step = sp.Wild("step")
-    found = found.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
-    return found.replace(sp.Heaviside(step), lambda step: (1 + sp.sign(step)) / 2)

@@ -12,6 +12,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
 from pde2net.graph import relaxation
+from pde2net.graph.derivative import derivative
 from pde2net.graph.diagonal import nonnegative
 from pde2net.graph.network import Graph, add, is_data, new_graph, validate
 from pde2net.graph.nodes import (
@@ -62,7 +63,7 @@ def grids(semi: Semidiscrete, unet: UNet) -> int:
 
 class _Builder(OperatorBuilder):
     def __init__(self, semi: Semidiscrete, graph: Graph, unet: UNet) -> None:
-        rate = -sp.diff(semi.form.reaction, semi.form.state)
+        rate = -derivative(semi.form.reaction, semi.form.state)
         super().__init__(semi, graph, unet.mass + unet.step * nonnegative(rate), unet.step)
         self.unet, self.levels = unet, grids(semi, unet)
         if unet.steady and rate == 0 and "dirichlet" not in semi.boundary:
@@ -201,7 +202,7 @@ class _Builder(OperatorBuilder):
         """Whether the frozen operator depends on the state that it is frozen at."""
         arrays = [w for term in weights for w in term if isinstance(w, tuple)]
         known = all(is_data(self.graph, name) for name, _ in arrays)
-        return not known or self.form.state in sp.diff(self.form.reaction, self.form.state).free_symbols
+        return not known or self.form.state in derivative(self.form.reaction, self.form.state).free_symbols
 
     def value(self, v: Source, weights: Weights) -> dict[str, Source]:
         rate, state = self.rate(v, weights), self.form.state

@@ -96,7 +96,10 @@ def case(declared: Declared, tally: Tally) -> None:
     tally.claims.update((name, str(claim.status)) for name, claim in network.certificate.claims.items())
     attack = Attack(network)
     what = f"{declared.problem}, {scheme}, {declared.grid}"
-    tally.broken += [f"{what}: {line}" for line in attack.run()]
+    try:
+        tally.broken += [f"{what}: {line}" for line in attack.run()]
+    except Exception as error:
+        tally.broken.append(f"{what}: the network stops with {type(error).__name__}: {error}")
     tally.inputs += attack.inputs
     if tally.cases % 10 == 0:
         tally.rechecked += 1
@@ -117,7 +120,7 @@ def report(tally: Tally, seconds: float) -> str:
     verdict = (
         f"No claim was broken: no growth factor above 1 + {GROWTH:g}."
         if not tally.broken
-        else f"**{len(tally.broken)} claims were broken:**\n\n" + "\n".join(f"- {b}" for b in tally.broken)
+        else f"**{len(tally.broken)} were broken:**\n\n" + "\n".join(f"- {b}" for b in tally.broken)
     )
     rejected = "".join(f"\n- {r}" for r in tally.rejected)
     return "\n".join(

@@ -145,6 +145,23 @@ def test_gradients_at_cells_are_solved_on_one_grid():
     assert last < 1e-3 * first
 
 
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        multigrid(0.5),
+        p2n.Implicit(0.5, solver=p2n.Newton(iterations=2, preconditioner="diagonal")),
+        p2n.Implicit(0.5, solver=p2n.Kacanov(iterations=2, preconditioner="multigrid")),
+    ],
+)
+def test_reactions_with_kinks_have_a_derivative(scheme):
+    """That of min(1, |u|) - 2 u is a step function, which must be emitted as one."""
+    u = unknown(2)
+    network = uncertified(p2n.Problem(equation(laplacian(u) + sp.Min(1, sp.Abs(u)) - 2 * u, 2)), scheme)
+    u0 = np.random.default_rng(4).normal(size=(9, 12))
+    got = network.module().double()(torch.from_numpy(u0)[None, None]).numpy()[0, 0]
+    np.testing.assert_allclose(got, Interpreter(network.graph)(u0), rtol=0, atol=1e-10)
+
+
 def test_one_grid_is_told():
     scheme = p2n.Multigrid(1, levels=3)
     with pytest.warns(p2n.GridWarning, match='one grid.*"forward" or "staggered" allows several'):
