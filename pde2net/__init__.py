@@ -19,6 +19,7 @@ from pde2net.guidance.advise import advise
 from pde2net.language import diffusivities
 from pde2net.language.calculus import div, dot, grad, laplacian, norm2
 from pde2net.language.declaration import Declaration
+from pde2net.language.energy import gradient_flow
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
@@ -66,6 +67,7 @@ __all__ = [
     "div",
     "dot",
     "grad",
+    "gradient_flow",
     "laplacian",
     "load",
     "norm2",

@@ -14,6 +14,10 @@ from pde2net.normalise.products import summands
 Derivatives = tuple[tuple[sp.Symbol, int], ...]
 
 
+class NotADivergenceError(EquationError):
+    """Second derivatives stand outside of a divergence."""
+
+
 def split(problem: Problem) -> tuple[list[tuple[sp.Expr, sp.Derivative]], sp.Expr]:
     """(coefficient, outermost derivative) pairs, and what contains no derivative of the unknown.
 
@@ -73,7 +77,7 @@ def raise_not_divergence(term: sp.Expr, problem: Problem) -> None:
             "advection (transport) or Hamilton-Jacobi term, not diffusion. Diffusion terms have the "
             "form div(g * grad(u))."
         )
-    raise EquationError(
+    raise NotADivergenceError(
         f"The term {term} is not in divergence form: derivatives of {u.func} are multiplied "
         "outside of the divergence, as after applying the product rule, or in g * laplacian(u). "
         "Write it as div(g * grad(u)) (second order) or -laplacian(g * laplacian(u)) (fourth order); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import sympy as sp
 
@@ -14,18 +15,34 @@ from pde2net.normalise.form import (
     FirstOrder,
     SecondOrder,
 )
-from pde2net.normalise.linear_combination import raise_not_divergence, split
+from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
 from pde2net.normalise.products import summands
 from pde2net.normalise.quartic import squares
 from pde2net.normalise.radial import as_function_of_square, radial_groups
+from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
 
 
 def recognise(problem: Problem) -> DivergenceForm:
-    """The divergence form of `problem`.
+    """The divergence form of `problem`, recovered if its right-hand side is expanded.
 
-    Raises EquationError for advection, third-order, mixed or expanded terms, naming the term.
+    Raises EquationError for advection, third-order or mixed terms and for what is no divergence, naming
+    the term.
     """
+    try:
+        return _recognised(problem)
+    except EquationError as error:
+        try:
+            rhs = recovered(problem)
+        except EquationError as reason:
+            if isinstance(error, NotADivergenceError):
+                raise EquationError(f"{error} In particular, {reason}") from None
+            raise error from None
+    form = _recognised(Problem(sp.Eq(problem.equation.lhs, rhs, evaluate=False), dict(problem.boundary)))
+    return replace(form, problem=problem)
+
+
+def _recognised(problem: Problem) -> DivergenceForm:
     pairs, reaction = split(problem)
     return _Recogniser(problem).form(pairs, reaction)
 
