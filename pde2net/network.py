@@ -10,6 +10,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
 from pde2net.files import write_text
+from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import Graph
 from pde2net.language.schemes import Scheme
 from pde2net.verify.certificate import Certificate
@@ -72,3 +73,15 @@ class Network:
         from pde2net.emit.execute import execute
 
         return execute(self.source())
+
+    def __str__(self) -> str:
+        """The equation and the graph, in characters for a terminal."""
+        return f"{self.semidiscrete.form.problem}\n\n{to_text(self.graph)}"
+
+    def _repr_svg_(self) -> str:
+        """The graph, drawn in notebooks."""
+        return to_svg(self.graph, str(self.semidiscrete.form.problem))
+
+    def _repr_latex_(self) -> str:
+        """The equation and the certificate, where a notebook shows no drawings."""
+        return f"{self.semidiscrete.form.problem._repr_latex_()}\n\n{self.certificate._repr_latex_()}"

@@ -15,7 +15,7 @@ from pde2net.errors import DeclarationError, EquationError, known_options, sugge
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import exact, rationalise
-from pde2net.language.text.write import problem_text
+from pde2net.language.text.write import expression_text, problem_text
 
 FUNCTIONS = (
     *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
@@ -125,7 +125,8 @@ class Problem:
             else ", ".join(f"{axis}: {kind}" for axis, kind in self.boundary.items())
         )
         values = "".join(f", {s} = {v}" for s, v in self.parameters.items())
-        return f"{sp.sstr(self.equation.lhs)} = {sp.sstr(self.rhs)}  ({where}{values})"
+        left = f"{self.unknown.func.__name__}_{self.time}"
+        return f"{left} = {expression_text(self.rhs, self.space)}  ({where}{values})"
 
     def to_text(self) -> str:
         """The problem in the .pde language; `load` reads an equal one back, if its symbols are real.

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import sympy as sp
 from drawn_graphs import GRAPHS, NESTED, edge_preserving, graph_of, own_weights, stack, u
-from support import lam
+from support import diffusion, lam, network_of
 
 from pde2net import div, grad, norm2
-from pde2net.graph.draw import to_svg
+from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import blocks
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -249,3 +249,12 @@ def test_the_same_graph_gives_the_same_picture_in_every_process() -> None:
         for seed in ("0", "1", "7")
     }
     assert len(outputs) == 1
+
+
+def test_notebooks_and_terminals_show_networks():
+    network = network_of(diffusion(lambda s2: 1 / (1 + s2 / lam**2), 2, parameters={lam: 0.5}), 0.2, 2)
+    assert str(network).startswith(str(network.certificate.declaration.problem))
+    assert to_text(network.graph) in str(network)
+    assert network._repr_svg_().startswith("<svg") and "u_t = div(" in network._repr_svg_()
+    latex = network._repr_latex_()
+    assert latex.startswith("$") and r"\frac{\partial}{\partial t}" in latex
