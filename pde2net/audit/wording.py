@@ -136,13 +136,19 @@ def slots(pattern: str, text: str, figures: Sequence[Number], n: Numbers) -> boo
     match = re.fullmatch(pattern, text)
     if match is None:
         return False
+    values = [value_of(group, n) for group in match.groups()]
+    one = n.number(sp.S.One)
+    return all(a is not None and same(a, b, one) for a, b in zip(values, figures, strict=True))
+
+
+def value_of(text: str, n: Numbers) -> Number | None:
+    """The value of an expression in the symbols of the problem, if it is one."""
     problem = n.semi.form.problem
     names = symbol_table([problem.rhs, *n.semi.spacing, *problem.symbols, *n.rows.values])
     try:
-        values = [n.number(from_text(group, names)) for group in match.groups()]
+        return n.number(from_text(text, names))
     except ValueError:
-        return False
-    return all(same(a, b, n.number(sp.S.One)) for a, b in zip(values, figures, strict=True))
+        return None
 
 
 def _included(n: Numbers) -> str:

@@ -15,6 +15,7 @@ from pde2net.normalise.form import SecondOrder
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
 from pde2net.verify.fourier import Model, Smoother, Transfers, cycle_factors
+from pde2net.verify.fourier.smoothing import damped_factor, high_frequencies
 from pde2net.verify.ranges import UndecidedError
 
 ASPECT = 1.25  # axes whose cells are at most this much longer than the shortest are coarsened
@@ -44,12 +45,35 @@ def cycle_factor(case: Case) -> Factor:
         raise UndecidedError("there is no diffusion")
     spacing = [case.valued(h) for h in semi.spacing]
     if case.tau.subs(semi.form.problem.parameters).free_symbols or any(h.free_symbols for h in spacing):
-        raise UndecidedError("factors are computed from numbers: give values to tau, spacing and parameters")
+        numbers = "two-grid factors are computed from numbers: give values to tau, spacing and parameters"
+        sweep = smoothing(case)
+        known = f"the smoothing factor of one sweep, coefficients at their upper bounds, is {sweep}"
+        raise UndecidedError(numbers if sweep is None else f"{numbers}; {known}")
     order = relaxation.order(semi)
     transfers = Transfers("adjoint" if order == 2 else "mean")
     axes = tuple(coarsening(case, [float(h) for h in spacing]))
     largest = _largest(tuple(models(case)), smoother(case), unet.pre, unet.post, axes, transfers)
     return Factor(sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT)
+
+
+def smoothing(case: Case) -> sp.Expr | None:
+    """The smoothing factor of a sweep of damped Jacobi in symbols, where there is a closed form.
+
+    For coefficients at their upper bounds and equal spacing; one gradient with the same bound on all axes, or
+    one weighted sum of second differences.
+    """
+    unet, semi, facts = case.update, case.semi, case.facts
+    if not isinstance(unet, UNet) or unet.smoother != "jacobi" or facts.rate is None or facts.weights is None:
+        return None
+    bounds = {case.valued(b.upper) for row in facts.weights for b in row}
+    if len(semi.form.terms) != 1 or len(bounds) != 1 or len(set(semi.spacing)) != 1:
+        return None
+    second = isinstance(semi.form.terms[0], SecondOrder)
+    bank = valued(case, semi.second[0] if second else semi.gradient)
+    mass = unet.mass + case.valued(case.tau * facts.rate.upper)
+    model = Model(mass, case.valued(case.tau), ((bounds.pop(), bank),), len(semi.spacing))
+    found = high_frequencies(model)
+    return damped_factor(found, unet.damping or relaxation.damping(semi)) if found.exact else None
 
 
 @cache

@@ -76,6 +76,26 @@ def test_the_worst_frozen_coefficient_and_grid_count():
     assert claim(HEAT2, Multigrid(20, levels=2)).factor <= linear.factor
 
 
+def test_smoothing_factors_stay_symbolic():
+    """The symbol is 1 + tau (4/h²) sum sin²(theta/2); high is one |theta| >= pi/2."""
+    tau, h = sp.symbols("tau h", positive=True)
+    certificate = p2n.verify(HEAT2, Multigrid(tau), p2n.Grid(h))
+    found = certificate.claims["solver_convergence"]
+    text = found.reason.split("bounds, is ")[1].removesuffix(".")
+    factor = sp.sympify(text, {"tau": tau, "h": h})
+    theta = np.linspace(-np.pi, np.pi, 65)
+    a, b = np.meshgrid(theta, theta)
+    high = (abs(a) >= np.pi / 2 - 1e-9) | (abs(b) >= np.pi / 2 - 1e-9)
+    for step, width in ((50.0, 1.0), (0.1, 1.0), (3.0, 0.5)):
+        symbol = 1 + step * 4 / width**2 * (np.sin(a / 2) ** 2 + np.sin(b / 2) ** 2)
+        want = abs(1 - 0.8 * symbol[high] / (1 + 4 * step / width**2)).max()
+        assert float(factor.subs({tau: step, h: width})) == pytest.approx(want, rel=1e-12)
+    assert found.status == "unknown" and p2n.recheck(certificate.to_json()) == certificate
+    edited = certificate.to_json().replace("12*tau", "11*tau")
+    with pytest.raises(p2n.RecheckError, match="reason given for solver convergence"):
+        p2n.recheck(edited)
+
+
 def test_growth_that_truncation_explains_is_not_refused():
     certificate = p2n.verify(HEAT, Multigrid(50, levels=2, damping=1.9, cycles=3), UNIT)
     assert instability(certificate).name == "l2_stability"
