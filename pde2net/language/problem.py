@@ -128,6 +128,18 @@ class Problem:
         left = f"{self.unknown.func.__name__}_{self.time}"
         return f"{left} = {expression_text(self.rhs, self.space)}  ({where}{values})"
 
+    @property
+    def energy(self) -> sp.Expr | None:
+        """The density W of an energy E(u) = int W dx with u_t = -dE/du; None where none was found.
+
+        `gradient_flow(problem.energy, problem.unknown)` is proved to be the equation.
+        Raises EquationError if the equation is no diffusion PDE.
+        """
+        from pde2net.normalise.energy import energy_density  # later stages are asked only here
+        from pde2net.normalise.recognise import recognise
+
+        return energy_density(recognise(self))
+
     def to_text(self) -> str:
         """The problem in the .pde language; `load` reads an equal one back, if its symbols are real.
 

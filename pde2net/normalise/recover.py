@@ -114,7 +114,7 @@ class _Jet:
         reaction = self.functions(self.reaction)
         by_order = {2: self._second_order, 4: self._fourth_order}
         for candidate in by_order[self.order]() if self.order in by_order else ():
-            if _is_zero((candidate + reaction - self.rhs).doit()):
+            if is_zero((candidate + reaction - self.rhs).doit()):
                 return sp.Add(candidate, reaction)
         raise EquationError(self._reason(reaction))
 
@@ -225,7 +225,7 @@ class _Jet:
         yield -sp.Add(*(sp.Derivative(inside, (a, 2)) for a in self.space))
 
 
-def _is_zero(expression: sp.Expr) -> bool:
+def is_zero(expression: sp.Expr) -> bool:
     """Whether the expression is proved to vanish; derivatives and functions are independent variables."""
     found = expression.xreplace(_dummies(expression))
     if found.is_rational_function(*found.free_symbols):

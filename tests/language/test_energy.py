@@ -65,3 +65,33 @@ def test_the_flow_descends_the_discrete_energy():
 def test_what_is_no_energy_is_refused(density, state, words):
     with pytest.raises(p2n.EquationError, match=words):
         gradient_flow(density, state)
+
+
+@pytest.mark.parametrize(
+    "rhs",
+    [
+        laplacian(u),
+        div(grad(u) / (1 + s2 / lam**2)) + beta * (f - u),
+        div(grad(u) / sp.sqrt(1 + s2 / lam**2)),
+        div(sp.exp(-s2 / lam**2) * grad(u)) - u**3 + u,
+        div(f * grad(u)),
+        2 * u.diff(x, 2) + 3 * u.diff(y, 2),
+        sp.Derivative(u.diff(x) ** 3, x) + sp.Derivative(sp.tanh(u.diff(y)), y),
+        -laplacian(laplacian(u) / (1 + laplacian(u) ** 2)),
+        -v.diff(x, 4) + v.diff(x, 2) - v,
+    ],
+)
+def test_energies_are_recovered(rhs):
+    state = v if rhs.has(v) else u
+    problem = p2n.Problem(sp.Eq(state.diff(t), rhs))
+    energy = problem.energy
+    assert energy is not None and not energy.has(sp.Integral)
+    assert sp.simplify((gradient_flow(energy, state).rhs - rhs).doit()) == 0
+
+
+NONE = [div(u * grad(u)), f * laplacian(u), sp.Derivative(u.diff(x) * s2, x) + u.diff(y, 2)]
+
+
+@pytest.mark.parametrize("rhs", NONE)
+def test_other_equations_have_none(rhs):
+    assert p2n.Problem(sp.Eq(u.diff(t), rhs)).energy is None
