@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format fuzz fuzz-text benchmark comparison drawings clean
+.PHONY: help setup demo test test-long lint format fuzz fuzz-text benchmark comparison drawings gallery clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -53,6 +53,9 @@ comparison: $(STAMP) ## compare all schemes; rewrites docs/comparison.png and it
 
 drawings: $(STAMP) ## draw a network per scheme, list its claims; rewrites docs/correspondence.md
 	@$(BIN)/python benchmarks/correspondence.py
+
+gallery: $(STAMP) ## run the models of examples/gallery; rewrites docs/gallery.md and its picture
+	@$(BIN)/python benchmarks/gallery.py
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

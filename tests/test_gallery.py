@@ -1,0 +1,39 @@
+"""The models of the gallery are short, cite where they are from, and run."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from support import uncertified
+
+import pde2net as p2n
+from pde2net.language.text.build import read
+
+FILES = sorted((Path(__file__).parent.parent / "examples" / "gallery").glob("*.pde"))
+
+
+def test_there_are_twenty():
+    assert len(FILES) >= 20
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_model(file):
+    text = file.read_text()
+    lines = text.splitlines()
+    assert len(lines) <= 15 and lines[0].startswith("# ") and any(c.isdigit() for c in lines[1])
+    declared = p2n.load(file)
+    assert p2n.Declaration(*read(declared.to_text(), "text")) == declared
+    rng = np.random.default_rng(0)
+    known = {str(f.func): rng.uniform(size=(12, 13)) for f in declared.problem.fields}
+    if "c" in known:
+        known["c"] = (known["c"] < 0.3).astype(float)
+    fields = {name: torch.from_numpy(values)[None, None] for name, values in known.items()}
+    module = uncertified(declared.problem, with_a_step(declared.scheme), declared.grid).module().double()
+    out = module(torch.from_numpy(rng.uniform(size=(1, 1, 12, 13))), **fields)
+    assert out.isfinite().all() and out.abs().max() < 10
+
+
+def with_a_step(scheme):
+    """tau = largest asks for a certificate; any step that is stable will do here."""
+    return p2n.RKL(scheme.order, 0.1, scheme.stages) if isinstance(scheme, p2n.RKL) else scheme
