@@ -23,7 +23,7 @@ from pde2net.deadline import within
 from pde2net.errors import EquationError
 from pde2net.language.problem import Problem
 
-SECONDS = 10.0
+SECONDS = 4.0
 
 
 def recovered(problem: Problem) -> sp.Expr:
