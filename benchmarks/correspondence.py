@@ -114,7 +114,7 @@ def refuted(equation: p2n.Problem) -> Iterator[str]:
 def cell(claim: p2n.Claim) -> str:
     """The status, with the limit of the step where there is one, or the factor of a solver."""
     if claim.status == p2n.Status.NOT_APPLICABLE:
-        return "–"  # noqa: RUF001
+        return "–"  # noqa: RUF001  a dash is meant
     text = str(claim.status)
     if claim.name == "solver_convergence" and claim.factor is not None:
         return f"{text}, factor {float(claim.factor):.3g}"

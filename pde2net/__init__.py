@@ -1,7 +1,7 @@
 """pde2net: compile a diffusion PDE to a PyTorch network together with a certificate of its stability."""
 
 from pde2net.audit import recheck
-from pde2net.compiler import compile, verify  # noqa: A004
+from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
 from pde2net.errors import (
     DeclarationError,
     EmissionError,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
-import mpmath  # type: ignore[import-untyped]
+import mpmath  # type: ignore[import-untyped]  # mpmath has no types
 import sympy as sp
 from sympy.logic.boolalg import BooleanAtom
 

@@ -214,7 +214,7 @@ def product(a: Pair, b: Pair) -> Pair:
 def separated(expression: sp.Expr, func: type, constants: set[sp.Symbol]) -> list[sp.Expr]:
     """Summands or factors, those that share a variable together."""
     groups: list[tuple[set[sp.Symbol], sp.Expr]] = []
-    for argument in func.make_args(expression):  # type: ignore[attr-defined]
+    for argument in func.make_args(expression):  # type: ignore[attr-defined]  # Add or Mul
         inside = argument.free_symbols - constants
         sharing = [g for g in groups if g[0] & inside]
         groups = [g for g in groups if not g[0] & inside]

@@ -49,7 +49,7 @@ def growth(
         return float(np.linalg.norm(change - (1 - theta) * rate(u0) - theta * rate(v)))
 
     def after(made: Cell | object) -> Array:
-        return Interpreter(build(semi, certificate.tau, made), values)(u0, fields)  # type: ignore[arg-type]
+        return Interpreter(build(semi, certificate.tau, made), values)(u0, fields)  # type: ignore[arg-type]  # tau was checked
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

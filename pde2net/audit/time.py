@@ -112,7 +112,7 @@ def network_error(scheme: Scheme) -> StepError:
 
     def made(rate: Rate, u: Array, setting: Setting) -> Callable[[float], float]:
         graph = build(setting.semi, TAU, update)
-        time = float(update.time.subs(TAU, 1))  # type: ignore[union-attr]
+        time = float(update.time.subs(TAU, 1))  # type: ignore[union-attr]  # stacks only
 
         def error(total: float) -> float:
             total = 16 * total

@@ -14,7 +14,7 @@ _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
 _SHARED = ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf")
 
 
-class TorchPrinter(StrPrinter):  # type: ignore[misc]
+class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
     """Expressions over tensors and scalar parameters, both given as symbol name -> Python text.
 
     Functions of scalars alone are computed by math, except of `trained` ones, which are tensors too.

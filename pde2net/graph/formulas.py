@@ -17,7 +17,7 @@ LONG = 8
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class _Printer(StrPrinter):  # type: ignore[misc]
+class _Printer(StrPrinter):  # type: ignore[misc]  # SymPy has no types
     def _print_Symbol(self, symbol: sp.Symbol) -> str:
         return greek(symbol.name)
 

@@ -151,7 +151,7 @@ def spread(array: Array, fine: Cells, coarse: Cells) -> Array:
             continue
         mode = {"reflecting": "symmetric", "periodic": "wrap"}.get(a.boundary)
         pad = [(1, 1) if k == i else (0, 0) for k in range(array.ndim)]
-        wide = np.pad(array, pad, mode=mode) if mode else np.pad(array, pad)  # type: ignore[call-overload]
+        wide = np.pad(array, pad, mode=mode) if mode else np.pad(array, pad)  # type: ignore[call-overload]  # mode is a checked word
         n = array.shape[i]
         left, right = (np.take(wide, np.arange(s, s + n), axis=i) for s in (0, 2))
         array = (left + 2 * array + right) / 4

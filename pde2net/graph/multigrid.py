@@ -168,7 +168,7 @@ def step(run: Interpreter, name: str, node: Kind, inputs: Feeds, computed: Compu
 
     if isinstance(node, Operator):
         return (Hierarchy(run, name, node, value("state")),)
-    grids: Hierarchy = computed[inputs["operator"][0]][0]  # type: ignore[assignment]
+    grids: Hierarchy = computed[inputs["operator"][0]][0]  # type: ignore[assignment]  # an Operator's value
     level = run.graph.nodes[name]["level"]
     if isinstance(node, VCycle):
         return (grids.v_cycle(node, value("r")),)

@@ -113,7 +113,7 @@ class _Builder(OperatorBuilder):
         """A node on the grid `level`; all but the variables of loops know the operator."""
         self.level = level
         fed = inputs if isinstance(node, State | Pointwise) else inputs | {"operator": self.operator}
-        source = self.node(name, node, fed)  # type: ignore[arg-type]
+        source = self.node(name, node, fed)  # type: ignore[arg-type]  # callers pass nodes only
         self.level = None
         return source
 

@@ -1,5 +1,6 @@
 """The .pde language: what it says is what SymPy says, and back; errors point at the place."""
 
+import itertools
 import json
 import random
 import re
@@ -145,6 +146,16 @@ def test_every_scheme_and_grid_survives(scheme, grid):
     assert p2n.Declaration(*read(declaration.to_text(), "text")) == declaration
 
 
+def test_conditions_keep_their_meaning():
+    """The language has no parentheses for conditions, so (a or b) and c becomes (a and c) or (b and c)."""
+    condition = sp.And(sp.Or(u < 0, f > 1), x < 2)
+    problem = p2n.Problem(equation(sp.Piecewise((u, condition), (f, True)), 2))
+    found = read(problem.to_text(), "text")[0].rhs
+    for state, data, place in itertools.product((-1, 0.5), (0, 2), (1, 3)):
+        values = {u: state, f: data, x: place}
+        assert found.subs(values) == problem.rhs.subs(values)
+
+
 def test_texts_are_for_people():
     flux = grad(u) / (1 + s2 / lam**2)
     problem = p2n.Problem(equation(div(flux) - beta * (u - f), 2), parameters={lam: 0.1, beta: 2})
@@ -210,6 +221,10 @@ def test_random_equations_survive(expression):
         ("explicit(", "explicite(", (9, 11), 'Did you mean "explicit"'),
         ("h = 1", "h = -1", (8, 1), "must be positive"),
         ("h = 1", "h_z = 1", (8, 11), 'no option "h_z"'),
+        ("h = 1", "h = 1, h_x = 2", (8, 18), "given twice"),
+        ("h = 1", "h_x = 1, h = 2", (8, 20), "given twice"),
+        ("h = 1", "order = 2, order = 4", (8, 22), "given twice"),
+        ("h = 1", "gradient = 2", (8, 22), "one of forward"),
         ("* grad u)", "* u)", (6, 17), "div takes a vector"),
         ("u_t", "v_t", (6, 11), "u_t on its left"),
         ("g(s2) =", "u(s2) =", (5, 11), "taken already"),

@@ -20,10 +20,11 @@ from pde2net.language.stored import EXPRESSIONS
 from pde2net.language.text.expressions import FUNCTIONS, OPERATORS, Definition, Reader, Scope, number
 from pde2net.language.text.parse import parse
 from pde2net.language.text.place import Source
+from pde2net.language.text.write import SIGNS as WRITTEN_SIGNS
 from pde2net.language.text.write import keyword
 
 SECONDS = 5.0
-SIGNS = {">": "positive", ">=": "nonnegative", "<": "negative", "<=": "nonpositive", "!=": "nonzero"}
+SIGNS = {text: kind for kind, text in WRITTEN_SIGNS.items()}
 GRID = ("h", "order", "gradient", "origin")
 
 T = TypeVar("T")
@@ -178,17 +179,19 @@ class _Builder:
         given: dict[str, Any] = {}
         for option in _trees(node):
             name, value = option.children
-            base, _, axis = str(name).partition("_")
-            if axis and base in ("h", "origin") and axis in axes:
-                given.setdefault(base, {})[axis] = self.reader.scalar(value)
-                continue
             option_name = self._word(name, known, "option")
-            if option_name == "gradient":
-                given["gradient"] = self._word(_name_of(value), GRADIENTS, "gradient")
-            elif option_name == "order":
-                given["order"] = _count(self.reader.scalar(value))
-            else:
-                given[option_name] = self.reader.scalar(value)
+            base, _, axis = option_name.partition("_")
+            entries = given.setdefault(base, {}) if axis else given
+            if not isinstance(entries, dict) or (axis or base) in entries:
+                raise self.source.at(option, f'the option "{base}" is given twice.')
+            if base == "gradient":
+                word = _name_of(value)
+                if word is None:
+                    raise self.source.at(value, f"gradient is one of {', '.join(GRADIENTS)}.")
+                given[base] = self._word(word, GRADIENTS, "gradient")
+                continue
+            found = self.reader.scalar(value)
+            entries[axis or base] = _count(found) if base == "order" else found
         if "h" in given:
             given["spacing"] = given.pop("h")
         grid = self._made(node, lambda: Grid(**given))

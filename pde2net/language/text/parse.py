@@ -70,7 +70,9 @@ def _check(source: Source) -> None:
         for found in _COSTLY.finditer(code):
             token, column = found.group(), found.start() + 1
             if len(token) > 1:
-                message = f"this is too long: numbers have up to {MOST_DIGITS} digits."
+                message = (
+                    f"this is too long: up to {MOST_DIGITS} digits or {DEEPEST} signs may follow each other."
+                )
                 raise source.error(message, number, column)
             if token in "([":
                 opened.append(token)

@@ -171,8 +171,11 @@ class _Printer(StrPrinter):  # type: ignore[misc]  # SymPy has no types
 
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         *pieces, (last, _) = expr.args
-        parts = [f"{self.parenthesize(e, PRECEDENCE['Add'])} if {self._print(c)} else " for e, c in pieces]
-        return f"({''.join(parts)}{self.parenthesize(last, PRECEDENCE['Add'])})"
+        level, parts = PRECEDENCE["Add"], []
+        for value, condition in pieces:
+            # Conditions have no parentheses: "or" of "and" says the same.
+            parts.append(f"{self.parenthesize(value, level)} if {self._print(sp.to_dnf(condition))} else ")
+        return f"({''.join(parts)}{self.parenthesize(last, level)})"
 
     def _print_Relational(self, expr: sp.Rel) -> str:
         level = PRECEDENCE["Relational"]
