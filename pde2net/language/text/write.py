@@ -14,6 +14,7 @@ from sympy.printing.str import StrPrinter
 
 from pde2net.errors import DeclarationError
 from pde2net.language.solvers import Solver
+from pde2net.language.stored import scheme_expressions
 
 if TYPE_CHECKING:
     from pde2net.language.declaration import Declaration
@@ -46,7 +47,7 @@ def problem_text(problem: Problem) -> str:
 def declaration_text(declaration: Declaration) -> str:
     """The statements that declare a problem, its grid and its scheme."""
     problem, grid, scheme = declaration.problem, declaration.grid, declaration.scheme
-    entries = [*grid.spacings(problem.space), *grid.origins(problem.space), *_expressions(scheme)]
+    entries = [*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme)]
     more = {s for e in entries for s in e.free_symbols} - set(problem.symbols) - set(problem.space)
     declared = [("parameter", f"{s.name}{_sign(s)}") for s in sorted(more, key=lambda s: s.name)]
     lines = [*declared, ("grid", _grid(grid, problem.space)), ("scheme", _call(scheme, problem.space))]
@@ -81,15 +82,6 @@ def _call(choice: Scheme | Solver, space: tuple[sp.Symbol, ...]) -> str:
         elif value is not None:
             options.append(f"{field.name} = {str(value).replace('-', '_')}")
     return f"{keyword(choice.label)}({', '.join(options)})"
-
-
-def _expressions(choice: Scheme | Solver) -> Iterable[sp.Expr]:
-    for field in fields(choice):
-        value = getattr(choice, field.name)
-        if isinstance(value, Solver):
-            yield from _expressions(value)
-        elif isinstance(value, sp.Basic):
-            yield value
 
 
 def keyword(label: str) -> str:
