@@ -75,7 +75,7 @@ def compile(  # noqa: A001  the public name of the interface
     trainable    parameters (symbols or names, also "tau" and "extrapolation") that become nn.Parameters
     shared       whether all blocks share the trainable parameters (True) or each has its own
 
-    The module takes and returns (batch, 1, *spatial). Raises as `verify` does. Warns with GridWarning
+    The module takes and returns (batch, channels, *spatial). Raises as `verify` does. Warns with GridWarning
     if multigrid is left with one grid.
     """
     if on_unstable not in ON_UNSTABLE:

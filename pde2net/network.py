@@ -66,9 +66,9 @@ class Network:
     def module(self) -> torch.nn.Module:
         """The torch.nn.Module that `source()` defines, with fresh parameters.
 
-        It maps (batch, 1, *spatial) to the same shape, dtype and device; known fields are keyword
-        arguments of the same shape. Non-trainable constants are Python floats, so `.double()` is
-        exact; trainable ones are float64 scalars.
+        It maps (batch, channels, *spatial) to the same shape, dtype and device; known fields are keyword
+        arguments of the same shape, or of one channel. Non-trainable constants are Python floats, so
+        `.double()` is exact; trainable ones are float64 scalars.
         """
         from pde2net.emit.execute import execute
 

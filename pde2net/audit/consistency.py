@@ -30,7 +30,7 @@ def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]
         yield "Consistency has neither a limit nor a factor nor a counterexample."
     figures = {k: v for h in claim.hypotheses for k, v in h.figures.items()}
     expected = in_time(certificate, semi)
-    measured = Measured(semi, expected.measure, expected.order)
+    measured = Measured(semi.one_channel, expected.measure, expected.order)
     for name, order in zip((_TAU[0], _H[0]), measured.orders, strict=True):
         if name not in figures or order is None or figures[name] == order:
             continue

@@ -91,9 +91,12 @@ class _Replay:
         found = np.array(values, dtype=object)
         if not all(type(v) in (int, float) and math.isfinite(v) for v in found.ravel()):
             raise RecheckError("a counterexample holds other things than finite numbers")
-        enough = found.ndim == len(self.semi.spacing) and all(
-            n >= m for n, m in zip(found.shape, self.semi.smallest, strict=True)
+        channels = self.semi.form.problem.channels
+        outer, sizes = (found.shape[:1], found.shape[1:]) if channels > 1 else ((), found.shape)
+        enough = len(sizes) == len(self.semi.spacing) and all(
+            n >= m for n, m in zip(sizes, self.semi.smallest, strict=True)
         )
+        enough = enough and outer == ((channels,) if channels > 1 else ())
         if not enough or (hasattr(self, "u0") and found.shape != self.u0.shape):
             raise RecheckError("a counterexample does not have the shape of the grid")
         return found.astype(float)
@@ -210,7 +213,7 @@ class _Replay:
             return pattern == "optimised input"
         for candidate in candidates(self.semi, (1.0,)):
             if candidate.name == match[1]:
-                unit = candidate.on(self.u0.shape[0])
+                unit = candidate.on(self.u0.shape[-1])
                 place = np.unravel_index(int(np.argmax(abs(unit))), unit.shape)
                 amplitude = float(self.u0[place] / unit[place])
                 fits = np.allclose(self.u0, amplitude * unit, rtol=1e-9, atol=1e-12 * abs(amplitude))

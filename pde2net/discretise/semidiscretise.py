@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.language.grid import Grid
+from pde2net.language.problem import Problem
 from pde2net.normalise.form import DivergenceForm, SecondOrder
 
 
@@ -31,6 +32,13 @@ class Semidiscrete:
     cell: Bank | None
     second: tuple[Bank, ...]
     margin: tuple[int, ...]
+
+    @property
+    def one_channel(self) -> Semidiscrete:
+        """The same of an image of one channel."""
+        problem = self.form.problem
+        single = Problem(problem.equation, dict(problem.boundary), dict(problem.parameters))
+        return self if problem.channels == 1 else replace(self, form=replace(self.form, problem=single))
 
     @property
     def boundary(self) -> tuple[str, ...]:

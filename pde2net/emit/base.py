@@ -49,6 +49,7 @@ class Emitter(ABC):
         self.request, self.graph = request, request.graph
         self.values: dict[sp.Symbol, sp.Expr] = request.graph.graph["values"]
         self.dimension = len(request.axes)
+        self.channels: int = request.graph.graph["channels"]
         self.banks = self._banks()
         for symbol in parameters(self.graph):
             self.value(symbol)
@@ -169,16 +170,20 @@ class Emitter(ABC):
         if known:
             arguments += ["*", *(f"{self.names[f]}: Tensor" for f in known)]
         axes = ", ".join(self.request.axes)
-        doc = f"u, shape (batch, 1, {axes}) -> the state after all steps, same shape, dtype and device."
+        shape = f"(batch, {self.channels}, {axes})"
+        doc = f"u, shape {shape} -> the state after all steps, same shape, dtype and device."
         if known:
-            doc += f"\n\nKnown fields, shape (batch or 1, 1, {axes}): {', '.join(known)}."
+            own = "1" if self.channels == 1 else f"{self.channels} or 1"
+            doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(known)}."
         return arguments, doc
+
+    def checks(self) -> list[str]:
+        known = {s.name: self.names[s.name] for s in fields(self.graph)}
+        return input_checks(self.request.axes, self.request.smallest, known, self.channels)
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
-        known = [s.name for s in fields(self.graph)]
-        body = input_checks(self.request.axes, self.request.smallest, {f: self.names[f] for f in known})
-        values = self.new_values()
+        body, values = self.checks(), self.new_values()
         values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
         for name in self.known_nodes():
             if isinstance(node_of(self.graph, name), Field):
@@ -221,6 +226,7 @@ class Emitter(ABC):
             self.request.axes,
             self.request.smallest,
             [self.scalar_name(s) for s in self.scalars if self.trained(s)],
+            self.channels,
         )
         return render(Source(doc, imports, constants, definitions))
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 
-def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Mapping[str, str]) -> list[str]:
+def input_checks(
+    axes: Sequence[str], smallest: Sequence[int], fields: Mapping[str, str], channels: int
+) -> list[str]:
     """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size.
 
     `fields` maps the name of each known field to its variable.
     """
     rank = len(axes) + 2
-    shape = f"(batch, 1, {', '.join(axes)})"
+    shape = f"(batch, {channels}, {', '.join(axes)})"
     lines = [
         "if not isinstance(u, Tensor) or not u.is_floating_point():",
         '    raise TypeError("u must be a floating point tensor; convert it with .float()")',
-        f"if u.dim() != {rank} or u.shape[1] != 1:",
+        f"if u.dim() != {rank} or u.shape[1] != {channels}:",
         f'    raise ValueError(f"u must have the shape {shape}, not {{tuple(u.shape)}}")',
     ]
     for position, (axis, size) in enumerate(zip(axes, smallest, strict=True), start=2):
@@ -29,10 +31,23 @@ def input_checks(axes: Sequence[str], smallest: Sequence[int], fields: Mapping[s
         lines += [
             f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
             f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',
-            f"if {data}.shape[1:] != u.shape[1:] or {data}.shape[0] not in (1, u.shape[0]):",
+            f"if {' or '.join(_unequal(data, channels))}:",
             f"    raise ValueError({_disagreement(name, data)})",
         ]
     return lines
+
+
+def _unequal(data: str, channels: int) -> list[str]:
+    """Conditions under which a known field does not go with u; one channel goes with all."""
+    batch = f"{data}.shape[0] not in (1, u.shape[0])"
+    if channels == 1:
+        return [f"{data}.shape[1:] != u.shape[1:]", batch]
+    return [
+        f"{data}.dim() != u.dim()",
+        f"{data}.shape[2:] != u.shape[2:]",
+        batch,
+        f"{data}.shape[1] not in (1, {channels})",
+    ]
 
 
 def _disagreement(name: str, data: str) -> str:

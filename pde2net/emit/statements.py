@@ -24,6 +24,7 @@ from pde2net.graph.nodes import (
     Pad,
     Pointwise,
     SquaredAdjoint,
+    SquaredNorm,
     TransposedConvolution,
     Tridiagonal,
 )
@@ -95,7 +96,10 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, SquaredAdjoint):
         return [squares_statement(name, local, node, values, printer)]
     variable = values.fresh(local)
-    if isinstance(node, Coordinate):
+    if isinstance(node, SquaredNorm):
+        squares = " + ".join(f"{a}.square()" for a in inputs.values())
+        text = f"{squares if len(inputs) == 1 else f'({squares})'}.sum(1, keepdim=True)"
+    elif isinstance(node, Coordinate):
         text = _coordinate(node, values)
     elif isinstance(node, EdgeMean):
         dim = node.axis - len(values.axes)

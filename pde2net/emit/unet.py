@@ -8,13 +8,11 @@ import sympy as sp
 
 from pde2net.emit import krylov, solvers
 from pde2net.emit.base import NETWORK, Request
-from pde2net.emit.checks import input_checks
 from pde2net.emit.cycles import chebyshev, unet_class
 from pde2net.emit.grids import grid_definitions
 from pde2net.emit.squares import squares_of
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
-from pde2net.graph.network import fields
 from pde2net.graph.nodes import Bottleneck, Smooth
 from pde2net.scheme.unet import UNet
 
@@ -81,8 +79,7 @@ class UNetEmitter(OperatorEmitter):
 
     def _forward(self) -> Function:
         arguments, doc = self.network_arguments()
-        known = [s.name for s in fields(self.graph)]
-        body = input_checks(self.request.axes, self.request.smallest, {f: self.names[f] for f in known})
+        body = self.checks()
         net = "net" if self.own else "self.net"
         body.append("for net in self.nets:" if self.own else "for _ in range(self.steps):")
         body.append(f"    u = self.step({', '.join([net, 'u', *self.fields])})")

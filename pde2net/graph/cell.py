@@ -5,7 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import EquationError
+from pde2net.errors import DeclarationError, EquationError
 from pde2net.graph.derivative import derivative
 from pde2net.graph.diagonal import nonnegative
 from pde2net.graph.network import Graph, add, new_graph, validate
@@ -38,7 +38,7 @@ def recurrent_cell(semi: Semidiscrete, tau: sp.Expr, cell: Cell) -> Graph:
     Raises EquationError for fluxes that have no weights where the solver needs them.
     """
     values = {**semi.form.problem.parameters, **({} if cell.steady else {TAU: tau})}
-    graph = new_graph("recurrent cell", values, len(semi.form.space))
+    graph = new_graph("recurrent cell", values, len(semi.form.space), semi.form.problem.channels)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
     builder = _AOSBuilder(semi, graph, cell) if cell.solver is None else _CellBuilder(semi, graph, cell)
     for index in range(cell.steps):
@@ -252,6 +252,10 @@ class _CellBuilder(_ImplicitBuilder):
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""
         rate = self.rate(v)
+        if self.form.problem.channels > 1 and not self.form.is_linear:
+            raise DeclarationError(
+                "Newton's method takes images of one channel; use Kacanov or FixedPoint for several."
+            )
         residual = self.residual_node(rate, v, rhs)
         minus = sp.Symbol("_residual", real=True)
         negated = self.node("minus", Pointwise((-minus,), "right-hand side"), {minus.name: residual})

@@ -30,6 +30,7 @@ from pde2net.graph.nodes import (
     Pad,
     Pointwise,
     SquaredAdjoint,
+    SquaredNorm,
     State,
     TransposedConvolution,
     Trial,
@@ -77,7 +78,8 @@ EXACT = Arithmetic(sp.sympify, _exact_function, object)
 class Interpreter:
     """Evaluates one graph for any input; compiled expressions are kept with the instance.
 
-    With `EXACT`, entries are SymPy numbers and the result is exact. `values` adds to or overrides
+    Inside, arrays of several channels have these as their last axis. With `EXACT`, entries are SymPy
+    numbers and the result is exact. `values` adds to or overrides
     the parameter values of the graph. `work` is about the number of nodes evaluated so far, large arrays
     counted several times: a measure of time that is the same on every machine. Raises EmissionError if a
     parameter has no value.
@@ -90,6 +92,8 @@ class Interpreter:
         arithmetic: Arithmetic = FLOAT,
     ) -> None:
         self.graph, self.arithmetic = graph, arithmetic
+        self.dimension: int = graph.graph["dimension"]
+        self.channels: int = graph.graph["channels"]
         self.values = {**graph.graph["values"], **(values or {})}
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
         self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
@@ -105,12 +109,22 @@ class Interpreter:
         self.work = 0.0
 
     def __call__(self, u0: Any, fields: Mapping[str, Any] | None = None) -> Array:
-        """The output for the state `u0`, one array of the spatial shape, and the known fields."""
-        self.u0 = self.array(u0)
-        self.shape = self.u0.shape
-        self.fields = fields or {}
+        """The output for the state `u0`, an array of the spatial shape, and the known fields.
+
+        With several channels `u0` has the shape (channels, *spatial), fields that or the spatial shape.
+        """
+        self.u0 = self.channels_last(u0)
+        self.shape = self.u0.shape if self.channels == 1 else (*self.u0.shape[:-1], 1)
+        self.fields = {name: self.channels_last(values) for name, values in (fields or {}).items()}
         with np.errstate(all="ignore"):  # overflow is a result like any other
-            return self.result()
+            result = self.result()
+        return result if self.channels == 1 else np.moveaxis(result, -1, 0)
+
+    def channels_last(self, values: Any) -> Array:
+        array = self.array(values)
+        if self.channels == 1:
+            return array
+        return array[..., None] if array.ndim == self.dimension else np.moveaxis(array, 0, -1)
 
     def array(self, values: Any) -> Array:
         if self.arithmetic.dtype is object:
@@ -204,7 +218,7 @@ class Interpreter:
         if isinstance(node, Input):
             return (self.u0,)
         if isinstance(node, Field):
-            return (self.array(self.fields[node.symbol.name]),)
+            return (self.fields[node.symbol.name],)
         if isinstance(node, Coordinate):
             return (self.coordinate(node),)
         if isinstance(node, Pointwise):
@@ -212,7 +226,7 @@ class Interpreter:
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
         if isinstance(node, SquaredAdjoint):
-            full = [s + 2 * m for s, m in zip(self.shape, node.margin, strict=True)]
+            full = self.widened(node.margin)
             rows = enumerate(node.weights)
             return (
                 self.squared_adjoint(
@@ -223,6 +237,10 @@ class Interpreter:
             self.work += inputs["rhs"].shape[node.axis]
             values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
+        if isinstance(node, SquaredNorm):
+            squares = [array**2 for array in inputs.values()]
+            total = sum(squares[1:], squares[0])
+            return (np.sum(total, axis=-1, keepdims=True) if self.channels > 1 else total,)
         (array,) = inputs.values()
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))
@@ -269,10 +287,15 @@ class Interpreter:
     def coordinate(self, node: Coordinate) -> Array:
         n, m = self.shape[node.axis], node.margin[node.axis]
         line = self.array([self.number(node.origin + i * node.spacing) for i in range(-m, n + m)])
-        full = [s + 2 * w for s, w in zip(self.shape, node.margin, strict=True)]
+        full = self.widened(node.margin)
         shape = [1] * len(full)
         shape[node.axis] = n + 2 * m
         return np.broadcast_to(line.reshape(shape), full)
+
+    def widened(self, margin: Sequence[int]) -> list[int]:
+        """The shape of an array of one channel, with `margin[i]` more cells on both sides of axis i."""
+        wider = [s + 2 * w for s, w in zip(self.shape, margin, strict=False)]
+        return [*wider, *self.shape[len(margin) :]]
 
     def analysis(self, bank: Bank, array: Array) -> list[Array]:
         rows = []

@@ -53,7 +53,7 @@ class Hierarchy:
 
     def __init__(self, run: Interpreter, name: str, node: Operator, state: Array) -> None:
         self.node, self.run = node, run
-        fields = {f: run.array(values) for f, values in run.fields.items()}
+        fields = dict(run.fields)
         cells = Cells(tuple(Axis(n, 1, b) for n, b in zip(state.shape, node.boundary, strict=True)))
         spacing = tuple(float(run.number(h)) for h in node.spacing)
         self.grids: list[OnGrid] = []

@@ -23,9 +23,13 @@ from pde2net.graph.rules import check
 Graph: TypeAlias = nx.MultiDiGraph
 
 
-def new_graph(architecture: str, values: Mapping[sp.Symbol, sp.Expr], dimension: int) -> Graph:
-    """An empty graph; `values` holds the value of each parameter that has one."""
-    return nx.MultiDiGraph(architecture=architecture, values=dict(values), dimension=dimension)
+def new_graph(
+    architecture: str, values: Mapping[sp.Symbol, sp.Expr], dimension: int, channels: int = 1
+) -> Graph:
+    """An empty graph; `values` holds the value of each parameter that has one, u has `channels`."""
+    return nx.MultiDiGraph(
+        architecture=architecture, values=dict(values), dimension=dimension, channels=channels
+    )
 
 
 def add(

@@ -1,5 +1,7 @@
 """The vocabulary of network graphs. A node takes arrays of one shape per slot and returns a tuple of arrays.
 
+In a graph of several channels arrays have as many channels as the image, or one that stands for all.
+
 Edges carry `port`, the position in the tuple of the producer, and `slot`, the name under which the
 consumer knows the value.
 """
@@ -95,6 +97,14 @@ class Pointwise:
     expressions: tuple[sp.Expr, ...]
     role: str
     weights: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+
+
+@dataclass(frozen=True)
+class SquaredNorm:
+    """Sum over channels of the squares of the slots p0, p1, ...: what couples the channels of an image."""
+
+    count: int
+    role: str = "squared norm"
 
 
 @dataclass(frozen=True)
@@ -340,6 +350,7 @@ Node = (
     | TransposedConvolution
     | EdgeMean
     | Pointwise
+    | SquaredNorm
     | State
     | Iterate
     | Trial

@@ -6,6 +6,7 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import DeclarationError
 from pde2net.graph import relaxation
 from pde2net.graph.diagonal import coefficient, frozen_diagonal
 from pde2net.graph.network import Graph
@@ -29,6 +30,10 @@ class OperatorBuilder(RateBuilder):
 
     def __init__(self, semi: Semidiscrete, graph: Graph, mass: sp.Expr, factor: sp.Expr) -> None:
         super().__init__(semi, graph)
+        if semi.form.problem.channels > 1:
+            raise DeclarationError(
+                "Multigrid takes images of one channel; use Implicit with Kacanov, AOS or an explicit scheme."
+            )
         self.mass, self.factor = mass, factor
         varying = mass.free_symbols.union(*(t.prefactor.free_symbols for t in self.form.terms))
         self.uneven = bool(varying & self.form.data)

@@ -14,6 +14,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
+from pde2net.graph.coupling import S2, coupled, coupled_flux
 from pde2net.graph.network import Graph, add, is_data
 from pde2net.graph.nodes import (
     Convolution,
@@ -143,8 +144,9 @@ class RateBuilder:
     ) -> Source:
         q = self.form.curvature
         inputs = {q.name: self.curvature(bank, suffix)}
-        flux = term.flux
-        if weights is not None:
+        if weights is None:
+            flux = coupled_flux(self, term, suffix, inputs)
+        else:
             (flux,) = self.weighted([q], suffix, weights, inputs)
         source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
         rows = {f"p{i}": source for i in range(len(bank.rows))}
@@ -205,11 +207,12 @@ class RateBuilder:
         term, suffix = self.form.terms[k], self.suffix(k)
         if isinstance(term, SecondOrder):
             q = self.form.curvature
-            weight = _at_rest(divide(term.flux, q), (q,))
-            if q not in weight.free_symbols:
+            inputs = {q.name: self.curvature(self.second_bank(k), suffix)}
+            weight = _at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
+            inputs = self.needed([weight], inputs)
+            if not inputs:
                 return (weight,)
-            curvature = self.curvature(self.second_bank(k), suffix)
-            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), {q.name: curvature}),)
+            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
         if self.semi.cell is not None:
             return self.staggered(term, suffix)
         return self.collocated(term, suffix)
@@ -217,15 +220,7 @@ class RateBuilder:
     def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
         """Weights at the half-points or cells where the slopes are."""
         form = self.form
-        ratios = [
-            Component(
-                c.coefficient,
-                tuple(_ratio(c, i, form.slopes) if r != 0 else r for i, r in enumerate(c.responses)),
-                c.groups,
-            )
-            for c in term.components
-        ]
-        weights, inputs = self.flux(FirstOrder(term.prefactor, tuple(ratios)), suffix)
+        weights, inputs = self.flux(term, suffix, per_slope=True)
         varying = [w for w in dict.fromkeys(weights) if w.free_symbols & self.moving(inputs)]
         if not varying:
             return tuple(weights)
@@ -240,16 +235,25 @@ class RateBuilder:
         edges = {sp.Symbol(name, real=True) for name in inputs}
         return {form.state, *form.slopes} | form.data | edges
 
-    def flux(self, term: FirstOrder, suffix: str) -> tuple[list[sp.Expr], dict[str, Source]]:
-        """Flux expressions of a collocated grid: coefficients without any derivatives are edge means."""
+    def flux(
+        self, term: FirstOrder, suffix: str, per_slope: bool = False
+    ) -> tuple[list[sp.Expr], dict[str, Source]]:
+        """Flux expressions of a collocated grid: coefficients without any derivatives are edge means.
+
+        per_slope  whether fluxes are divided by the slopes of their axes, which makes them weights
+        """
         form = self.form
         expressions: list[sp.Expr] = [sp.S.Zero] * len(form.slopes)
         inputs: dict[str, Source] = {}
         for number, component in enumerate(term.components):
             name = f"c{suffix}{number + 1}"
+            component, norms = coupled(self, component, self.slopes, "")
+            inputs |= norms
             for axis, response in enumerate(component.responses):
                 if response == 0:
                     continue
+                if per_slope:
+                    response = _ratio(component, axis, form.slopes)
                 factor = component.coefficient
                 if self.at_cell(factor):
                     symbol = sp.Symbol(f"_{name}_{form.space[axis]}", real=True)
@@ -271,30 +275,40 @@ class RateBuilder:
 
     def staggered(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
         """Weights of a staggered grid: from cell gradients, averaged to the edges."""
-        form = self.form
+        form, norms = self.form, dict[str, Source]()
+        components = []
+        for component in term.components:
+            component, inputs = coupled(self, component, self.cell_slopes, "_cell")
+            components.append(component)
+            norms |= inputs
         weights = [
-            sp.Add(*(c.coefficient * _ratio(c, i, form.slopes) for c in term.components))
+            sp.Add(*(c.coefficient * _ratio(c, i, form.slopes) for c in components))
             for i in range(len(form.slopes))
         ]
         found: list[Source | sp.Expr] = []
         for axis, weight in enumerate(weights):
-            if not weight.free_symbols & ({form.state, *form.slopes} | form.data):
+            if not weight.free_symbols & self.moving(norms):
                 found.append(weight)
                 continue
             same = weights.index(weight)
             name = f"g{suffix}_{form.space[same]}" if len(set(weights)) > 1 else f"g{suffix}"
-            at_cells = self.at_cells(name, weight)
+            at_cells = self.at_cells(name, weight, norms)
             mean = EdgeMean(axis, self.closure(axis))
             found.append(self.once(f"g{suffix}_{form.space[axis]}_edge", mean, {"a": at_cells}))
         return tuple(found)
 
-    def at_cells(self, name: str, weight: sp.Expr) -> Source:
-        form, cell = self.form, self.semi.cell
-        inputs: dict[str, Source] = {}
-        if cell is not None and weight.free_symbols & set(form.slopes):
-            gradient = self.convolution("K_cell", cell)
-            inputs |= {p.name: (gradient, i) for i, p in enumerate(form.slopes)}
+    def at_cells(self, name: str, weight: sp.Expr, norms: Mapping[str, Source]) -> Source:
+        inputs = dict(norms)
+        if weight.free_symbols & set(self.form.slopes):
+            inputs |= self.cell_slopes()
         return self.coefficient(name, weight, inputs)
+
+    def cell_slopes(self) -> dict[str, Source]:
+        """The slopes at the cells of a staggered grid."""
+        if self.semi.cell is None:
+            raise TypeError("only staggered grids have slopes at cells")
+        gradient = self.convolution("K_cell", self.semi.cell)
+        return {p.name: (gradient, i) for i, p in enumerate(self.form.slopes)}
 
     def edge_coefficient(self, name: str, coefficient: sp.Expr, axis: int) -> Source:
         at_cells = self.coefficient(name, coefficient, {})
@@ -376,7 +390,8 @@ class RateBuilder:
 
 def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:
     ratio = divide(component.responses[axis], slopes[axis])
-    return _at_rest(ratio, slopes)
+    norms = {s for s in ratio.free_symbols if s.name.startswith(S2.name)}
+    return _at_rest(ratio, [*slopes, *norms])
 
 
 def _at_rest(ratio: sp.Expr, slopes: Sequence[sp.Symbol]) -> sp.Expr:

@@ -2,8 +2,8 @@
 
 An object with the keys
 
-    format        "pde2net-graph-3"
-    architecture, dimension
+    format        "pde2net-graph-4"
+    architecture, dimension, channels
     symbols       name -> assumptions of every symbol
     values        name -> value of each parameter that has one, as text
     banks         the distinct operators K; nodes refer to them by position
@@ -33,7 +33,7 @@ from pde2net.graph.network import Graph, GraphError, new_graph, sources, validat
 from pde2net.graph.nodes import Node
 from pde2net.language.expressions import from_text, symbol_table, to_text
 
-FORMAT = "pde2net-graph-3"
+FORMAT = "pde2net-graph-4"
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
 _PLACES = ("block", "cycle", "level")
 _RECORDS = (Difference, Stencil)
@@ -66,6 +66,7 @@ def to_json(graph: Graph) -> str:
         "format": FORMAT,
         "architecture": graph.graph["architecture"],
         "dimension": graph.graph["dimension"],
+        "channels": graph.graph["channels"],
         "symbols": writer.symbols,
         "values": {s.name: writer.text(v) for s, v in graph.graph["values"].items()},
         "banks": writer.bank_rows,
@@ -187,7 +188,10 @@ class _Reader:
             self.expression(name, sp.Symbol): self.expression(value, sp.Expr)
             for name, value in checked(self.content["values"], dict).items()
         }
-        graph = new_graph(architecture, values, self.dimension)
+        channels = natural(self.content["channels"])
+        if not channels:
+            raise ValueError("a graph has at least one channel")
+        graph = new_graph(architecture, values, self.dimension, channels)
         entries = checked(self.content["nodes"], list)
         for entry in entries:
             self.add_node(graph, entry)

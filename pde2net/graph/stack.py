@@ -24,7 +24,7 @@ def residual_stack(semi: Semidiscrete, tau: sp.Expr, stack: Stack) -> Graph:
     Raises EquationError if diffusivities are to be frozen and the flux has none.
     """
     values = {**semi.form.problem.parameters, TAU: tau, **stack.values}
-    graph = new_graph("residual stack", values, len(semi.form.space))
+    graph = new_graph("residual stack", values, len(semi.form.space), semi.form.problem.channels)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
     builder = _StackBuilder(semi, graph, stack)
     for cycle in range(stack.cycles):

@@ -46,7 +46,7 @@ def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
     Raises EquationError for fluxes that have no weights, and for a steady state that is not unique.
     """
     values = {**semi.form.problem.parameters, **({} if unet.steady else {TAU: tau})}
-    graph = new_graph("u-net", values, len(semi.form.space))
+    graph = new_graph("u-net", values, len(semi.form.space), semi.form.problem.channels)
     builder = _Builder(semi, graph, unet)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
     for index in range(unet.steps):

@@ -47,6 +47,7 @@ class Declaration:
                 str(f.func): [a for a in _FIELD_ASSUMPTIONS if getattr(f, f"is_{a}")] for f in problem.fields
             },
             "rhs": to_text(problem.rhs),
+            "channels": problem.channels,
             "boundary": [problem.boundary[a] for a in space],
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
@@ -81,6 +82,7 @@ class Declaration:
             sp.Eq(sp.Derivative(unknown, time), read(data["rhs"], functions), evaluate=False),
             boundary=dict(zip(space, data["boundary"], strict=True)),
             parameters={name: read(value) for name, value in data["parameters"].items()},
+            channels=data["channels"],
         )
         axes = {a.name: a for a in space}
 

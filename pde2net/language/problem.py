@@ -41,12 +41,14 @@ def per_axis(value: Any, axes: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symb
 
 @dataclass(frozen=True)
 class Problem:
-    """A scalar evolution equation with its boundary conditions and parameter values.
+    """An evolution equation with its boundary conditions and parameter values.
 
     equation    sp.Eq(u.diff(t), right-hand side), u a function of 1 to 3 spatial variables and t
     boundary    "reflecting" (no flux, the default), "periodic", "dirichlet" (zero outside the grid),
                 or one of them per axis: {x: "periodic", y: "reflecting"}
     parameters  default values of the free symbols, {symbol or name: number}
+    channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
+                squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
     Functions without t, such as sp.Function("f")(x, y), are known fields. Numbers are read as the
     decimals they were written as and kept exact.
@@ -61,6 +63,7 @@ class Problem:
     equation: sp.Eq
     boundary: Any = "reflecting"
     parameters: Mapping[Any, Any] = field(default_factory=dict)
+    channels: int = 1
 
     @known_options
     def __init__(
@@ -68,7 +71,10 @@ class Problem:
         equation: sp.Eq,
         boundary: Any = "reflecting",
         parameters: Mapping[Any, Any] | None = None,
+        channels: int = 1,
     ) -> None:
+        if type(channels) is not int or channels < 1:
+            raise DeclarationError(f"channels is the number of channels of u, 1 or more, not {channels!r}.")
         unknown = _unknown(equation)
         set_ = object.__setattr__
         set_(self, "equation", sp.Eq(equation.lhs, rationalise(equation.rhs), evaluate=False))
@@ -80,6 +86,7 @@ class Problem:
                 raise DeclarationError(f'There is no boundary "{condition}".{hint}')
         set_(self, "boundary", MappingProxyType(conditions))
         set_(self, "parameters", MappingProxyType({}))
+        set_(self, "channels", channels)
         _check_nodes(self.rhs)
         _check_functions(self)
         set_(self, "parameters", MappingProxyType(_values(self.symbols, parameters or {})))
@@ -112,10 +119,12 @@ class Problem:
         return tuple(sorted(found, key=lambda s: s.name))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Problem, (self.equation, dict(self.boundary), dict(self.parameters))
+        return Problem, (self.equation, dict(self.boundary), dict(self.parameters), self.channels)
 
     def __hash__(self) -> int:
-        return hash((self.equation, tuple(self.boundary.items()), tuple(self.parameters.items())))
+        return hash(
+            (self.equation, tuple(self.boundary.items()), tuple(self.parameters.items()), self.channels)
+        )
 
     def __str__(self) -> str:
         conditions = sorted(set(self.boundary.values()))
@@ -124,7 +133,8 @@ class Problem:
             if len(conditions) == 1
             else ", ".join(f"{axis}: {kind}" for axis, kind in self.boundary.items())
         )
-        values = "".join(f", {s} = {v}" for s, v in self.parameters.items())
+        values = f", {self.channels} channels" if self.channels > 1 else ""
+        values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
         left = f"{self.unknown.func.__name__}_{self.time}"
         return f"{left} = {expression_text(self.rhs, self.space)}  ({where}{values})"
 
@@ -269,7 +279,7 @@ def _check_functions(problem: Problem) -> None:
     own = {"tau", "s2", f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
     own |= {f"{name}_{a}{a}" for a in problem.space}
     for thing in (*problem.symbols, *(f.func for f in problem.fields)):
-        if str(thing) in own or re.fullmatch(r"_(a\d+|c\d+_\w+|g\d*_\w+_edge)", str(thing)):
+        if str(thing) in own or re.fullmatch(r"_(a\d+|s2\w*|c\d+_\w+|g\d*_\w+_edge)", str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
                 f"{name}_{problem.space[0]} for a derivative, ...); rename it."

@@ -120,7 +120,9 @@ class DivergenceForm:
             parts.append(text if term.prefactor == 1 else f"({_plain(term.prefactor)}) * {text}")
         if self.reaction != 0:
             parts.append(_plain(self.reaction))
-        return f"{self.state}_t = " + (" + ".join(parts).replace("+ -", "- ") or "0")
+        channels = self.problem.channels
+        of = f", {channels} channels" if channels > 1 else ""
+        return f"{self.state}_t = " + (" + ".join(parts).replace("+ -", "- ") or "0") + of
 
     def _first(self, term: FirstOrder) -> str:
         gradient = sp.Symbol(f"|grad {self.state}|^2", nonnegative=True)

@@ -38,13 +38,31 @@ def recognise(problem: Problem) -> DivergenceForm:
             if isinstance(error, NotADivergenceError):
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
-    form = _recognised(Problem(sp.Eq(problem.equation.lhs, rhs, evaluate=False), dict(problem.boundary)))
+    equation = sp.Eq(problem.equation.lhs, rhs, evaluate=False)
+    form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
     return replace(form, problem=problem)
 
 
 def _recognised(problem: Problem) -> DivergenceForm:
     pairs, reaction = split(problem)
-    return _Recogniser(problem).form(pairs, reaction)
+    form = _Recogniser(problem).form(pairs, reaction)
+    if problem.channels > 1:
+        _require_norms(form)
+    return form
+
+
+def _require_norms(form: DivergenceForm) -> None:
+    """Channels are coupled by squared norms alone; any other nonlinear flux has no meaning for them."""
+    for term in form.terms:
+        if isinstance(term, SecondOrder):
+            fluxes = [] if term.diffusivity is not None else [term.flux]
+        else:
+            fluxes = [r for c in term.components if c.groups is None for r in c.responses]
+        for flux in fluxes:
+            raise EquationError(
+                f"The flux {flux} is no function of a squared norm, which is what couples the channels of u; "
+                "write g(norm2(grad(u))) * grad(u)."
+            )
 
 
 class _Recogniser:

@@ -89,7 +89,13 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
 
 
 def space_error(semi: Semidiscrete) -> SpaceError:
-    """Order and leading coefficient, from the first coefficient of the expansion that does not vanish."""
+    """Of one channel; others are alike if the equation is linear.
+
+    Order and leading coefficient, from the first coefficient of the expansion that does not vanish."""
+    if semi.form.problem.channels > 1:
+        if not semi.form.is_linear:
+            raise UndecidedError("channels that a nonlinear flux couples are not expanded")
+        semi = semi.one_channel
     step = explicit_steps(semi, TAU, 1)
     if not semi.form.terms:
         return SpaceError(semi.grid.order, sp.S.Zero)

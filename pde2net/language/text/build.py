@@ -24,6 +24,7 @@ from pde2net.language.text.write import SIGNS as WRITTEN_SIGNS
 from pde2net.language.text.write import keyword
 
 SECONDS = 5.0
+MOST_CHANNELS = 4096
 SIGNS = {text: kind for kind, text in WRITTEN_SIGNS.items()}
 GRID = ("h", "order", "gradient", "origin")
 
@@ -51,7 +52,7 @@ class _Builder:
         for needed in ("unknown", "equation"):
             if needed not in self.places:
                 raise TextError(f"{self.source.name} has no {needed}.")
-        options = {"boundary": self.found["boundary"]} if "boundary" in self.found else {}
+        options = {key: self.found[key] for key in ("boundary", "channels") if key in self.found}
         equation = self.found["equation"]
         used = equation.free_symbols
         parameters = {s: v for s, v in self.values.items() if s in used}
@@ -98,6 +99,14 @@ class _Builder:
         self.scope.space = tuple(s for s in symbols if s.name != TIME_NAME)
         self.found["unknown"] = sp.Function(str(name))(*symbols)
         self._declare(name, self.found["unknown"])
+
+    def _channels(self, node: Statement) -> None:
+        self._once(node)
+        (count,) = _tokens(node)
+        found = number(self.source, count)
+        if not found.is_Integer or not 1 <= found <= MOST_CHANNELS:
+            raise self.source.at(count, f"an image has 1 to {MOST_CHANNELS} channels.")
+        self.found["channels"] = int(found)
 
     def _field(self, node: Statement) -> None:
         name, *arguments = [c for c in node.children if isinstance(c, Token)]

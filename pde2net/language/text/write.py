@@ -30,6 +30,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 def problem_text(problem: Problem) -> str:
     """The statements that declare a problem, one per line."""
     lines = [("unknown", str(problem.unknown))]
+    lines += [("channels", str(problem.channels))] if problem.channels > 1 else []
     lines += [("field", f"{f}{_sign(f)}") for f in problem.fields]
     for symbol in problem.symbols:
         value = problem.parameters.get(symbol)

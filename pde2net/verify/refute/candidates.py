@@ -27,9 +27,14 @@ class Candidate:
     pattern: Callable[[int], Array]
     amplitude: float
     largest: int
+    channels: int = 1
 
     def on(self, n: int) -> Array:
-        return self.amplitude * self.pattern(n)
+        """On n cells per axis; of several channels the first has the pattern, the others are 0."""
+        image = self.amplitude * self.pattern(n)
+        if self.channels == 1:
+            return image
+        return np.stack([image, *[np.zeros_like(image)] * (self.channels - 1)])
 
     def __str__(self) -> str:
         return f"{self.name} of amplitude {self.amplitude:.3g}"
@@ -45,7 +50,7 @@ def sizes(semi: Semidiscrete) -> list[int]:
 def candidates(semi: Semidiscrete, amplitudes: Sequence[float]) -> list[Candidate]:
     """Every pattern at every amplitude; modes come first."""
     return [
-        Candidate(name, pattern, a, largest)
+        Candidate(name, pattern, a, largest, semi.form.problem.channels)
         for (name, pattern, largest), a in itertools.product(_patterns(semi), amplitudes)
     ]
 

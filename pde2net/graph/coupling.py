@@ -1,0 +1,55 @@
+"""Couples the channels of a vector-valued image: diffusivities take squared norms over all of them.
+
+u_t = div(g(sum_c |grad u_c|^2) grad u), one equation per channel (Gerig, Kuebler, Kikinis, Jolesz, IEEE
+Trans. Med. Imaging 11, 1992).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from pde2net.graph.nodes import SquaredNorm
+from pde2net.normalise.form import SQUARED, Component, SecondOrder
+
+if TYPE_CHECKING:
+    from pde2net.graph.rate import RateBuilder, Source
+
+S2 = sp.Symbol("_s2", real=True)
+
+
+def couples(builder: RateBuilder, diffusivity: sp.Expr) -> bool:
+    """Whether a diffusivity takes a norm over several channels."""
+    return builder.form.problem.channels > 1 and SQUARED in diffusivity.free_symbols
+
+
+def coupled_flux(builder: RateBuilder, term: SecondOrder, suffix: str, inputs: dict[str, Source]) -> sp.Expr:
+    """Phi(q) of one channel; of several g(|q|^2) q, whose norm is added to the inputs."""
+    q = builder.form.curvature
+    if term.diffusivity is None or not couples(builder, term.diffusivity):
+        return term.flux
+    inputs[S2.name] = builder.once(f"s2{suffix}", SquaredNorm(1), {"p0": inputs[q.name]})
+    return term.diffusivity.xreplace({SQUARED: S2}) * q
+
+
+def coupled(
+    builder: RateBuilder, component: Component, slopes: Callable[[], dict[str, Source]], where: str
+) -> tuple[Component, dict[str, Source]]:
+    """The component with norms over all channels as slots, and what feeds them; as it is for one channel.
+
+    `where` names the place at which the slopes are taken.
+    """
+    groups = [g for g in component.groups or () if couples(builder, g.diffusivity)]
+    responses, inputs = list(component.responses), dict[str, "Source"]()
+    for group in groups:
+        axes = [builder.form.slopes[i] for i in group.axes]
+        tag = "" if len(axes) == len(builder.form.slopes) else f"_{'_'.join(p.name for p in axes)}"
+        symbol = sp.Symbol(f"{S2.name}{tag}", real=True)
+        rows = {f"p{i}": slopes()[p.name] for i, p in enumerate(axes)}
+        inputs[symbol.name] = builder.once(f"s2{where}{tag}", SquaredNorm(len(axes)), rows)
+        g = group.diffusivity.xreplace({SQUARED: symbol})
+        for axis, weight in zip(group.axes, group.weights, strict=True):
+            responses[axis] = weight * g * builder.form.slopes[axis]
+    return Component(component.coefficient, tuple(responses), component.groups), inputs
