@@ -21,6 +21,7 @@ from pde2net.language.calculus import div, dot, grad, laplacian, norm2
 from pde2net.language.declaration import Declaration
 from pde2net.language.energy import gradient_flow
 from pde2net.language.grid import Grid
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
@@ -50,6 +51,7 @@ __all__ = [
     "GridWarning",
     "Implicit",
     "Kacanov",
+    "LinearOperator",
     "Multigrid",
     "Network",
     "Newton",

@@ -119,6 +119,8 @@ def monotone(n: Numbers) -> str:
 
 
 def two_points(n: Numbers) -> str:
+    if n.semi.form.learned:
+        return "learned filters"
     if any(isinstance(t, SecondOrder) for t in n.semi.form.terms):
         return "fourth order"
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in n.semi.gradient.rows):
@@ -127,8 +129,8 @@ def two_points(n: Numbers) -> str:
 
 
 def closed(n: Numbers) -> str:
-    if n.semi.form.reaction != 0 or "dirichlet" in n.semi.boundary:
-        return "there is a reaction or an open border"
+    if n.semi.form.reaction != 0 or "dirichlet" in n.semi.boundary or n.semi.form.learned:
+        return "there is a reaction, an open border or a learned filter"
     return symmetric(n)
 
 

@@ -20,7 +20,8 @@ from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import RecheckError
-from pde2net.normalise.form import SQUARED, Component, SecondOrder
+from pde2net.language.linear_operator import norm_symbol
+from pde2net.normalise.form import SQUARED, Component, FirstOrder, Learned
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer
 from pde2net.verify.ranges import UndecidedError, require_continuous
@@ -74,10 +75,15 @@ class Numbers:
         found: Weighted = []
         second = iter(self.semi.second)
         for term in self.semi.form.terms:
-            if isinstance(term, SecondOrder):
+            if not isinstance(term, FirstOrder):
                 if term.diffusivity is None:
                     raise RecheckError("the flux has no diffusivity")
-                found.append((radial(term.diffusivity), self.curvature_norm(next(second))))
+                size = (
+                    self.number(norm_symbol(term.operator)) ** 2
+                    if isinstance(term, Learned)
+                    else self.curvature_norm(next(second))
+                )
+                found.append((radial(term.diffusivity), size))
                 continue
             totals: list[Pair] = [(ZERO, ZERO)] * len(self.semi.form.slopes)
             for component in term.components:

@@ -14,7 +14,7 @@ from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.expressions import from_text, symbol_table
-from pde2net.normalise.form import SecondOrder
+from pde2net.normalise.form import FirstOrder, SecondOrder
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
 from pde2net.verify.certificate import Certificate, Discharged
 
@@ -47,7 +47,7 @@ def assumed(semi: Semidiscrete, given: Mapping[sp.Symbol, sp.Expr]) -> list[Disc
         for kind in ("positive", "nonnegative", "negative", "nonpositive"):
             if getattr(f, f"is_{kind}"):
                 found.append(Discharged("sign of a field", f"{f} is {kind} everywhere", "declared"))
-    if semi.grid.gradient == "central" and len(semi.second) < len(semi.form.terms):
+    if semi.grid.gradient == "central" and any(isinstance(t, FirstOrder) for t in semi.form.terms):
         note = "central differences do not see the checkerboard"
         found.append(Discharged("note", note, "it is kept, never damped"))
     return found
@@ -124,9 +124,12 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
         return False
     stated = rest[2 : len(rest) - len(end)]
     norms = [k for _, k in n.weights]
-    second = [isinstance(t, SecondOrder) for t in n.semi.form.terms]
-    first_order = [f"K_{a}" for a in n.semi.form.space]
-    labels = [label for is_second in second for label in (["D"] if is_second else first_order)]
+    labels = []
+    for term in n.semi.form.terms:
+        if isinstance(term, FirstOrder):
+            labels += [f"K_{a}" for a in n.semi.form.space]
+        else:
+            labels.append("D" if isinstance(term, SecondOrder) else term.operator.name)
     pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)
     return slots(pattern, stated, norms, n)
 
@@ -203,7 +206,7 @@ def _known(semi: Semidiscrete, certificate: Certificate) -> Iterator[str]:
         yield str(expression)
     for term in form.terms:
         yield str(term.prefactor)
-        if isinstance(term, SecondOrder):
+        if not isinstance(term, FirstOrder):
             yield from (str(term.flux), str(term.diffusivity))
             continue
         for component in term.components:

@@ -10,7 +10,7 @@ from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm, SecondOrder
+from pde2net.normalise.form import DivergenceForm, FirstOrder, SecondOrder
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,22 @@ class Semidiscrete:
     @property
     def smallest(self) -> tuple[int, ...]:
         """The smallest size of each axis on which the stencils fit."""
-        sizes = [1] * len(self.spacing)
+        learned = (t.operator.kernel_size for t in self.form.learned)
+        sizes = [max(1, 1, *learned)] * len(self.spacing)
         for bank in self.banks:
             for axis, span in bank.span:
                 sizes[axis] = max(sizes[axis], span)
         return tuple(sizes)
 
     @property
+    def first_order(self) -> bool:
+        """Whether there are terms in the gradient."""
+        return any(isinstance(t, FirstOrder) for t in self.form.terms)
+
+    @property
     def banks(self) -> tuple[Bank, ...]:
         used: list[Bank] = list(self.second)
-        if len(self.second) < len(self.form.terms) or self.form.field_slopes:
+        if self.first_order or self.form.field_slopes:
             used.append(self.gradient)
             if self.cell is not None:
                 used.append(self.cell)

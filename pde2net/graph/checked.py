@@ -13,6 +13,8 @@ from pde2net.language.solvers import PRECONDITIONERS, SOLVERS
 # (record, field) -> the values that it may have
 CHOICES = {
     ("Difference", "closure"): ("reflecting", "periodic", "zero"),
+    ("Filter", "boundary"): ("reflecting", "periodic", "dirichlet"),
+    ("TransposedFilter", "boundary"): ("reflecting", "periodic", "dirichlet"),
     ("EdgeMean", "closure"): ("reflecting", "periodic"),
     ("Pad", "mode"): ("zero", "replicate"),
     ("Iterate", "method"): (*SOLVERS, "multigrid"),

@@ -11,6 +11,7 @@ import networkx as nx
 import numpy as np
 import sympy as sp
 
+from pde2net.discretise import filters as banks
 from pde2net.discretise.arrays import EVEN, WRAP, Array, extend, replicate, take
 from pde2net.discretise.operators import Bank
 from pde2net.errors import EmissionError
@@ -22,6 +23,7 @@ from pde2net.graph.nodes import (
     Crop,
     EdgeMean,
     Field,
+    Filter,
     Input,
     Iterate,
     LinearSolve,
@@ -33,6 +35,7 @@ from pde2net.graph.nodes import (
     SquaredNorm,
     State,
     TransposedConvolution,
+    TransposedFilter,
     Trial,
     Tridiagonal,
 )
@@ -80,7 +83,8 @@ class Interpreter:
 
     Inside, arrays of several channels have these as their last axis. With `EXACT`, entries are SymPy
     numbers and the result is exact. `values` adds to or overrides
-    the parameter values of the graph. `work` is about the number of nodes evaluated so far, large arrays
+    the parameter values of the graph; `filters` has the weights of learned operators by name, of shape
+    (out_channels, channels, size, ..., size), whose outputs have the filters as their last axis. `work` is about the number of nodes evaluated so far, large arrays
     counted several times: a measure of time that is the same on every machine. Raises EmissionError if a
     parameter has no value.
     """
@@ -90,6 +94,7 @@ class Interpreter:
         graph: Graph,
         values: Mapping[sp.Symbol, sp.Expr] | None = None,
         arithmetic: Arithmetic = FLOAT,
+        filters: Mapping[str, Any] | None = None,
     ) -> None:
         self.graph, self.arithmetic = graph, arithmetic
         self.dimension: int = graph.graph["dimension"]
@@ -106,6 +111,7 @@ class Interpreter:
         self.compiled: dict[tuple[sp.Expr, tuple[str, ...]], Callable[..., Any]] = {}
         self.numbers: dict[sp.Expr, Any] = {}
         self.scales: dict[Bank, list[list[Any]]] = {}
+        self.filters = {name: self.array(weights) for name, weights in (filters or {}).items()}
         self.work = 0.0
 
     def __call__(self, u0: Any, fields: Mapping[str, Any] | None = None) -> Array:
@@ -225,6 +231,8 @@ class Interpreter:
             return tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
+        if isinstance(node, Filter | TransposedFilter):
+            return (self.filtered(node, *inputs.values()),)
         if isinstance(node, SquaredAdjoint):
             full = self.widened(node.margin)
             rows = enumerate(node.weights)
@@ -261,6 +269,16 @@ class Interpreter:
                 else:
                     array = replicate(array, axis, width)
         return (array,)
+
+    def filtered(self, node: Filter | TransposedFilter, array: Array) -> Array:
+        """K u or K^T p of a learned operator; u of one channel has no axis for it."""
+        if node.operator not in self.filters:
+            raise EmissionError(f"{node.operator} cannot be evaluated: it has no weights.")
+        weights = self.filters[node.operator]
+        if isinstance(node, TransposedFilter):
+            found = banks.adjoint(weights, array, node.boundary)
+            return found if self.channels > 1 else found[..., 0]
+        return banks.response(weights, array if self.channels > 1 else array[..., None], node.boundary)
 
     def pointwise(
         self,

@@ -18,6 +18,7 @@ from pde2net.graph.nodes import (
     Crop,
     EdgeMean,
     Field,
+    Filter,
     Input,
     Iterate,
     LinearSolve,
@@ -28,6 +29,7 @@ from pde2net.graph.nodes import (
     SquaredNorm,
     State,
     TransposedConvolution,
+    TransposedFilter,
     Trial,
     Tridiagonal,
     VCycle,
@@ -84,6 +86,8 @@ def label(graph: Graph, name: str) -> Label:
         operator = f"{MINUS}{_forward_name(graph, name, node.bank)}ᵀ"
         flux = f"Φ{_number(sources(graph, name)['p0'][0])}"
         return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(name)} = {operator} {flux}",))
+    if isinstance(node, Filter | TransposedFilter):
+        return _filter(graph, name, node)
     if isinstance(node, EdgeMean):
         of = short(sources(graph, name)["a"][0])
         mean = f"mean of {greek(of)} {along(graph, node.axis)}"
@@ -110,6 +114,18 @@ def label(graph: Graph, name: str) -> Label:
     if isinstance(node, Output):
         return Label(greek(_state(graph)), (node.role,))
     return Label(node.role)
+
+
+def _filter(graph: Graph, name: str, node: Filter | TransposedFilter) -> Label:
+    size = " x ".join([str(node.kernel_size)] * graph.graph["dimension"])
+    bank = f"{node.out_channels} learned filters of {size} cells"
+    if isinstance(node, Filter):
+        kinds = sorted(set(node.boundary))
+        where = kinds[0] if len(kinds) == 1 else ", ".join(node.boundary)
+        lines = (f"{greek(_names(graph, name, 0)[0])} = {node.operator} u", bank, f"{where} border")
+        return Label(f"filter {node.operator}", lines)
+    own = f"{MINUS}{node.operator}ᵀ"
+    return Label(f"transposed filter {own}", (f"{_adjoint_symbol(name)} = {own} Φ", "the same weights"))
 
 
 def short(name: str) -> str:
@@ -228,7 +244,7 @@ def _update(graph: Graph, name: str, expression: sp.Expr) -> str:
         while isinstance(node_of(graph, producer), Crop):
             producer = sources(graph, producer)["u"][0]
         node = node_of(graph, producer)
-        if isinstance(node, TransposedConvolution):
+        if isinstance(node, TransposedConvolution | TransposedFilter):
             shown[symbol] = -sp.Symbol(_adjoint_symbol(producer), real=True)
         elif isinstance(node, State | Trial):
             shown[symbol] = sp.Symbol(VARIABLE[type(node)], real=True)

@@ -77,6 +77,32 @@ class TransposedConvolution:
 
 
 @dataclass(frozen=True)
+class Filter:
+    """K of a learned operator: one array, whose channels are the filters.
+
+    Along reflecting axes it has the kernel_size - 1 fewer cells whose windows lie on the grid. The graph has no
+    weights: those of later blocks are of their own, unless the network shares them.
+    """
+
+    operator: str
+    out_channels: int
+    kernel_size: int
+    boundary: tuple[str, ...]
+    role: str = "filter"
+
+
+@dataclass(frozen=True)
+class TransposedFilter:
+    """K^T of the same operator, with the same weights: from the cells of K u back to those of u."""
+
+    operator: str
+    out_channels: int
+    kernel_size: int
+    boundary: tuple[str, ...]
+    role: str = "transposed filter"
+
+
+@dataclass(frozen=True)
 class EdgeMean:
     """Mean over the two cells i and i + 1 of the edges along `axis`."""
 
@@ -348,6 +374,8 @@ Node = (
     | Crop
     | Convolution
     | TransposedConvolution
+    | Filter
+    | TransposedFilter
     | EdgeMean
     | Pointwise
     | SquaredNorm

@@ -22,12 +22,14 @@ from pde2net.graph.nodes import (
     Crop,
     EdgeMean,
     Field,
+    Filter,
     Node,
     Pad,
     Pointwise,
     TransposedConvolution,
+    TransposedFilter,
 )
-from pde2net.normalise.form import Component, FirstOrder, SecondOrder
+from pde2net.normalise.form import Component, FirstOrder, Learned, SecondOrder
 from pde2net.normalise.radial import divide
 
 Source = tuple[str, int]
@@ -135,6 +137,8 @@ class RateBuilder:
     def adjoint(self, k: int, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
         """K_k^T of the flux."""
         term, suffix = self.form.terms[k], self.suffix(k)
+        if isinstance(term, Learned):
+            return self.learned(term, suffix, weights)
         if isinstance(term, SecondOrder):
             return self.second_order(term, self.second_bank(k), suffix, weights)
         return self.first_order(term, suffix, weights)
@@ -151,6 +155,24 @@ class RateBuilder:
         source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
         rows = {f"p{i}": source for i in range(len(bank.rows))}
         return self.node(f"K{suffix}T", TransposedConvolution(bank), rows)
+
+    def learned(
+        self, term: Learned, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
+    ) -> Source:
+        """K^T of the flux of a learned operator, whose nodes have its name."""
+        inputs, flux = {term.response.name: self.response(term)}, term.flux
+        if weights is not None:
+            (flux,) = self.weighted([term.response], suffix, weights, inputs)
+        source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
+        return self.node(f"{term.operator}T", TransposedFilter(*self.bank_of(term)), {"p": source})
+
+    def bank_of(self, term: Learned) -> tuple[str, int, int, tuple[str, ...]]:
+        operator = term.operator
+        return operator.name, operator.out_channels, operator.kernel_size, self.semi.boundary
+
+    def response(self, term: Learned) -> Source:
+        """K u of a learned operator at the current state."""
+        return self.once(f"{term.operator}_filter", Filter(*self.bank_of(term)), {"u": self.state})
 
     def curvature(self, bank: Bank, suffix: str) -> Source:
         """D u of a second-order term at the current state."""
@@ -205,6 +227,12 @@ class RateBuilder:
 
     def term_weights(self, k: int) -> tuple[Source | sp.Expr, ...]:
         term, suffix = self.form.terms[k], self.suffix(k)
+        if isinstance(term, Learned):
+            weight = _at_rest(divide(term.flux, term.response), (term.response,))
+            inputs = self.needed([weight], {term.response.name: self.response(term)})
+            if not inputs:
+                return (weight,)
+            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
         if isinstance(term, SecondOrder):
             q = self.form.curvature
             inputs = {q.name: self.curvature(self.second_bank(k), suffix)}

@@ -13,12 +13,14 @@ from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
     Field,
+    Filter,
     Input,
     Node,
     Output,
     Pointwise,
     State,
     TransposedConvolution,
+    TransposedFilter,
     Trial,
 )
 from pde2net.graph.slots import COARSENS, VARIABLES, slots_of
@@ -139,6 +141,18 @@ class _Rules:
             place = self.place(n, "block"), self.place(n, "cycle")
             if isinstance(node, TransposedConvolution) and (*place, node.bank) not in banks:
                 raise GraphError(f'"{n}" must be the adjoint of a convolution of its block.')
+            if isinstance(node, TransposedFilter) and not self.has_filter(place, node):
+                raise GraphError(f'"{n}" must be the adjoint of a filter of its block.')
+
+    def has_filter(self, place: tuple[Any, Any], adjoint: TransposedFilter) -> bool:
+        """Whether a block or its cycle has the filter that `adjoint` is the transpose of."""
+        wanted = (adjoint.operator, adjoint.out_channels, adjoint.kernel_size, adjoint.boundary)
+        return any(
+            isinstance(node, Filter)
+            and (node.operator, node.out_channels, node.kernel_size, node.boundary) == wanted
+            and (self.place(n, "block"), self.place(n, "cycle")) == place
+            for n, node in self.nodes.items()
+        )
 
     # -- blocks and cycles -------------------------------------------------------------------------
 

@@ -15,6 +15,13 @@ from pde2net.errors import DeclarationError, EquationError, known_options, sugge
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import exact, rationalise
+from pde2net.language.linear_operator import (
+    AdjointResponse,
+    LinearOperator,
+    Response,
+    norm_symbol,
+    operators_of,
+)
 from pde2net.language.text.write import expression_text, problem_text
 
 FUNCTIONS = (
@@ -111,6 +118,11 @@ class Problem:
     def fields(self) -> tuple[AppliedUndef, ...]:
         found = self.rhs.atoms(AppliedUndef) - {self.unknown}
         return tuple(sorted(found, key=lambda f: str(f.func)))
+
+    @property
+    def operators(self) -> tuple[LinearOperator, ...]:
+        """The learned operators, sorted by name."""
+        return operators_of(self.rhs)
 
     @property
     def symbols(self) -> tuple[sp.Symbol, ...]:
@@ -219,7 +231,7 @@ def _check_nodes(rhs: sp.Expr) -> None:
             raise EquationError(f"The right-hand side is complex: {rhs}; diffusion equations are real.")
         if isinstance(node, sp.Piecewise):
             _check_pieces(node)
-        if isinstance(node, sp.Function) and not isinstance(node, AppliedUndef):
+        if isinstance(node, sp.Function) and not isinstance(node, AppliedUndef | Response | AdjointResponse):
             _check_function(node)
         if isinstance(node, sp.Expr) and not isinstance(node, _PLAIN):
             raise EquationError(
@@ -278,21 +290,27 @@ def _check_functions(problem: Problem) -> None:
     name = unknown.func.__name__
     own = {"tau", "s2", f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
     own |= {f"{name}_{a}{a}" for a in problem.space}
-    for thing in (*problem.symbols, *(f.func for f in problem.fields)):
+    for operator in problem.operators:
+        own |= {f"{operator}_{name}", norm_symbol(operator).name}
+    for thing in (*problem.symbols, *(f.func for f in problem.fields), *problem.operators):
         if str(thing) in own or re.fullmatch(r"_(a\d+|s2\w*|c\d+_\w+|g\d*_\w+_edge)", str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
                 f"{name}_{problem.space[0]} for a derivative, ...); rename it."
             )
     things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields), unknown.func]
-    for thing in things:
+    for thing in (*things, *problem.operators):
         called = str(thing)
         if called in names:
             raise DeclarationError(
-                f'Two different things are called "{called}": {sp.srepr(names[called])} and '
-                f"{sp.srepr(thing)}. Declare each symbol once, with one set of assumptions."
+                f'Two different things are called "{called}": {_shown(names[called])} and '
+                f"{_shown(thing)}. Declare each symbol once, with one set of assumptions."
             )
         names[called] = thing
+
+
+def _shown(thing: Any) -> str:
+    return repr(thing) if isinstance(thing, LinearOperator) else str(sp.srepr(thing))
 
 
 def _values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:

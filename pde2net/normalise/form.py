@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
@@ -66,6 +67,25 @@ class SecondOrder:
 
 
 @dataclass(frozen=True)
+class Learned:
+    """-K^T Phi(K u) with a learned operator K.
+
+    response     symbol of K u
+    flux         Phi as an expression in it
+    diffusivity  g with Phi(q) = g(q^2) q as an expression in SQUARED, or None
+    """
+
+    operator: LinearOperator
+    response: sp.Symbol
+    flux: sp.Expr
+    diffusivity: sp.Expr | None
+
+    @property
+    def prefactor(self) -> sp.Expr:
+        return sp.S.One
+
+
+@dataclass(frozen=True)
 class DivergenceForm:
     """The equation of `problem` in divergence form.
 
@@ -82,7 +102,7 @@ class DivergenceForm:
     curvature: sp.Symbol
     fields: tuple[sp.Symbol, ...]
     field_slopes: Mapping[sp.Symbol, tuple[sp.Symbol, int]]
-    terms: tuple[FirstOrder | SecondOrder, ...]
+    terms: tuple[FirstOrder | SecondOrder | Learned, ...]
     reaction: sp.Expr
 
     @property
@@ -93,6 +113,11 @@ class DivergenceForm:
     def data(self) -> frozenset[sp.Symbol]:
         """Symbols of what varies over the grid but not in time: position, fields, their slopes."""
         return frozenset((*self.space, *self.fields, *self.field_slopes))
+
+    @property
+    def learned(self) -> tuple[Learned, ...]:
+        """The terms with learned operators."""
+        return tuple(t for t in self.terms if isinstance(t, Learned))
 
     @property
     def is_linear(self) -> bool:
@@ -116,7 +141,10 @@ class DivergenceForm:
         """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""
         parts = []
         for term in self.terms:
-            text = self._first(term) if isinstance(term, FirstOrder) else self._second(term)
+            if isinstance(term, Learned):
+                text = self._learned(term)
+            else:
+                text = self._first(term) if isinstance(term, FirstOrder) else self._second(term)
             parts.append(text if term.prefactor == 1 else f"({_plain(term.prefactor)}) * {text}")
         if self.reaction != 0:
             parts.append(_plain(self.reaction))
@@ -141,6 +169,10 @@ class DivergenceForm:
         if total == 1:
             return f"laplacian({self.state})"
         return f"div({_plain(total, product=True)} * grad {self.state})"
+
+    def _learned(self, term: Learned) -> str:
+        argument = sp.Symbol(f"({term.operator} {self.state})", real=True)
+        return f"-{term.operator}^T({_plain(term.flux.xreplace({term.response: argument}))})"
 
     def _second(self, term: SecondOrder) -> str:
         if len(set(term.weights)) == 1 and term.weights[0] == 1:

@@ -15,6 +15,7 @@ from pde2net.normalise.form import (
     FirstOrder,
     SecondOrder,
 )
+from pde2net.normalise.learned import learned_terms
 from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
 from pde2net.normalise.products import summands
 from pde2net.normalise.quartic import squares
@@ -29,6 +30,16 @@ def recognise(problem: Problem) -> DivergenceForm:
     Raises EquationError for advection, third-order or mixed terms and for what is no divergence, naming
     the term.
     """
+    if not problem.operators:
+        return _fixed(problem)
+    learned, rest = learned_terms(problem)
+    equation = sp.Eq(problem.equation.lhs, rest, evaluate=False)
+    form = _fixed(Problem(equation, dict(problem.boundary), channels=problem.channels))
+    return replace(form, problem=problem, terms=(*form.terms, *learned))
+
+
+def _fixed(problem: Problem) -> DivergenceForm:
+    """The form of an equation without learned operators."""
     try:
         return _recognised(problem)
     except EquationError as error:

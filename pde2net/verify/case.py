@@ -43,7 +43,7 @@ class Case:
             for kind in ("positive", "nonnegative", "negative", "nonpositive"):
                 if getattr(f, f"is_{kind}"):
                     assumed.append(Discharged("sign of a field", f"{f} is {kind} everywhere", "declared"))
-        if self.semi.grid.gradient == "central" and len(self.semi.second) < len(self.semi.form.terms):
+        if self.semi.grid.gradient == "central" and self.semi.first_order:
             assumed.append(
                 Discharged(
                     "note",

@@ -64,6 +64,9 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
 
     Holds for smooth u and known fields, away from the border and from kinks of the diffusivity.
     """
+    if semi.form.learned:
+        reason = "A learned operator approximates no derivative: there is no equation to be consistent with."
+        return Claim("consistency", Status.NOT_APPLICABLE, reason=reason)
     try:
         space = space_error(semi)
     except UndecidedError as error:

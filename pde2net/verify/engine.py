@@ -28,7 +28,8 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
     semi, tau = plan.semi, plan.tau
     facts = with_elasticities(semi.form, plan.update, facts)
     search = None
-    if not tau.subs(semi.form.problem.parameters).free_symbols:
+    # Weights of learned operators are not known, so no input can be run.
+    if not semi.form.learned and not tau.subs(semi.form.problem.parameters).free_symbols:
         squares = (*facts.amplitudes, *facts.expanding_at)
         first = build(semi, tau, shortest(plan.update))
         search = Search(semi, first, graph, tau, amplitudes(semi, squares))

@@ -9,7 +9,7 @@ from typing import TypeVar
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SQUARED, Component, FirstOrder, SecondOrder
+from pde2net.normalise.form import SQUARED, Component, FirstOrder, Learned, SecondOrder
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
@@ -122,8 +122,8 @@ class _Gatherer:
     def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
         return tuple(self.weights(term) for term in self.form.terms)
 
-    def weights(self, term: FirstOrder | SecondOrder) -> tuple[Bounds, ...]:
-        if isinstance(term, SecondOrder):
+    def weights(self, term: FirstOrder | SecondOrder | Learned) -> tuple[Bounds, ...]:
+        if not isinstance(term, FirstOrder):
             if term.diffusivity is None:
                 raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
             return (self.radial(term.diffusivity),)
@@ -156,7 +156,7 @@ class _Gatherer:
         """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
         rows: list[tuple[Bounds, ...]] = []
         for term in self.form.terms:
-            if isinstance(term, SecondOrder):
+            if not isinstance(term, FirstOrder):
                 if term.diffusivity is None:
                     raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
                 rows.append((self.eigenvalues(term.diffusivity),))

@@ -9,7 +9,8 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SecondOrder
+from pde2net.language.linear_operator import norm_symbol
+from pde2net.normalise.form import Learned, SecondOrder
 from pde2net.verify.bounds import Bounds
 
 
@@ -17,8 +18,8 @@ from pde2net.verify.bounds import Bounds
 class OperatorNorm:
     """‖K‖² of one operator: the supremum of |K^|² over all frequencies.
 
-    label    K_x for the difference along x, D for a weighted sum of second differences
-    squared  exact, symbolic in the spacing; approached as the grid grows
+    label    K_x for the difference along x, D for a weighted sum of second differences, the name of a learned K
+    squared  exact, symbolic in the spacing and in the norms of learned operators; approached as the grid grows
     """
 
     label: str
@@ -31,7 +32,9 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
     axes = semi.form.space
     rows: list[tuple[OperatorNorm, ...]] = []
     for term in semi.form.terms:
-        if isinstance(term, SecondOrder):
+        if isinstance(term, Learned):
+            rows.append((OperatorNorm(term.operator.name, norm_symbol(term.operator) ** 2),))
+        elif isinstance(term, SecondOrder):
             rows.append((OperatorNorm("D", second_norm(next(second))),))
         else:
             rows.append(
@@ -73,6 +76,8 @@ def weighted_norm(
 
 def sharp(semi: Semidiscrete) -> bool:
     """Whether the norms of all terms are attained at one frequency: alone, or all at the highest."""
+    if len(semi.form.terms) > 1 and semi.form.learned:
+        return False
     return len(semi.form.terms) == 1 or all(
         _peaks_at_the_highest_frequency(d) for bank in semi.banks for row in bank.rows for _, d in row
     )

@@ -8,7 +8,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import DeclarationError, StabilityError
-from pde2net.language.schemes import DuFortFrankel, Scheme
+from pde2net.language.schemes import CELLS, DuFortFrankel, Multigrid, Scheme
 from pde2net.scheme.registry import Update, update_of
 from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
@@ -29,7 +29,13 @@ class Plan:
 
 
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
-    """Raises StabilityError if tau = None or alpha = None and nothing is proved."""
+    """Raises StabilityError if tau = None or alpha = None and nothing is proved, DeclarationError for learned
+    operators in a scheme that solves systems of equations.
+    """
+    if semi.form.learned and isinstance(scheme, (*CELLS, Multigrid)):
+        raise DeclarationError(
+            f"{scheme.label} schemes take no learned operators yet: Explicit, DuFortFrankel, FSI, FED and RKL do."
+        )
     update = update_of(scheme, smallest_alpha(scheme, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
     return Plan(semi, scheme, tau, update)

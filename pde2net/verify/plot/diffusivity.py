@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from pde2net.normalise.form import SQUARED, FirstOrder, SecondOrder
+from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.plot.scene import Array, Scene, sample
 from pde2net.verify.plot.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
@@ -34,7 +34,10 @@ def profiles(scene: Scene) -> list[Profile]:
     """The distinct diffusivities, with constant weights and coefficients multiplied in."""
     found: dict[Any, Profile] = {}
     for index, term in enumerate(scene.semi.form.terms):
-        rows = _second_order(scene, term) if isinstance(term, SecondOrder) else _first_order(scene, term)
+        if isinstance(term, Learned):
+            rows = _learned(scene, term)
+        else:
+            rows = _second_order(scene, term) if isinstance(term, SecondOrder) else _first_order(scene, term)
         for axis, diffusivity, argument, whole in rows:
             bounds = [
                 proved[index][axis] if proved is not None and whole else None
@@ -52,6 +55,11 @@ def _second_order(scene: Scene, term: SecondOrder) -> Iterator[tuple[int, sp.Exp
     plain = {w for w in term.weights if w != 0} == {sp.S.One}
     names = {len(space): f"|Δ{state}|", 1: f"|{state}_{used[0]}{used[0]}|"} if plain else {}
     yield 0, term.diffusivity, names.get(len(used), f"|D {state}|"), True
+
+
+def _learned(scene: Scene, term: Learned) -> Iterator[tuple[int, sp.Expr, str, bool]]:
+    if term.diffusivity is not None:
+        yield 0, term.diffusivity, f"|{term.operator} {scene.semi.form.state}|", True
 
 
 def _first_order(scene: Scene, term: FirstOrder) -> Iterator[tuple[int, sp.Expr, str, bool]]:

@@ -15,6 +15,8 @@ from pde2net.verify.theorems.hypotheses import BOUNDED, NONNEGATIVE, SYMMETRIC
 
 
 def _two_points(case: Case) -> Held | Missing:
+    if case.semi.form.learned:
+        return Missing("learned filters may have weights of any sign")
     if any(isinstance(t, SecondOrder) for t in case.semi.form.terms):
         return Missing("fourth-order diffusion has positive off-diagonal entries in A", violated=True)
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in case.semi.gradient.rows):
