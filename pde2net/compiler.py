@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.errors import (
     DeclarationError,
     GridWarning,
@@ -21,6 +21,7 @@ from pde2net.graph.build import build
 from pde2net.graph.network import Graph, parameters
 from pde2net.graph.operator import hides_checkerboard
 from pde2net.language.grid import Grid
+from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.network import Network
@@ -29,7 +30,10 @@ from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
 from pde2net.verify.engine import certify, gather, instability
+from pde2net.verify.facts import Facts
+from pde2net.verify.kept import kept, signed
 from pde2net.verify.plan import Plan, planned
+from pde2net.verify.training import trained
 
 ON_UNSTABLE = ("error", "warn", "ignore")
 ONE_GRID = (
@@ -41,12 +45,14 @@ ONE_GRID = (
 def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan, Graph, Certificate]:
     """All stages but emission."""
     _check_types(problem, scheme, grid)
-    form = recognise(problem)
-    semi = semidiscretise(form, grid)
+    return _analysed(semidiscretise(recognise(problem), grid), scheme)[:3]
+
+
+def _analysed(semi: Semidiscrete, scheme: Scheme) -> tuple[Plan, Graph, Certificate, Facts]:
     facts = gather(semi)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    return plan, graph, certify(plan, graph, facts)
+    return plan, graph, certify(plan, graph, facts), facts
 
 
 @known_options
@@ -67,23 +73,36 @@ def compile(  # noqa: A001  the public name of the interface
     on_unstable: str = "error",
     trainable: Iterable[Any] = (),
     shared: bool = True,
+    keep_stable: bool = False,
 ) -> Network:
     """Compile to a network with its certificate.
 
     on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
-    trainable    parameters (symbols or names, also "tau" and "extrapolation") that become nn.Parameters
+    trainable    parameters and learned operators (objects or names, also "tau" and "extrapolation") that become
+                 nn.Parameters
     shared       whether all blocks share the trainable parameters (True) or each has its own
+    keep_stable  whether the network computes its step or scales its filters such that the condition of l2
+                 stability (with a source term, of frozen stability) holds for all values of its parameters.
+                 Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED and
+                 RKL have the same parameters
 
-    The module takes and returns (batch, channels, *spatial). Raises as `verify` does. Warns with GridWarning
-    if multigrid is left with one grid.
+    The module takes and returns (batch, channels, *spatial). Raises as `verify` does, and DeclarationError if
+    there is no condition to keep. Warns with GridWarning if multigrid is left with one grid.
     """
+    if not isinstance(keep_stable, bool):
+        raise DeclarationError(f"keep_stable is True or False, not {keep_stable!r}.")
     if on_unstable not in ON_UNSTABLE:
         raise DeclarationError(
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
-    plan, graph, certificate = analyse(problem, scheme, grid or Grid())
+    _check_types(problem, scheme, grid or Grid())
+    semi = semidiscretise(recognise(problem), grid or Grid())
+    plan, graph, certificate, facts = _analysed(semi, scheme)
     names = _trainable(graph, plan, trainable)
+    condition = kept(plan, facts, names) if keep_stable else None
+    _check_parametrised(problem, plan, names, keep_stable)
+    certificate = trained(certificate, plan, names, bool(shared), condition)
     refuted = instability(certificate)
     if refuted is not None and on_unstable != "ignore":
         message = _unstable_message(refuted, certificate)
@@ -92,7 +111,7 @@ def compile(  # noqa: A001  the public name of the interface
         warnings.warn(message, StabilityWarning, stacklevel=3)
     if isinstance(plan.update, UNet) and plan.update.levels != 1 and hides_checkerboard(plan.semi):
         warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
-    return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared))
+    return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared), condition)
 
 
 def _unstable_message(claim: Claim, certificate: Certificate) -> str:
@@ -117,6 +136,7 @@ def _unstable_message(claim: Claim, certificate: Certificate) -> str:
 
 def _trainable(graph: Graph, plan: Plan, chosen: Iterable[Any]) -> tuple[str, ...]:
     known = {s.name for s in parameters(graph)} | trainable_tables(plan.update)
+    known |= {operator.name for operator in plan.semi.form.problem.operators}
     if plan.tau != sp.oo:
         known.add("tau")
     names = []
@@ -126,6 +146,22 @@ def _trainable(graph: Graph, plan: Plan, chosen: Iterable[Any]) -> tuple[str, ..
             raise DeclarationError(f'There is no parameter "{name}" to train.{suggestion(name, known)}')
         names.append(name)
     return tuple(sorted(set(names)))
+
+
+def _check_parametrised(problem: Problem, plan: Plan, names: tuple[str, ...], keep: bool) -> None:
+    """What only a network that keeps its condition can do, and what it cannot."""
+    norms = {norm_symbol(operator) for operator in problem.operators}
+    if norms & plan.tau.free_symbols and not keep:
+        raise DeclarationError(
+            "tau = None with a learned operator asks for a step that is computed from its weights: that is what "
+            "keep_stable=True does. Or give a number."
+        )
+    for symbol, value in problem.parameters.items():
+        if keep and symbol.name in names and value == 0 and symbol.is_real and signed(symbol):
+            raise DeclarationError(
+                f"keep_stable=True keeps the declared sign of {symbol} by training its logarithm, so it cannot "
+                "start at 0; give another value."
+            )
 
 
 def _check_types(problem: Any, scheme: Any, grid: Any) -> None:

@@ -14,6 +14,7 @@ from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import Graph
 from pde2net.language.schemes import Scheme
 from pde2net.verify.certificate import Certificate
+from pde2net.verify.kept import Kept
 
 if TYPE_CHECKING:
     import torch
@@ -26,6 +27,7 @@ class Network:
     graph        networkx.MultiDiGraph (grammar/network.ebnf)
     update       the record of the update that the graph was built from
     certificate  what is proved about it
+    kept         the condition that it keeps while it is trained
     """
 
     semidiscrete: Semidiscrete
@@ -35,6 +37,7 @@ class Network:
     certificate: Certificate
     trainable: tuple[str, ...] = ()
     shared: bool = True
+    kept: Kept | None = None
 
     @property
     def architecture(self) -> str:
@@ -56,6 +59,7 @@ class Network:
                 smallest=self.semidiscrete.smallest,
                 trainable=self.trainable,
                 shared=self.shared,
+                kept=self.kept,
             )
         )
 

@@ -23,6 +23,7 @@ from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Input, Pointwise
 from pde2net.verify.certificate import Certificate
+from pde2net.verify.kept import Kept
 
 NETWORK = "DiffusionNetwork"
 
@@ -38,6 +39,7 @@ class Request:
     smallest: tuple[int, ...]
     trainable: tuple[str, ...] = ()
     shared: bool = True
+    kept: Kept | None = None
 
 
 class Emitter(ABC):
@@ -52,11 +54,17 @@ class Emitter(ABC):
         self.channels: int = request.graph.graph["channels"]
         self.banks = self._banks()
         for symbol in parameters(self.graph):
-            self.value(symbol)
+            if symbol not in self.without_value:
+                self.value(symbol)
         self.scalars = self.scalar_symbols()
         known = [s.name for s in fields(self.graph)]
         self.names = identifiers([*(s.name for s in self.scalars), *known])
         self.data_sources = self._data_sources()
+
+    @property
+    def without_value(self) -> set[sp.Symbol]:
+        """Parameters that the network computes, which have no number."""
+        return set()
 
     # -- what an architecture defines --------------------------------------------------------------
 
@@ -147,11 +155,13 @@ class Emitter(ABC):
         for symbol in self.scalars:
             name = self.scalar_name(symbol)
             arguments.append(f"{name}: float = {number(self.value(symbol))}")
-            stored = (
-                f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))" if self.trained(symbol) else name
-            )
-            body.append(f"self.{name} = {stored}")
+            body += self.stored(symbol, name)
         return Function("__init__", arguments, "None", "", body)
+
+    def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
+        """The statements that keep a parameter of the constructor."""
+        stored = f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))" if self.trained(symbol) else name
+        return [f"self.{name} = {stored}"]
 
     def argument_names(self) -> list[str]:
         return [self.scalar_name(s) for s in self.scalars]
@@ -200,7 +210,7 @@ class Emitter(ABC):
         functions = [f for item in items for f in difference_functions(item)]
         means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
         functions += [mean_function(closure) for closure in sorted(means)]
-        definitions += functions
+        definitions += functions + self.functions()
         for bank, name in self.banks.items():
             what = self._what(bank)
             definitions += bank_classes(name, what, bank, self.dimension, self.value)
@@ -225,10 +235,18 @@ class Emitter(ABC):
             self.request.certificate,
             self.request.axes,
             self.request.smallest,
-            [self.scalar_name(s) for s in self.scalars if self.trained(s)],
+            self.trained_names(),
             self.channels,
         )
         return render(Source(doc, imports, constants, definitions))
+
+    def trained_names(self) -> list[str]:
+        """What the docstring says is trained."""
+        return [self.scalar_name(s) for s in self.scalars if self.trained(s)]
+
+    def functions(self) -> list[Function]:
+        """More functions that the classes use."""
+        return []
 
     def _what(self, bank: Bank) -> str:
         difference = bank.rows[0][0][1]

@@ -44,7 +44,9 @@ def module_docstring(
     shape = f"(batch, {channels}, {', '.join(axes)})"
     sizes = ", ".join(f"{a} >= {s}" for a, s in zip(axes, smallest, strict=True) if s > 1)
     lines += ["", *_entry("Shapes", f"{shape} -> {shape}" + (f", {sizes}" if sizes else ""))]
-    if trained:
+    if certificate.training is not None:
+        lines += _entry("Trainable", certificate.subject["training"])
+    elif trained:
         note = f"{', '.join(trained)}; the claims hold at the initial values"
         lines += _entry("Trainable", note)
     lines += _entry("Reference", REFERENCE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
+from pde2net.emit.filters import ADJOINT, RESPOND
 from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
 from pde2net.emit.squares import squares_statement
@@ -19,6 +20,7 @@ from pde2net.graph.nodes import (
     Coordinate,
     Crop,
     EdgeMean,
+    Filter,
     LinearSolve,
     Operator,
     Pad,
@@ -26,6 +28,7 @@ from pde2net.graph.nodes import (
     SquaredAdjoint,
     SquaredNorm,
     TransposedConvolution,
+    TransposedFilter,
     Tridiagonal,
 )
 from pde2net.scheme.stack import TAU
@@ -43,6 +46,7 @@ class Values:
     captured  what the product of each LinearSolve takes beside its trial
     weights  variables of weights that differ from block to block
     factor   c of the step u + c F(u)
+    filters  variables of the weights of learned operators
     """
 
     graph: Graph
@@ -54,6 +58,7 @@ class Values:
     captured: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     factor: sp.Expr = TAU
+    filters: dict[str, str] = field(default_factory=dict)
 
     def bind(self, name: str, *variables: str) -> None:
         for port, variable in enumerate(variables):
@@ -87,6 +92,16 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         variable = values.fresh(f"{local}_flux")
         values.bind(name, variable)
         return [f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"]
+    if isinstance(node, Filter):
+        (array,) = inputs.values()
+        (output,) = _output_names(values, name, local, 1)
+        variable = values.fresh(output)
+        values.bind(name, variable)
+        return [f"{variable} = {RESPOND}({values.filters[node.operator]}, {array})"]
+    if isinstance(node, TransposedFilter):
+        variable = values.fresh(f"{local}_flux")
+        values.bind(name, variable)
+        return [f"{variable} = {ADJOINT}({values.filters[node.operator]}, {inputs['p']})"]
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
     if isinstance(node, LinearSolve):

@@ -97,6 +97,27 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class Training:
+    """What is trained of the network, where claims depend on it.
+
+    trainable  names of parameters and learned operators, sorted
+    shared     whether all blocks have the same
+    kept       the claims that hold for all values of what is trained; () if no condition is kept
+    """
+
+    trainable: tuple[str, ...]
+    shared: bool
+    kept: tuple[str, ...]
+
+    def __str__(self) -> str:
+        whose = "" if self.shared else ", each block its own"
+        names = ", ".join(self.trainable) or "nothing"
+        if not self.kept:
+            return f"{names}{whose}"
+        return f"{names}{whose}; for all their values: {', '.join(self.kept).replace('_', ' ')}"
+
+
+@dataclass(frozen=True)
 class Certificate:
     """The claims about one network, with the declaration they are about.
 
@@ -104,6 +125,7 @@ class Certificate:
     tau          the step of the network: a number, or an expression that is still symbolic
     declaration  problem, scheme and grid, from which `recheck` starts again
     ranges       the ranges of functions that the hypotheses rest on
+    training     what is trained, if the claims depend on it
     """
 
     subject: Mapping[str, str]
@@ -111,6 +133,7 @@ class Certificate:
     claims: Mapping[str, Claim]
     declaration: Declaration
     ranges: tuple[Answer, ...] = ()
+    training: Training | None = None
 
     @property
     def stable(self) -> bool:

@@ -13,7 +13,7 @@ from pde2net.errors import FileError
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.verify.bounds import Answer
-from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status
+from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status, Training
 from pde2net.verify.ranges import Method, Range
 from pde2net.verify.ranges.deadline import within
 
@@ -35,6 +35,13 @@ def to_json(certificate: Certificate) -> str:
         "ranges": [_range_row(a) for a in certificate.ranges],
         "claims": [_claim_row(c) for c in certificate.claims.values()],
     }
+    training = certificate.training
+    if training is not None:
+        document["training"] = {
+            "trainable": list(training.trainable),
+            "shared": training.shared,
+            "kept": list(training.kept),
+        }
     return json.dumps(document, indent=2, allow_nan=False)
 
 
@@ -134,7 +141,15 @@ def _certificate(text: str) -> Certificate:
         claims={row["name"]: _claim(row, read) for row in document["claims"]},
         declaration=Declaration.from_data(document["declaration"]),
         ranges=tuple(_answer(row, read) for row in document["ranges"]),
+        training=_training(document["training"]) if "training" in document else None,
     )
+
+
+def _training(row: Mapping[str, Any]) -> Training:
+    _require_text([*row["trainable"], *row["kept"]])
+    if not isinstance(row["shared"], bool):
+        raise TypeError("a flag must be true or false")
+    return Training(tuple(row["trainable"]), row["shared"], tuple(row["kept"]))
 
 
 def _refused(constant: str) -> Any:

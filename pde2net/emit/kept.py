@@ -1,0 +1,197 @@
+"""Emits what a network computes to keep its condition: positive parameters, the step, scaled filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
+
+import sympy as sp
+
+from pde2net.emit.base import Request
+from pde2net.emit.names import identifier
+from pde2net.emit.spectral_bound import MOST
+from pde2net.emit.torch_expressions import TorchPrinter
+from pde2net.emit.tree import Function
+from pde2net.scheme.stack import ALPHA, TAU
+from pde2net.verify.kept import signed
+
+Printer = Callable[[dict[str, str]], TorchPrinter]
+FRACTION = Function(
+    "at_most",
+    ("limit: Tensor | float", "logarithm: Tensor"),
+    "Tensor",
+    "limit * exp(-|logarithm|), in (0, limit]; its derivative at 0 is that from the left.",
+    ["return limit * torch.exp(torch.where(logarithm > 0, -logarithm, logarithm))"],
+)
+
+
+class Step(Enum):
+    """Where tau comes from."""
+
+    GIVEN = auto()  # a number, which needs no care
+    SCALED = auto()  # a number or a positive parameter; the filters are scaled down
+    LIMIT = auto()  # the limit, which depends on parameters
+    CAPPED = auto()  # a number, or the limit where that is smaller
+    FRACTION = auto()  # trained, a fraction of the limit
+
+
+class Keeper:
+    """How one network keeps its condition; nothing is done if the request keeps none."""
+
+    def __init__(self, request: Request) -> None:
+        self.kept, self.trainable = request.kept, frozenset(request.trainable)
+        self.values: Mapping[sp.Symbol, sp.Expr] = request.graph.graph["values"]
+        self.norms = self.kept.norms if self.kept else ()
+        self.attributes: frozenset[str] = frozenset()
+        self.step = self._step()
+
+    def has(self, names: Iterable[str]) -> None:
+        """The names of the symbols that are attributes of the block."""
+        self.attributes = frozenset(names)
+
+    def _step(self) -> Step:
+        kept = self.kept
+        if kept is None:
+            return Step.GIVEN
+        if self.norms and kept.tau is not None:
+            return Step.SCALED
+        if TAU.name in self.trainable:
+            return Step.FRACTION
+        if self._moves(kept.rate):
+            return Step.LIMIT if kept.tau is None else Step.CAPPED
+        return Step.GIVEN
+
+    def _moves(self, expression: sp.Expr) -> bool:
+        """Whether the parameters that are trained change an expression."""
+        return any(s in self.norms or s.name in self.trainable for s in expression.free_symbols)
+
+    @property
+    def alpha(self) -> sp.Expr | None:
+        """alpha of Du Fort-Frankel, if it changes in training."""
+        alpha = self.kept.alpha if self.kept else None
+        return alpha if alpha is not None and self._moves(alpha) else None
+
+    @property
+    def computed(self) -> list[sp.Symbol]:
+        """Symbols that the block computes, in the order in which it hands them over."""
+        step = [TAU] if self.step in (Step.LIMIT, Step.CAPPED, Step.FRACTION) else []
+        return [*step, *([ALPHA] if self.alpha is not None else [])]
+
+    @property
+    def without_value(self) -> set[sp.Symbol]:
+        """Those that the constructor takes no number for."""
+        given = self.kept is not None and self.kept.tau is not None
+        return set(self.computed) - ({TAU} if given else set())
+
+    @property
+    def method(self) -> bool:
+        """Whether tau, alpha and the filters come from a method that bounds norms; else from properties."""
+        return bool(self.norms)
+
+    def keeps_sign(self, symbol: sp.Symbol) -> bool:
+        """Whether a parameter is trained by its logarithm."""
+        if self.kept is None or symbol.name not in self.trainable:
+            return False
+        return self.step == Step.SCALED if symbol == TAU else symbol in self.values and signed(symbol)
+
+    # -- the constructor and properties ------------------------------------------------------------
+
+    def stored(self, symbol: sp.Symbol, name: str, limit: str) -> list[str] | None:
+        """Statements that store a parameter in the constructor; None for the usual ones."""
+        if self.keeps_sign(symbol):
+            return [f"self.initial_{name} = {name}", *self.logarithm(name)]
+        if symbol == TAU and self.step == Step.CAPPED:
+            return [f"self.largest_{name} = {name}"]
+        if symbol == TAU and self.step == Step.FRACTION:
+            start = f"math.log(min({name} / ({limit}), 1.0))"
+            return [f"self.log_{name} = nn.Parameter(torch.tensor({start}, dtype=torch.float64))"]
+        return None
+
+    @staticmethod
+    def logarithm(name: str) -> list[str]:
+        return [f"self.log_{name} = nn.Parameter(torch.zeros((), dtype=torch.float64))"]
+
+    def positive(self, name: str) -> Function:
+        """The property of a parameter that keeps its sign."""
+        body = [f"return self.initial_{name} * torch.exp(self.log_{name}.clamp(-40.0, 40.0))"]
+        return Function(name, ("self",), "Tensor", "It keeps its sign.", body, ("@property",))
+
+    def properties(self, tau: str, alpha: str, printer: Printer) -> list[Function]:
+        """tau and alpha, where they depend on parameters of the block alone."""
+        if self.method or self.kept is None:
+            return []
+        found = []
+        if TAU in self.computed:
+            doc, text = "The step, at most the limit.", self.tau(tau, printer({}))
+            found.append(Function(tau, ("self",), "Tensor", doc, [f"return {text}"], ("@property",)))
+        if self.alpha is not None:
+            text = printer({}).doprint(self.inserted(self.alpha))
+            found.append(Function(alpha, ("self",), "Tensor", "", [f"return {text}"], ("@property",)))
+        return found
+
+    def tau(self, name: str, printer: TorchPrinter) -> str:
+        limit = printer.doprint(self.limit)
+        if self.step == Step.CAPPED:
+            return f"torch.clamp({limit}, max=self.largest_{name})"
+        return limit if self.step == Step.LIMIT else f"at_most({limit}, self.log_{name})"
+
+    @property
+    def limit(self) -> sp.Expr:
+        return self.inserted(self.kept.limit) if self.kept else sp.oo
+
+    def inserted(self, expression: sp.Expr) -> sp.Expr:
+        """`expression` with numbers for what no block has a parameter of: the spacing."""
+        own = {s for s in expression.free_symbols if s in self.norms or s.name in self.attributes}
+        return sp.factor_terms(expression.subs({s: v for s, v in self.values.items() if s not in own}))
+
+    # -- the method that bounds norms --------------------------------------------------------------
+
+    def statements(
+        self, operators: Mapping[str, str], tau: str, alpha: str, printer: Printer
+    ) -> tuple[list[str], list[str]]:
+        """The body of `kept(dtype)` without its end, and what it returns."""
+        if self.kept is None:
+            return [], []
+        names = {f"norm{k}": identifier(f"norm_{v}", operators.values()) for k, v in operators.items()}
+        norms = {s.name: names[s.name] for s in self.norms}
+        lines = []
+        for operator, variable in operators.items():
+            lines.append(f"{variable} = self.{variable}.to(dtype)")
+            if f"norm{operator}" in norms:
+                lines.append(f"{norms[f'norm{operator}']} = norm_bound({variable})")
+        bounded = [(norms[f"norm{k}"], v) for k, v in operators.items() if f"norm{k}" in norms]
+        lines += self._scaled(bounded, norms, printer) if self.step == Step.SCALED else self._limited(bounded)
+        returned = []
+        for symbol, name in ((TAU, tau), (ALPHA, alpha)):
+            if symbol not in self.computed:
+                continue
+            text = self.tau(name, printer(norms))
+            if symbol == ALPHA and self.alpha is not None:
+                text = printer(norms).doprint(self.inserted(self.alpha))
+            lines.append(f"{name} = {text}")
+            returned.append(name)
+        return lines, [*returned, *operators.values()]
+
+    def _limited(self, bounded: list[tuple[str, str]]) -> list[str]:
+        """Filters of a size whose squares can be computed with."""
+        lines = []
+        for norm, variable in bounded:
+            lines.append(f"{variable} = torch.clamp({MOST} / {norm}, max=1.0) * {variable}")
+            lines.append(f"{norm} = torch.clamp({norm}, max={MOST})")
+        return lines
+
+    def _scaled(self, bounded: list[tuple[str, str]], norms: dict[str, str], printer: Printer) -> list[str]:
+        """Filters scaled down by one factor such that the declared step is kept."""
+        if self.kept is None:
+            return []
+        fixed = self.kept.rate.subs(dict.fromkeys(self.norms, 0))
+        room, part = self.kept.room / TAU - fixed, sp.expand(self.kept.rate - fixed)
+        printed = printer(norms)
+        above = printed.doprint(self.inserted(room))
+        below = printed.doprint(self.inserted(part))
+        lines = [f"scale = torch.clamp(torch.sqrt(({above}) / ({below})), max=1.0)"]
+        for norm, variable in bounded:
+            lines.append(f"{variable} = scale * {variable}")
+            if self.alpha is not None:
+                lines.append(f"{norm} = scale * {norm}")
+        return lines

@@ -1,0 +1,166 @@
+"""Which condition a network can keep while it is trained, and what then holds for all values of its parameters.
+
+The step and the filters are computed from the parameters such that tau * rate <= room (docs/theory.md, section 9).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.errors import DeclarationError
+from pde2net.language.linear_operator import norm_symbol
+from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit
+from pde2net.scheme.registry import trainable_tables
+from pde2net.scheme.stack import ALPHA, TAU, Stack
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.claims import table
+from pde2net.verify.facts import Facts
+from pde2net.verify.plan import Plan
+from pde2net.verify.theorems import explicit_l2, frozen_spectrum
+
+SCHEMES = (Explicit, DuFortFrankel, FSI, FED, RKL)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """tau * rate <= room, for every value of the trainable parameters.
+
+    claim   the one whose condition this is, l2 or frozen stability
+    claims  those that follow from it, and those that hold for every step
+    rate    in the parameters and the norms of learned operators
+    room    a number
+    tau     as declared; None for the largest step
+    alpha   of Du Fort-Frankel, in the same symbols; else None
+    """
+
+    claim: str
+    claims: tuple[str, ...]
+    rate: sp.Expr
+    room: sp.Expr
+    tau: sp.Expr | None
+    alpha: sp.Expr | None
+
+    @property
+    def limit(self) -> sp.Expr:
+        """The largest tau."""
+        return self.room / self.rate
+
+    @property
+    def norms(self) -> tuple[sp.Symbol, ...]:
+        """The norms of learned operators in the rate."""
+        return tuple(sorted((s for s in self.rate.free_symbols if s.name.startswith("norm")), key=str))
+
+
+def signed(symbol: sp.Symbol) -> bool:
+    """Whether a sign was declared that proofs may have used: training must keep it."""
+    kinds = ("positive", "negative", "nonnegative", "nonpositive", "nonzero")
+    return any(getattr(symbol, f"is_{kind}") for kind in kinds)
+
+
+def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
+    """The condition that the network of `plan` keeps.
+
+    Raises DeclarationError, saying why, where no condition is proved for all values of the parameters.
+    """
+    scheme, semi = plan.scheme, plan.semi
+    if not isinstance(scheme, SCHEMES) or not isinstance(plan.update, Stack):
+        raise DeclarationError(
+            f"keep_stable=True keeps a condition on the step, which {scheme.label} schemes do not have; Explicit, "
+            "DuFortFrankel, FSI, FED and RKL do."
+        )
+    if set(trainable) & trainable_tables(plan.update):
+        raise DeclarationError(
+            'keep_stable=True cannot keep anything if "extrapolation" is trained: the condition is that of the '
+            "weights of the scheme. Leave it out of trainable."
+        )
+    case = Case(semi, facts, scheme, plan.update, TAU, None)
+    claim = _condition(case)
+    trained = {s for s in semi.form.problem.symbols if s.name in trainable}
+    if trained & set(facts.given):
+        names = ", ".join(sorted(map(str, trained & set(facts.given))))
+        raise DeclarationError(
+            f"keep_stable=True has nothing to keep: bounds are proved for the value of {names} alone, which is "
+            'trained. Declare its sign, sp.Symbol("...", positive=True), or do not train it.'
+        )
+    rate, alpha = _rate(case, claim, trained)
+    room = sp.simplify(claim.condition.rhs * rate)
+    if room.free_symbols:
+        raise DeclarationError(f"keep_stable=True cannot keep tau <= {claim.condition.rhs}: it is no quotient.")
+    found = Kept(claim.name, _following(case, claim), sp.expand(rate), room, scheme.tau, alpha)
+    _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
+    return found
+
+
+def _condition(case: Case) -> Claim:
+    """l2 stability with the step left open; frozen stability where that is no question."""
+    claim = table(case)["l2_stability"](case)
+    if claim.status == Status.NOT_APPLICABLE:
+        claim = table(case)["frozen_stability"](case)
+    if claim.status in (Status.PROVED_IF, Status.LINEARISED) and isinstance(claim.condition, sp.Le):
+        return claim
+    why = "every step is stable." if claim.status == Status.PROVED else claim.reason
+    raise DeclarationError(f"keep_stable=True has nothing to keep: of {claim.name}, no condition is proved. {why}")
+
+
+def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, sp.Expr | None]:
+    """The rate that limits the step, and alpha."""
+    find = explicit_l2.rate if claim.name == "l2_stability" else frozen_spectrum.rate
+    rate = find(case)
+    if not isinstance(case.scheme, DuFortFrankel) or not isinstance(case.update, Stack):
+        return rate, None
+    alpha = case.update.values[ALPHA]
+    if case.scheme.alpha is None:
+        return 4 * alpha, alpha
+    moving = trained | {norm_symbol(t.operator) for t in case.semi.form.learned}
+    if moving & rate.free_symbols:
+        raise DeclarationError(
+            f"keep_stable=True cannot keep alpha = {alpha} admissible, whose least value {rate / 4} changes in "
+            "training; alpha=None takes the smallest one in every block."
+        )
+    return 4 * alpha, alpha
+
+
+def _following(case: Case, claim: Claim) -> tuple[str, ...]:
+    """The claims that hold for every tau up to the limit of `claim`."""
+    if isinstance(case.scheme, DuFortFrankel) and case.scheme.alpha is not None:
+        return (claim.name,)  # alpha is compared with the least one at the values of the parameters
+    names = []
+    for name, find in table(case).items():
+        other = claim if name == claim.name else find(case)
+        if other.status == Status.PROVED and other.factor is None and name != "consistency":
+            names.append(name)
+        if other.status != Status.PROVED_IF or not isinstance(other.condition, sp.Le):
+            continue
+        if sp.simplify(other.condition.rhs / claim.condition.rhs - 1).is_nonnegative:
+            names.append(name)
+    return tuple(names)
+
+
+def _require_room(found: Kept, trained: set[sp.Symbol], step: bool, values: dict[sp.Symbol, sp.Expr]) -> None:
+    """The declared step must be one that is kept."""
+    tau, norms = found.tau, found.norms
+    if tau is None:
+        return
+    if tau.free_symbols:
+        raise DeclarationError(f"keep_stable=True needs a number for the step, or tau=None, not tau = {tau}.")
+    if not norms:
+        if (found.limit.subs(values) - tau).is_negative:
+            raise DeclarationError(
+                f"keep_stable=True keeps tau <= {found.limit}; the step tau = {tau} to start from is larger."
+            )
+        return
+    fixed = found.rate.subs(dict.fromkeys(norms, 0))
+    if fixed != 0 and (step or fixed.free_symbols & trained):
+        raise DeclarationError(
+            f"keep_stable=True cannot scale filters for tau = {tau} beside other terms whose part of the bound, "
+            f"{fixed}, or whose step is trained; use tau=None."
+        )
+    if not (found.room / tau - fixed.subs(values)).is_positive:
+        raise DeclarationError(
+            f"keep_stable=True cannot keep tau = {tau}: without the learned operators the limit is "
+            f"{found.room / fixed} already."
+        )

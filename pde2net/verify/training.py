@@ -1,0 +1,72 @@
+"""What becomes of a certificate when parameters are trained: claims that are kept, and those that own weights end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pde2net.language.linear_operator import operators_of
+from pde2net.scheme.stack import Stack
+from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, Training
+from pde2net.verify.kept import Kept
+from pde2net.verify.plan import Plan
+
+KEPT = "kept step"
+STATEMENT = "tau <= limit for all weights of learned operators"
+HOW = "the network scales its filters down, by a bound of their norms that it computes"
+POLYNOMIALS = ("l2_stability", "nonexpansive", "energy_decay", "frozen_stability")
+OWN_OPERATORS = (
+    "Each block has operators of its own, but the stages of a cycle are a polynomial of one operator; "
+    "shared=True or keep_stable=True give them the same."
+)
+OWN_ENERGY = "Each block has weights, and with them an energy, of its own."
+
+
+def trained(
+    certificate: Certificate, plan: Plan, trainable: Sequence[str], shared: bool, kept: Kept | None
+) -> Certificate:
+    """The certificate of the network whose parameters `trainable` are trained, `kept` being what it keeps."""
+    own = not shared and bool(set(trainable) - {"extrapolation"}) and len(blocks_of(plan)) > 1
+    learned = bool(operators_of(plan.semi.form.problem.rhs))
+    if kept is None and not (own and learned):
+        return certificate
+    claims = dict(certificate.claims)
+    if own and learned:
+        claims = {name: _of_own_weights(claim, plan, kept) for name, claim in claims.items()}
+    names: tuple[str, ...] = ()
+    if kept is not None:
+        names = tuple(n for n in kept.claims if not (own and n == "energy_decay"))
+        claims = {n: _kept(c, kept) if n in names else c for n, c in claims.items()}
+    training = Training(tuple(trainable), shared, names)
+    subject = {**certificate.subject, "training": str(training)}
+    return replace(certificate, claims=claims, training=training, subject=subject)
+
+
+def blocks_of(plan: Plan) -> range:
+    """The blocks of a stack; a single one for what has no blocks with weights of their own."""
+    update = plan.update
+    return range(len(update.stages) * update.cycles if isinstance(update, Stack) else 1)
+
+
+def _of_own_weights(claim: Claim, plan: Plan, kept: Kept | None) -> Claim:
+    update = plan.update
+    stages = isinstance(update, Stack) and len(update.stages) > 1 and not update.repeated
+    if stages and kept is None and claim.name in POLYNOMIALS:
+        return _unknown(claim, OWN_OPERATORS)
+    if claim.name == "energy_decay" and claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
+        return _unknown(claim, OWN_ENERGY)
+    return claim
+
+
+def _unknown(claim: Claim, reason: str) -> Claim:
+    if claim.status == Status.NOT_APPLICABLE:
+        return claim
+    return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, reason=reason)
+
+
+def _kept(claim: Claim, kept: Kept) -> Claim:
+    """A claim whose condition the network keeps is proved."""
+    if claim.status != Status.PROVED_IF:
+        return claim
+    held = Discharged(KEPT, STATEMENT, HOW, {"limit": kept.limit})
+    return replace(claim, status=Status.PROVED, hypotheses=(*claim.hypotheses, held))
