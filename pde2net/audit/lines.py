@@ -10,6 +10,7 @@ import sympy as sp
 
 from pde2net.errors import RecheckError
 from pde2net.language.expressions import from_text, symbol_table
+from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit
 from pde2net.verify.certificate import Certificate
 
@@ -27,6 +28,7 @@ def alpha_of(certificate: Certificate) -> sp.Expr:
     found = re.search(r", alpha = (.*?), \d+ steps?: ", certificate.subject["scheme"])
     problem, grid = certificate.declaration.problem, certificate.declaration.grid
     known = [problem.rhs, *problem.symbols, *grid.spacings(problem.space)]
+    known += [norm_symbol(operator) for operator in problem.operators]
     try:
         alpha = from_text(found[1], symbol_table(known)) if found else None
     except ValueError:

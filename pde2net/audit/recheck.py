@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.audit import multigrid, rows, wording
+from pde2net.audit import multigrid, rows, training, wording
 from pde2net.audit.conclusions import Conclusions
 from pde2net.audit.consistency import disagreements as consistency_disagreements
 from pde2net.audit.exactly import drawn, number, same
@@ -55,10 +55,12 @@ def recheck(text: str) -> Certificate:
 def _problems(certificate: Certificate, text: str) -> list[str]:
     """The disagreements that the first stage with any of them finds: later ones are costly."""
     semi = semidiscretise(recognise(certificate.declaration.problem), certificate.declaration.grid)
+    given, certificate = certificate, training.conditional(certificate)
     stages: tuple[Callable[[], Iterator[str]], ...] = (
-        lambda: _form(certificate, text),
+        lambda: _form(given, text),
+        lambda: training.declared(given),
         lambda: _declared(certificate, semi),
-        lambda: _claims(certificate, semi),
+        lambda: _claims(certificate, semi, given),
         lambda: _ranges(certificate, semi),
         lambda: witness_disagreements(certificate, semi),
         lambda: consistency_disagreements(certificate, semi),
@@ -95,7 +97,8 @@ def _declared(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
         yield f"tau = {certificate.tau} is not the step {declared.scheme.tau} of the scheme."
     if dict(certificate.subject) != wording.subject(certificate, semi):
         yield "The subject does not describe the declaration."
-    known = {s.name: s for s in (*semi.form.problem.symbols, *declared.problem.space)}
+    norms = training.norms(semi.form.problem)
+    known = {s.name: s for s in (*semi.form.problem.symbols, *declared.problem.space, *norms)}
     for expression in (*semi.spacing, *semi.origin, certificate.tau):
         known |= {s.name: s for s in expression.free_symbols}
     for claim in certificate.claims.values():
@@ -113,7 +116,7 @@ def _values(certificate: Certificate, semi: Semidiscrete, draw: int) -> Iterator
     """
     parameters = dict(semi.form.problem.parameters)
     symbols = {s for e in (*semi.spacing, *semi.origin, certificate.tau) for s in e.free_symbols}
-    symbols |= set(semi.form.problem.symbols)
+    symbols |= set(semi.form.problem.symbols) | training.norms(semi.form.problem)
     exact = symbols <= set(parameters)
     if draw == 0 or not exact:
         yield {**drawn(symbols - set(parameters), draw), **parameters}, exact
@@ -121,8 +124,8 @@ def _values(certificate: Certificate, semi: Semidiscrete, draw: int) -> Iterator
         yield dict(drawn(symbols, draw)), exact
 
 
-def _claims(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
-    """Claims, with the stated ranges taken as they are but for samples."""
+def _claims(certificate: Certificate, semi: Semidiscrete, trained: Certificate) -> Iterator[str]:
+    """Claims, with the stated ranges taken as they are but for samples; `trained` has those that are kept."""
     given = _given(certificate)
     parameters = semi.form.problem.parameters
     for draw in range(DRAWS):
@@ -132,6 +135,7 @@ def _claims(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
             declared = all(values[s] == v for s, v in parameters.items())
             claimed = rules(certificate, numbers)
             found += Conclusions(certificate, numbers, declared, claimed).disagreements()
+            found += training.disagreements(trained, numbers, claimed)
             for answer in set(certificate.ranges) - numbers.asked():
                 found.append(f"The range of {answer.function} is no question about the problem.")
             if draw == 0 and not found:
@@ -160,7 +164,8 @@ def _step(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
     """tau = None asked for the limit of l2 stability, or else of frozen stability."""
     scheme = certificate.declaration.scheme
     if isinstance(scheme, DuFortFrankel):
-        if scheme.tau is None and sp.simplify(2 * certificate.tau * alpha_of(certificate)) != 1:
+        product = 2 * certificate.tau * alpha_of(certificate)
+        if scheme.tau is None and sp.simplify(product.subs(semi.form.problem.parameters)) != 1:
             yield f"tau = {certificate.tau} is not 1/(2 alpha)."
     elif scheme.tau is None:
         limits = [certificate.claims[n].limit for n in ("l2_stability", "frozen_stability")]

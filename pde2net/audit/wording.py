@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import sympy as sp
 
-from pde2net.audit import cell_lines
+from pde2net.audit import cell_lines, training
 from pde2net.audit.claims import BELOW, BOUNDED, FLUX, NONNEGATIVE, REACTION, SYMMETRIC
 from pde2net.audit.exactly import Number, same
 from pde2net.audit.lines import scheme_line
@@ -31,6 +31,7 @@ def subject(certificate: Certificate, semi: Semidiscrete) -> dict[str, str]:
         "scheme": cell_lines.line(certificate, semi) or scheme_line(certificate, form.reaction != 0),
         "grid": f"{_each(steps, 'h = {1}', 'h_{0} = {1}')}, "
         f"{semi.grid.gradient} differences of order {semi.grid.order}",
+        **training.line(certificate),
     }
 
 
@@ -118,7 +119,8 @@ def explained(text: str, answers: Sequence[Answer], quantity: str, otherwise: st
 def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     rest = explained(text, answers, DIFFUSIVITY, "g is constant") or ""
     every = [d for bank in n.semi.banks for row in bank.rows for _, d in row]
-    sharp = len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every)
+    together = not n.semi.form.learned and all(peaks_at_the_highest_frequency(d.stencil) for d in every)
+    sharp = len(n.semi.form.terms) == 1 or together
     end = " by the Fourier symbol, " + ("attained in the limit of large grids" if sharp else "an upper bound")
     if not (rest.startswith("; ") and rest.endswith(end)):
         return False

@@ -99,7 +99,9 @@ class Interpreter:
         self.graph, self.arithmetic = graph, arithmetic
         self.dimension: int = graph.graph["dimension"]
         self.channels: int = graph.graph["channels"]
-        self.values = {**graph.graph["values"], **(values or {})}
+        known = {**graph.graph["values"], **(values or {})}
+        # alpha of Du Fort-Frankel may contain parameters.
+        self.values = {symbol: sp.sympify(value).xreplace(known) for symbol, value in known.items()}
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
         self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
         self.bodies: dict[str, list[tuple[str, Node, dict[str, tuple[str, int]]]]] = {}

@@ -10,6 +10,7 @@ import sympy as sp
 
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.language.grid import Grid
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
@@ -48,6 +49,7 @@ class Declaration:
             },
             "rhs": to_text(problem.rhs),
             "channels": problem.channels,
+            **_operators(problem),
             "boundary": [problem.boundary[a] for a in space],
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
@@ -77,6 +79,8 @@ class Declaration:
         for name, assumptions in data["fields"].items():
             known = {a: True for a in assumptions if a in _FIELD_ASSUMPTIONS}
             functions[name] = sp.Function(name, **known)
+        for name, (out_channels, kernel_size) in data.get("operators", {}).items():
+            functions[name] = LinearOperator(name, out_channels, kernel_size)
         unknown = functions[data["unknown"]](*space, time)
         problem = Problem(
             sp.Eq(sp.Derivative(unknown, time), read(data["rhs"], functions), evaluate=False),
@@ -102,6 +106,12 @@ class Declaration:
                 origin=entries(grid["origin"]),
             ),
         )
+
+
+def _operators(problem: Problem) -> dict[str, Any]:
+    """The learned operators, if there are any."""
+    found = {k.name: [k.out_channels, k.kernel_size] for k in problem.operators}
+    return {"operators": found} if found else {}
 
 
 def _entries(value: Any) -> Any:

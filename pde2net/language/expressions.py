@@ -14,6 +14,8 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import UndefinedFunction
 
+from pde2net.language.linear_operator import LinearOperator
+
 _NAMES = (
     "exp log sqrt sin cos tan asin acos atan sinh cosh tanh sign Abs Min Max Piecewise Eq Ne Heaviside erf"
 )
@@ -38,11 +40,11 @@ def symbol_table(expressions: Iterable[sp.Basic]) -> dict[str, list[str]]:
 def from_text(
     text: str,
     symbols: Mapping[str, Sequence[str]],
-    functions: Mapping[str, UndefinedFunction] | None = None,
+    functions: Mapping[str, UndefinedFunction | LinearOperator] | None = None,
 ) -> sp.Basic:
     """The expression that `to_text` wrote; `symbols` gives the assumptions of each name.
 
-    With `functions`, these undefined functions and Derivatives of them are allowed too.
+    With `functions`, these undefined functions and Derivatives of them are allowed too, and learned operators.
 
     Raises ValueError for text with anything but numbers, the named symbols, arithmetic, comparisons
     and elementary functions, and for text that would take long to evaluate.
@@ -75,7 +77,7 @@ def _build(node: ast.AST, symbols: Mapping[str, Any]) -> sp.Basic:
         return sp.Integer(node.value)
     if isinstance(node, ast.Name):
         known = symbols.get(node.id, _CONSTANTS.get(node.id))
-        if known is not None:
+        if known is not None and not isinstance(known, LinearOperator):
             return known
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -sub(node.operand)
@@ -93,6 +95,10 @@ def _build(node: ast.AST, symbols: Mapping[str, Any]) -> sp.Basic:
         return _COMPARE[type(node.ops[0])](sub(node.left), sub(node.comparators[0]))
     if isinstance(node, ast.Tuple):
         return sp.Tuple(*(sub(e) for e in node.elts))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and len(node.args) == 1:
+        operator = symbols.get(node.func.value.id) if isinstance(node.func.value, ast.Name) else None
+        if isinstance(operator, LinearOperator) and node.func.attr == "adjoint" and not node.keywords:
+            return operator.adjoint(sub(node.args[0]))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
         if node.func.id == "CRootOf" and len(node.args) == 2:
             variable = sp.Symbol("x")

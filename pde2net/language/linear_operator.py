@@ -107,6 +107,8 @@ class Response(_Applied):
     def _sympystr(self, printer: Any) -> str:
         return f"{self.args[0]}({printer._print(self.operand)})"
 
+    _as_pde_text = _sympystr
+
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         text = rf"{printer._print(sp.Symbol(str(self.args[0])))}\left({printer._print(self.operand)}\right)"
         return text if exp is None else rf"{text}^{{{exp}}}"
@@ -117,6 +119,9 @@ class AdjointResponse(_Applied):
 
     def _sympystr(self, printer: Any) -> str:
         return f"{self.args[0]}.adjoint({printer._print(self.operand)})"
+
+    def _as_pde_text(self, printer: Any) -> str:
+        return f"adjoint {self.args[0]}({printer._print(self.operand)})"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         name = printer._print(sp.Symbol(str(self.args[0])))

@@ -101,16 +101,16 @@ class Training:
     """What is trained of the network, where claims depend on it.
 
     trainable  names of parameters and learned operators, sorted
-    shared     whether all blocks have the same
+    owner      what has parameters of its own: the "network", each "block" or each "cycle"
     kept       the claims that hold for all values of what is trained; () if no condition is kept
     """
 
     trainable: tuple[str, ...]
-    shared: bool
+    owner: str
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
-        whose = "" if self.shared else ", each block its own"
+        whose = "" if self.owner == "network" else f", each {self.owner} its own"
         names = ", ".join(self.trainable) or "nothing"
         if not self.kept:
             return f"{names}{whose}"

@@ -14,13 +14,14 @@ from pde2net.errors import DeclarationError
 from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit
 from pde2net.scheme.registry import trainable_tables
-from pde2net.scheme.stack import ALPHA, TAU, Stack
+from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.claims import table
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
 from pde2net.verify.theorems import explicit_l2, frozen_spectrum
+from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
 SCHEMES = (Explicit, DuFortFrankel, FSI, FED, RKL)
 
@@ -78,7 +79,11 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
             "weights of the scheme. Leave it out of trainable."
         )
     case = Case(semi, facts, scheme, plan.update, TAU, None)
-    claim = _condition(case)
+    unknown = set(trainable) - {s.name for s in semi.form.problem.symbols} - {TAU.name}
+    unknown -= {k.name for k in semi.form.problem.operators}
+    if unknown:
+        raise DeclarationError(f"keep_stable=True cannot keep anything if {', '.join(sorted(unknown))} is trained.")
+    claim, limit = _condition(case)
     trained = {s for s in semi.form.problem.symbols if s.name in trainable}
     if trained & set(facts.given):
         names = ", ".join(sorted(map(str, trained & set(facts.given))))
@@ -87,21 +92,23 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
             'trained. Declare its sign, sp.Symbol("...", positive=True), or do not train it.'
         )
     rate, alpha = _rate(case, claim, trained)
-    room = sp.simplify(claim.condition.rhs * rate)
+    room = sp.simplify(limit * rate)
     if room.free_symbols:
-        raise DeclarationError(f"keep_stable=True cannot keep tau <= {claim.condition.rhs}: it is no quotient.")
-    found = Kept(claim.name, _following(case, claim), sp.expand(rate), room, scheme.tau, alpha)
+        raise DeclarationError(f"keep_stable=True cannot keep tau <= {limit}: it is no quotient.")
+    found = Kept(claim.name, _following(case, claim, limit), sp.expand(rate), room, scheme.tau, alpha)
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found
 
 
-def _condition(case: Case) -> Claim:
-    """l2 stability with the step left open; frozen stability where that is no question."""
+def _condition(case: Case) -> tuple[Claim, sp.Expr]:
+    """l2 stability with the step left open, frozen stability where that is no question; and its limit."""
     claim = table(case)["l2_stability"](case)
     if claim.status == Status.NOT_APPLICABLE:
         claim = table(case)["frozen_stability"](case)
     if claim.status in (Status.PROVED_IF, Status.LINEARISED) and isinstance(claim.condition, sp.Le):
-        return claim
+        return claim, claim.condition.rhs
+    if claim.status == Status.PROVED and isinstance(case.scheme, DuFortFrankel):
+        return claim, 1 / (2 * alpha_of(case))  # stable for every tau, but tau = None takes this one
     why = "every step is stable." if claim.status == Status.PROVED else claim.reason
     raise DeclarationError(f"keep_stable=True has nothing to keep: of {claim.name}, no condition is proved. {why}")
 
@@ -110,9 +117,9 @@ def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, s
     """The rate that limits the step, and alpha."""
     find = explicit_l2.rate if claim.name == "l2_stability" else frozen_spectrum.rate
     rate = find(case)
-    if not isinstance(case.scheme, DuFortFrankel) or not isinstance(case.update, Stack):
+    if not isinstance(case.scheme, DuFortFrankel):
         return rate, None
-    alpha = case.update.values[ALPHA]
+    alpha = alpha_of(case)
     if case.scheme.alpha is None:
         return 4 * alpha, alpha
     moving = trained | {norm_symbol(t.operator) for t in case.semi.form.learned}
@@ -124,7 +131,7 @@ def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, s
     return 4 * alpha, alpha
 
 
-def _following(case: Case, claim: Claim) -> tuple[str, ...]:
+def _following(case: Case, claim: Claim, limit: sp.Expr) -> tuple[str, ...]:
     """The claims that hold for every tau up to the limit of `claim`."""
     if isinstance(case.scheme, DuFortFrankel) and case.scheme.alpha is not None:
         return (claim.name,)  # alpha is compared with the least one at the values of the parameters
@@ -135,7 +142,7 @@ def _following(case: Case, claim: Claim) -> tuple[str, ...]:
             names.append(name)
         if other.status != Status.PROVED_IF or not isinstance(other.condition, sp.Le):
             continue
-        if sp.simplify(other.condition.rhs / claim.condition.rhs - 1).is_nonnegative:
+        if sp.simplify(other.condition.rhs / limit - 1).is_nonnegative:
             names.append(name)
     return tuple(names)
 
@@ -156,8 +163,8 @@ def _require_room(found: Kept, trained: set[sp.Symbol], step: bool, values: dict
     fixed = found.rate.subs(dict.fromkeys(norms, 0))
     if fixed != 0 and (step or fixed.free_symbols & trained):
         raise DeclarationError(
-            f"keep_stable=True cannot scale filters for tau = {tau} beside other terms whose part of the bound, "
-            f"{fixed}, or whose step is trained; use tau=None."
+            f"keep_stable=True cannot scale filters for tau = {tau}: what the other terms leave of the bound, "
+            f"{found.room}/tau - ({fixed}), changes in training; use tau=None."
         )
     if not (found.room / tau - fixed.subs(values)).is_positive:
         raise DeclarationError(

@@ -39,7 +39,7 @@ def to_json(certificate: Certificate) -> str:
     if training is not None:
         document["training"] = {
             "trainable": list(training.trainable),
-            "shared": training.shared,
+            "owner": training.owner,
             "kept": list(training.kept),
         }
     return json.dumps(document, indent=2, allow_nan=False)
@@ -146,10 +146,8 @@ def _certificate(text: str) -> Certificate:
 
 
 def _training(row: Mapping[str, Any]) -> Training:
-    _require_text([*row["trainable"], *row["kept"]])
-    if not isinstance(row["shared"], bool):
-        raise TypeError("a flag must be true or false")
-    return Training(tuple(row["trainable"]), row["shared"], tuple(row["kept"]))
+    _require_text([*row["trainable"], row["owner"], *row["kept"]])
+    return Training(tuple(row["trainable"]), row["owner"], tuple(row["kept"]))
 
 
 def _refused(constant: str) -> Any:

@@ -35,9 +35,12 @@ def trained(
         claims = {name: _of_own_weights(claim, plan, kept) for name, claim in claims.items()}
     names: tuple[str, ...] = ()
     if kept is not None:
-        names = tuple(n for n in kept.claims if not (own and n == "energy_decay"))
+        holds = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
+        possible = [n for n in kept.claims if claims[n].status in holds]
+        names = tuple(n for n in possible if not (own and n == "energy_decay"))
         claims = {n: _kept(c, kept) if n in names else c for n, c in claims.items()}
-    training = Training(tuple(trainable), shared, names)
+    owner = "network" if not own else "cycle" if kept is not None and _several(plan) else "block"
+    training = Training(tuple(trainable), owner, names)
     subject = {**certificate.subject, "training": str(training)}
     return replace(certificate, claims=claims, training=training, subject=subject)
 
@@ -48,10 +51,14 @@ def blocks_of(plan: Plan) -> range:
     return range(len(update.stages) * update.cycles if isinstance(update, Stack) else 1)
 
 
-def _of_own_weights(claim: Claim, plan: Plan, kept: Kept | None) -> Claim:
+def _several(plan: Plan) -> bool:
+    """Whether the blocks of a cycle are the stages of one polynomial."""
     update = plan.update
-    stages = isinstance(update, Stack) and len(update.stages) > 1 and not update.repeated
-    if stages and kept is None and claim.name in POLYNOMIALS:
+    return isinstance(update, Stack) and len(update.stages) > 1 and not update.repeated
+
+
+def _of_own_weights(claim: Claim, plan: Plan, kept: Kept | None) -> Claim:
+    if _several(plan) and kept is None and claim.name in POLYNOMIALS:
         return _unknown(claim, OWN_OPERATORS)
     if claim.name == "energy_decay" and claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
         return _unknown(claim, OWN_ENERGY)

@@ -13,6 +13,7 @@ from pde2net.deadline import within
 from pde2net.errors import Pde2NetError, TextError, suggestion
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.grid import GRADIENTS, Grid
+from pde2net.language.linear_operator import LinearOperator, operators_of
 from pde2net.language.problem import BOUNDARIES, Problem
 from pde2net.language.schemes import SCHEMES, Scheme
 from pde2net.language.solvers import SOLVERS
@@ -27,6 +28,7 @@ SECONDS = 5.0
 MOST_CHANNELS = 4096
 SIGNS = {text: kind for kind, text in WRITTEN_SIGNS.items()}
 GRID = ("h", "order", "gradient", "origin")
+OPERATOR = {"out": "out_channels", "size": "kernel_size"}
 
 T = TypeVar("T")
 Statement = Tree[Token]
@@ -58,6 +60,10 @@ class _Builder:
         parameters = {s: v for s, v in self.values.items() if s in used}
         unused = [s for s in self.values if s not in used]
         place = self.places["equation"]
+        declared = [k for k in self.scope.names.values() if isinstance(k, LinearOperator)]
+        idle = [k for k in declared if k not in operators_of(equation.rhs)]
+        if idle:
+            raise self.source.at(place, f"the equation does not contain the operator {idle[0]}.")
         if unused:
             raise self.source.at(place, f"the equation does not contain the parameter {unused[0]}.")
         problem = self._made(place, lambda: Problem(equation, parameters=parameters, **options))
@@ -82,7 +88,7 @@ class _Builder:
         self.scope.names[str(token)] = value
 
     def _free(self, token: Token) -> None:
-        if str(token) in {*self.scope.known(), *FUNCTIONS, *OPERATORS, "hessian", "diff"}:
+        if str(token) in {*self.scope.known(), *FUNCTIONS, *OPERATORS, "hessian", "adjoint", "diff"}:
             raise self.source.at(token, f'the name "{token}" is taken already.')
 
     # -- declarations ------------------------------------------------------------------------------
@@ -107,6 +113,20 @@ class _Builder:
         if not found.is_Integer or not 1 <= found <= MOST_CHANNELS:
             raise self.source.at(count, f"an image has 1 to {MOST_CHANNELS} channels.")
         self.found["channels"] = int(found)
+
+    def _operator(self, node: Statement) -> None:
+        name = _token(node.children[0])
+        given: dict[str, Any] = {}
+        for option in _trees(node):
+            key, value = option.children
+            base = self._word(_token(key), OPERATOR, "option of an operator")
+            if OPERATOR[base] in given:
+                raise self.source.at(option, f"{base} is given twice.")
+            given[OPERATOR[base]] = _count(self.reader.scalar(value))
+        missing = [key for key, option in OPERATOR.items() if option not in given]
+        if missing:
+            raise self.source.at(node, f"an operator has out and size: {name}(out = 16, size = 5).")
+        self._declare(name, self._made(node, lambda: LinearOperator(str(name), **given)))
 
     def _field(self, node: Statement) -> None:
         name, *arguments = [c for c in node.children if isinstance(c, Token)]

@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from pde2net.errors import Pde2NetError, TextError, suggestion
 from pde2net.language import calculus, diffusivities
 from pde2net.language.expressions import power
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.text.place import Source
 
 Node = Tree[Token] | Token
@@ -146,6 +147,8 @@ class Reader:
         name = str(node.children[0])
         scope = self.scope
         for table in (local, scope.names):
+            if isinstance(table.get(name), LinearOperator):
+                raise self.source.at(node, f"{name} is an operator: write {name}(...) or adjoint {name}(...).")
             if name in table:
                 return table[name]
         if name in scope.definitions:
@@ -233,6 +236,8 @@ class Reader:
                 raise self.source.at(node, f"{name} takes {count} arguments, not {len(values)}.")
             return self._value(definition.body, dict(zip(definition.arguments, values, strict=True)))
         declared = scope.names.get(name)
+        if isinstance(declared, LinearOperator):
+            return declared(self._only(node, declared, values))
         if isinstance(declared, AppliedUndef):
             if tuple(values) != declared.args:
                 raise self.source.at(node, f"{name} is declared as {declared}; it has no values elsewhere.")
@@ -255,7 +260,24 @@ class Reader:
                 raise self.source.at(axis, f"diff is along an axis, {known}.")
         return sp.Derivative(self._scalar(body, local), *variables)
 
+    def _only(self, node: Tree[Token], operator: LinearOperator, values: list[Any]) -> sp.Expr:
+        if len(values) != 1 or not isinstance(values[0], sp.Expr):
+            raise self.source.at(node, f"{operator} takes one scalar, as in {operator}(u).")
+        return values[0]
+
+    def _adjoint(self, node: Tree[Token], local: Mapping[str, Any]) -> sp.Expr:
+        """adjoint K(v)."""
+        called = node.children[1]
+        data = called.data if isinstance(called, Tree) else ""
+        operator = self.scope.names.get(str(called.children[0])) if data == "call" else None
+        if not isinstance(operator, LinearOperator) or not isinstance(called, Tree):
+            raise self.source.at(node, "adjoint stands before a declared operator: adjoint K(v).")
+        values = [self._value(c, local) for c in called.children[1:]]
+        return operator.adjoint(self._only(called, operator, values))
+
     def _operate(self, node: Tree[Token], local: Mapping[str, Any]) -> Any:
+        if str(node.children[0]) == "adjoint":
+            return self._adjoint(node, local)
         name, operand = str(node.children[0]), self._value(node.children[1], local)
         if name == "hessian":
             raise self.source.at(node, "hessian is not supported yet.")
