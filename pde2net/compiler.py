@@ -79,13 +79,13 @@ def compile(  # noqa: A001  the public name of the interface
 
     on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
-    trainable    parameters and learned operators (objects or names, also "tau" and "extrapolation") that become
-                 nn.Parameters
+    trainable    parameters and learned operators (objects or names, also "tau" and "extrapolation") that
+                 become nn.Parameters
     shared       whether all blocks share the trainable parameters (True) or each has its own
     keep_stable  whether the network computes its step or scales its filters such that the condition of l2
                  stability (with a source term, of frozen stability) holds for all values of its parameters.
-                 Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED and
-                 RKL have the same parameters
+                 Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED
+                 and RKL have the same parameters
 
     The module takes and returns (batch, channels, *spatial). Raises as `verify` does, and DeclarationError if
     there is no condition to keep. Warns with GridWarning if multigrid is left with one grid.
@@ -153,14 +153,14 @@ def _check_parametrised(problem: Problem, plan: Plan, names: tuple[str, ...], ke
     norms = {norm_symbol(operator) for operator in problem.operators}
     if norms & plan.tau.free_symbols and not keep:
         raise DeclarationError(
-            "tau = None with a learned operator asks for a step that is computed from its weights: that is what "
-            "keep_stable=True does. Or give a number."
+            "tau = None with a learned operator asks for a step that is computed from its weights: that is "
+            "what keep_stable=True does. Or give a number."
         )
     for symbol, value in problem.parameters.items():
         if keep and symbol.name in names and value == 0 and symbol.is_real and signed(symbol):
             raise DeclarationError(
-                f"keep_stable=True keeps the declared sign of {symbol} by training its logarithm, so it cannot "
-                "start at 0; give another value."
+                f"keep_stable=True keeps the declared sign of {symbol} by training its logarithm, so it "
+                "cannot start at 0; give another value."
             )
 
 

@@ -57,7 +57,8 @@ def _conditional(claim: Claim) -> Claim:
 
 def declared(certificate: Certificate) -> Iterator[str]:
     """What is wrong with what a certificate says about training, whatever the numbers are."""
-    problem, scheme, training = certificate.declaration.problem, certificate.declaration.scheme, certificate.training
+    problem, scheme = certificate.declaration.problem, certificate.declaration.scheme
+    training = certificate.training
     marked = [c for c in certificate.claims.values() if any(h.name == NAME for h in c.hypotheses)]
     if training is None:
         yield from (f"{c.name} is said to be kept, but nothing is trained." for c in marked)
@@ -101,7 +102,9 @@ def _blocks(certificate: Certificate) -> int:
     scheme = certificate.declaration.scheme
     if isinstance(scheme, FSI | FED):
         return scheme.cycle_length * scheme.cycles
-    return scheme.steps * (scheme.stages if isinstance(scheme, RKL) else 1)
+    if isinstance(scheme, RKL):
+        return scheme.steps * scheme.stages
+    return scheme.steps if isinstance(scheme, Explicit | DuFortFrankel) else 1
 
 
 def disagreements(certificate: Certificate, n: Numbers, rules: Mapping[str, Rule]) -> Iterator[str]:

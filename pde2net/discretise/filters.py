@@ -1,7 +1,8 @@
 """K u and K^T p of a learned filter bank, for NumPy arrays with channels as their last axis.
 
-(K u)_o[i] = sum_c sum_j W[o, c, j] u_c[i + j], j from -left to right along each axis: reflecting axes have those
-i whose windows lie on the grid, periodic ones wrap, zero-Dirichlet ones continue u by 0 (docs/theory.md, section 9).
+(K u)_o[i] = sum_c sum_j W[o, c, j] u_c[i + j], j from -left to right along each axis: reflecting axes have
+those i whose windows lie on the grid, periodic ones wrap, zero-Dirichlet ones continue u by 0
+(docs/theory.md, section 9).
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from pde2net.discretise.arrays import Array
 
 
 def response(weights: Array, u: Array, boundary: Sequence[str]) -> Array:
-    """K u: shape (*n, channels) -> (*m, filters), m = n - size + 1 along reflecting axes and n along others."""
+    """K u, (*n, channels) -> (*m, filters): m = n - size + 1 along reflecting axes, n along others."""
     wide = u
     for axis, (kind, size) in enumerate(zip(boundary, weights.shape[2:], strict=True)):
         wide = _continued(wide, axis, kind, (size - 1) // 2, size // 2)
     total: Any = 0
     for offset, part in _windows(wide.shape, weights.shape[2:]):
-        total = total + wide[part] @ weights[(..., *offset)].T
+        total = total + wide[part] @ _tap(weights, offset).T
     return np.asarray(total)
 
 
@@ -31,10 +32,16 @@ def adjoint(weights: Array, p: Array, boundary: Sequence[str]) -> Array:
     cells = [m + size - 1 for m, size in zip(p.shape, weights.shape[2:], strict=False)]
     wide = np.zeros((*cells, weights.shape[1]), dtype=p.dtype)
     for offset, part in _windows(wide.shape, weights.shape[2:]):
-        wide[part] = wide[part] + p @ weights[(..., *offset)]
+        wide[part] = wide[part] + p @ _tap(weights, offset)
     for axis, (kind, size) in enumerate(zip(boundary, weights.shape[2:], strict=True)):
         wide = _folded(wide, axis, kind, (size - 1) // 2, size // 2)
     return wide
+
+
+def _tap(weights: Array, offset: tuple[int, ...]) -> Array:
+    """The matrix (filters, channels) of one cell of the kernel."""
+    found: Array = weights.transpose(*range(2, weights.ndim), 0, 1)[offset]
+    return found
 
 
 def _windows(
@@ -53,7 +60,8 @@ def _continued(u: Array, axis: int, kind: str, left: int, right: int) -> Array:
         return u
     n = u.shape[axis]
     if kind == "periodic":
-        return np.take(u, np.arange(-left, n + right) % n, axis=axis)
+        found: Array = np.take(u, np.arange(-left, n + right) % n, axis=axis)
+        return found
     pad = [(left, right) if a == axis else (0, 0) for a in range(u.ndim)]
     zero = u.flat[0] * 0
     return np.pad(u, pad, constant_values=zero)
@@ -69,4 +77,5 @@ def _folded(wide: Array, axis: int, kind: str, left: int, right: int) -> Array:
     if kind == "periodic":
         for i in (*range(left), *range(left + n, left + n + right)):
             out[(i - left) % n] = out[(i - left) % n] + lines[i]
-    return np.moveaxis(out, 0, axis)
+    found: Array = np.moveaxis(out, 0, axis)
+    return found

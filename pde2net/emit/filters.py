@@ -1,4 +1,4 @@
-"""Emits K and K^T of learned operators: convolutions with one weight tensor, and the handling of the border."""
+"""Emits K and K^T of learned operators: convolutions with the same weights, and borders."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def initial_weights() -> Function:
 
 def filter_functions(boundary: Sequence[str], axes: Sequence[str]) -> list[Function]:
     """`respond(weight, u)`, K u, and `respond_adjoint(weight, p)`, its exact transpose."""
-    dimension, forward, backward = len(boundary), [], []
+    dimension = len(boundary)
+    forward: list[str] = []
+    backward: list[str] = []
     for axis, kind in enumerate(boundary):
         dim = axis - dimension
         left, right = f"(weight.shape[{dim}] - 1) // 2", f"weight.shape[{dim}] // 2"
@@ -50,9 +52,7 @@ def filter_functions(boundary: Sequence[str], axes: Sequence[str]) -> list[Funct
             backward.insert(0, f"out = wrapped_adjoint(out, {dim}, {left}, {right})")
         elif kind == "dirichlet":
             forward.append(f"u = F.pad(u, beyond({dim}, {left}, {right}))")
-            backward.insert(
-                0, f"out = out.narrow({dim}, {left}, out.shape[{dim}] - weight.shape[{dim}] + 1)"
-            )
+            backward.insert(0, f"out = out.narrow({dim}, {left}, out.shape[{dim}] - weight.shape[{dim}] + 1)")
     found = _wrapping() if "periodic" in boundary else []
     return [
         *found,

@@ -149,7 +149,7 @@ class Keeper:
     def statements(
         self, operators: Mapping[str, str], tau: str, alpha: str, printer: Printer
     ) -> tuple[list[str], list[str]]:
-        """The body of `kept(dtype)` without its end, and what it returns."""
+        """The body of `keep_stable(dtype)` without its end, and what it returns."""
         if self.kept is None:
             return [], []
         names = {f"norm{k}": identifier(f"norm_{v}", operators.values()) for k, v in operators.items()}

@@ -11,7 +11,7 @@ _OWN = (
     "torch math nn F Tensor self u steps block blocks beyond dim n wide inner out after super range tuple "
     "isinstance object int float TypeError ValueError nan v rhs trial new residual previous start "
     "grid grids coarse frozen operator net sweeps filters respond respond_adjoint wrapped wrapped_adjoint "
-    "norm_bound gram_norm at_most kept dtype scale weight"
+    "norm_bound gram_norm at_most keep_stable"
 )
 _MODULE = (
     "T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double "

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import sympy as sp
 
-from pde2net.emit.base import NETWORK, Emitter, Request
-from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
-from pde2net.emit.kept import FRACTION, Keeper, Step
+from pde2net.emit.base import NETWORK, Request
+from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.names import identifier
-from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.statements import statements
-from pde2net.emit.torch_expressions import TorchPrinter, number
+from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import blocks, cycles, node_of, parameters, sources
 from pde2net.graph.nodes import Input
@@ -21,20 +18,14 @@ from pde2net.scheme.registry import TABLES
 from pde2net.scheme.stack import ALPHA, PREVIOUS, START, START_RATE, TAU, Stack
 
 
-class StackEmitter(Emitter):
+class StackEmitter(KeepingEmitter):
     part = "DiffusionBlock"
 
     def __init__(self, request: Request) -> None:
         self.stack: Stack = request.update
-        self.keeper = Keeper(request)
-        self.operators: dict[str, str] = {}
         self.block_names = blocks(request.graph)[0]
         self.cycle_names = [] if not cycles(request.graph) else cycles(request.graph)[0]
         super().__init__(request)
-        taken = [*self.names.values(), *self.data_sources.values()]
-        for name in filters_of(self.graph):
-            self.operators[name] = identifier(name, [*taken, *self.operators.values()])
-        self.keeper.has(s.name for s in (*self.scalars, *self.keeper.computed))
         self.carried = {
             slot: name
             for symbol, slot, name in (
@@ -67,82 +58,9 @@ class StackEmitter(Emitter):
         return [s for s in found if s not in self.keeper.without_value]
 
     @property
-    def without_value(self) -> set[sp.Symbol]:
-        return self.keeper.without_value
-
-    @property
-    def computed(self) -> dict[str, str]:
-        """The names of the symbols that the block computes: variables, or properties."""
-        return {s.name: identifier(s.name) for s in self.keeper.computed}
-
-    @property
-    def handed(self) -> list[str]:
-        """The variables that the method `kept` of a block hands to it."""
-        return [*self.computed.values(), *self.operators.values()] if self.keeper.method else []
-
-    @property
     def per_cycle(self) -> bool:
         """Whether the blocks of a cycle share weights that other cycles do not have: a polynomial is kept."""
         return self.own and self.request.kept is not None and not self.stack.repeated
-
-    def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
-        """Computed symbols are variables, or properties of `owner`."""
-        if self.keeper.method:
-            return super().printer({**tensors, **self.computed}, owner)
-        found = super().printer(tensors, owner)
-        scalars = {**found.scalars, **{s: owner + name for s, name in self.computed.items()}}
-        return TorchPrinter(found.tensors, scalars, frozenset(found.trained) | set(self.computed))
-
-    def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
-        plain = TorchPrinter({}, {s.name: self.scalar_name(s) for s in self.scalars})
-        limit = "" if self.keeper.method else plain.doprint(self.keeper.limit) if self.request.kept else ""
-        return self.keeper.stored(symbol, name, limit) or super().stored(symbol, name)
-
-    def initialiser(self) -> Function:
-        """Parameters, and the weights of learned operators."""
-        made = super().initialiser()
-        body = list(made.body)
-        if TAU in self.without_value and TAU.name in self.request.trainable:
-            body += self.keeper.logarithm(self.computed[TAU.name])
-        for name, node in filters_of(self.graph).items():
-            weights = f"filters({shape(node, self.channels)})"
-            kept = f"self.{self.operators[name]} = nn.Parameter({weights})"
-            if name not in self.request.trainable:
-                kept = f'self.register_buffer("{self.operators[name]}", {weights})'
-            body.append(kept)
-        return Function(made.name, made.arguments, made.returns, made.doc, body)
-
-    def trained_names(self) -> list[str]:
-        trained = [v for name, v in self.operators.items() if name in self.request.trainable]
-        return [*super().trained_names(), *trained]
-
-    def functions(self) -> list[Function]:
-        filters = list(filters_of(self.graph).values())
-        found = []
-        if self.keeper.step == Step.FRACTION:
-            found.append(FRACTION)
-        if filters:
-            found += [initial_weights(), *filter_functions(filters[0].boundary, self.request.axes)]
-        return found + (bound_functions(self.dimension) if self.keeper.method else [])
-
-    def _properties(self) -> list[Function]:
-        """Parameters that keep their sign, and what is computed from parameters; the method `kept`."""
-        found = [self.keeper.positive(self.scalar_name(s)) for s in self.scalars if self.keeper.keeps_sign(s)]
-        tau, alpha = (self.computed.get(s.name, "") for s in (TAU, ALPHA))
-        found += self.keeper.properties(tau, alpha, self.printer)
-        if self.keeper.method:
-            body, returned = self.keeper.statements(self.operators, tau, alpha, super().printer)
-            kind = "Tensor" if len(returned) == 1 else f"tuple[{', '.join(['Tensor'] * len(returned))}]"
-            doc = f"{', '.join(returned)}, such that the step is stable whatever the parameters are."
-            body.append(f"return {', '.join(returned)}")
-            found.append(Function("kept", ("self", "dtype: torch.dtype"), kind, doc, body))
-        return found
-
-    def _filters(self) -> list[str]:
-        """Statements at the start of a method that is not handed the filters."""
-        if self.keeper.method:
-            return []
-        return [f"{v} = self.{v}.to(u.dtype)" for v in self.operators.values()]
 
     def _has_tau(self) -> bool:
         return TAU in parameters(self.graph) or not self.weights
@@ -189,7 +107,7 @@ class StackEmitter(Emitter):
         values.slots.update(self.carried)
         values.factor = sp.diff(self.stack.step, sp.Symbol("_rate", real=True))
         values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
-        body: list[str] = self._filters()
+        body: list[str] = self.start()
         values.filters = self.operators
         for weight in self.weights:
             if weight not in self.tables:
@@ -201,7 +119,7 @@ class StackEmitter(Emitter):
         passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data_sources.values()]
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in (*passed, *self.handed))]
         arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
-        members = [self.initialiser(), *self._properties(), *self._per_cycle()]
+        members = [self.initialiser(), *self.properties(), *self._per_cycle()]
         members.append(Function("forward", arguments, "Tensor", "", body))
         return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
 
@@ -213,7 +131,7 @@ class StackEmitter(Emitter):
         values.bound.update(self.data_sources)
         values.filters = self.operators
         values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
-        body: list[str] = self._filters()
+        body: list[str] = self.start()
         for name in self.cycle_names:
             body += statements(name, values, self.printer)
         passed = (*self.data_sources.values(), *self.handed)
@@ -276,9 +194,9 @@ class StackEmitter(Emitter):
         indent = "" if self.stack.repeated else "    "
         start: list[str] = []
         if self.handed and not self.own:
-            body.append(f"{', '.join(self.handed)} = {owner}.kept(u.dtype)")
+            body.append(f"{', '.join(self.handed)} = {owner}.keep_stable(u.dtype)")
         elif self.handed and self.per_cycle:
-            start.append(f"{', '.join(self.handed)} = block.kept(u.dtype)")
+            start.append(f"{', '.join(self.handed)} = block.keep_stable(u.dtype)")
         if self.frozen:
             left = ", ".join(dict.fromkeys(self.frozen.values()))
             start.append(f"{left} = {owner}.diffusivities({', '.join(['u', *data])})")
@@ -323,7 +241,7 @@ class StackEmitter(Emitter):
         ]
         call = f"{block}({', '.join(passed)})"
         if self.handed and self.own and not self.per_cycle:
-            lines = [loop, f"    {', '.join(self.handed)} = block.kept(u.dtype)"]
+            lines = [loop, f"    {', '.join(self.handed)} = block.keep_stable(u.dtype)"]
         else:
             lines = [loop]
         if "previous" in names:

@@ -82,11 +82,11 @@ class Interpreter:
     """Evaluates one graph for any input; compiled expressions are kept with the instance.
 
     Inside, arrays of several channels have these as their last axis. With `EXACT`, entries are SymPy
-    numbers and the result is exact. `values` adds to or overrides
-    the parameter values of the graph; `filters` has the weights of learned operators by name, of shape
-    (out_channels, channels, size, ..., size), whose outputs have the filters as their last axis. `work` is about the number of nodes evaluated so far, large arrays
-    counted several times: a measure of time that is the same on every machine. Raises EmissionError if a
-    parameter has no value.
+    numbers and the result is exact. `values` adds to or overrides the parameter values of the graph;
+    `filters` has the weights of learned operators by name, of shape (out_channels, channels, size, ...,
+    size), whose outputs have the filters as their last axis. `work` is about the number of nodes evaluated
+    so far, large arrays counted several times: a measure of time that is the same on every machine. Raises
+    EmissionError if a parameter has no value.
     """
 
     def __init__(

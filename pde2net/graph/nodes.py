@@ -80,8 +80,8 @@ class TransposedConvolution:
 class Filter:
     """K of a learned operator: one array, whose channels are the filters.
 
-    Along reflecting axes it has the kernel_size - 1 fewer cells whose windows lie on the grid. The graph has no
-    weights: those of later blocks are of their own, unless the network shares them.
+    Along reflecting axes it has the kernel_size - 1 fewer cells whose windows lie on the grid. The graph has
+    no weights: those of later blocks are of their own, unless the network shares them.
     """
 
     operator: str

@@ -156,9 +156,7 @@ class RateBuilder:
         rows = {f"p{i}": source for i in range(len(bank.rows))}
         return self.node(f"K{suffix}T", TransposedConvolution(bank), rows)
 
-    def learned(
-        self, term: Learned, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
-    ) -> Source:
+    def learned(self, term: Learned, suffix: str, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
         """K^T of the flux of a learned operator, whose nodes have its name."""
         inputs, flux = {term.response.name: self.response(term)}, term.flux
         if weights is not None:

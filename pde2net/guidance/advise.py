@@ -74,6 +74,11 @@ def _limit(ready: Prepared) -> tuple[sp.Expr | None, list[LeftOut]]:
         limit = ready.limit()
     except (StabilityError, DeclarationError) as error:
         return None, [LeftOut(", ".join(kind.__name__ for kind in LIMITED), str(error))]
+    if ready.semi.form.learned:
+        raise DeclarationError(
+            f"The largest explicit step is {limit}; advice needs numbers, but the norms of learned operators "
+            "depend on their weights."
+        )
     if limit.free_symbols:
         names = ", ".join(sorted(map(str, limit.free_symbols)))
         raise DeclarationError(

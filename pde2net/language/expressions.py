@@ -44,7 +44,7 @@ def from_text(
 ) -> sp.Basic:
     """The expression that `to_text` wrote; `symbols` gives the assumptions of each name.
 
-    With `functions`, these undefined functions and Derivatives of them are allowed too, and learned operators.
+    With `functions`, these undefined functions, Derivatives of them and learned operators are allowed too.
 
     Raises ValueError for text with anything but numbers, the named symbols, arithmetic, comparisons
     and elementary functions, and for text that would take long to evaluate.

@@ -23,11 +23,11 @@ class LinearOperator:
     out_channels  filters in the bank
     kernel_size   cells along each axis, odd or even
 
-    (K u)_o = sum_c sum_j W[o, c, j] u_c[i + j], over all channels c of u, j from -(size - 1)//2 to size//2 along
-    each axis; the weights have the shape (out_channels, channels of u, size, ..., size). With reflecting
-    boundaries, K u has the cells i whose windows lie on the grid: no flux crosses the border. Periodic ones wrap,
-    zero-Dirichlet ones continue u by 0. `K.adjoint` is the exact transpose for every size, with the same
-    weights. Phi is a function of K(u) and of parameters, the same for every filter.
+    (K u)_o = sum_c sum_j W[o, c, j] u_c[i + j], over all channels c of u, j from -(size - 1)//2 to size//2
+    along each axis; the weights have the shape (out_channels, channels of u, size, ..., size). With
+    reflecting boundaries, K u has the cells i whose windows lie on the grid: no flux crosses the border.
+    Periodic ones wrap, zero-Dirichlet ones continue u by 0. `K.adjoint` is the exact transpose for every
+    size, with the same weights. Phi is a function of K(u) and of parameters, the same for every filter.
 
     K(u) is a SymPy expression. Raises DeclarationError for a name that is no identifier or sizes below 1.
     """
@@ -44,7 +44,7 @@ class LinearOperator:
         for key in ("out_channels", "kernel_size"):
             found = count(getattr(self, key), f"{key} of the operator {self.name}")
             if found > LARGEST:
-                raise DeclarationError(f"{key} of the operator {self.name} is at most {LARGEST}, not {found}.")
+                raise DeclarationError(f"{key} of {self.name} is at most {LARGEST}, not {found}.")
             object.__setattr__(self, key, found)
 
     def __call__(self, u: Any) -> Response:

@@ -38,14 +38,14 @@ def _split(term: sp.Expr, problem: Problem) -> tuple[LinearOperator, sp.Expr]:
     others = sp.Mul(*(f for f in factors if not isinstance(f, AdjointResponse)))
     if len(adjoints) != 1 or others.has(AdjointResponse, Response):
         raise EquationError(
-            f"In the term {term}, an operator stands outside of an adjoint, or adjoints are multiplied: {_FORM}, "
-            "and sums of such terms."
+            f"In the term {term}, an operator stands outside of an adjoint, or adjoints are multiplied: "
+            f"{_FORM}, and sums of such terms."
         )
     varying = {problem.unknown, *problem.fields, *problem.space}
     if others.has(*varying):
         raise EquationError(
-            f"The term {term} multiplies K.adjoint(...) by {others}, which varies in space: then the operator is "
-            "not symmetric. Only numbers and parameters can stand there."
+            f"The term {term} multiplies K.adjoint(...) by {others}, which varies in space: then the "
+            "operator is not symmetric. Only numbers and parameters can stand there."
         )
     return adjoints[0].operator, others * adjoints[0].operand
 
@@ -60,7 +60,7 @@ def _term(operator: LinearOperator, operand: sp.Expr, problem: Problem) -> Learn
         if response.operator != operator:
             raise EquationError(
                 f"The term {written} applies another operator outside ({operator}) than inside "
-                f"({response.operator}): then it is no diffusion. {_FORM[0].upper()}{_FORM[1:]}, with the same K."
+                f"({response.operator}): then it is no diffusion; {_FORM}, with the same K."
             )
         if response.operand != u:
             raise EquationError(
@@ -70,8 +70,8 @@ def _term(operator: LinearOperator, operand: sp.Expr, problem: Problem) -> Learn
     flux = -operand.xreplace({operator(u): q})
     if flux.has(sp.Derivative) or flux.has(u, *problem.fields, *problem.space):
         raise EquationError(
-            f"The flux {operand} in {operator}.adjoint contains other things than {operator}({u.func}): there, "
-            f"only functions of {operator}({u.func}) and of parameters are supported."
+            f"The flux {operand} in {operator}.adjoint contains other things than {operator}({u.func}): "
+            f"only functions of {operator}({u.func}) and of parameters are supported there."
         )
     try:
         at_rest = sp.simplify(flux.subs(q, 0))

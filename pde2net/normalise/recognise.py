@@ -65,7 +65,7 @@ def _recognised(problem: Problem) -> DivergenceForm:
 def _require_norms(form: DivergenceForm) -> None:
     """Channels are coupled by squared norms alone; any other nonlinear flux has no meaning for them."""
     for term in form.terms:
-        if isinstance(term, SecondOrder):
+        if not isinstance(term, FirstOrder):
             fluxes = [] if term.diffusivity is not None else [term.flux]
         else:
             fluxes = [r for c in term.components if c.groups is None for r in c.responses]

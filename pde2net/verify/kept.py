@@ -1,11 +1,12 @@
-"""Which condition a network can keep while it is trained, and what then holds for all values of its parameters.
+"""Which condition a network can keep in training, and what then holds for all values of its parameters.
 
-The step and the filters are computed from the parameters such that tau * rate <= room (docs/theory.md, section 9).
+The step and the filters are computed from the parameters such that tau * rate <= room (docs/theory.md,
+section 9).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -70,26 +71,28 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     scheme, semi = plan.scheme, plan.semi
     if not isinstance(scheme, SCHEMES) or not isinstance(plan.update, Stack):
         raise DeclarationError(
-            f"keep_stable=True keeps a condition on the step, which {scheme.label} schemes do not have; Explicit, "
-            "DuFortFrankel, FSI, FED and RKL do."
+            f"keep_stable=True keeps a condition on the step, which {scheme.label} schemes do not have; "
+            "Explicit, DuFortFrankel, FSI, FED and RKL do."
         )
     if set(trainable) & trainable_tables(plan.update):
         raise DeclarationError(
-            'keep_stable=True cannot keep anything if "extrapolation" is trained: the condition is that of the '
-            "weights of the scheme. Leave it out of trainable."
+            "keep_stable=True cannot keep anything if weights of the scheme are trained, on which the "
+            f"condition rests: leave {' and '.join(sorted(set(trainable) & trainable_tables(plan.update)))} "
+            "out of trainable."
         )
     case = Case(semi, facts, scheme, plan.update, TAU, None)
     unknown = set(trainable) - {s.name for s in semi.form.problem.symbols} - {TAU.name}
     unknown -= {k.name for k in semi.form.problem.operators}
     if unknown:
-        raise DeclarationError(f"keep_stable=True cannot keep anything if {', '.join(sorted(unknown))} is trained.")
+        names = ", ".join(sorted(unknown))
+        raise DeclarationError(f"keep_stable=True cannot keep anything if {names} is trained.")
     claim, limit = _condition(case)
     trained = {s for s in semi.form.problem.symbols if s.name in trainable}
     if trained & set(facts.given):
         names = ", ".join(sorted(map(str, trained & set(facts.given))))
         raise DeclarationError(
-            f"keep_stable=True has nothing to keep: bounds are proved for the value of {names} alone, which is "
-            'trained. Declare its sign, sp.Symbol("...", positive=True), or do not train it.'
+            f"keep_stable=True has nothing to keep: bounds are proved for the value of {names} alone, which "
+            'is trained. Declare its sign, sp.Symbol("...", positive=True), or do not train it.'
         )
     rate, alpha = _rate(case, claim, trained)
     room = sp.simplify(limit * rate)
@@ -110,7 +113,9 @@ def _condition(case: Case) -> tuple[Claim, sp.Expr]:
     if claim.status == Status.PROVED and isinstance(case.scheme, DuFortFrankel):
         return claim, 1 / (2 * alpha_of(case))  # stable for every tau, but tau = None takes this one
     why = "every step is stable." if claim.status == Status.PROVED else claim.reason
-    raise DeclarationError(f"keep_stable=True has nothing to keep: of {claim.name}, no condition is proved. {why}")
+    raise DeclarationError(
+        f"keep_stable=True has nothing to keep: of {claim.name}, no condition is proved. {why}"
+    )
 
 
 def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, sp.Expr | None]:
@@ -125,8 +130,8 @@ def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, s
     moving = trained | {norm_symbol(t.operator) for t in case.semi.form.learned}
     if moving & rate.free_symbols:
         raise DeclarationError(
-            f"keep_stable=True cannot keep alpha = {alpha} admissible, whose least value {rate / 4} changes in "
-            "training; alpha=None takes the smallest one in every block."
+            f"keep_stable=True cannot keep alpha = {alpha} admissible, whose least value {rate / 4} changes "
+            "in training; alpha=None takes the smallest one in every block."
         )
     return 4 * alpha, alpha
 
@@ -147,7 +152,9 @@ def _following(case: Case, claim: Claim, limit: sp.Expr) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _require_room(found: Kept, trained: set[sp.Symbol], step: bool, values: dict[sp.Symbol, sp.Expr]) -> None:
+def _require_room(
+    found: Kept, trained: set[sp.Symbol], step: bool, values: Mapping[sp.Symbol, sp.Expr]
+) -> None:
     """The declared step must be one that is kept."""
     tau, norms = found.tau, found.norms
     if tau is None:
@@ -163,8 +170,8 @@ def _require_room(found: Kept, trained: set[sp.Symbol], step: bool, values: dict
     fixed = found.rate.subs(dict.fromkeys(norms, 0))
     if fixed != 0 and (step or fixed.free_symbols & trained):
         raise DeclarationError(
-            f"keep_stable=True cannot scale filters for tau = {tau}: what the other terms leave of the bound, "
-            f"{found.room}/tau - ({fixed}), changes in training; use tau=None."
+            f"keep_stable=True cannot scale filters for tau = {tau}: what the other terms leave of the "
+            f"bound, {found.room}/tau - ({fixed}), changes in training; use tau=None."
         )
     if not (found.room / tau - fixed.subs(values)).is_positive:
         raise DeclarationError(

@@ -18,8 +18,8 @@ from pde2net.verify.bounds import Bounds
 class OperatorNorm:
     """‖K‖² of one operator: the supremum of |K^|² over all frequencies.
 
-    label    K_x for the difference along x, D for a weighted sum of second differences, the name of a learned K
-    squared  exact, symbolic in the spacing and in the norms of learned operators; approached as the grid grows
+    label    K_x for the difference along x, D for a weighted sum of second differences, or a learned operator
+    squared  exact, symbolic in the spacing and in norms of learned operators; approached as the grid grows
     """
 
     label: str

@@ -34,7 +34,8 @@ def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
     """
     if semi.form.learned and isinstance(scheme, (*CELLS, Multigrid)):
         raise DeclarationError(
-            f"{scheme.label} schemes take no learned operators yet: Explicit, DuFortFrankel, FSI, FED and RKL do."
+            f"{scheme.label} schemes take no learned operators yet; Explicit, DuFortFrankel, FSI, FED and "
+            "RKL do."
         )
     update = update_of(scheme, smallest_alpha(scheme, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau

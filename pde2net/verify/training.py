@@ -1,4 +1,4 @@
-"""What becomes of a certificate when parameters are trained: claims that are kept, and those that own weights end."""
+"""What becomes of a certificate in training: claims that are kept, and claims that own weights end."""
 
 from __future__ import annotations
 

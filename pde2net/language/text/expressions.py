@@ -148,7 +148,8 @@ class Reader:
         scope = self.scope
         for table in (local, scope.names):
             if isinstance(table.get(name), LinearOperator):
-                raise self.source.at(node, f"{name} is an operator: write {name}(...) or adjoint {name}(...).")
+                hint = f"write {name}(...) or adjoint {name}(...)"
+                raise self.source.at(node, f"{name} is an operator: {hint}.")
             if name in table:
                 return table[name]
         if name in scope.definitions:
@@ -268,9 +269,10 @@ class Reader:
     def _adjoint(self, node: Tree[Token], local: Mapping[str, Any]) -> sp.Expr:
         """adjoint K(v)."""
         called = node.children[1]
-        data = called.data if isinstance(called, Tree) else ""
-        operator = self.scope.names.get(str(called.children[0])) if data == "call" else None
-        if not isinstance(operator, LinearOperator) or not isinstance(called, Tree):
+        if not isinstance(called, Tree) or called.data != "call":
+            raise self.source.at(node, "adjoint stands before an operator: adjoint K(v).")
+        operator = self.scope.names.get(str(called.children[0]))
+        if not isinstance(operator, LinearOperator):
             raise self.source.at(node, "adjoint stands before a declared operator: adjoint K(v).")
         values = [self._value(c, local) for c in called.children[1:]]
         return operator.adjoint(self._only(called, operator, values))

@@ -31,13 +31,20 @@ def problem_text(problem: Problem) -> str:
     """The statements that declare a problem, one per line."""
     lines = [("unknown", str(problem.unknown))]
     lines += [("channels", str(problem.channels))] if problem.channels > 1 else []
-    lines += [("operator", f"{k}(out = {k.out_channels}, size = {k.kernel_size})") for k in problem.operators]
+    for operator in problem.operators:
+        sizes = f"out = {operator.out_channels}, size = {operator.kernel_size}"
+        lines.append(("operator", f"{operator}({sizes})"))
     lines += [("field", f"{f}{_sign(f)}") for f in problem.fields]
     for symbol in problem.symbols:
         value = problem.parameters.get(symbol)
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
         lines.append(("parameter", f"{symbol.name}{_sign(symbol)}{shown}"))
-    for thing in (*problem.unknown.args, *problem.symbols, *(f.func for f in problem.fields), *problem.operators):
+    for thing in (
+        *problem.unknown.args,
+        *problem.symbols,
+        *(f.func for f in problem.fields),
+        *problem.operators,
+    ):
         if not _NAME.fullmatch(str(thing)):
             raise DeclarationError(f'"{thing}" is no name in a text: those have letters, digits and "_".')
     name = problem.unknown.func.__name__

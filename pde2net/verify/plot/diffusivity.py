@@ -35,9 +35,8 @@ def profiles(scene: Scene) -> list[Profile]:
     found: dict[Any, Profile] = {}
     for index, term in enumerate(scene.semi.form.terms):
         if isinstance(term, Learned):
-            rows = _learned(scene, term)
-        else:
-            rows = _second_order(scene, term) if isinstance(term, SecondOrder) else _first_order(scene, term)
+            continue  # figures are refused for them
+        rows = _second_order(scene, term) if isinstance(term, SecondOrder) else _first_order(scene, term)
         for axis, diffusivity, argument, whole in rows:
             bounds = [
                 proved[index][axis] if proved is not None and whole else None
@@ -55,11 +54,6 @@ def _second_order(scene: Scene, term: SecondOrder) -> Iterator[tuple[int, sp.Exp
     plain = {w for w in term.weights if w != 0} == {sp.S.One}
     names = {len(space): f"|Δ{state}|", 1: f"|{state}_{used[0]}{used[0]}|"} if plain else {}
     yield 0, term.diffusivity, names.get(len(used), f"|D {state}|"), True
-
-
-def _learned(scene: Scene, term: Learned) -> Iterator[tuple[int, sp.Expr, str, bool]]:
-    if term.diffusivity is not None:
-        yield 0, term.diffusivity, f"|{term.operator} {scene.semi.form.state}|", True
 
 
 def _first_order(scene: Scene, term: FirstOrder) -> Iterator[tuple[int, sp.Expr, str, bool]]:

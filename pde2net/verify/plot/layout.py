@@ -12,7 +12,7 @@ import sympy as sp
 from pde2net.errors import DeclarationError
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
-from pde2net.normalise.form import SQUARED, FirstOrder, Learned
+from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan

@@ -1,0 +1,102 @@
+"""What emitters of blocks with learned operators, or with a condition that they keep, have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from pde2net.emit.base import Emitter, Request
+from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
+from pde2net.emit.kept import FRACTION, Keeper, Step
+from pde2net.emit.names import identifier
+from pde2net.emit.spectral_bound import bound_functions
+from pde2net.emit.torch_expressions import TorchPrinter
+from pde2net.emit.tree import Function
+from pde2net.scheme.stack import ALPHA, TAU
+
+
+class KeepingEmitter(Emitter):
+    """Weights of learned operators, parameters that keep their sign, steps that stay below their limit."""
+
+    def __init__(self, request: Request) -> None:
+        self.keeper = Keeper(request)
+        super().__init__(request)
+        self.operators: dict[str, str] = {}
+        taken = [*self.names.values(), *self.data_sources.values(), "dtype", "scale", "tau", "alpha_"]
+        for name in filters_of(self.graph):
+            self.operators[name] = identifier(name, [*taken, *self.operators.values()])
+        self.keeper.has(s.name for s in (*self.scalars, *self.keeper.computed))
+
+    @property
+    def without_value(self) -> set[sp.Symbol]:
+        return self.keeper.without_value
+
+    @property
+    def computed(self) -> dict[str, str]:
+        """The names of the symbols that the block computes: variables, or properties."""
+        return {s.name: identifier(s.name) for s in self.keeper.computed}
+
+    @property
+    def handed(self) -> list[str]:
+        """The variables that the method `keep_stable` of a block hands to it."""
+        return [*self.computed.values(), *self.operators.values()] if self.keeper.method else []
+
+    def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
+        """Computed symbols are variables, or properties of `owner`."""
+        if self.keeper.method:
+            return super().printer({**tensors, **self.computed}, owner)
+        found = super().printer(tensors, owner)
+        scalars = {**found.scalars, **{s: owner + name for s, name in self.computed.items()}}
+        return TorchPrinter(found.tensors, scalars, frozenset(found.trained) | set(self.computed))
+
+    def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
+        plain = TorchPrinter({}, {s.name: self.scalar_name(s) for s in self.scalars})
+        limit = "" if self.keeper.method else plain.doprint(self.keeper.limit) if self.request.kept else ""
+        return self.keeper.stored(symbol, name, limit) or super().stored(symbol, name)
+
+    def initialiser(self) -> Function:
+        """Parameters, and the weights of learned operators."""
+        made = super().initialiser()
+        body = list(made.body)
+        if TAU in self.without_value and TAU.name in self.request.trainable:
+            body += self.keeper.logarithm(self.computed[TAU.name])
+        for name, node in filters_of(self.graph).items():
+            weights = f"filters({shape(node, self.channels)})"
+            kept = f"self.{self.operators[name]} = nn.Parameter({weights})"
+            if name not in self.request.trainable:
+                kept = f'self.register_buffer("{self.operators[name]}", {weights})'
+            body.append(kept)
+        return Function(made.name, made.arguments, made.returns, made.doc, body)
+
+    def trained_names(self) -> list[str]:
+        trained = [v for name, v in self.operators.items() if name in self.request.trainable]
+        return [*super().trained_names(), *trained]
+
+    def functions(self) -> list[Function]:
+        filters = list(filters_of(self.graph).values())
+        found = []
+        if self.keeper.step == Step.FRACTION:
+            found.append(FRACTION)
+        if filters:
+            found += [initial_weights(), *filter_functions(filters[0].boundary, self.request.axes)]
+        return found + (bound_functions(self.dimension) if self.keeper.method else [])
+
+    def properties(self) -> list[Function]:
+        """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""
+        found = [self.keeper.positive(self.scalar_name(s)) for s in self.scalars if self.keeper.keeps_sign(s)]
+        tau, alpha = (self.computed.get(s.name, "") for s in (TAU, ALPHA))
+        found += self.keeper.properties(tau, alpha, self.printer)
+        if self.keeper.method:
+            body, returned = self.keeper.statements(self.operators, tau, alpha, super().printer)
+            kind = "Tensor" if len(returned) == 1 else f"tuple[{', '.join(['Tensor'] * len(returned))}]"
+            doc = f"{', '.join(returned)}, such that the step is stable whatever the parameters are."
+            body.append(f"return {', '.join(returned)}")
+            found.append(Function("keep_stable", ("self", "dtype: torch.dtype"), kind, doc, body))
+        return found
+
+    def start(self) -> list[str]:
+        """Statements at the start of a method that is not handed the filters."""
+        if self.keeper.method:
+            return []
+        return [f"{v} = self.{v}.to(u.dtype)" for v in self.operators.values()]
