@@ -100,8 +100,8 @@ def compile(  # noqa: A001  the public name of the interface
     semi = semidiscretise(recognise(problem), grid or Grid())
     plan, graph, certificate, facts = _analysed(semi, scheme)
     names = _trainable(graph, plan, trainable)
-    condition = kept(plan, facts, names) if keep_stable else None
     _check_parametrised(problem, plan, names, keep_stable)
+    condition = kept(plan, facts, names) if keep_stable else None
     certificate = trained(certificate, plan, names, bool(shared), condition)
     refuted = instability(certificate)
     if refuted is not None and on_unstable != "ignore":

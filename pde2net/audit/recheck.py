@@ -136,6 +136,8 @@ def _claims(certificate: Certificate, semi: Semidiscrete, trained: Certificate) 
             claimed = rules(certificate, numbers)
             found += Conclusions(certificate, numbers, declared, claimed).disagreements()
             found += training.disagreements(trained, numbers, claimed)
+            for other in training.elsewhere(trained, numbers):
+                found += training.failures(trained, other, rules(certificate, other))
             for answer in set(certificate.ranges) - numbers.asked():
                 found.append(f"The range of {answer.function} is no question about the problem.")
             if draw == 0 and not found:

@@ -8,9 +8,11 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.audit.claims import Rule
-from pde2net.audit.exactly import INFINITY, Number, at_most, same
+from pde2net.audit.exactly import INFINITY, Number, at_most, drawn, same
 from pde2net.audit.explicit import size_of
+from pde2net.audit.lines import alpha_of
 from pde2net.audit.numbers import Numbers
+from pde2net.audit.rows import Rows
 from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit
@@ -20,7 +22,7 @@ NAME = "kept step"
 STATEMENT = "tau <= limit for all weights of learned operators"
 HOW = "the network scales its filters down, by a bound of their norms that it computes"
 STABLE = ("l2_stability", "frozen_stability")
-ENDED = ("Each block has ", "of its own")
+DRAWS = 3  # of other values for what is trained
 
 
 def norms(problem: Problem) -> set[sp.Symbol]:
@@ -112,8 +114,7 @@ def disagreements(certificate: Certificate, n: Numbers, rules: Mapping[str, Rule
     training = certificate.training
     if training is None or not training.kept:
         return
-    source = next(name for name in STABLE if name in training.kept)
-    kept = _limit(rules[source], n, certificate.claims[source])
+    kept = _kept(certificate, n, rules)
     given = {s for s in n.given if s.name in training.trainable}
     if given:
         yield f"The value of {', '.join(sorted(map(str, given)))} is assumed, though it is trained."
@@ -127,6 +128,34 @@ def disagreements(certificate: Certificate, n: Numbers, rules: Mapping[str, Rule
         for hypothesis in claim.hypotheses:
             if hypothesis.name == NAME and not same(n.number(hypothesis.figures["limit"]), kept):
                 yield f"What is kept is tau <= {float(kept):.12g}."
+
+
+def elsewhere(certificate: Certificate, n: Numbers) -> Iterator[Numbers]:
+    """Numbers with other values for the parameters that are trained, where something is kept."""
+    training = certificate.training
+    if training is None or not training.kept:
+        return
+    symbols = [s for s in n.semi.form.problem.symbols if s.name in training.trainable]
+    for draw in range(DRAWS):
+        moved = {**n.rows.values, **drawn(symbols, draw)}
+        yield Numbers(n.semi, Rows(n.rows.answers, moved), n.given, False)
+
+
+def failures(certificate: Certificate, n: Numbers, rules: Mapping[str, Rule]) -> Iterator[str]:
+    """Hypotheses of kept claims that fail at other values of what is trained."""
+    for name in certificate.training.kept if certificate.training is not None else ():
+        failing = "" if name not in rules else rules[name].needs(n) or rules[name].compares(n)
+        if failing:
+            yield f"{name} is not kept for all values: {failing}."
+
+
+def _kept(certificate: Certificate, n: Numbers, rules: Mapping[str, Rule]) -> Number:
+    """The largest step that the network takes: the limit of l2 stability, or of frozen stability."""
+    training, scheme = certificate.training, certificate.declaration.scheme
+    if isinstance(scheme, DuFortFrankel):  # also where every step is stable
+        return 1 / (2 * n.number(alpha_of(certificate)))
+    source = next(name for name in STABLE if training is not None and name in training.kept)
+    return _limit(rules[source], n, certificate.claims[source])
 
 
 def _limit(rule: Rule, n: Numbers, claim: Claim) -> Number:

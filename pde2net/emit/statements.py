@@ -99,7 +99,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         values.bind(name, variable)
         return [f"{variable} = {RESPOND}({values.filters[node.operator]}, {array})"]
     if isinstance(node, TransposedFilter):
-        variable = values.fresh(f"{local}_flux")
+        variable = values.fresh(f"{node.operator}T_flux")
         values.bind(name, variable)
         return [f"{variable} = {ADJOINT}({values.filters[node.operator]}, {inputs['p']})"]
     if isinstance(node, Pointwise):

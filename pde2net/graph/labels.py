@@ -85,7 +85,7 @@ def label(graph: Graph, name: str) -> Label:
     if isinstance(node, TransposedConvolution):
         operator = f"{MINUS}{_forward_name(graph, name, node.bank)}ᵀ"
         flux = f"Φ{_number(sources(graph, name)['p0'][0])}"
-        return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(name)} = {operator} {flux}",))
+        return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(graph, name)} = {operator} {flux}",))
     if isinstance(node, Filter | TransposedFilter):
         return _filter(graph, name, node)
     if isinstance(node, EdgeMean):
@@ -124,8 +124,9 @@ def _filter(graph: Graph, name: str, node: Filter | TransposedFilter) -> Label:
         where = kinds[0] if len(kinds) == 1 else ", ".join(node.boundary)
         lines = (f"{greek(_names(graph, name, 0)[0])} = {node.operator} u", bank, f"{where} border")
         return Label(f"filter {node.operator}", lines)
-    own = f"{MINUS}{node.operator}ᵀ"
-    return Label(f"transposed filter {own}", (f"{_adjoint_symbol(name)} = {own} Φ", "the same weights"))
+    own, flux = f"{MINUS}{node.operator}ᵀ", f"Φ{_number(sources(graph, name)['p'][0])}"
+    line = f"{_adjoint_symbol(graph, name)} = {own} {flux}"
+    return Label(f"transposed filter {own}", (line, "the same weights"))
 
 
 def short(name: str) -> str:
@@ -245,7 +246,7 @@ def _update(graph: Graph, name: str, expression: sp.Expr) -> str:
             producer = sources(graph, producer)["u"][0]
         node = node_of(graph, producer)
         if isinstance(node, TransposedConvolution | TransposedFilter):
-            shown[symbol] = -sp.Symbol(_adjoint_symbol(producer), real=True)
+            shown[symbol] = -sp.Symbol(_adjoint_symbol(graph, producer), real=True)
         elif isinstance(node, State | Trial):
             shown[symbol] = sp.Symbol(VARIABLE[type(node)], real=True)
         elif symbol.name == _state(graph):
@@ -272,7 +273,10 @@ def _sum(expression: sp.Expr) -> str:
     return text
 
 
-def _adjoint_symbol(name: str) -> str:
+def _adjoint_symbol(graph: Graph, name: str) -> str:
+    node = node_of(graph, name)
+    if isinstance(node, TransposedFilter):
+        return f"d_{node.operator}"
     return f"d{_number(name)}"
 
 

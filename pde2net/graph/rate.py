@@ -162,7 +162,7 @@ class RateBuilder:
         if weights is not None:
             (flux,) = self.weighted([term.response], suffix, weights, inputs)
         source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
-        return self.node(f"{term.operator}T", TransposedFilter(*self.bank_of(term)), {"p": source})
+        return self.node(f"{term.operator}_adjoint", TransposedFilter(*self.bank_of(term)), {"p": source})
 
     def bank_of(self, term: Learned) -> tuple[str, int, int, tuple[str, ...]]:
         operator = term.operator

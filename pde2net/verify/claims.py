@@ -50,6 +50,11 @@ def stability(case: Case) -> Iterator[Claim]:
         yield found[name](case)
 
 
+def derived(name: str, case: Case) -> Claim:
+    """One claim, in the same way."""
+    return _derived(name, partial(table(case)[name], case))
+
+
 def _derived(name: str, find: Callable[[], Claim]) -> Claim:
     """The claim; unknown if SymPy fails on the way or takes too long."""
     try:

@@ -17,8 +17,8 @@ from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Status
-from pde2net.verify.claims import table
+from pde2net.verify.certificate import CLAIMS, Claim, Status
+from pde2net.verify.claims import derived
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
 from pde2net.verify.theorems import explicit_l2, frozen_spectrum
@@ -37,6 +37,7 @@ class Kept:
     room    a number
     tau     as declared; None for the largest step
     alpha   of Du Fort-Frankel, in the same symbols; else None
+    norms   the symbols of the norms in the rate
     """
 
     claim: str
@@ -45,16 +46,12 @@ class Kept:
     room: sp.Expr
     tau: sp.Expr | None
     alpha: sp.Expr | None
+    norms: tuple[sp.Symbol, ...]
 
     @property
     def limit(self) -> sp.Expr:
         """The largest tau."""
         return self.room / self.rate
-
-    @property
-    def norms(self) -> tuple[sp.Symbol, ...]:
-        """The norms of learned operators in the rate."""
-        return tuple(sorted((s for s in self.rate.free_symbols if s.name.startswith("norm")), key=str))
 
 
 def signed(symbol: sp.Symbol) -> bool:
@@ -98,16 +95,20 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     room = sp.simplify(limit * rate)
     if room.free_symbols:
         raise DeclarationError(f"keep_stable=True cannot keep tau <= {limit}: it is no quotient.")
-    found = Kept(claim.name, _following(case, claim, limit), sp.expand(rate), room, scheme.tau, alpha)
+    norms = tuple(norm_symbol(t.operator) for t in semi.form.learned if rate.has(norm_symbol(t.operator)))
+    following = _following(case, claim, limit)
+    if not {"l2_stability", "frozen_stability"} & set(following):
+        raise DeclarationError(f"keep_stable=True has nothing to keep: {claim.name} is {claim.status} at most.")
+    found = Kept(claim.name, following, sp.expand(rate), room, scheme.tau, alpha, norms)
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found
 
 
 def _condition(case: Case) -> tuple[Claim, sp.Expr]:
     """l2 stability with the step left open, frozen stability where that is no question; and its limit."""
-    claim = table(case)["l2_stability"](case)
+    claim = derived("l2_stability", case)
     if claim.status == Status.NOT_APPLICABLE:
-        claim = table(case)["frozen_stability"](case)
+        claim = derived("frozen_stability", case)
     if claim.status in (Status.PROVED_IF, Status.LINEARISED) and isinstance(claim.condition, sp.Le):
         return claim, claim.condition.rhs
     if claim.status == Status.PROVED and isinstance(case.scheme, DuFortFrankel):
@@ -141,9 +142,11 @@ def _following(case: Case, claim: Claim, limit: sp.Expr) -> tuple[str, ...]:
     if isinstance(case.scheme, DuFortFrankel) and case.scheme.alpha is not None:
         return (claim.name,)  # alpha is compared with the least one at the values of the parameters
     names = []
-    for name, find in table(case).items():
-        other = claim if name == claim.name else find(case)
-        if other.status == Status.PROVED and other.factor is None and name != "consistency":
+    for name in CLAIMS:
+        if name == "consistency":
+            continue
+        other = claim if name == claim.name else derived(name, case)
+        if other.status == Status.PROVED and other.factor is None:
             names.append(name)
         if other.status != Status.PROVED_IF or not isinstance(other.condition, sp.Le):
             continue
