@@ -2,7 +2,7 @@
 
 (K u)_o[i] = sum_c sum_j W[o, c, j] u_c[i + j], j from -left to right along each axis: reflecting axes have
 those i whose windows lie on the grid, periodic ones wrap, zero-Dirichlet ones continue u by 0
-(docs/theory.md, section 9).
+(docs/theory.md, section 8).
 """
 
 from __future__ import annotations

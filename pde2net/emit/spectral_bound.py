@@ -1,4 +1,4 @@
-"""Emits a guaranteed, differentiable bound of ‖K‖ for learned filters (docs/theory.md, section 9)."""
+"""Emits a guaranteed, differentiable bound of ‖K‖ for learned filters (docs/theory.md, section 8)."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def bound_functions(dimension: int) -> list[Function]:
                 "if spectrum.shape[1] < spectrum.shape[2]:",
                 "    spectrum = spectrum.mH",
                 "with torch.no_grad():",
-                "    highest = gram_norm(spectrum).argmax()",
+                "    highest = gram_norm(spectrum).argmax().unsqueeze(0)",
                 f"edge = math.cos(math.pi * (size - 1) / (2 * count)){edge}",
                 "taps = spectrum.shape[2] * size ** len(axes)",
                 "rounding = 1 + 1e-10 + 8 * torch.finfo(weight.dtype).eps * math.sqrt(taps)",
-                "bound = gram_norm(spectrum[highest]) * largest * (rounding / edge)",
-                f"return torch.clamp(bound, min={LEAST})",
+                "bound = gram_norm(spectrum.index_select(0, highest)).squeeze(0) * largest",
+                f"return torch.clamp(bound * (rounding / edge), min={LEAST})",
             ],
         ),
     ]

@@ -1,7 +1,7 @@
 """Which condition a network can keep in training, and what then holds for all values of its parameters.
 
 The step and the filters are computed from the parameters such that tau * rate <= room (docs/theory.md,
-section 9).
+section 8).
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def test_norm_is_at_most_that_of_the_symbol_on_every_size(kind: str, seed: int) 
 
 
 def test_an_even_extension_would_exceed_the_symbol() -> None:
-    """Why reflecting borders drop the windows that leave the grid (docs/theory.md, section 9)."""
+    """Why reflecting borders drop the windows that leave the grid (docs/theory.md, section 8)."""
     n = 12
     weights = np.array([[[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]])  # (K u)_i = (u_{i-1}, u_i)
     even = np.pad(np.eye(n), ((1, 1), (0, 0)), mode="symmetric")
