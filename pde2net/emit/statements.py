@@ -15,6 +15,7 @@ from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.graph.network import Graph, fields_of, node_of, sources
 from pde2net.graph.nodes import (
+    CHANNEL_SUM,
     Convolution,
     Coordinate,
     Crop,
@@ -24,7 +25,6 @@ from pde2net.graph.nodes import (
     Pad,
     Pointwise,
     SquaredAdjoint,
-    SquaredNorm,
     TransposedConvolution,
     Tridiagonal,
 )
@@ -96,10 +96,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, SquaredAdjoint):
         return [squares_statement(name, local, node, values, printer)]
     variable = values.fresh(local)
-    if isinstance(node, SquaredNorm):
-        squares = " + ".join(f"{a}.square()" for a in inputs.values())
-        text = f"{squares if len(inputs) == 1 else f'({squares})'}.sum(1, keepdim=True)"
-    elif isinstance(node, Coordinate):
+    if isinstance(node, Coordinate):
         text = _coordinate(node, values)
     elif isinstance(node, EdgeMean):
         dim = node.axis - len(values.axes)
@@ -203,6 +200,8 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
     inputs = values.inputs(name)
     if node.role in UPDATES:
         return _update(name, node, values, printer)
+    if node.role == CHANNEL_SUM:
+        return [_channel_sum(name, local, node, values, printer)]
     slots = {s for e in node.expressions for s in e.free_symbols if s.name in inputs}
     lines, expressions, names = _shared(node.expressions, slots, inputs, values, printer)
     outputs = []
@@ -217,6 +216,15 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
         outputs.append(variable)
     values.bind(name, *outputs)
     return lines
+
+
+def _channel_sum(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> str:
+    (expression,) = node.expressions
+    printed = printer(values.inputs(name))
+    variable = values.fresh(local)
+    values.bind(name, variable)
+    text = printed.doprint(expression)
+    return f"{variable} = {text if expression.is_Pow else f'({text})'}.sum(1, keepdim=True)"
 
 
 def _shared(

@@ -25,7 +25,7 @@ CHOICES = {
     ("Smooth", "kind"): SMOOTHERS,
     ("Restriction", "kind"): ("solution", "residual"),
 }
-COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count")
+COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat")
 
 
 @functools.cache

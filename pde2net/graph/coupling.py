@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from pde2net.graph.nodes import SquaredNorm
+from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
 from pde2net.normalise.form import SQUARED, Component, SecondOrder
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def coupled_flux(builder: RateBuilder, term: SecondOrder, suffix: str, inputs: d
     q = builder.form.curvature
     if term.diffusivity is None or not couples(builder, term.diffusivity):
         return term.flux
-    inputs[S2.name] = builder.once(f"s2{suffix}", SquaredNorm(1), {"p0": inputs[q.name]})
+    inputs[S2.name] = builder.once(f"s2{suffix}", Pointwise((q**2,), CHANNEL_SUM), {q.name: inputs[q.name]})
     return term.diffusivity.xreplace({SQUARED: S2}) * q
 
 
@@ -47,8 +47,8 @@ def coupled(
         axes = [builder.form.slopes[i] for i in group.axes]
         tag = "" if len(axes) == len(builder.form.slopes) else f"_{'_'.join(p.name for p in axes)}"
         symbol = sp.Symbol(f"{S2.name}{tag}", real=True)
-        rows = {f"p{i}": slopes()[p.name] for i, p in enumerate(axes)}
-        inputs[symbol.name] = builder.once(f"s2{where}{tag}", SquaredNorm(len(axes)), rows)
+        norm = Pointwise((sp.Add(*(p**2 for p in axes)),), CHANNEL_SUM)
+        inputs[symbol.name] = builder.once(f"s2{where}{tag}", norm, {p.name: slopes()[p.name] for p in axes})
         g = group.diffusivity.xreplace({SQUARED: symbol})
         for axis, weight in zip(group.axes, group.weights, strict=True):
             responses[axis] = weight * g * builder.form.slopes[axis]

@@ -17,6 +17,7 @@ from pde2net.errors import EmissionError
 from pde2net.graph import multigrid
 from pde2net.graph.network import Graph, GraphError, in_order, node_of, sources
 from pde2net.graph.nodes import (
+    CHANNEL_SUM,
     Convolution,
     Coordinate,
     Crop,
@@ -30,7 +31,6 @@ from pde2net.graph.nodes import (
     Pad,
     Pointwise,
     SquaredAdjoint,
-    SquaredNorm,
     State,
     TransposedConvolution,
     Trial,
@@ -222,7 +222,10 @@ class Interpreter:
         if isinstance(node, Coordinate):
             return (self.coordinate(node),)
         if isinstance(node, Pointwise):
-            return tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
+            found = tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
+            if node.role == CHANNEL_SUM and self.channels > 1:
+                return tuple(np.sum(array, axis=-1, keepdims=True) for array in found)
+            return found
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
         if isinstance(node, SquaredAdjoint):
@@ -237,10 +240,6 @@ class Interpreter:
             self.work += inputs["rhs"].shape[node.axis]
             values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
-        if isinstance(node, SquaredNorm):
-            squares = [array**2 for array in inputs.values()]
-            total = sum(squares[1:], squares[0])
-            return (np.sum(total, axis=-1, keepdims=True) if self.channels > 1 else total,)
         (array,) = inputs.values()
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))

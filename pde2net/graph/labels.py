@@ -25,7 +25,6 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
-    SquaredNorm,
     State,
     TransposedConvolution,
     Trial,
@@ -90,11 +89,6 @@ def label(graph: Graph, name: str) -> Label:
         return Label("edge mean", (f"{' = '.join(_names(graph, name, 0))} = {mean}",))
     if isinstance(node, Pointwise):
         return _pointwise(graph, name, node)
-    if isinstance(node, SquaredNorm):
-        squares = " + ".join(f"{_names(graph, *source)[0]}²" for source in sources(graph, name).values())
-        return Label(
-            node.role, (f"{_names(graph, name, 0)[0].lstrip('_')} = {squares}, summed over channels",)
-        )
     if isinstance(node, State | Trial):
         return Label(VARIABLE[type(node)], (f"{node.role}, from {START[type(node)]} on",))
     if isinstance(node, Iterate):

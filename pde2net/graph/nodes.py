@@ -14,6 +14,8 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 
+CHANNEL_SUM = "sum over channels"  # a role
+
 
 @dataclass(frozen=True)
 class Input:
@@ -90,21 +92,14 @@ class Pointwise:
     """Expressions in the slot symbols, parameters and weights, cell by cell.
 
     role     "coefficient", "activation", "step" (u + tau * ...) or "skip" (the last node of a block);
-             in cells "right-hand side", "residual", "product" and "tangent"
+             in cells "right-hand side", "residual", "product" and "tangent";
+             CHANNEL_SUM couples channels: the values are summed over those of an image
     weights  symbols whose values differ from block to block, such as the extrapolation of FSI
     """
 
     expressions: tuple[sp.Expr, ...]
     role: str
     weights: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
-
-
-@dataclass(frozen=True)
-class SquaredNorm:
-    """Sum over channels of the squares of the slots p0, p1, ...: what couples the channels of an image."""
-
-    count: int
-    role: str = "squared norm"
 
 
 @dataclass(frozen=True)
@@ -350,7 +345,6 @@ Node = (
     | TransposedConvolution
     | EdgeMean
     | Pointwise
-    | SquaredNorm
     | State
     | Iterate
     | Trial

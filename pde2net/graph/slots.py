@@ -32,7 +32,6 @@ from pde2net.graph.nodes import (
     Restriction,
     Smooth,
     SquaredAdjoint,
-    SquaredNorm,
     State,
     TransposedConvolution,
     Trial,
@@ -56,10 +55,6 @@ def _take(*needed: str) -> Callable[[Any], Slots]:
 
 def _rows(node: TransposedConvolution) -> Slots:
     return Slots(frozenset(f"p{i}" for i in range(len(node.bank.rows))))
-
-
-def _squares(node: SquaredNorm) -> Slots:
-    return Slots(frozenset(f"p{i}" for i in range(node.count)))
 
 
 def _squared_rows(node: SquaredAdjoint) -> Slots:
@@ -115,7 +110,6 @@ SLOTS: dict[type, Callable[[Any], Slots]] = {
     SquaredAdjoint: _squared_rows,
     EdgeMean: _take("a"),
     Pointwise: _expressions,
-    SquaredNorm: _squares,
     State: _take("start"),
     Iterate: _iterate,
     Trial: _take(),
