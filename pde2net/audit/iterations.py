@@ -13,7 +13,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
-from pde2net.normalise.form import SQUARED, SecondOrder
+from pde2net.normalise.form import SQUARED, FirstOrder, SecondOrder
 from pde2net.verify.bounds import POINTWISE, Answer
 
 
@@ -52,10 +52,10 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
 def _method(semi: Semidiscrete, kind: str) -> str:
     """Elimination for one divergence of two-point differences on a line; Newton needs Phi' at each slope."""
     form = semi.form
-    line = len(semi.spacing) == 1 and len(form.terms) == 1 and not isinstance(form.terms[0], SecondOrder)
+    line = len(semi.spacing) == 1 and len(form.terms) == 1 and isinstance(form.terms[0], FirstOrder)
     narrow = line and semi.gradient.rows[0][0][1].stencil.offsets == (0, 1)
     if kind == "Newton":
-        divergences = [t for t in form.terms if not isinstance(t, SecondOrder)]
+        divergences = [t for t in form.terms if isinstance(t, FirstOrder)]
         inside = [e for t in divergences for c in t.components for e in (c.coefficient, *c.responses)]
         local = semi.cell is None and not any(e.has(form.state) for e in inside)
         return "elimination" if narrow and local else "bicgstab"
@@ -76,6 +76,7 @@ def parts(n: Numbers) -> list[tuple[sp.Expr, sp.Expr]]:
     for term in n.semi.form.terms:
         if isinstance(term, SecondOrder):
             found += [] if term.diffusivity is None else [(term.diffusivity, sp.S.One)]
+        if not isinstance(term, FirstOrder):
             continue
         for c in term.components:
             found += [(g.diffusivity, c.coefficient * w) for g in c.groups or () for w in g.weights]

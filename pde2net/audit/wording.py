@@ -14,7 +14,7 @@ from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.expressions import from_text, symbol_table
-from pde2net.normalise.form import SecondOrder
+from pde2net.normalise.form import SecondOrder, Tensor
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
 from pde2net.verify.certificate import Certificate, Discharged
 
@@ -205,6 +205,9 @@ def _known(semi: Semidiscrete, certificate: Certificate) -> Iterator[str]:
         yield str(term.prefactor)
         if isinstance(term, SecondOrder):
             yield from (str(term.flux), str(term.diffusivity))
+            continue
+        if isinstance(term, Tensor):
+            yield from (str(e) for row in term.matrix for e in row)
             continue
         for component in term.components:
             yield from (str(component.coefficient), str(component.responses))

@@ -11,6 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
+from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.graph.network import Graph, fields_of, node_of, sources
@@ -20,6 +21,7 @@ from pde2net.graph.nodes import (
     Coordinate,
     Crop,
     EdgeMean,
+    Gaussian,
     LinearSolve,
     Operator,
     Pad,
@@ -89,6 +91,8 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         return [f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"]
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
+    if isinstance(node, Gaussian):
+        return _gaussian(name, local, node, inputs["u"], values, printer)
     if isinstance(node, LinearSolve):
         return [_krylov(name, local, node, inputs, values)]
     if isinstance(node, Tridiagonal):
@@ -215,6 +219,19 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
         lines.append(f"{variable} = {printer(names).doprint(expression)}")
         outputs.append(variable)
     values.bind(name, *outputs)
+    return lines
+
+
+def _gaussian(
+    name: str, local: str, node: Gaussian, array: str, values: Values, printer: Printer
+) -> list[str]:
+    variable = values.fresh(local)
+    values.bind(name, variable)
+    lines = []
+    for axis, (h, boundary) in enumerate(zip(node.spacing, node.boundary, strict=True)):
+        sigma = printer({}).doprint(node.sigma / values.value(h))
+        lines.append(f"{variable} = {gaussian_name(boundary)}({array}, {sigma}, {axis - len(values.axes)})")
+        array = variable
     return lines
 
 

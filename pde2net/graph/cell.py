@@ -252,6 +252,8 @@ class _CellBuilder(_ImplicitBuilder):
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""
         rate = self.rate(v)
+        if self.form.lagging:
+            raise DeclarationError("Newton's method takes no smoothed state; use Kacanov or FixedPoint.")
         if self.form.problem.channels > 1 and not self.form.is_linear:
             raise DeclarationError(
                 "Newton's method takes images of one channel; use Kacanov or FixedPoint for several."

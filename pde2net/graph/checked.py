@@ -14,6 +14,7 @@ from pde2net.language.solvers import PRECONDITIONERS, SOLVERS
 CHOICES = {
     ("Difference", "closure"): ("reflecting", "periodic", "zero"),
     ("EdgeMean", "closure"): ("reflecting", "periodic"),
+    ("Gaussian", "boundary"): ("reflecting", "periodic", "dirichlet"),
     ("Pad", "mode"): ("zero", "replicate"),
     ("Iterate", "method"): (*SOLVERS, "multigrid"),
     ("Iterate", "gradients"): ("unrolled", "implicit"),

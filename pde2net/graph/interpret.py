@@ -23,6 +23,7 @@ from pde2net.graph.nodes import (
     Crop,
     EdgeMean,
     Field,
+    Gaussian,
     Input,
     Iterate,
     LinearSolve,
@@ -58,8 +59,13 @@ class Arithmetic:
     dtype: type
 
 
+def _projection(a: Array, b: Array, square: Array) -> Array:
+    return np.where(square == 0, 0.0, a * b / np.where(square == 0, 1.0, square))
+
+
 def _float_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
-    modules = [{"erf": np.vectorize(math.erf, otypes=[float])}, "numpy"]
+    own = {"erf": np.vectorize(math.erf, otypes=[float]), "projection": _projection}
+    modules = [own, "numpy"]
     function: Callable[..., Any] = sp.lambdify(symbols, expression, modules)
     return function
 
@@ -243,6 +249,8 @@ class Interpreter:
         (array,) = inputs.values()
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))
+        if isinstance(node, Gaussian):
+            return (self.gaussian(node, array),)
         if isinstance(node, EdgeMean):
             kind = EVEN if node.closure == "reflecting" else WRAP
             n = array.shape[node.axis]
@@ -290,6 +298,23 @@ class Interpreter:
         shape = [1] * len(full)
         shape[node.axis] = n + 2 * m
         return np.broadcast_to(line.reshape(shape), full)
+
+    def gaussian(self, node: Gaussian, array: Array) -> Array:
+        """Smoothing along one axis after the other."""
+        for axis, (h, kind) in enumerate(zip(node.spacing, node.boundary, strict=True)):
+            width, n = node.sigma / h, array.shape[axis]
+            radius = int(4 * self.number(width) + 0.5)
+            one_sided = [self.number(sp.exp(-(k**2) / (2 * width**2))) for k in range(radius + 1)]
+            weights: Array = np.array([*one_sided[:0:-1], *one_sided], dtype=self.arithmetic.dtype)
+            weights = weights / weights.sum()
+            index = np.arange(-radius, n + radius)
+            outside = (index < 0) | (index >= n) if kind == "dirichlet" else np.zeros(index.shape, bool)
+            index = index % (2 * n if kind == "reflecting" else n)
+            wide = np.moveaxis(array, axis, 0)[np.where(index < n, index, 2 * n - 1 - index)]
+            wide[outside] = self.number(sp.S.Zero)
+            lines = [weights[k] * wide[k : k + n] for k in range(2 * radius + 1)]
+            array = np.moveaxis(sum(lines[1:], lines[0]), 0, axis)
+        return array
 
     def widened(self, margin: Sequence[int]) -> list[int]:
         """The shape of an array of one channel, with `margin[i]` more cells on both sides of axis i."""

@@ -18,6 +18,7 @@ from pde2net.graph.nodes import (
     Crop,
     EdgeMean,
     Field,
+    Gaussian,
     Input,
     Iterate,
     LinearSolve,
@@ -83,6 +84,10 @@ def label(graph: Graph, name: str) -> Label:
         operator = f"{MINUS}{_forward_name(graph, name, node.bank)}ᵀ"
         flux = f"Φ{_number(sources(graph, name)['p0'][0])}"
         return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(name)} = {operator} {flux}",))
+    if isinstance(node, Gaussian):
+        of = _names(graph, *sources(graph, name)["u"])[0]
+        line = f"{_names(graph, name, 0)[0]} = {of} smoothed, sigma = {formula(node.sigma)}"
+        return Label(node.role, (line,))
     if isinstance(node, EdgeMean):
         of = short(sources(graph, name)["a"][0])
         mean = f"mean of {greek(of)} {along(graph, node.axis)}"

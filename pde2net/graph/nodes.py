@@ -88,6 +88,20 @@ class EdgeMean:
 
 
 @dataclass(frozen=True)
+class Gaussian:
+    """Smoothing by a Gaussian along each axis: weights exp(-(k h)^2/(2 sigma^2)), |k| <= 4 sigma/h + 1/2.
+
+    They are normalised to the sum 1; slot "u" goes on beyond the border as `boundary` says, by axis:
+    "reflecting" (even), "periodic", "dirichlet" (zero).
+    """
+
+    sigma: sp.Expr
+    spacing: tuple[sp.Expr, ...]
+    boundary: tuple[str, ...]
+    role: str = "Gaussian"
+
+
+@dataclass(frozen=True)
 class Pointwise:
     """Expressions in the slot symbols, parameters and weights, cell by cell.
 
@@ -338,6 +352,7 @@ class Output:
 Node = (
     Input
     | Field
+    | Gaussian
     | Coordinate
     | Pad
     | Crop

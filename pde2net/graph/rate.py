@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
+from pde2net.graph import tensor
 from pde2net.graph.coupling import S2, coupled, coupled_flux
 from pde2net.graph.network import Graph, add, is_data
 from pde2net.graph.nodes import (
@@ -27,7 +29,8 @@ from pde2net.graph.nodes import (
     Pointwise,
     TransposedConvolution,
 )
-from pde2net.normalise.form import Component, FirstOrder, SecondOrder
+from pde2net.graph.smoothing import smoothed
+from pde2net.normalise.form import Component, FirstOrder, SecondOrder, Tensor
 from pde2net.normalise.radial import divide
 
 Source = tuple[str, int]
@@ -137,6 +140,8 @@ class RateBuilder:
         term, suffix = self.form.terms[k], self.suffix(k)
         if isinstance(term, SecondOrder):
             return self.second_order(term, self.second_bank(k), suffix, weights)
+        if isinstance(term, Tensor):
+            return tensor.adjoint(self, suffix, weights or tensor.entries(self, term, suffix))
         return self.first_order(term, suffix, weights)
 
     def second_order(
@@ -213,6 +218,8 @@ class RateBuilder:
             if not inputs:
                 return (weight,)
             return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
+        if isinstance(term, Tensor):
+            return tensor.entries(self, term, suffix)
         if self.semi.cell is not None:
             return self.staggered(term, suffix)
         return self.collocated(term, suffix)
@@ -303,6 +310,10 @@ class RateBuilder:
             inputs |= self.cell_slopes()
         return self.coefficient(name, weight, inputs)
 
+    def slopes_at_cells(self) -> dict[str, Source]:
+        """The slopes where coefficients are evaluated."""
+        return self.slopes() if self.semi.cell is None else self.cell_slopes()
+
     def cell_slopes(self) -> dict[str, Source]:
         """The slopes at the cells of a staggered grid."""
         if self.semi.cell is None:
@@ -365,10 +376,13 @@ class RateBuilder:
                 found[symbol.name] = self.outside(f"{symbol}{tag}", node, {})
             elif symbol in form.fields:
                 found[symbol.name] = self.field(symbol, wide)
+            elif symbol in form.smoothed:
+                found[symbol.name] = smoothed(self, symbol, wide)
             else:
                 field, axis = form.field_slopes[symbol]
                 bank = self.semi.cell or self.semi.gradient
-                name, _ = self.outside(f"K_{field}", Convolution(bank), {"u": self.field(field, self.padded)})
+                of = self.field if field in form.fields else partial(smoothed, self)
+                name, _ = self.once(f"K_{field}", Convolution(bank), {"u": of(field, self.padded)})
                 found[symbol.name] = (name, axis)
         return found
 

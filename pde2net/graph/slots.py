@@ -19,6 +19,7 @@ from pde2net.graph.nodes import (
     Cycle,
     EdgeMean,
     Field,
+    Gaussian,
     Input,
     Iterate,
     LinearSolve,
@@ -102,6 +103,7 @@ def _expressions(node: Pointwise) -> Slots:
 SLOTS: dict[type, Callable[[Any], Slots]] = {
     Input: _take(),
     Field: _take(),
+    Gaussian: _take("u"),
     Coordinate: _take(),
     Pad: _take("u"),
     Crop: _take("u"),

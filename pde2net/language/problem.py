@@ -15,6 +15,8 @@ from pde2net.errors import DeclarationError, EquationError, known_options, sugge
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import exact, rationalise
+from pde2net.language.smoothing import smooth
+from pde2net.language.tensors import projection
 from pde2net.language.text.write import expression_text, problem_text
 
 FUNCTIONS = (
@@ -230,6 +232,8 @@ def _check_nodes(rhs: sp.Expr) -> None:
 
 def _check_function(node: sp.Function) -> None:
     name = type(node).__name__
+    if isinstance(node, smooth | projection):
+        return
     if name not in FUNCTIONS:
         raise EquationError(
             f"A network cannot evaluate the function {name} in {node}; rewrite it with arithmetic and "

@@ -14,6 +14,8 @@ from pde2net.normalise.form import (
     DivergenceForm,
     FirstOrder,
     SecondOrder,
+    Tensor,
+    Term,
 )
 from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
 from pde2net.normalise.products import summands
@@ -21,6 +23,7 @@ from pde2net.normalise.quartic import squares
 from pde2net.normalise.radial import as_function_of_square, radial_groups
 from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
+from pde2net.normalise.tensors import split as split_tensor
 
 
 def recognise(problem: Problem) -> DivergenceForm:
@@ -54,7 +57,9 @@ def _recognised(problem: Problem) -> DivergenceForm:
 def _require_norms(form: DivergenceForm) -> None:
     """Channels are coupled by squared norms alone; any other nonlinear flux has no meaning for them."""
     for term in form.terms:
-        if isinstance(term, SecondOrder):
+        if isinstance(term, Tensor):
+            fluxes = []
+        elif isinstance(term, SecondOrder):
             fluxes = [] if term.diffusivity is not None else [term.flux]
         else:
             fluxes = [r for c in term.components if c.groups is None for r in c.responses]
@@ -78,14 +83,20 @@ class _Recogniser:
     def form(self, pairs: list[tuple[sp.Expr, sp.Derivative]], reaction: sp.Expr) -> DivergenceForm:
         for coefficient, derivative in pairs:
             self.add(coefficient, derivative)
-        terms: list[FirstOrder | SecondOrder] = []
+        terms: list[Term] = []
         for prefactor, fluxes in self.fluxes.items():
-            terms.append(FirstOrder(prefactor, self.components(fluxes)))
+            fluxes, matrix = split_tensor(fluxes, self.symbols.slopes)
+            components = self.components(fluxes)
+            if components:
+                terms.append(FirstOrder(prefactor, components))
+            if matrix is not None:
+                terms.append(Tensor(prefactor, matrix))
         for prefactor, coefficients in self.quartic.items():
             for factor, weights in squares(coefficients, len(self.problem.space)):
                 terms.append(SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor))
         for (prefactor, inner), outer in self.outer.items():
             terms.append(self.second_order(prefactor, inner, outer))
+        reaction = self.symbols.pointwise(reaction, f"The reaction term {reaction}")
         return DivergenceForm(
             problem=self.problem,
             state=self.symbols.state,
@@ -94,7 +105,8 @@ class _Recogniser:
             fields=self.symbols.fields,
             field_slopes=dict(sorted(self.symbols.field_slopes.items(), key=lambda e: e[0].name)),
             terms=tuple(terms),
-            reaction=self.symbols.pointwise(reaction, f"The reaction term {reaction}"),
+            reaction=reaction,
+            smoothed=dict(self.symbols.smoothed),
         )
 
     def add(self, coefficient: sp.Expr, derivative: sp.Derivative) -> None:
@@ -143,10 +155,14 @@ class _Recogniser:
             table = self.quartic[prefactor]
             key = (axes[0], axes[1])
             table[key] = table.get(key, sp.S.Zero) + constant
-        elif total in (2, 4):
+        elif total == 2:
+            i, j = (k for k, order in enumerate(orders) if order)
+            for axis, other in ((i, j), (j, i)):  # half of it in each entry of a symmetric tensor
+                self.fluxes[prefactor][axis] += constant / 2 * self.symbols.slopes[other]
+        elif total == 4:
             raise EquationError(
-                f"The mixed derivative {derivative} belongs to a diffusion tensor or a Hessian, which "
-                "are not supported yet; use div(g * grad(u)) or laplacian."
+                f"The mixed derivative {derivative} belongs to a Hessian, which is not supported yet; use "
+                "laplacian."
             )
         else:
             raise EquationError(
@@ -167,22 +183,6 @@ class _Recogniser:
             raise EquationError(
                 f"The term {derivative} is advection (transport): its flux {derivative.expr} contains "
                 "no derivative of the unknown. A diffusive flux has the form g * grad(u)."
-            )
-        if not vanishes(flux, slopes[axis]):
-            other = [
-                str(a)
-                for a, p in zip(self.problem.space, slopes, strict=True)
-                if p in flux.free_symbols and p != slopes[axis]
-            ]
-            raise EquationError(
-                f"The flux {derivative.expr} along {self.problem.space[axis]} does not vanish with the "
-                f"derivative along {self.problem.space[axis]}"
-                + (
-                    f"; it couples to {', '.join(other)} as a diffusion tensor does, which is not "
-                    "supported yet."
-                    if other
-                    else ", as every diffusive flux g * grad(u) does."
-                )
             )
         self.fluxes[prefactor][axis] += constant * flux
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.language.solvers import Kacanov
-from pde2net.normalise.form import SQUARED, DivergenceForm, SecondOrder
+from pde2net.normalise.form import SQUARED, DivergenceForm, SecondOrder, Tensor
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update
 from pde2net.verify.bounds import POINTWISE, Questions
@@ -35,6 +35,8 @@ def diffusivities(form: DivergenceForm, facts: Facts) -> Iterator[tuple[sp.Expr,
         if isinstance(term, SecondOrder):
             if term.diffusivity is not None:
                 yield term.diffusivity.subs(values), sp.S.One
+            continue
+        if isinstance(term, Tensor):
             continue
         for component in term.components:
             for group in component.groups or ():

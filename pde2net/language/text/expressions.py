@@ -12,8 +12,9 @@ from lark import Token, Tree
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import Pde2NetError, TextError, suggestion
-from pde2net.language import calculus, diffusivities
+from pde2net.language import calculus, diffusivities, tensors
 from pde2net.language.expressions import power
+from pde2net.language.smoothing import smooth
 from pde2net.language.text.place import Source
 
 Node = Tree[Token] | Token
@@ -28,7 +29,9 @@ ELEMENTARY |= {"abs": sp.Abs, "min": sp.Min, "max": sp.Max}
 _MODELS = "linear charbonnier regularised_tv perona_malik exponential weickert"
 DIFFUSIVITIES: dict[str, Callable[..., Any]] = {n: getattr(diffusivities, n) for n in _MODELS.split()}
 OPERATORS: dict[str, Callable[..., Any]] = {n: getattr(calculus, n) for n in ("grad", "div", "laplacian")}
-FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot}
+FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot, "smooth": smooth}
+_TENSORS = "tensor structure_tensor principal_direction coherence projection"
+FUNCTIONS |= {n: getattr(tensors, n) for n in _TENSORS.split()}
 RELATIONS = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge, "==": sp.Eq, "!=": sp.Ne}
 
 

@@ -1,0 +1,27 @@
+"""Expressions that depend on several variables through one part of them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+
+
+def through_one_part(expression: sp.Expr, variables: Iterable[sp.Symbol]) -> tuple[sp.Expr, sp.Symbol] | None:
+    """(f, q) with expression = f(q) for a part q of it that holds all variables; the largest such part.
+
+    q has the sign that SymPy knows of the part, so the range of f over all such q contains that of the
+    expression. None if there is no such part.
+    """
+    inside = set(variables)
+    for part in sp.preorder_traversal(expression):
+        if not isinstance(part, sp.Expr) or part == expression or not inside <= part.free_symbols:
+            continue
+        if not part.is_real:
+            continue
+        known = {"nonnegative": True} if part.is_nonnegative else {}
+        q = sp.Symbol(f"({part})", real=True, **known)
+        found = expression.xreplace({part: q})
+        if not found.free_symbols & inside:
+            return found, q
+    return None
