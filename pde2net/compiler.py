@@ -8,7 +8,8 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
+from pde2net.discretise.system import semidiscretise_system
 from pde2net.errors import (
     DeclarationError,
     GridWarning,
@@ -24,12 +25,13 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.network import Network
-from pde2net.normalise.recognise import recognise
+from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
 from pde2net.verify.engine import certify, gather, instability
-from pde2net.verify.plan import Plan, planned
+from pde2net.verify.plan import Plan, SystemPlan, planned
+from pde2net.verify.system import certify_system, gather_system, planned_system
 
 ON_UNSTABLE = ("error", "warn", "ignore")
 ONE_GRID = (
@@ -38,15 +40,26 @@ ONE_GRID = (
 )
 
 
-def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan, Graph, Certificate]:
+def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan | SystemPlan, Graph, Certificate]:
     """All stages but emission."""
     _check_types(problem, scheme, grid)
-    form = recognise(problem)
-    semi = semidiscretise(form, grid)
+    if len(problem.equations) > 1:
+        return _analyse_system(problem, scheme, grid)
+    semi = semidiscretise(recognise(problem), grid)
     facts = gather(semi)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     return plan, graph, certify(plan, graph, facts)
+
+
+def _analyse_system(
+    problem: Problem, scheme: Scheme, grid: Grid
+) -> tuple[Plan | SystemPlan, Graph, Certificate]:
+    semi = semidiscretise_system(recognise_system(problem), grid)
+    facts = gather_system(semi)
+    plan = planned_system(semi, scheme, facts)
+    graph = build(semi, plan.tau, plan.update)
+    return plan, graph, certify_system(plan, graph, facts)
 
 
 @known_options
@@ -90,9 +103,14 @@ def compile(  # noqa: A001  the public name of the interface
         if on_unstable == "error":
             raise StabilityError(message)
         warnings.warn(message, StabilityWarning, stacklevel=3)
-    if isinstance(plan.update, UNet) and plan.update.levels != 1 and hides_checkerboard(plan.semi):
+    if isinstance(plan, Plan) and isinstance(plan.update, UNet) and _has_one_grid(plan.semi, plan.update):
         warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared))
+
+
+def _has_one_grid(semi: Semidiscrete, update: UNet) -> bool:
+    """Whether several grids were asked for in vain."""
+    return update.levels != 1 and hides_checkerboard(semi)
 
 
 def _unstable_message(claim: Claim, certificate: Certificate) -> str:
@@ -115,7 +133,7 @@ def _unstable_message(claim: Claim, certificate: Certificate) -> str:
     )
 
 
-def _trainable(graph: Graph, plan: Plan, chosen: Iterable[Any]) -> tuple[str, ...]:
+def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> tuple[str, ...]:
     known = {s.name for s in parameters(graph)} | trainable_tables(plan.update)
     if plan.tau != sp.oo:
         known.add("tau")

@@ -30,13 +30,17 @@ NETWORK = "DiffusionNetwork"
 
 @dataclass(frozen=True)
 class Request:
-    """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes."""
+    """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes.
+
+    unknowns  the names of those of a system
+    """
 
     graph: Graph
     update: Any
     certificate: Certificate
     axes: tuple[str, ...]
     smallest: tuple[int, ...]
+    unknowns: tuple[str, ...] = ()
     trainable: tuple[str, ...] = ()
     shared: bool = True
 
@@ -175,6 +179,8 @@ class Emitter(ABC):
         axes = ", ".join(self.request.axes)
         shape = f"(batch, {self.channels}, {axes})"
         doc = f"u, shape {shape} -> the state after all steps, same shape, dtype and device."
+        if self.request.unknowns:
+            doc += f"\n\nIts channels are {', '.join(self.request.unknowns)}."
         if known:
             own = "1" if self.channels == 1 else f"{self.channels} or 1"
             doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(known)}."

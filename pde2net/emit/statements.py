@@ -17,6 +17,8 @@ from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.graph.network import Graph, fields_of, node_of, sources
 from pde2net.graph.nodes import (
     CHANNEL_SUM,
+    Channel,
+    Channels,
     Convolution,
     Coordinate,
     Crop,
@@ -100,7 +102,11 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, SquaredAdjoint):
         return [squares_statement(name, local, node, values, printer)]
     variable = values.fresh(local)
-    if isinstance(node, Coordinate):
+    if isinstance(node, Channel):
+        text = f"{inputs['u']}[:, {node.index}:{node.index + 1}]"
+    elif isinstance(node, Channels):
+        text = f"torch.cat(({', '.join(inputs[f'c{i}'] for i in range(node.count))}), 1)"
+    elif isinstance(node, Coordinate):
         text = _coordinate(node, values)
     elif isinstance(node, EdgeMean):
         dim = node.axis - len(values.axes)

@@ -20,8 +20,9 @@ from pde2net.graph.nodes import (
     Trial,
     Tridiagonal,
 )
+from pde2net.graph.place import Source
 from pde2net.graph.precondition import diagonal, v_cycle
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.graph.rate import Rate, RateBuilder, Weights
 from pde2net.graph.tangent import Tangent
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
 from pde2net.normalise.form import FirstOrder

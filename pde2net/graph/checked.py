@@ -26,7 +26,7 @@ CHOICES = {
     ("Smooth", "kind"): SMOOTHERS,
     ("Restriction", "kind"): ("solution", "residual"),
 }
-COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat")
+COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count", "index")
 
 
 @functools.cache

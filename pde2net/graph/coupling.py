@@ -17,7 +17,8 @@ from pde2net.normalise.form import SQUARED, Component, SecondOrder
 from pde2net.normalise.radial import as_function_of_square
 
 if TYPE_CHECKING:
-    from pde2net.graph.rate import RateBuilder, Source
+    from pde2net.graph.place import Source
+    from pde2net.graph.rate import RateBuilder
 
 S2 = sp.Symbol("_s2", real=True)
 

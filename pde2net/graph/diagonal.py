@@ -8,7 +8,8 @@ import sympy as sp
 
 from pde2net.errors import DeclarationError
 from pde2net.graph.nodes import Crop, Pointwise, SquaredAdjoint
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Rate, RateBuilder, Weights
 from pde2net.normalise.form import SecondOrder, Tensor
 
 

@@ -18,6 +18,8 @@ from pde2net.graph import multigrid
 from pde2net.graph.network import Graph, GraphError, in_order, node_of, sources
 from pde2net.graph.nodes import (
     CHANNEL_SUM,
+    Channel,
+    Channels,
     Convolution,
     Coordinate,
     Crop,
@@ -246,7 +248,11 @@ class Interpreter:
             self.work += inputs["rhs"].shape[node.axis]
             values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
+        if isinstance(node, Channels):
+            return (np.concatenate([inputs[f"c{i}"] for i in range(node.count)], axis=-1),)
         (array,) = inputs.values()
+        if isinstance(node, Channel):
+            return (array[..., node.index : node.index + 1],)
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))
         if isinstance(node, Gaussian):

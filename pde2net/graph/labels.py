@@ -13,6 +13,7 @@ from pde2net.graph.filters import along, axis_name, filters
 from pde2net.graph.formulas import MINUS, formula, greek, series, short_number
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
+    Channel,
     Convolution,
     Coordinate,
     Crop,
@@ -84,6 +85,8 @@ def label(graph: Graph, name: str) -> Label:
         operator = f"{MINUS}{_forward_name(graph, name, node.bank)}ᵀ"
         flux = f"Φ{_number(sources(graph, name)['p0'][0])}"
         return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(name)} = {operator} {flux}",))
+    if isinstance(node, Channel):
+        return Label(f"channel {greek(short(name))}")
     if isinstance(node, Gaussian):
         of = _names(graph, *sources(graph, name)["u"])[0]
         line = f"{_names(graph, name, 0)[0]} = {of} smoothed, sigma = {formula(node.sigma)}"

@@ -117,6 +117,22 @@ class Pointwise:
 
 
 @dataclass(frozen=True)
+class Channel:
+    """Channel `index` of an array, as an array of one channel."""
+
+    index: int
+    role: str = "channel"
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The arrays of slots c0, c1, ... as channels of one."""
+
+    count: int
+    role: str = "channels"
+
+
+@dataclass(frozen=True)
 class State:
     """The variable v of a loop, from its slot "start" on; nodes of the body name the loop they are in."""
 
@@ -360,6 +376,8 @@ Node = (
     | TransposedConvolution
     | EdgeMean
     | Pointwise
+    | Channel
+    | Channels
     | State
     | Iterate
     | Trial

@@ -11,7 +11,8 @@ from pde2net.graph import relaxation
 from pde2net.graph.diagonal import coefficient, frozen_diagonal
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Rate, RateBuilder, Weights
 from pde2net.normalise.form import Tensor
 
 DEPTH = 12  # grids of a network that takes as many as the image allows

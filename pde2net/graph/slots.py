@@ -11,6 +11,8 @@ import sympy as sp
 
 from pde2net.graph.nodes import (
     Bottleneck,
+    Channel,
+    Channels,
     CoarseRightHandSide,
     Convolution,
     Coordinate,
@@ -56,6 +58,10 @@ def _take(*needed: str) -> Callable[[Any], Slots]:
 
 def _rows(node: TransposedConvolution) -> Slots:
     return Slots(frozenset(f"p{i}" for i in range(len(node.bank.rows))))
+
+
+def _channels(node: Channels) -> Slots:
+    return Slots(frozenset(f"c{i}" for i in range(node.count)))
 
 
 def _squared_rows(node: SquaredAdjoint) -> Slots:
@@ -112,6 +118,8 @@ SLOTS: dict[type, Callable[[Any], Slots]] = {
     SquaredAdjoint: _squared_rows,
     EdgeMean: _take("a"),
     Pointwise: _expressions,
+    Channel: _take("u"),
+    Channels: _channels,
     State: _take("start"),
     Iterate: _iterate,
     Trial: _take(),

@@ -9,7 +9,8 @@ import sympy as sp
 from pde2net.graph.nodes import CHANNEL_SUM, Crop, Gaussian, Pad, Pointwise
 
 if TYPE_CHECKING:
-    from pde2net.graph.rate import RateBuilder, Source
+    from pde2net.graph.place import Source
+    from pde2net.graph.rate import RateBuilder
 
 
 def smoothed(builder: RateBuilder, symbol: sp.Symbol, wide: bool) -> Source:

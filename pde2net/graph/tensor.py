@@ -18,7 +18,8 @@ from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
 from pde2net.normalise.form import Tensor
 
 if TYPE_CHECKING:
-    from pde2net.graph.rate import RateBuilder, Source
+    from pde2net.graph.place import Source
+    from pde2net.graph.rate import RateBuilder
 
 Entries = tuple["tuple[str, int] | sp.Expr", ...]
 

@@ -23,7 +23,13 @@ from pde2net.normalise.quartic import squares
 from pde2net.normalise.radial import as_function_of_square, radial_groups
 from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
+from pde2net.normalise.system import SystemForm
 from pde2net.normalise.tensors import split as split_tensor
+
+
+def recognise_system(problem: Problem) -> SystemForm:
+    """The divergence forms of a system of equations; raises as `recognise` does."""
+    return SystemForm(problem, tuple(recognise(part) for part in problem.parts))
 
 
 def recognise(problem: Problem) -> DivergenceForm:
@@ -32,6 +38,8 @@ def recognise(problem: Problem) -> DivergenceForm:
     Raises EquationError for advection, third-order or mixed terms and for what is no divergence, naming
     the term.
     """
+    if len(problem.equations) > 1:
+        raise EquationError("This takes one equation, not a system of several.")
     try:
         return _recognised(problem)
     except EquationError as error:
@@ -41,7 +49,7 @@ def recognise(problem: Problem) -> DivergenceForm:
             if isinstance(error, NotADivergenceError):
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
-    equation = sp.Eq(problem.equation.lhs, rhs, evaluate=False)
+    equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
     form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
     return replace(form, problem=problem)
 

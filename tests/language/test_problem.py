@@ -63,7 +63,12 @@ NOT_DIFFUSION = [
         ["divergence", "Euler operator"],
     ),
     ("g * laplacian", u2.diff(t), laplacian(u2) / (1 + norm2(grad(u2))), ["divergence"]),
-    ("unsymmetric tensor", u2.diff(t), div(sp.Matrix([u2.diff(y), -u2.diff(x)])), ["tensor", "symmetric"]),
+    (
+        "unsymmetric tensor",
+        u2.diff(t),
+        div(f(x, y) * sp.Matrix([u2.diff(y), -u2.diff(x)])),
+        ["tensor", "symmetric"],
+    ),
     ("another D outside", u2.diff(t), -laplacian(u2.diff(x, 2) ** 3), ["same D"]),
     ("field with t", u2.diff(t), laplacian(u2) + f(x, y, t), ["depends on t"]),
     ("explicit time", u2.diff(t), t * laplacian(u2), ["depends", "t"]),
