@@ -30,7 +30,8 @@ def test_model(file):
         known["c"] = (known["c"] < 0.3).astype(float)
     fields = {name: torch.from_numpy(values)[None, None] for name, values in known.items()}
     module = uncertified(declared.problem, with_a_step(declared.scheme), declared.grid).module().double()
-    out = module(torch.from_numpy(rng.uniform(size=(1, 1, 12, 13))), **fields)
+    channels = declared.problem.channels
+    out = module(torch.from_numpy(rng.uniform(size=(1, channels, 12, 13))), **fields)
     assert out.isfinite().all() and out.abs().max() < 10
 
 
