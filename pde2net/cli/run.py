@@ -67,7 +67,7 @@ def stacked(picture: images.Picture, source: Path, declared: Declaration) -> ima
     """
     problem, channels = declared.problem, picture.channels
     space, several = problem.space, problem.channels
-    first = several > 1 and channels.ndim == len(space) + 2
+    first = several > 1 and channels.ndim == len(space) + 2 and len(channels) == 1
     if first:
         channels = channels[0]
     if channels.ndim - 1 != len(space):

@@ -189,7 +189,9 @@ class Reader:
                 raise self.source.at(node, "two vectors have no product here; dot(v, w) is the inner one.")
             else:
                 vector = vector * factor
-        product = sp.Mul(*scalars)  # at once: SymPy would distribute numbers over sums
+        # All but numbers at once, since SymPy would distribute these over sums, and does if that is all.
+        number = sp.Mul(*(s for s in scalars if s.is_Rational))
+        product = sp.Mul(number, *(s for s in scalars if not s.is_Rational))
         return product if vector is None else vector.applyfunc(lambda entry: product * entry)
 
     _divide = _multiply
