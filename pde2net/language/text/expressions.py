@@ -206,6 +206,9 @@ class Reader:
             left, right = current.children
             found.append((self._value(right, local), kinds[current.data]))
             current = left
+        while "multiply" in kinds and isinstance(current, Tree) and current.data == "negate":
+            found.append((sp.S.NegativeOne, 1))  # -(a + b) * c is -((a + b) * c), not (-a - b) * c
+            current = current.children[0]
         found.append((self._value(current, local), 1))
         return found[::-1]
 
