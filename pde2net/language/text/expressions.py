@@ -212,6 +212,9 @@ class Reader:
         found.append((self._value(current, local), 1))
         return found[::-1]
 
+    def _group(self, node: Tree[Token], local: Mapping[str, Any]) -> Any:
+        return self._build(node.children[0], local)
+
     def _negate(self, node: Tree[Token], local: Mapping[str, Any]) -> Any:
         return -self._value(node.children[0], local)
 
