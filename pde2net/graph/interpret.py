@@ -310,6 +310,7 @@ class Interpreter:
         for axis, (h, kind) in enumerate(zip(node.spacing, node.boundary, strict=True)):
             width, n = node.sigma / h, array.shape[axis]
             radius = int(4 * self.number(width) + 0.5)
+            self.work += 2 * radius * (1 + array.size / ENTRIES)
             one_sided = [self.number(sp.exp(-(k**2) / (2 * width**2))) for k in range(radius + 1)]
             weights: Array = np.array([*one_sided[:0:-1], *one_sided], dtype=self.arithmetic.dtype)
             weights = weights / weights.sum()
