@@ -19,9 +19,18 @@ _NAMES = {"reflecting": "gaussian", "periodic": "gaussian_periodic", "dirichlet"
 _BORDER = {
     "reflecting": (
         "even",
-        ["index = index % (2 * n)", "wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]"],
+        [
+            "index = torch.arange(-radius, n + radius, device=u.device) % (2 * n)",
+            "wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]",
+        ],
     ),
-    "periodic": ("periodic", ["wide = rows[..., index % n]"]),
+    "periodic": (
+        "periodic",
+        [
+            "index = torch.arange(-radius, n + radius, device=u.device) % n",
+            "wide = rows[..., index]",
+        ],
+    ),
     "dirichlet": ("zero", ["wide = F.pad(rows, (radius, radius))"]),
 }
 
@@ -33,7 +42,6 @@ def gaussian_name(boundary: str) -> str:
 def gaussian_function(boundary: str) -> Function:
     """`gaussian(u, sigma, dim)`: smoothing along one dimension, sigma in cells."""
     border, lines = _BORDER[boundary]
-    index = ["index = torch.arange(-radius, n + radius, device=u.device)"] if boundary != "dirichlet" else []
     return Function(
         gaussian_name(boundary),
         ("u: Tensor", "sigma: float", "dim: int"),
@@ -44,7 +52,6 @@ def gaussian_function(boundary: str) -> Function:
             "taps = torch.arange(-radius, radius + 1, dtype=u.dtype, device=u.device)",
             "weights = torch.exp(-0.5 * (taps / sigma).square())",
             "rows = u.movedim(dim, -1)",
-            *index,
             *lines,
             "kernel = (weights / weights.sum()).to(u.dtype).view(1, 1, -1)",
             "out = F.conv1d(wide.reshape(-1, 1, n + 2 * radius), kernel)",

@@ -219,7 +219,7 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
         if expression.is_Symbol and expression.name in names:
             outputs.append(names[expression.name])
             continue
-        axis = f"_{values.axes[i]}" if len(expressions) == len(values.axes) else f"_{i}"
+        axis = f"_{_suffixes(values.axes, len(expressions), local)[i]}"
         variable = values.fresh(local if len(expressions) == 1 else local + axis)
         values.bind(name, *outputs, variable)
         lines.append(f"{variable} = {printer(names).doprint(expression)}")
@@ -239,6 +239,14 @@ def _gaussian(
         lines.append(f"{variable} = {gaussian_name(boundary)}({array}, {sigma}, {axis - len(values.axes)})")
         array = variable
     return lines
+
+
+def _suffixes(axes: tuple[str, ...], count: int, local: str) -> list[str]:
+    """x, y for as many outputs as axes; xx, xy, yy for those of a diffusion tensor D; else numbers."""
+    pairs = [a + b for a, b in itertools.combinations_with_replacement(axes, 2)]
+    if count == len(axes):
+        return list(axes)
+    return pairs if count == len(pairs) and local.startswith("D") else [str(i) for i in range(count)]
 
 
 def _channel_sum(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> str:

@@ -55,7 +55,7 @@ def adjoint(builder: RateBuilder, suffix: str, found: Entries) -> Source:
             cells = _flux(builder, f"_cell{suffix}", mixed, builder.cell_slopes(), semi.cell)
             both = sp.symbols("_edges _cells", real=True)
             inputs = {s.name: source for s, source in zip(both, (result, cells), strict=True)}
-            result = builder.node(f"sum{suffix}", Pointwise((sp.Add(*both),), "sum"), inputs)
+            result = builder.node(f"K{suffix}T_total", Pointwise((sp.Add(*both),), "sum"), inputs)
     if builder.padded:
         return builder.node(f"crop{suffix}", Crop(builder.semi.margin), {"u": result})
     return result

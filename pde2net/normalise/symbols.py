@@ -70,19 +70,17 @@ class Symbols:
         )
 
     def of_smoothing(self, node: smooth, what: str) -> sp.Symbol:
-        """The symbol of a smoothed expression, which may contain others."""
+        """The symbol of a smoothed expression, which may contain others; u_sigma2 if u_sigma is taken."""
         if node not in self.by_smoothing:
             argument = self.replace(node.args[0], what)
             if argument.free_symbols & set(self.seconds):
                 raise EquationError(f"{node} smooths second derivatives; only u and first ones are smoothed.")
-            base = f"{argument}_sigma" if argument.is_Symbol else "J1"
-            taken = {
-                str(s) for s in (*self.problem.symbols, *self.problem.space, *self.fields, *self.smoothed)
-            }
+            base = self.name_of_smoothed(argument)
+            taken = {s.name for s in (*self.problem.symbols, *self.data)}
             name, number = base, 1
             while name in taken:
                 number += 1
-                name = f"{base.rstrip('1')}{number}"
+                name = f"{base}{number}"
             symbol = sp.Symbol(name, real=True)
             self.smoothed[symbol] = Smoothed(argument, node.args[1])
             self.by_smoothing[node] = symbol
