@@ -189,8 +189,8 @@ class _Recogniser:
         slopes = self.symbols.slopes
         if not flux.free_symbols & set(slopes):
             raise EquationError(
-                f"The term {derivative} is advection (transport), as in osmosis: its flux {derivative.expr} contains "
-                "no derivative of the unknown. A diffusive flux has the form g * grad(u)."
+                f"The term {derivative} is advection (transport), as in osmosis: its flux {derivative.expr} "
+                "contains no derivative of the unknown. A diffusive flux has the form g * grad(u)."
             )
         self.fluxes[prefactor][axis] += constant * flux
 
