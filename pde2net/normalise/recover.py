@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
-from sympy.polys.polyerrors import BasePolynomialError
 
 from pde2net.deadline import within
 from pde2net.errors import EquationError
@@ -43,10 +42,12 @@ def _attempted(
     A: Sequence[Sequence[sp.Expr]],
     p: Sequence[sp.Symbol],
 ) -> list[sp.Expr] | None:
-    """What a method finds; nothing where SymPy cannot integrate, or gives up dividing polynomials."""
+    """What a method finds; nothing where SymPy gives up, which it does in many ways."""
     try:
         return method(A, p)
-    except (NotImplementedError, BasePolynomialError):
+    except EquationError:
+        raise
+    except Exception:
         return None
 
 

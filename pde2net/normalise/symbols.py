@@ -92,8 +92,9 @@ class Symbols:
             return f"{argument}_sigma"
         axes = {s: str(self.problem.space[i]) for s, (_, i) in self.field_slopes.items()}
         axes |= {s: str(a) for s, a in zip(self.slopes, self.problem.space, strict=True)}
-        factors = [f for b, n in (m.as_base_exp() for m in sp.Mul.make_args(argument)) for f in [b] * int(n)]
-        product = len(factors) == 2 and all(f in axes for f in factors)
+        factors = argument.args if argument.is_Mul else (argument.args[0],) * 2 if argument.is_Pow else ()
+        square = argument.is_Mul or (argument.is_Pow and argument.args[1] == 2)
+        product = square and len(factors) == 2 and all(f in axes for f in factors)
         return "J_" + "".join(sorted(axes[f] for f in factors)) if product else "J"
 
     def pointwise(self, expression: sp.Expr, what: str) -> sp.Expr:
