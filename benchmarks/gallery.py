@@ -32,6 +32,9 @@ STARTS = {
     "fisher_kpp": "seeds",
     "porous_medium": "seeds",
     "p_laplacian": "photograph",
+    "coherence_enhancing": "flow",
+    "gray_scott": "substances",
+    "vector_perona_malik": "colours",
 }
 
 Array = np.ndarray
@@ -58,7 +61,15 @@ def pictures() -> dict[str, Array]:
     seeds = np.zeros((SIZE, SIZE))
     for i, j in rng.integers(16, SIZE - 16, size=(6, 2)):
         seeds[i - 4 : i + 4, j - 4 : j + 4] = 1.0
+    i, j = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
+    ridges = 0.5 + 0.5 * np.sin(60 * np.hypot(i + 0.15 * np.sin(5 * j), 0.7 * j + 0.1 * np.cos(4 * i)))
+    torn = np.where(rng.random((SIZE, SIZE)) < 0.25, 0.5, ridges) + 0.15 * rng.normal(size=(SIZE, SIZE))
+    spots = seeds + 0.02 * rng.normal(size=(SIZE, SIZE))
+    colours = np.moveaxis(data.astronaut()[20:276:2, 100:356:2] / 255.0, -1, 0)
     return {
+        "flow": torn,
+        "substances": np.stack([1 - 0.5 * spots, 0.25 * spots]),
+        "colours": colours + 1.5 * NOISE * rng.normal(size=colours.shape),
         "photograph": photograph,
         "noisy": photograph + NOISE * rng.normal(size=photograph.shape),
         "sparse": photograph * known,
@@ -85,14 +96,15 @@ def shown() -> Iterator[Shown]:
         known = {str(f.func): tensor(fields[str(f.func)]) for f in declared.problem.fields}
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # a solver that stops short is no gallery piece
-            end = network.module().double()(tensor(start), **known)[0, 0].numpy()
+            end = network.module().double()(tensor(start), **known)[0].numpy().reshape(start.shape)
         seconds = time.perf_counter() - begun
         print(f"{file.stem:28}{seconds:6.1f} s   range {end.min():6.2f} to {end.max():5.2f}")
         yield Shown(file.stem, title, reference, declared, network.certificate, start, end, seconds)
 
 
 def tensor(image: Array) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(image))[None, None]
+    """A batch of one image, whose first axis is that of channels if it has three."""
+    return torch.from_numpy(np.ascontiguousarray(image))[None if image.ndim == 3 else (None, None)]
 
 
 def sheet(models: list[Shown]) -> None:
@@ -105,14 +117,22 @@ def sheet(models: list[Shown]) -> None:
             axis.set_axis_off()
         for column, model in enumerate(models[row * COLUMNS : (row + 1) * COLUMNS]):
             for axis, image in zip(axes[:, column], (model.start, model.end), strict=True):
+                image = visible(image)
                 low, high = (0.0, 1.0) if model.name in IN_RANGE else (image.min(), image.max())
                 axis.imshow(image, cmap="gray", vmin=low, vmax=high, interpolation="nearest")
             axes[0, column].set_title(model.name.replace("_", " "), fontsize=9)
     figure.savefig(ROOT / "docs" / "gallery.png", dpi=100)
 
 
+def visible(image: Array) -> Array:
+    """Three channels as colours, of two the second, which is the substance that forms the pattern."""
+    if image.ndim == 2:
+        return image
+    return image[1] if len(image) == 2 else np.clip(np.moveaxis(image, 0, -1), 0, 1)
+
+
 IN_RANGE = {f.stem for f in (ROOT / "examples" / "gallery").glob("*.pde")} - {
-    *("allen_cahn", "cahn_hilliard", "swift_hohenberg", "fisher_kpp", "porous_medium")
+    *("allen_cahn", "cahn_hilliard", "swift_hohenberg", "fisher_kpp", "porous_medium", "gray_scott")
 }
 
 
@@ -135,7 +155,8 @@ def page(models: list[Shown]) -> str:
         lines.append(f"| [{m.name}](../examples/gallery/{m.name}.pde) | {scheme} | {' | '.join(statuses)} |")
     lines += ["", "| model | equation | reference |", "| --- | --- | --- |"]
     for m in models:
-        equation = m.declared.problem.to_text().split("equation  ")[1].splitlines()[0].replace("|", "&#124;")
+        text = m.declared.problem.to_text().split("equation  ")[1:]
+        equation = "<br>".join(t.splitlines()[0] for t in text).replace("|", "&#124;")
         lines.append(f"| {m.title} | <code>{equation.replace('*', '&#42;')}</code> | {m.reference} |")
     return "\n".join(lines) + "\n"
 

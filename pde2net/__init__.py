@@ -24,7 +24,9 @@ from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
+from pde2net.language.smoothing import smooth
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.language.tensors import coherence, principal_direction, structure_tensor, tensor
 from pde2net.load import load
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Claim, Status
@@ -64,6 +66,7 @@ __all__ = [
     "TextError",
     "Theta",
     "advise",
+    "coherence",
     "compile",
     "diffusivities",
     "div",
@@ -73,6 +76,10 @@ __all__ = [
     "laplacian",
     "load",
     "norm2",
+    "principal_direction",
     "recheck",
+    "smooth",
+    "structure_tensor",
+    "tensor",
     "verify",
 ]

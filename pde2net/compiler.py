@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
+from pde2net.discretise.system import semidiscretise_system
 from pde2net.errors import (
     DeclarationError,
     GridWarning,
@@ -25,14 +26,15 @@ from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.network import Network
-from pde2net.normalise.recognise import recognise
+from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
 from pde2net.verify.engine import certify, gather, instability
 from pde2net.verify.facts import Facts
 from pde2net.verify.kept import kept, signed
-from pde2net.verify.plan import Plan, planned
+from pde2net.verify.plan import Plan, SystemPlan, planned
+from pde2net.verify.system import certify_system, gather_system, planned_system
 from pde2net.verify.training import trained
 
 ON_UNSTABLE = ("error", "warn", "ignore")
@@ -42,17 +44,33 @@ ONE_GRID = (
 )
 
 
-def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan, Graph, Certificate]:
+def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan | SystemPlan, Graph, Certificate]:
     """All stages but emission."""
     _check_types(problem, scheme, grid)
-    return _analysed(semidiscretise(recognise(problem), grid), scheme)[:3]
+    return _analysed(problem, scheme, grid)[:3]
 
 
-def _analysed(semi: Semidiscrete, scheme: Scheme) -> tuple[Plan, Graph, Certificate, Facts]:
+def _analysed(
+    problem: Problem, scheme: Scheme, grid: Grid
+) -> tuple[Plan | SystemPlan, Graph, Certificate, Facts | None]:
+    """The same, and the facts about a single equation."""
+    if len(problem.equations) > 1:
+        return (*_analyse_system(problem, scheme, grid), None)
+    semi = semidiscretise(recognise(problem), grid)
     facts = gather(semi)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     return plan, graph, certify(plan, graph, facts), facts
+
+
+def _analyse_system(
+    problem: Problem, scheme: Scheme, grid: Grid
+) -> tuple[Plan | SystemPlan, Graph, Certificate]:
+    semi = semidiscretise_system(recognise_system(problem), grid)
+    facts = gather_system(semi)
+    plan = planned_system(semi, scheme, facts)
+    graph = build(semi, plan.tau, plan.update)
+    return plan, graph, certify_system(plan, graph, facts)
 
 
 @known_options
@@ -97,11 +115,16 @@ def compile(  # noqa: A001  the public name of the interface
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
     _check_types(problem, scheme, grid or Grid())
-    semi = semidiscretise(recognise(problem), grid or Grid())
-    plan, graph, certificate, facts = _analysed(semi, scheme)
+    plan, graph, certificate, facts = _analysed(problem, scheme, grid or Grid())
     names = _trainable(graph, plan, trainable)
     _check_parametrised(problem, plan, names, keep_stable)
-    condition = kept(plan, facts, names) if keep_stable else None
+    condition = None
+    if keep_stable:
+        if facts is None or not isinstance(plan, Plan):
+            raise DeclarationError(
+                "keep_stable=True keeps the condition of one equation, not yet of a system."
+            )
+        condition = kept(plan, facts, names)
     certificate = trained(certificate, plan, names, bool(shared), condition)
     refuted = instability(certificate)
     if refuted is not None and on_unstable != "ignore":
@@ -109,9 +132,14 @@ def compile(  # noqa: A001  the public name of the interface
         if on_unstable == "error":
             raise StabilityError(message)
         warnings.warn(message, StabilityWarning, stacklevel=3)
-    if isinstance(plan.update, UNet) and plan.update.levels != 1 and hides_checkerboard(plan.semi):
+    if isinstance(plan, Plan) and isinstance(plan.update, UNet) and _has_one_grid(plan.semi, plan.update):
         warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared), condition)
+
+
+def _has_one_grid(semi: Semidiscrete, update: UNet) -> bool:
+    """Whether several grids were asked for in vain."""
+    return update.levels != 1 and hides_checkerboard(semi)
 
 
 def _unstable_message(claim: Claim, certificate: Certificate) -> str:
@@ -134,7 +162,7 @@ def _unstable_message(claim: Claim, certificate: Certificate) -> str:
     )
 
 
-def _trainable(graph: Graph, plan: Plan, chosen: Iterable[Any]) -> tuple[str, ...]:
+def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> tuple[str, ...]:
     known = {s.name for s in parameters(graph)} | trainable_tables(plan.update)
     known |= {operator.name for operator in plan.semi.form.problem.operators}
     if plan.tau != sp.oo:
@@ -148,7 +176,9 @@ def _trainable(graph: Graph, plan: Plan, chosen: Iterable[Any]) -> tuple[str, ..
     return tuple(sorted(set(names)))
 
 
-def _check_parametrised(problem: Problem, plan: Plan, names: tuple[str, ...], keep: bool) -> None:
+def _check_parametrised(
+    problem: Problem, plan: Plan | SystemPlan, names: tuple[str, ...], keep: bool
+) -> None:
     """What only a network that keeps its condition can do, and what it cannot."""
     norms = {norm_symbol(operator) for operator in problem.operators}
     if norms & plan.tau.free_symbols and not keep:

@@ -35,6 +35,7 @@ class Picture:
     top      the value on disk that stands for 1
     alpha    the transparency of an image as on disk, kept as it is
     profile  the ICC colour profile of an image, kept as it is
+    first    whether the channels are the first axis of an array on disk, too
     """
 
     channels: NDArray[np.float64]
@@ -42,6 +43,7 @@ class Picture:
     top: float = 1.0
     alpha: NDArray[Any] | None = None
     profile: bytes | None = None
+    first: bool = False
 
 
 def read(path: str | Path) -> Picture:
@@ -143,6 +145,8 @@ def check_writable(path: str | Path, like: Picture) -> None:
         raise FileError(f"Cannot write {file}: choose .npy or one of {', '.join(SUFFIXES)}.")
     if like.channels.ndim != 3:
         raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use .npy.")
+    if len(like.channels) not in (1, 3):
+        raise FileError(f"Cannot write {file}: {len(like.channels)} channels make no picture; use .npy.")
     if not _holds(suffix, like):
         kind = "transparency" if like.alpha is not None else "16 bits per pixel"
         raise FileError(f"Cannot write {file}: {suffix} cannot hold {kind}; use .png.")
@@ -172,7 +176,7 @@ def write(path: str | Path, channels: NDArray[np.float64], like: Picture) -> Non
     file, suffix = Path(path), Path(path).suffix.lower()
     if suffix == ".npy":
         values = _with_alpha(_values(channels, like.dtype, like.top), like)
-        array = values[0] if len(values) == 1 else np.moveaxis(values, 0, -1)
+        array = values[0] if len(values) == 1 else values if like.first else np.moveaxis(values, 0, -1)
         write_with(file, lambda temporary: np.save(temporary, array))
         return
     options = _SAVING.get(suffix, {}) | ({} if like.profile is None else {"icc_profile": like.profile})

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
 from pde2net.files import write_text
@@ -30,7 +31,7 @@ class Network:
     kept         the condition that it keeps while it is trained
     """
 
-    semidiscrete: Semidiscrete
+    semidiscrete: Semidiscrete | SemidiscreteSystem
     scheme: Scheme
     graph: Graph
     update: Any
@@ -50,6 +51,7 @@ class Network:
 
         Raises EmissionError if the step, the spacing or a parameter has no value.
         """
+        unknowns = self.semidiscrete.form.problem.unknowns
         return emit(
             Request(
                 graph=self.graph,
@@ -57,6 +59,7 @@ class Network:
                 certificate=self.certificate,
                 axes=tuple(a.name for a in self.semidiscrete.form.space),
                 smallest=self.semidiscrete.smallest,
+                unknowns=tuple(str(u.func) for u in unknowns) if len(unknowns) > 1 else (),
                 trainable=self.trainable,
                 shared=self.shared,
                 kept=self.kept,

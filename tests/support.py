@@ -16,10 +16,11 @@ import sympy as sp
 import pde2net as p2n
 from pde2net import div, grad, norm2
 from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.discretise.system import semidiscretise_system
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
-from pde2net.normalise.recognise import recognise
+from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import update_of
 
 x, y, z = sp.symbols("x y z", real=True)
@@ -62,7 +63,10 @@ def uncertified(
     problem: p2n.Problem, scheme: Any, grid: Any = None, trainable: Any = (), shared: bool = True
 ) -> Any:
     """The network under the certificate of another one, for tests of what it computes: faster to make."""
-    semi = semidiscretise(recognise(problem), grid or p2n.Grid())
+    if len(problem.equations) > 1:
+        semi: Any = semidiscretise_system(recognise_system(problem), grid or p2n.Grid())
+    else:
+        semi = semidiscretise(recognise(problem), grid or p2n.Grid())
     update = update_of(scheme, getattr(scheme, "alpha", None))
     names = tuple(map(str, trainable))
     return Network(semi, scheme, build(semi, scheme.tau, update), update, _certificate(), names, shared)

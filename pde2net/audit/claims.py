@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
-from pde2net.normalise.form import SecondOrder
+from pde2net.normalise.form import SecondOrder, Tensor
 from pde2net.verify.certificate import Claim, Discharged
 
 Find = Callable[[Numbers], Number]
@@ -123,6 +123,8 @@ def two_points(n: Numbers) -> str:
         return "learned filters"
     if any(isinstance(t, SecondOrder) for t in n.semi.form.terms):
         return "fourth order"
+    if any(isinstance(t, Tensor) for t in n.semi.form.terms):
+        return "mixed derivatives"
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in n.semi.gradient.rows):
         return "stencils of more than two points"
     return forward(n) or ("" if pull(n) >= 0 else "the reaction pulls away")

@@ -16,15 +16,18 @@ import sympy as sp
 
 from pde2net.audit.exactly import ZERO, Number, number, same
 from pde2net.audit.rows import Pair, Rows
+from pde2net.audit.tensors import drawn_eigenvalues
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import RecheckError
 from pde2net.language.linear_operator import norm_symbol
-from pde2net.normalise.form import SQUARED, Component, FirstOrder, Learned
+from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor
 from pde2net.normalise.radial import as_function_of_square
+from pde2net.normalise.tensors import spectrum
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer
 from pde2net.verify.ranges import UndecidedError, require_continuous
+from pde2net.verify.ranges.parts import through_one_part
 
 Weighted = list[tuple[Pair, Number]]
 
@@ -62,20 +65,23 @@ class Numbers:
     @cached_property
     def weights(self) -> Weighted:
         """(range of the weight, ‖K‖²) per term and axis."""
-        return self.weighted(self.coefficient, self.diffusivity)
+        return self.weighted(self.coefficient, self.diffusivity, self.tensor)
 
     @cached_property
     def slopes(self) -> Weighted:
         """(range of the eigenvalues of Phi', ‖K‖²) per term and axis, for the gradient of a penaliser."""
-        return self.weighted(self.constant, self.eigenvalues)
+        return self.weighted(self.constant, self.eigenvalues, self.constant_tensor)
 
     def weighted(
-        self, coefficient: Callable[[Component], Pair], radial: Callable[[sp.Expr], Pair]
+        self,
+        coefficient: Callable[[Component], Pair],
+        radial: Callable[[sp.Expr], Pair],
+        tensor: Callable[[Tensor], Pair],
     ) -> Weighted:
         found: Weighted = []
         second = iter(self.semi.second)
         for term in self.semi.form.terms:
-            if not isinstance(term, FirstOrder):
+            if isinstance(term, SecondOrder | Learned):
                 if term.diffusivity is None:
                     raise RecheckError("the flux has no diffusivity")
                 size = (
@@ -84,6 +90,9 @@ class Numbers:
                     else self.curvature_norm(next(second))
                 )
                 found.append((radial(term.diffusivity), size))
+                continue
+            if isinstance(term, Tensor):
+                found += zip([tensor(term)] * len(self.gradient_norms), self.gradient_norms, strict=True)
                 continue
             totals: list[Pair] = [(ZERO, ZERO)] * len(self.semi.form.slopes)
             for component in term.components:
@@ -122,6 +131,27 @@ class Numbers:
             sum(number(w) ** 2 for w in d.stencil.weights) * self.number(d.scale) ** 2 for ((_, d),) in rows
         ]
         return sum(high * sizes[i % len(sizes)] for i, ((_, high), _) in enumerate(self.weights))
+
+    def tensor(self, term: Tensor) -> Pair:
+        """Bounds of the eigenvalues of D; those of matrices at drawn arguments must lie within."""
+        moving = {self.semi.form.state} | self.semi.form.data
+        if not term.free_symbols & moving:
+            values = np.linalg.eigvalsh([[float(self.number(e)) for e in row] for row in term.matrix])
+            return number(sp.Float(values[0])), number(sp.Float(values[-1]))
+        found = spectrum(term.matrix)
+        if found is None or len(found.weights) > 1:
+            raise RecheckError("the eigenvalues of the diffusion tensor cannot be confirmed")
+        ranges = [self.pointwise(e.subs(self.given)) for e in found.eigenvalues]
+        low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+        for values in drawn_eigenvalues(term, self.rows.values):
+            if not low - 1e-9 <= values.min() <= values.max() <= high + 1e-9:
+                raise RecheckError("an eigenvalue of the diffusion tensor lies outside of the stated range")
+        return low, high
+
+    def constant_tensor(self, term: Tensor) -> Pair:
+        if term.free_symbols & ({self.semi.form.state} | self.semi.form.data):
+            raise RecheckError("the flux is not the gradient of a penaliser")
+        return self.tensor(term)
 
     def diffusivity(self, g: sp.Expr) -> Pair:
         return self.rows.range(DIFFUSIVITY, self.valued(g), SQUARED)
@@ -186,6 +216,9 @@ class Numbers:
             parts = separated(expression, func, constants)
             if len(parts) > 1:
                 return reduce(combined, [self.pointwise(p) for p in parts])
+        composed = through_one_part(expression, variables)
+        if composed is not None:
+            return self.one_variable(*composed)
         raise RecheckError(f"the range of {expression} cannot be confirmed")
 
     def one_variable(self, expression: sp.Expr, v: sp.Symbol) -> Pair:

@@ -10,7 +10,7 @@ from pde2net.audit.claims import FLUX, REACTION, SYMMETRIC, Own, Rule, closed, c
 from pde2net.audit.exactly import Number
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.stages import Row, lipschitz, rounded_up
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder
+from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
 from pde2net.verify.certificate import Discharged
 
 
@@ -21,9 +21,12 @@ def says(*texts: str) -> Callable[[Numbers, Discharged], str]:
 
 def linear_fluxes(form: DivergenceForm) -> bool:
     """Whether diffusivities do not depend on u."""
-    changing = {form.state, form.curvature, SQUARED, *form.slopes}
+    changing = {form.state, form.curvature, SQUARED, *form.slopes, *form.lagging}
     found: set[sp.Symbol] = set()
     for term in form.terms:
+        if isinstance(term, Tensor):
+            found |= term.free_symbols
+            continue
         if not isinstance(term, FirstOrder):
             found |= changing if term.diffusivity is None else term.diffusivity.free_symbols
             continue

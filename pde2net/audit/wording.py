@@ -14,7 +14,7 @@ from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.expressions import from_text, symbol_table
-from pde2net.normalise.form import FirstOrder, SecondOrder
+from pde2net.normalise.form import FirstOrder, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
 from pde2net.verify.certificate import Certificate, Discharged
 
@@ -48,7 +48,7 @@ def assumed(semi: Semidiscrete, given: Mapping[sp.Symbol, sp.Expr]) -> list[Disc
         for kind in ("positive", "nonnegative", "negative", "nonpositive"):
             if getattr(f, f"is_{kind}"):
                 found.append(Discharged("sign of a field", f"{f} is {kind} everywhere", "declared"))
-    if semi.grid.gradient == "central" and any(isinstance(t, FirstOrder) for t in semi.form.terms):
+    if semi.grid.gradient == "central" and any(isinstance(t, FirstOrder | Tensor) for t in semi.form.terms):
         note = "central differences do not see the checkerboard"
         found.append(Discharged("note", note, "it is kept, never damped"))
     return found
@@ -128,7 +128,7 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     norms = [k for _, k in n.weights]
     labels = []
     for term in n.semi.form.terms:
-        if isinstance(term, FirstOrder):
+        if isinstance(term, FirstOrder | Tensor):
             labels += [f"K_{a}" for a in n.semi.form.space]
         else:
             labels.append("D" if isinstance(term, SecondOrder) else term.operator.name)
@@ -208,8 +208,11 @@ def _known(semi: Semidiscrete, certificate: Certificate) -> Iterator[str]:
         yield str(expression)
     for term in form.terms:
         yield str(term.prefactor)
-        if not isinstance(term, FirstOrder):
+        if isinstance(term, SecondOrder | Learned):
             yield from (str(term.flux), str(term.diffusivity))
+            continue
+        if isinstance(term, Tensor):
+            yield from (str(e) for row in term.matrix for e in row)
             continue
         for component in term.components:
             yield from (str(component.coefficient), str(component.responses))

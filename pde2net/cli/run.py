@@ -47,7 +47,7 @@ def run_file(
     """Read, check everything, run, write, and report time and range."""
     declared = declaration(file)
     picture = images.read(source)
-    check_dimension(picture.channels, source, declared)
+    picture = stacked(picture, source, declared)
     images.check_writable(target, picture)
     data = read_fields(fields, declared, picture.channels.shape[1:])
     network = network_for(declared, stop_at, on_unstable)
@@ -59,12 +59,25 @@ def run_file(
     typer.echo(f"{target}")
 
 
-def check_dimension(channels: NDArray[np.float64], source: Path, declared: Declaration) -> None:
-    """Raise FileError if the input has another number of axes than the equation."""
-    found, space = channels.ndim - 1, declared.problem.space
-    if found != len(space):
+def stacked(picture: images.Picture, source: Path, declared: Declaration) -> images.Picture:
+    """The picture as channels of shape (channels, *spatial), as many as the unknown has if it has several.
+
+    The first axis of an array is that of the channels then. Raises FileError if the input has another
+    number of axes or channels than the equation.
+    """
+    problem, channels = declared.problem, picture.channels
+    space, several = problem.space, problem.channels
+    first = several > 1 and channels.ndim == len(space) + 2 and len(channels) == 1
+    if first:
+        channels = channels[0]
+    if channels.ndim - 1 != len(space):
         axes = ", ".join(a.name for a in space)
-        raise FileError(f"{source} has dimension {found}, the equation {len(space)} (in {axes}).")
+        raise FileError(f"{source} has dimension {channels.ndim - 1}, the equation {len(space)} (in {axes}).")
+    if several > 1 and len(channels) != several:
+        names = "" if len(problem.unknowns) == 1 else f" ({', '.join(str(u.func) for u in problem.unknowns)})"
+        found = f"{len(channels)} channel{'s' if len(channels) > 1 else ''}"
+        raise FileError(f"{source} has {found}, the equation {several}{names}.")
+    return replace(picture, channels=channels, first=first)
 
 
 def read_fields(
@@ -148,7 +161,8 @@ def apply(
     number = getattr(torch, dtype)
     try:
         place = torch.device(device)
-        u = torch.from_numpy(channels[:, None]).to(place, number)
+        several = network.graph.graph["channels"] > 1  # else the channels are a batch
+        u = torch.from_numpy(channels[None] if several else channels[:, None]).to(place, number)
         known = {k: torch.from_numpy(v[None, None]).to(place, number) for k, v in data.items()}
         module = module.to(place, number)
     except (RuntimeError, AssertionError, TypeError) as error:
@@ -168,7 +182,7 @@ def apply(
             raise DeclarationError(f"The network stops: {_first_line(error)}.") from error
     for message in dict.fromkeys(str(w.message) for w in said):
         warn(message)
-    values: NDArray[np.float64] = result[:, 0].double().cpu().numpy()
+    values: NDArray[np.float64] = (result[0] if several else result[:, 0]).double().cpu().numpy()
     seconds = time.perf_counter() - start
     if not np.isfinite(values).all():
         raise DeclarationError(

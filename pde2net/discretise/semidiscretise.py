@@ -8,9 +8,10 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.stencils import Stencil, central, half_point, second
+from pde2net.errors import DeclarationError
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm, FirstOrder, SecondOrder
+from pde2net.normalise.form import DivergenceForm, FirstOrder, SecondOrder, Tensor
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Semidiscrete:
     @property
     def first_order(self) -> bool:
         """Whether there are terms in the gradient."""
-        return any(isinstance(t, FirstOrder) for t in self.form.terms)
+        return any(isinstance(t, FirstOrder | Tensor) for t in self.form.terms)
 
     @property
     def banks(self) -> tuple[Bank, ...]:
@@ -76,6 +77,10 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
     boundary = tuple(form.problem.boundary[a] for a in space)
     first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
     staggered = grid.gradient == "staggered"
+    if staggered and grid.order != 2 and any(isinstance(t, Tensor) for t in form.terms):
+        raise DeclarationError(
+            'Diffusion tensors on a staggered grid are of order 2; for order 4 use gradient="forward".'
+        )
 
     def gradient(stencil: Stencil) -> Bank:
         return Bank(

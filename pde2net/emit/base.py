@@ -16,12 +16,13 @@ from pde2net.emit.checks import input_checks
 from pde2net.emit.header import module_docstring
 from pde2net.emit.names import identifier, identifiers
 from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
+from pde2net.emit.smoothing import PROJECTION, gaussian_function
 from pde2net.emit.statements import Values, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
-from pde2net.graph.nodes import Convolution, EdgeMean, Field, Input, Pointwise
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Pointwise
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
 
@@ -30,13 +31,17 @@ NETWORK = "DiffusionNetwork"
 
 @dataclass(frozen=True)
 class Request:
-    """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes."""
+    """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes.
+
+    unknowns  the names of those of a system
+    """
 
     graph: Graph
     update: Any
     certificate: Certificate
     axes: tuple[str, ...]
     smallest: tuple[int, ...]
+    unknowns: tuple[str, ...] = ()
     trainable: tuple[str, ...] = ()
     shared: bool = True
     kept: Kept | None = None
@@ -94,8 +99,10 @@ class Emitter(ABC):
         return sp.nsimplify(result) if result.is_Float else result
 
     def occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
-        pointwise = [n for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, Pointwise)]
-        return any(symbol in e.free_symbols for n in pointwise for e in n.expressions)
+        nodes = [node_of(self.graph, name) for name in self.graph]
+        used = [e for n in nodes if isinstance(n, Pointwise) for e in n.expressions]
+        used += [n.sigma for n in nodes if isinstance(n, Gaussian)]
+        return any(symbol in e.free_symbols for e in used)
 
     def _banks(self) -> dict[Bank, str]:
         found: dict[Bank, str] = {}
@@ -182,6 +189,8 @@ class Emitter(ABC):
         axes = ", ".join(self.request.axes)
         shape = f"(batch, {self.channels}, {axes})"
         doc = f"u, shape {shape} -> the state after all steps, same shape, dtype and device."
+        if self.request.unknowns:
+            doc += f"\n\nIts channels are {', '.join(self.request.unknowns)}."
         if known:
             own = "1" if self.channels == 1 else f"{self.channels} or 1"
             doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(known)}."
@@ -210,6 +219,9 @@ class Emitter(ABC):
         functions = [f for item in items for f in difference_functions(item)]
         means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
         functions += [mean_function(closure) for closure in sorted(means)]
+        smoothings = [n for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, Gaussian)]
+        borders = dict.fromkeys(b for n in smoothings for b in n.boundary)
+        functions += [gaussian_function(border) for border in borders]
         definitions += functions + self.functions()
         for bank, name in self.banks.items():
             what = self._what(bank)
@@ -218,6 +230,9 @@ class Emitter(ABC):
         if any("beyond(" in line for f in definitions if isinstance(f, Function) for line in f.body):
             definitions.insert(0, BEYOND)
         body = render(Source("x", (), (), definitions))
+        if "projection(" in body:
+            definitions.insert(0, PROJECTION)
+            body = render(Source("x", (), (), definitions))
         standard = [f"import {name}" for name in ("math", "warnings") if f"{name}." in body]
         aliases = "Callable[" if "Product" in body else ""
         abstract = [a for a in ("Callable", "Sequence") if f"{a}[" in body + aliases]

@@ -36,7 +36,7 @@ def module_docstring(
         detail = detail.replace("; holds for tau <= oo", ", for every tau")
         orders = [f"{h.figures[k]} {k[6:]}" for h in claim.hypotheses for k in h.figures if k[:6] == "order "]
         if orders:
-            detail += f"; of order {', '.join(orders)}"
+            detail += f"; of order {', '.join(dict.fromkeys(orders))}"
         lines += _entry(claim.name.replace("_", " "), detail)
     open_ = [c.name.replace("_", " ") for c in certificate.claims.values() if c.status == Status.UNKNOWN]
     if open_:

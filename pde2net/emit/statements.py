@@ -12,21 +12,25 @@ from pde2net.discretise.operators import Bank
 from pde2net.emit.filters import ADJOINT, RESPOND
 from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
+from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.graph.network import Graph, fields_of, node_of, sources
 from pde2net.graph.nodes import (
+    CHANNEL_SUM,
+    Channel,
+    Channels,
     Convolution,
     Coordinate,
     Crop,
     EdgeMean,
     Filter,
+    Gaussian,
     LinearSolve,
     Operator,
     Pad,
     Pointwise,
     SquaredAdjoint,
-    SquaredNorm,
     TransposedConvolution,
     TransposedFilter,
     Tridiagonal,
@@ -104,6 +108,8 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         return [f"{variable} = {ADJOINT}({values.filters[node.operator]}, {inputs['p']})"]
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
+    if isinstance(node, Gaussian):
+        return _gaussian(name, local, node, inputs["u"], values, printer)
     if isinstance(node, LinearSolve):
         return [_krylov(name, local, node, inputs, values)]
     if isinstance(node, Tridiagonal):
@@ -111,9 +117,10 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, SquaredAdjoint):
         return [squares_statement(name, local, node, values, printer)]
     variable = values.fresh(local)
-    if isinstance(node, SquaredNorm):
-        squares = " + ".join(f"{a}.square()" for a in inputs.values())
-        text = f"{squares if len(inputs) == 1 else f'({squares})'}.sum(1, keepdim=True)"
+    if isinstance(node, Channel):
+        text = f"{inputs['u']}[:, {node.index}:{node.index + 1}]"
+    elif isinstance(node, Channels):
+        text = f"torch.cat(({', '.join(inputs[f'c{i}'] for i in range(node.count))}), 1)"
     elif isinstance(node, Coordinate):
         text = _coordinate(node, values)
     elif isinstance(node, EdgeMean):
@@ -218,6 +225,8 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
     inputs = values.inputs(name)
     if node.role in UPDATES:
         return _update(name, node, values, printer)
+    if node.role == CHANNEL_SUM:
+        return [_channel_sum(name, local, node, values, printer)]
     slots = {s for e in node.expressions for s in e.free_symbols if s.name in inputs}
     lines, expressions, names = _shared(node.expressions, slots, inputs, values, printer)
     outputs = []
@@ -225,13 +234,43 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
         if expression.is_Symbol and expression.name in names:
             outputs.append(names[expression.name])
             continue
-        axis = f"_{values.axes[i]}" if len(expressions) == len(values.axes) else f"_{i}"
+        axis = f"_{_suffixes(values.axes, len(expressions), local)[i]}"
         variable = values.fresh(local if len(expressions) == 1 else local + axis)
         values.bind(name, *outputs, variable)
         lines.append(f"{variable} = {printer(names).doprint(expression)}")
         outputs.append(variable)
     values.bind(name, *outputs)
     return lines
+
+
+def _gaussian(
+    name: str, local: str, node: Gaussian, array: str, values: Values, printer: Printer
+) -> list[str]:
+    variable = values.fresh(local)
+    values.bind(name, variable)
+    lines = []
+    for axis, (h, boundary) in enumerate(zip(node.spacing, node.boundary, strict=True)):
+        sigma = printer({}).doprint(node.sigma / values.value(h))
+        lines.append(f"{variable} = {gaussian_name(boundary)}({array}, {sigma}, {axis - len(values.axes)})")
+        array = variable
+    return lines
+
+
+def _suffixes(axes: tuple[str, ...], count: int, local: str) -> list[str]:
+    """x, y for as many outputs as axes; xx, xy, yy for those of a diffusion tensor D; else numbers."""
+    pairs = [a + b for a, b in itertools.combinations_with_replacement(axes, 2)]
+    if count == len(axes):
+        return list(axes)
+    return pairs if count == len(pairs) and local.startswith("D") else [str(i) for i in range(count)]
+
+
+def _channel_sum(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> str:
+    (expression,) = node.expressions
+    printed = printer(values.inputs(name))
+    variable = values.fresh(local)
+    values.bind(name, variable)
+    text = printed.doprint(expression)
+    return f"{variable} = {text if expression.is_Pow else f'({text})'}.sum(1, keepdim=True)"
 
 
 def _shared(

@@ -9,6 +9,7 @@ from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
 from pde2net.errors import EmissionError
+from pde2net.language.tensors import projection
 
 _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
 _SHARED = ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf")
@@ -136,6 +137,9 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
             f"The function {name} in {expr} cannot be emitted; rewrite it with one of: "
             f"{', '.join(_SHARED)}, Abs, sign, Min, Max, Piecewise."
         )
+
+    def _print_projection(self, expr: projection) -> str:
+        return f"projection({', '.join(self._print(a) for a in expr.args)})"
 
     def _print_Abs(self, expr: sp.Abs) -> str:
         return (

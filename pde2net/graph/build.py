@@ -5,22 +5,26 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.errors import DeclarationError
 from pde2net.graph.cell import recurrent_cell
 from pde2net.graph.network import Graph
 from pde2net.graph.stack import residual_stack
 from pde2net.graph.unet import u_net
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update
-from pde2net.scheme.unet import UNet
+from pde2net.scheme.stack import Stack
 
 
-def build(semi: Semidiscrete, tau: sp.Expr, update: Update) -> Graph:
+def build(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, update: Update) -> Graph:
     """The graph of the network of `update` with step `tau`.
 
     Raises EquationError or DeclarationError for fluxes and grids that the scheme cannot treat.
     """
+    if isinstance(update, Stack):
+        return residual_stack(semi, tau, update)
+    if isinstance(semi, SemidiscreteSystem):
+        raise DeclarationError("Systems compile to residual stacks only; take an explicit scheme.")
     if isinstance(update, Cell):
         return recurrent_cell(semi, tau, update)
-    if isinstance(update, UNet):
-        return u_net(semi, tau, update)
-    return residual_stack(semi, tau, update)
+    return u_net(semi, tau, update)

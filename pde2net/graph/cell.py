@@ -20,8 +20,9 @@ from pde2net.graph.nodes import (
     Trial,
     Tridiagonal,
 )
+from pde2net.graph.place import Source
 from pde2net.graph.precondition import diagonal, v_cycle
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.graph.rate import Rate, RateBuilder, Weights
 from pde2net.graph.tangent import Tangent
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
 from pde2net.normalise.form import FirstOrder
@@ -252,6 +253,8 @@ class _CellBuilder(_ImplicitBuilder):
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""
         rate = self.rate(v)
+        if self.form.lagging:
+            raise DeclarationError("Newton's method takes no smoothed state; use Kacanov or FixedPoint.")
         if self.form.problem.channels > 1 and not self.form.is_linear:
             raise DeclarationError(
                 "Newton's method takes images of one channel; use Kacanov or FixedPoint for several."

@@ -16,6 +16,7 @@ CHOICES = {
     ("Filter", "boundary"): ("reflecting", "periodic", "dirichlet"),
     ("TransposedFilter", "boundary"): ("reflecting", "periodic", "dirichlet"),
     ("EdgeMean", "closure"): ("reflecting", "periodic"),
+    ("Gaussian", "boundary"): ("reflecting", "periodic", "dirichlet"),
     ("Pad", "mode"): ("zero", "replicate"),
     ("Iterate", "method"): (*SOLVERS, "multigrid"),
     ("Iterate", "gradients"): ("unrolled", "implicit"),
@@ -27,7 +28,7 @@ CHOICES = {
     ("Smooth", "kind"): SMOOTHERS,
     ("Restriction", "kind"): ("solution", "residual"),
 }
-COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count")
+COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count", "index")
 
 
 @functools.cache

@@ -6,16 +6,19 @@ Trans. Med. Imaging 11, 1992).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from pde2net.graph.nodes import SquaredNorm
+from pde2net.errors import EquationError
+from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
 from pde2net.normalise.form import SQUARED, Component, SecondOrder
+from pde2net.normalise.radial import as_function_of_square
 
 if TYPE_CHECKING:
-    from pde2net.graph.rate import RateBuilder, Source
+    from pde2net.graph.place import Source
+    from pde2net.graph.rate import RateBuilder
 
 S2 = sp.Symbol("_s2", real=True)
 
@@ -30,7 +33,7 @@ def coupled_flux(builder: RateBuilder, term: SecondOrder, suffix: str, inputs: d
     q = builder.form.curvature
     if term.diffusivity is None or not couples(builder, term.diffusivity):
         return term.flux
-    inputs[S2.name] = builder.once(f"s2{suffix}", SquaredNorm(1), {"p0": inputs[q.name]})
+    inputs[S2.name] = builder.once(f"s2{suffix}", Pointwise((q**2,), CHANNEL_SUM), {q.name: inputs[q.name]})
     return term.diffusivity.xreplace({SQUARED: S2}) * q
 
 
@@ -41,15 +44,53 @@ def coupled(
 
     `where` names the place at which the slopes are taken.
     """
+    component, inputs = _norms_of_data(builder, component, where)
     groups = [g for g in component.groups or () if couples(builder, g.diffusivity)]
-    responses, inputs = list(component.responses), dict[str, "Source"]()
+    responses = list(component.responses)
     for group in groups:
         axes = [builder.form.slopes[i] for i in group.axes]
         tag = "" if len(axes) == len(builder.form.slopes) else f"_{'_'.join(p.name for p in axes)}"
         symbol = sp.Symbol(f"{S2.name}{tag}", real=True)
-        rows = {f"p{i}": slopes()[p.name] for i, p in enumerate(axes)}
-        inputs[symbol.name] = builder.once(f"s2{where}{tag}", SquaredNorm(len(axes)), rows)
+        norm = Pointwise((sp.Add(*(p**2 for p in axes)),), CHANNEL_SUM)
+        inputs[symbol.name] = builder.once(f"s2{where}{tag}", norm, {p.name: slopes()[p.name] for p in axes})
         g = group.diffusivity.xreplace({SQUARED: symbol})
         for axis, weight in zip(group.axes, group.weights, strict=True):
             responses[axis] = weight * g * builder.form.slopes[axis]
     return Component(component.coefficient, tuple(responses), component.groups), inputs
+
+
+def _norms_of_data(
+    builder: RateBuilder, component: Component, where: str
+) -> tuple[Component, dict[str, Source]]:
+    (coefficient,), inputs = common_norms(builder, [component.coefficient], where)
+    return Component(coefficient, component.responses, component.groups), inputs
+
+
+def common_norms(
+    builder: RateBuilder, expressions: Sequence[sp.Expr], where: str
+) -> tuple[list[sp.Expr], dict[str, Source]]:
+    """Squared norms of gradients of fields and of smoothed expressions, over all channels, as slots.
+
+    Raises EquationError for expressions that depend on such gradients in any other way.
+    """
+    form, found, inputs = builder.form, list(expressions), dict[str, "Source"]()
+    if form.problem.channels == 1:
+        return found, inputs
+    for owner in dict.fromkeys(o for o, _ in form.field_slopes.values()):
+        slopes = tuple(s for s, (o, _) in form.field_slopes.items() if o == owner)
+        symbol = sp.Symbol(f"{S2.name}_{owner}", real=True)
+        for k, expression in enumerate(found):
+            inside = tuple(s for s in slopes if s in expression.free_symbols)
+            if not inside:
+                continue
+            radial = as_function_of_square(expression, inside)
+            if radial is None or len(inside) < len(slopes):
+                raise EquationError(
+                    f"{expression} depends on the gradient of {owner} other than by its squared norm, which "
+                    "is what couples channels; take directions from structure_tensor(u, sigma, rho)."
+                )
+            found[k] = radial.xreplace({SQUARED: symbol})
+            norm = Pointwise((sp.Add(*(s**2 for s in slopes)),), CHANNEL_SUM)
+            fed = builder.data_inputs(norm.expressions[0], padded=True)
+            inputs[symbol.name] = builder.once(f"s2{where}_{owner}", norm, fed)
+    return found, inputs

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from pde2net.errors import DeclarationError
 from pde2net.graph.nodes import Crop, Pointwise, SquaredAdjoint
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
-from pde2net.normalise.form import SecondOrder
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Rate, RateBuilder, Weights
+from pde2net.normalise.form import SecondOrder, Tensor
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def _differences(builder: RateBuilder, k: int) -> int:
 
 def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
     """diag(K^T G K) of one term, sums of differences taken one by one."""
+    if isinstance(builder.form.terms[k], Tensor):
+        raise DeclarationError('A diffusion tensor takes linear systems with preconditioner="none".')
     second, suffix = isinstance(builder.form.terms[k], SecondOrder), builder.suffix(k)
     bank = builder.second_bank(k) if second else builder.semi.gradient
     margin = tuple(0 for _ in builder.semi.margin) if second else builder.semi.margin

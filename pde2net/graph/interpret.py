@@ -18,12 +18,16 @@ from pde2net.errors import EmissionError
 from pde2net.graph import multigrid
 from pde2net.graph.network import Graph, GraphError, in_order, node_of, sources
 from pde2net.graph.nodes import (
+    CHANNEL_SUM,
+    Channel,
+    Channels,
     Convolution,
     Coordinate,
     Crop,
     EdgeMean,
     Field,
     Filter,
+    Gaussian,
     Input,
     Iterate,
     LinearSolve,
@@ -32,7 +36,6 @@ from pde2net.graph.nodes import (
     Pad,
     Pointwise,
     SquaredAdjoint,
-    SquaredNorm,
     State,
     TransposedConvolution,
     TransposedFilter,
@@ -61,8 +64,13 @@ class Arithmetic:
     dtype: type
 
 
+def _projection(a: Array, b: Array, square: Array) -> Array:
+    return np.where(square == 0, 0.0, a * b / np.where(square == 0, 1.0, square))
+
+
 def _float_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
-    modules = [{"erf": np.vectorize(math.erf, otypes=[float])}, "numpy"]
+    own = {"erf": np.vectorize(math.erf, otypes=[float]), "projection": _projection}
+    modules = [own, "numpy"]
     function: Callable[..., Any] = sp.lambdify(symbols, expression, modules)
     return function
 
@@ -230,7 +238,10 @@ class Interpreter:
         if isinstance(node, Coordinate):
             return (self.coordinate(node),)
         if isinstance(node, Pointwise):
-            return tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
+            found = tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
+            if node.role == CHANNEL_SUM and self.channels > 1:
+                return tuple(np.sum(array, axis=-1, keepdims=True) for array in found)
+            return found
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
         if isinstance(node, Filter | TransposedFilter):
@@ -247,13 +258,15 @@ class Interpreter:
             self.work += inputs["rhs"].shape[node.axis]
             values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
-        if isinstance(node, SquaredNorm):
-            squares = [array**2 for array in inputs.values()]
-            total = sum(squares[1:], squares[0])
-            return (np.sum(total, axis=-1, keepdims=True) if self.channels > 1 else total,)
+        if isinstance(node, Channels):
+            return (np.concatenate([inputs[f"c{i}"] for i in range(node.count)], axis=-1),)
         (array,) = inputs.values()
+        if isinstance(node, Channel):
+            return (array[..., node.index : node.index + 1],)
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))
+        if isinstance(node, Gaussian):
+            return (self.gaussian(node, array),)
         if isinstance(node, EdgeMean):
             kind = EVEN if node.closure == "reflecting" else WRAP
             n = array.shape[node.axis]
@@ -311,6 +324,24 @@ class Interpreter:
         shape = [1] * len(full)
         shape[node.axis] = n + 2 * m
         return np.broadcast_to(line.reshape(shape), full)
+
+    def gaussian(self, node: Gaussian, array: Array) -> Array:
+        """Smoothing along one axis after the other."""
+        for axis, (h, kind) in enumerate(zip(node.spacing, node.boundary, strict=True)):
+            width, n = node.sigma / h, array.shape[axis]
+            radius = int(4 * self.number(width) + 0.5)
+            self.work += 2 * radius * (1 + array.size / ENTRIES)
+            one_sided = [self.number(sp.exp(-(k**2) / (2 * width**2))) for k in range(radius + 1)]
+            weights: Array = np.array([*one_sided[:0:-1], *one_sided], dtype=self.arithmetic.dtype)
+            weights = weights / weights.sum()
+            index = np.arange(-radius, n + radius)
+            outside = (index < 0) | (index >= n) if kind == "dirichlet" else np.zeros(index.shape, bool)
+            index = index % (2 * n if kind == "reflecting" else n)
+            wide = np.moveaxis(array, axis, 0)[np.where(index < n, index, 2 * n - 1 - index)]
+            wide[outside] = self.number(sp.S.Zero)
+            lines = [weights[k] * wide[k : k + n] for k in range(2 * radius + 1)]
+            array = np.moveaxis(sum(lines[1:], lines[0]), 0, axis)
+        return array
 
     def widened(self, margin: Sequence[int]) -> list[int]:
         """The shape of an array of one channel, with `margin[i]` more cells on both sides of axis i."""

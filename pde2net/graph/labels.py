@@ -13,12 +13,14 @@ from pde2net.graph.filters import along, axis_name, filters
 from pde2net.graph.formulas import MINUS, formula, greek, series, short_number
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
+    Channel,
     Convolution,
     Coordinate,
     Crop,
     EdgeMean,
     Field,
     Filter,
+    Gaussian,
     Input,
     Iterate,
     LinearSolve,
@@ -26,7 +28,6 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
-    SquaredNorm,
     State,
     TransposedConvolution,
     TransposedFilter,
@@ -85,20 +86,23 @@ def label(graph: Graph, name: str) -> Label:
     if isinstance(node, TransposedConvolution):
         operator = f"{MINUS}{_forward_name(graph, name, node.bank)}ᵀ"
         flux = f"Φ{_number(sources(graph, name)['p0'][0])}"
-        return Label(f"transposed convolution {operator}", (f"{_adjoint_symbol(graph, name)} = {operator} {flux}",))
+        return Label(
+            f"transposed convolution {operator}", (f"{_adjoint_symbol(graph, name)} = {operator} {flux}",)
+        )
     if isinstance(node, Filter | TransposedFilter):
         return _filter(graph, name, node)
+    if isinstance(node, Channel):
+        return Label(f"channel {greek(short(name))}")
+    if isinstance(node, Gaussian):
+        of = _names(graph, *sources(graph, name)["u"])[0]
+        line = f"{_names(graph, name, 0)[0]} = {of} smoothed, sigma = {formula(node.sigma)}"
+        return Label(node.role, (line,))
     if isinstance(node, EdgeMean):
         of = short(sources(graph, name)["a"][0])
         mean = f"mean of {greek(of)} {along(graph, node.axis)}"
         return Label("edge mean", (f"{' = '.join(_names(graph, name, 0))} = {mean}",))
     if isinstance(node, Pointwise):
         return _pointwise(graph, name, node)
-    if isinstance(node, SquaredNorm):
-        squares = " + ".join(f"{_names(graph, *source)[0]}²" for source in sources(graph, name).values())
-        return Label(
-            node.role, (f"{_names(graph, name, 0)[0].lstrip('_')} = {squares}, summed over channels",)
-        )
     if isinstance(node, State | Trial):
         return Label(VARIABLE[type(node)], (f"{node.role}, from {START[type(node)]} on",))
     if isinstance(node, Iterate):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import networkx as nx
 import sympy as sp
@@ -128,9 +128,11 @@ def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
         elif isinstance(node, Convolution | TransposedConvolution):
             found |= node.bank.symbols
         else:
+            of_node: set[Any] = set()
             for value in vars(node).values():
-                if isinstance(value, sp.Expr) and value is not getattr(node, "symbol", None):
-                    found |= value.free_symbols
+                entries = value if isinstance(value, tuple) else (value,)
+                of_node |= {s for e in entries if isinstance(e, sp.Expr) for s in e.free_symbols}
+            found |= of_node - {getattr(node, "symbol", None)}
     return tuple(sorted(found, key=lambda s: s.name))
 
 

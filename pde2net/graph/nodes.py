@@ -14,6 +14,8 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 
+CHANNEL_SUM = "sum over channels"  # a role
+
 
 @dataclass(frozen=True)
 class Input:
@@ -112,11 +114,26 @@ class EdgeMean:
 
 
 @dataclass(frozen=True)
+class Gaussian:
+    """Smoothing by a Gaussian along each axis: weights exp(-(k h)^2/(2 sigma^2)), |k| <= 4 sigma/h + 1/2.
+
+    They are normalised to the sum 1; slot "u" goes on beyond the border as `boundary` says, by axis:
+    "reflecting" (even), "periodic", "dirichlet" (zero).
+    """
+
+    sigma: sp.Expr
+    spacing: tuple[sp.Expr, ...]
+    boundary: tuple[str, ...]
+    role: str = "Gaussian"
+
+
+@dataclass(frozen=True)
 class Pointwise:
     """Expressions in the slot symbols, parameters and weights, cell by cell.
 
     role     "coefficient", "activation", "step" (u + tau * ...) or "skip" (the last node of a block);
-             in cells "right-hand side", "residual", "product" and "tangent"
+             in cells "right-hand side", "residual", "product" and "tangent";
+             CHANNEL_SUM couples channels: the values are summed over those of an image
     weights  symbols whose values differ from block to block, such as the extrapolation of FSI
     """
 
@@ -126,11 +143,19 @@ class Pointwise:
 
 
 @dataclass(frozen=True)
-class SquaredNorm:
-    """Sum over channels of the squares of the slots p0, p1, ...: what couples the channels of an image."""
+class Channel:
+    """Channel `index` of an array, as an array of one channel."""
+
+    index: int
+    role: str = "channel"
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The arrays of slots c0, c1, ... as channels of one."""
 
     count: int
-    role: str = "squared norm"
+    role: str = "channels"
 
 
 @dataclass(frozen=True)
@@ -369,6 +394,7 @@ class Output:
 Node = (
     Input
     | Field
+    | Gaussian
     | Coordinate
     | Pad
     | Crop
@@ -378,7 +404,8 @@ Node = (
     | TransposedFilter
     | EdgeMean
     | Pointwise
-    | SquaredNorm
+    | Channel
+    | Channels
     | State
     | Iterate
     | Trial

@@ -11,7 +11,9 @@ from pde2net.graph import relaxation
 from pde2net.graph.diagonal import coefficient, frozen_diagonal
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
-from pde2net.graph.rate import Rate, RateBuilder, Source, Weights
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Rate, RateBuilder, Weights
+from pde2net.normalise.form import Tensor
 
 DEPTH = 12  # grids of a network that takes as many as the image allows
 TRIAL = sp.Symbol("_x", real=True)
@@ -33,6 +35,11 @@ class OperatorBuilder(RateBuilder):
         if semi.form.problem.channels > 1:
             raise DeclarationError(
                 "Multigrid takes images of one channel; use Implicit with Kacanov, AOS or an explicit scheme."
+            )
+        if semi.form.smoothed or any(isinstance(t, Tensor) for t in semi.form.terms):
+            raise DeclarationError(
+                "Multigrid takes neither diffusion tensors nor smoothed expressions; use Implicit with "
+                "Kacanov, or an explicit scheme."
             )
         self.mass, self.factor = mass, factor
         varying = mass.free_symbols.union(*(t.prefactor.free_symbols for t in self.form.terms))

@@ -9,7 +9,8 @@ from pde2net.graph import relaxation
 from pde2net.graph.diagonal import coefficient, frozen_diagonal
 from pde2net.graph.nodes import VCycle
 from pde2net.graph.operator import OperatorBuilder, hides_checkerboard
-from pde2net.graph.rate import Rate, RateBuilder, Source
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Rate, RateBuilder
 
 # The system on the coarsest grid, which has a few cells: relative residual and iterations.
 COARSEST = sp.Rational(1, 100), 200

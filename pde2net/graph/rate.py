@@ -5,17 +5,18 @@ With the weights of an earlier state in place of the activation, the flux is lin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
+from pde2net.graph import tensor
 from pde2net.graph.coupling import S2, coupled, coupled_flux
-from pde2net.graph.network import Graph, add, is_data
+from pde2net.graph.network import Graph
 from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
@@ -23,16 +24,16 @@ from pde2net.graph.nodes import (
     EdgeMean,
     Field,
     Filter,
-    Node,
     Pad,
     Pointwise,
     TransposedConvolution,
     TransposedFilter,
 )
-from pde2net.normalise.form import Component, FirstOrder, Learned, SecondOrder
+from pde2net.graph.place import NodeBuilder, Source
+from pde2net.graph.smoothing import smoothed
+from pde2net.normalise.form import Component, FirstOrder, Learned, SecondOrder, Tensor
 from pde2net.normalise.radial import divide
 
-Source = tuple[str, int]
 Weights = tuple[tuple[Source | sp.Expr, ...], ...]
 
 
@@ -44,56 +45,14 @@ class Rate:
     inputs: dict[str, Source]
 
 
-class RateBuilder:
-    """Adds operators to one graph; nodes that depend on data alone are added once, outside of blocks.
-
-    Nodes belong to the current `block` or `cycle`, which is also the prefix of their names; those of later
-    ones share the weights of the first. `level` is the grid of a U-net that they live on.
-    """
+class RateBuilder(NodeBuilder):
+    """Adds the operators of one equation."""
 
     def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
-        self.semi, self.form, self.graph = semi, semi.form, graph
+        super().__init__(graph)
+        self.semi, self.form = semi, semi.form
         self.padded = any(semi.margin)
         self.half = semi.grid.gradient != "central"
-        self.known: dict[str, Source] = {}
-        self.place: tuple[str, int] | None = None
-        self.loop: str | None = None
-        self.inside = ""
-        self.level: int | None = None
-
-    def join(self, other: RateBuilder) -> None:
-        """From now on, nodes are added where `other` adds them, which has added some of the known data."""
-        self.place, self.loop, self.inside, self.known = other.place, other.loop, other.inside, other.known
-
-    def enter(self, kind: str, index: int) -> None:
-        """From now on, nodes belong to the block or cycle `index`."""
-        self.place = (kind, index)
-
-    @contextmanager
-    def within(self, loop: str | None, inside: str = "") -> Iterator[None]:
-        """Nodes are in the body of `loop`; `inside` comes before their names."""
-        saved = self.loop, self.inside
-        self.loop, self.inside = loop, inside
-        yield
-        self.loop, self.inside = saved
-
-    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
-        """Add a node where the builder is; weights are shared with the first block or cycle."""
-        if self.place is None:
-            return add(self.graph, name, node, inputs), 0
-        kind, index = self.place
-        full = self.full(name)
-        shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
-        place = {kind: index}
-        name = add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place)
-        return name, 0
-
-    def full(self, name: str) -> str:
-        """The name of a node of the current block."""
-        if self.place is None:
-            return name
-        kind, index = self.place
-        return f"{kind}{index + 1}.{self.inside}{name}"
 
     def rate(self, state: Source, weights: Weights | None = None) -> Rate:
         """F at `state`, with the flux weights of an earlier state if they are given."""
@@ -141,6 +100,8 @@ class RateBuilder:
             return self.learned(term, suffix, weights)
         if isinstance(term, SecondOrder):
             return self.second_order(term, self.second_bank(k), suffix, weights)
+        if isinstance(term, Tensor):
+            return tensor.adjoint(self, suffix, weights or tensor.entries(self, term, suffix))
         return self.first_order(term, suffix, weights)
 
     def second_order(
@@ -239,6 +200,8 @@ class RateBuilder:
             if not inputs:
                 return (weight,)
             return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
+        if isinstance(term, Tensor):
+            return tensor.entries(self, term, suffix)
         if self.semi.cell is not None:
             return self.staggered(term, suffix)
         return self.collocated(term, suffix)
@@ -329,6 +292,10 @@ class RateBuilder:
             inputs |= self.cell_slopes()
         return self.coefficient(name, weight, inputs)
 
+    def slopes_at_cells(self) -> dict[str, Source]:
+        """The slopes where coefficients are evaluated."""
+        return self.slopes() if self.semi.cell is None else self.cell_slopes()
+
     def cell_slopes(self) -> dict[str, Source]:
         """The slopes at the cells of a staggered grid."""
         if self.semi.cell is None:
@@ -348,20 +315,6 @@ class RateBuilder:
             inputs[form.state.name] = self.cell_state()
         inputs |= self.data_inputs(expression, padded=True)
         return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
-
-    def once(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
-        """Add a node unless this block has it; data-only nodes live outside of the blocks."""
-        if all(is_data(self.graph, producer) for producer, _ in inputs.values()):
-            return self.outside(name, node, inputs)
-        full = self.full(name)
-        return (full, 0) if full in self.graph else self.node(name, node, inputs)
-
-    def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
-        if name not in self.known:
-            saved, self.place = self.place, None
-            self.known[name] = self.node(name, node, inputs)
-            self.place = saved
-        return self.known[name]
 
     def convolution(self, name: str, bank: Bank) -> str:
         full = self.full(name)
@@ -391,10 +344,13 @@ class RateBuilder:
                 found[symbol.name] = self.outside(f"{symbol}{tag}", node, {})
             elif symbol in form.fields:
                 found[symbol.name] = self.field(symbol, wide)
+            elif symbol in form.smoothed:
+                found[symbol.name] = smoothed(self, symbol, wide)
             else:
                 field, axis = form.field_slopes[symbol]
                 bank = self.semi.cell or self.semi.gradient
-                name, _ = self.outside(f"K_{field}", Convolution(bank), {"u": self.field(field, self.padded)})
+                of = self.field if field in form.fields else partial(smoothed, self)
+                name, _ = self.once(f"K_{field}", Convolution(bank), {"u": of(field, self.padded)})
                 found[symbol.name] = (name, axis)
         return found
 
@@ -406,12 +362,6 @@ class RateBuilder:
 
     def closure(self, axis: int) -> str:
         return "reflecting" if self.semi.boundary[axis] == "reflecting" else "periodic"
-
-    @staticmethod
-    def needed(expressions: list[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]:
-        """The inputs whose symbols occur in `expressions`."""
-        names = {s.name for e in expressions for s in e.free_symbols}
-        return {slot: source for slot, source in inputs.items() if slot in names}
 
 
 def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:

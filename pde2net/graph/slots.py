@@ -11,6 +11,8 @@ import sympy as sp
 
 from pde2net.graph.nodes import (
     Bottleneck,
+    Channel,
+    Channels,
     CoarseRightHandSide,
     Convolution,
     Coordinate,
@@ -20,6 +22,7 @@ from pde2net.graph.nodes import (
     EdgeMean,
     Field,
     Filter,
+    Gaussian,
     Input,
     Iterate,
     LinearSolve,
@@ -33,7 +36,6 @@ from pde2net.graph.nodes import (
     Restriction,
     Smooth,
     SquaredAdjoint,
-    SquaredNorm,
     State,
     TransposedConvolution,
     TransposedFilter,
@@ -60,8 +62,8 @@ def _rows(node: TransposedConvolution) -> Slots:
     return Slots(frozenset(f"p{i}" for i in range(len(node.bank.rows))))
 
 
-def _squares(node: SquaredNorm) -> Slots:
-    return Slots(frozenset(f"p{i}" for i in range(node.count)))
+def _channels(node: Channels) -> Slots:
+    return Slots(frozenset(f"c{i}" for i in range(node.count)))
 
 
 def _squared_rows(node: SquaredAdjoint) -> Slots:
@@ -109,6 +111,7 @@ def _expressions(node: Pointwise) -> Slots:
 SLOTS: dict[type, Callable[[Any], Slots]] = {
     Input: _take(),
     Field: _take(),
+    Gaussian: _take("u"),
     Coordinate: _take(),
     Pad: _take("u"),
     Crop: _take("u"),
@@ -119,7 +122,8 @@ SLOTS: dict[type, Callable[[Any], Slots]] = {
     TransposedFilter: _take("p"),
     EdgeMean: _take("a"),
     Pointwise: _expressions,
-    SquaredNorm: _squares,
+    Channel: _take("u"),
+    Channels: _channels,
     State: _take("start"),
     Iterate: _iterate,
     Trial: _take(),

@@ -14,7 +14,8 @@ from pde2net.errors import EquationError
 from pde2net.graph.derivative import derivative
 from pde2net.graph.network import node_of, sources
 from pde2net.graph.nodes import Convolution, Pointwise
-from pde2net.graph.rate import Rate, RateBuilder, Source
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Rate, RateBuilder
 
 
 class Tangent:

@@ -31,7 +31,8 @@ from pde2net.graph.nodes import (
     State,
 )
 from pde2net.graph.operator import DEPTH, OperatorBuilder, hides_checkerboard
-from pde2net.graph.rate import Source, Weights
+from pde2net.graph.place import Source
+from pde2net.graph.rate import Weights
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 

@@ -42,6 +42,8 @@ def prepared(problem: Any, grid: Any = None) -> Prepared:
         raise DeclarationError(f"problem must be a Problem(sp.Eq(u.diff(t), ...)), not {problem!r}.")
     if not isinstance(grid, Grid):
         raise DeclarationError(f"grid must be a Grid(spacing=...), not {grid!r}.")
+    if len(problem.equations) > 1:
+        raise DeclarationError("Advice is given about one equation, not about systems.")
     semi = semidiscretise(recognise(problem), grid)
     return Prepared(problem, grid, semi, gather(semi))
 

@@ -33,7 +33,7 @@ from pde2net.language.schemes import (
     Theta,
 )
 from pde2net.language.solvers import FixedPoint, Solver
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder
+from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
 
 DIRECT = 8.0  # measured on images of 64^2 to 256^2; elimination reads and writes memory many times
 OUTER = 6  # 3 to 9 on images and noise, tolerance 1e-2, tau 1 to 30; not monotone fluxes may need more
@@ -102,9 +102,13 @@ def norm_of(prepared: Prepared) -> float | None:
 def is_linear(form: DivergenceForm) -> bool:
     """Whether A does not depend on u, so that lagging its diffusivities changes nothing."""
     for term in form.terms:
-        if isinstance(term, FirstOrder):
+        if isinstance(term, Tensor):
+            if term.free_symbols & {form.state, *form.lagging}:
+                return False
+        elif isinstance(term, FirstOrder):
             groups = [g for c in term.components for g in c.groups or ()]
-            if any(form.state in c.coefficient.free_symbols or c.groups is None for c in term.components):
+            changing = {form.state, *form.lagging}
+            if any(c.coefficient.free_symbols & changing or c.groups is None for c in term.components):
                 return False
             if any(SQUARED in g.diffusivity.free_symbols for g in groups):
                 return False

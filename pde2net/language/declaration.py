@@ -42,12 +42,12 @@ class Declaration:
         expressions = [problem.rhs, problem.time, *space, *sizes]
         return {
             "symbols": symbol_table(expressions),
-            "unknown": str(problem.unknown.func),
+            "unknowns": [str(u.func) for u in problem.unknowns],
             "space": [a.name for a in space],
             "fields": {
                 str(f.func): [a for a in _FIELD_ASSUMPTIONS if getattr(f, f"is_{a}")] for f in problem.fields
             },
-            "rhs": to_text(problem.rhs),
+            "rhs": [to_text(e.rhs) for e in problem.equations],
             "channels": problem.channels,
             **_operators(problem),
             "boundary": [problem.boundary[a] for a in space],
@@ -75,15 +75,16 @@ class Declaration:
 
         space = tuple(read(name) for name in data["space"])
         time = read("t")
-        functions = {data["unknown"]: sp.Function(data["unknown"])}
+        functions = {name: sp.Function(name) for name in data["unknowns"]}
+        unknowns = [f(*space, time) for f in functions.values()]
         for name, assumptions in data["fields"].items():
             known = {a: True for a in assumptions if a in _FIELD_ASSUMPTIONS}
             functions[name] = sp.Function(name, **known)
         for name, (out_channels, kernel_size) in data.get("operators", {}).items():
             functions[name] = LinearOperator(name, out_channels, kernel_size)
-        unknown = functions[data["unknown"]](*space, time)
+        sides = zip(unknowns, data["rhs"], strict=True)
         problem = Problem(
-            sp.Eq(sp.Derivative(unknown, time), read(data["rhs"], functions), evaluate=False),
+            [sp.Eq(sp.Derivative(u, time), read(rhs, functions), evaluate=False) for u, rhs in sides],
             boundary=dict(zip(space, data["boundary"], strict=True)),
             parameters={name: read(value) for name, value in data["parameters"].items()},
             channels=data["channels"],

@@ -15,11 +15,14 @@ import sympy as sp
 from sympy.core.function import UndefinedFunction
 
 from pde2net.language.linear_operator import LinearOperator
+from pde2net.language.smoothing import smooth
+from pde2net.language.tensors import projection
 
 _NAMES = (
     "exp log sqrt sin cos tan asin acos atan sinh cosh tanh sign Abs Min Max Piecewise Eq Ne Heaviside erf"
 )
 _FUNCTIONS = {name: getattr(sp, name) for name in _NAMES.split()}
+_FUNCTIONS |= {"smooth": smooth, "projection": projection}
 _CONSTANTS = {"oo": sp.oo, "E": sp.E, "pi": sp.pi, "True": sp.true, "False": sp.false}
 _ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real", "integer")
 _COMPARE = {ast.LtE: sp.Le, ast.Lt: sp.Lt, ast.GtE: sp.Ge, ast.Gt: sp.Gt}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -22,7 +22,9 @@ from pde2net.language.linear_operator import (
     norm_symbol,
     operators_of,
 )
-from pde2net.language.text.write import expression_text, problem_text
+from pde2net.language.smoothing import smooth
+from pde2net.language.tensors import projection
+from pde2net.language.text.write import equation_texts, problem_text
 
 FUNCTIONS = (
     *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
@@ -48,9 +50,10 @@ def per_axis(value: Any, axes: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symb
 
 @dataclass(frozen=True)
 class Problem:
-    """An evolution equation with its boundary conditions and parameter values.
+    """An evolution equation, or several, with boundary conditions and parameter values.
 
-    equation    sp.Eq(u.diff(t), right-hand side), u a function of 1 to 3 spatial variables and t
+    equation    sp.Eq(u.diff(t), right-hand side), u a function of 1 to 3 spatial variables and t; a list
+                of them is a system, whose unknowns are the channels of one image, in that order
     boundary    "reflecting" (no flux, the default), "periodic", "dirichlet" (zero outside the grid),
                 or one of them per axis: {x: "periodic", y: "reflecting"}
     parameters  default values of the free symbols, {symbol or name: number}
@@ -61,13 +64,14 @@ class Problem:
     decimals they were written as and kept exact.
 
     Attributes derived from the declaration: `unknown` u(x, ..., t), `time`, `space` (the spatial
-    symbols in order), `rhs`, `fields` (known fields, sorted by name), `symbols` (parameters).
+    symbols in order), `rhs`, `fields` (known fields, sorted by name), `symbols` (parameters); of a
+    system `unknowns` and `equations`, `unknown` is the first one and `rhs` a sp.Tuple.
 
     Raises EquationError for what is not a first-order evolution equation of one unknown, and
     DeclarationError for a boundary or parameter that is not valid.
     """
 
-    equation: sp.Eq
+    equation: sp.Eq | tuple[sp.Eq, ...]
     boundary: Any = "reflecting"
     parameters: Mapping[Any, Any] = field(default_factory=dict)
     channels: int = 1
@@ -75,17 +79,18 @@ class Problem:
     @known_options
     def __init__(
         self,
-        equation: sp.Eq,
+        equation: sp.Eq | Sequence[sp.Eq],
         boundary: Any = "reflecting",
         parameters: Mapping[Any, Any] | None = None,
         channels: int = 1,
     ) -> None:
         if type(channels) is not int or channels < 1:
             raise DeclarationError(f"channels is the number of channels of u, 1 or more, not {channels!r}.")
-        unknown = _unknown(equation)
+        given = _equations(equation, channels)
         set_ = object.__setattr__
-        set_(self, "equation", sp.Eq(equation.lhs, rationalise(equation.rhs), evaluate=False))
-        space = tuple(a for a in unknown.args if a.name != TIME_NAME)
+        kept = tuple(sp.Eq(e.lhs, rationalise(e.rhs), evaluate=False) for e in given)
+        set_(self, "equation", kept[0] if len(kept) == 1 else kept)
+        space = tuple(a for a in given[0].lhs.expr.args if a.name != TIME_NAME)
         conditions = per_axis(boundary, space, "boundary")
         for condition in conditions.values():
             if condition not in BOUNDARIES:
@@ -93,18 +98,39 @@ class Problem:
                 raise DeclarationError(f'There is no boundary "{condition}".{hint}')
         set_(self, "boundary", MappingProxyType(conditions))
         set_(self, "parameters", MappingProxyType({}))
-        set_(self, "channels", channels)
-        _check_nodes(self.rhs)
+        set_(self, "channels", channels if len(kept) == 1 else len(kept))
+        for e in kept:
+            _check_nodes(e.rhs)
         _check_functions(self)
         set_(self, "parameters", MappingProxyType(_values(self.symbols, parameters or {})))
 
     @property
+    def equations(self) -> tuple[sp.Eq, ...]:
+        return self.equation if isinstance(self.equation, tuple) else (self.equation,)
+
+    @property
+    def unknowns(self) -> tuple[AppliedUndef, ...]:
+        return tuple(e.lhs.expr for e in self.equations)
+
+    @property
     def unknown(self) -> AppliedUndef:
-        return self.equation.lhs.expr
+        return self.unknowns[0]
 
     @property
     def time(self) -> sp.Symbol:
-        return self.equation.lhs.variables[0]
+        return self.equations[0].lhs.variables[0]
+
+    @property
+    def parts(self) -> tuple[Problem, ...]:
+        """Each equation of a system by itself, with the other unknowns as known fields."""
+        fields = {u: u.func(*self.space) for u in self.unknowns}
+        found = []
+        for equation in self.equations:
+            others = {u: f for u, f in fields.items() if u != equation.lhs.expr}
+            rhs = equation.rhs.xreplace(others)
+            values = {s: v for s, v in self.parameters.items() if s in rhs.free_symbols}
+            found.append(Problem(sp.Eq(equation.lhs, rhs, evaluate=False), dict(self.boundary), values))
+        return tuple(found)
 
     @property
     def space(self) -> tuple[sp.Symbol, ...]:
@@ -112,11 +138,13 @@ class Problem:
 
     @property
     def rhs(self) -> sp.Expr:
+        if isinstance(self.equation, tuple):
+            return sp.Tuple(*(e.rhs for e in self.equation))
         return self.equation.rhs
 
     @property
     def fields(self) -> tuple[AppliedUndef, ...]:
-        found = self.rhs.atoms(AppliedUndef) - {self.unknown}
+        found = self.rhs.atoms(AppliedUndef) - set(self.unknowns)
         return tuple(sorted(found, key=lambda f: str(f.func)))
 
     @property
@@ -145,10 +173,11 @@ class Problem:
             if len(conditions) == 1
             else ", ".join(f"{axis}: {kind}" for axis, kind in self.boundary.items())
         )
-        values = f", {self.channels} channels" if self.channels > 1 else ""
+        one = len(self.equations) == 1
+        values = f", {self.channels} channels" if self.channels > 1 and one else ""
         values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
-        left = f"{self.unknown.func.__name__}_{self.time}"
-        return f"{left} = {expression_text(self.rhs, self.space)}  ({where}{values})"
+        lines = [f"{u}_{self.time} = {text}" for u, text in equation_texts(self)]
+        return f"{'; '.join(lines)}  ({where}{values})"
 
     @property
     def energy(self) -> sp.Expr | None:
@@ -160,6 +189,8 @@ class Problem:
         from pde2net.normalise.energy import energy_density  # later stages are asked only here
         from pde2net.normalise.recognise import recognise
 
+        if len(self.equations) > 1:
+            return None
         return energy_density(recognise(self))
 
     def to_text(self) -> str:
@@ -170,13 +201,35 @@ class Problem:
         return problem_text(self)
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {sp.latex(self.equation)}$"
+        lines = [sp.latex(e) for e in self.equations]
+        if len(lines) == 1:
+            return f"$\\displaystyle {lines[0]}$"
+        return "$\\displaystyle \\begin{gathered}" + r" \\ ".join(lines) + "\\end{gathered}$"
+
+
+def _equations(equation: Any, channels: int) -> tuple[sp.Eq, ...]:
+    """The equations, each for an unknown of its own that depends on the same space and time."""
+    given = tuple(equation) if isinstance(equation, list | tuple) else (equation,)
+    if not given:
+        raise EquationError("A system has at least one equation sp.Eq(u.diff(t), right_hand_side).")
+    unknowns = [_unknown(e) for e in given]
+    for k, unknown in enumerate(unknowns):
+        if unknown.args != unknowns[0].args:
+            raise EquationError(
+                f"The unknowns of a system depend on the same variables in the same order: {unknowns[0]} "
+                f"and {unknown} do not."
+            )
+        if unknown.func in [u.func for u in unknowns[:k]]:
+            raise EquationError(f"There are two equations for {unknown}; a system has one for each unknown.")
+    if len(given) > 1 and channels not in (1, len(given)):
+        raise DeclarationError(
+            f"The channels of a system are its {len(given)} unknowns, not {channels}; leave channels out."
+        )
+    return given
 
 
 def _unknown(equation: Any) -> AppliedUndef:
     """The unknown u(x, ..., t) of `equation`, or an EquationError that says what is missing."""
-    if isinstance(equation, list | tuple):
-        raise EquationError("Problem takes one equation; systems of several equations are not supported yet.")
     if equation in (sp.true, sp.false):
         raise EquationError(
             f"SymPy has evaluated the equation to {equation}: both sides must be scalars, and the left "
@@ -242,6 +295,8 @@ def _check_nodes(rhs: sp.Expr) -> None:
 
 def _check_function(node: sp.Function) -> None:
     name = type(node).__name__
+    if isinstance(node, smooth | projection):
+        return
     if name not in FUNCTIONS:
         raise EquationError(
             f"A network cannot evaluate the function {name} in {node}; rewrite it with arithmetic and "
@@ -261,8 +316,9 @@ def _check_functions(problem: Problem) -> None:
     unknown = problem.unknown
     names: dict[str, Any] = {}
     for function in problem.fields:
-        if function.func == unknown.func:
-            raise EquationError(diagnosis(function, unknown, problem.rhs))
+        for own_unknown in problem.unknowns:
+            if function.func == own_unknown.func:
+                raise EquationError(diagnosis(function, own_unknown, problem.rhs))
         if not all(argument.is_Symbol for argument in function.args):
             raise EquationError(
                 f"{function.func} in {function} is not defined; write its formula, for example "
@@ -282,23 +338,31 @@ def _check_functions(problem: Problem) -> None:
                 f"The known field {function} must have all the spatial arguments in order: "
                 f"{function.func}({', '.join(map(str, problem.space))})."
             )
-    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(unknown, sp.Dummy()).has(problem.time):
+    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(
+        {u: sp.Dummy() for u in problem.unknowns}
+    ).has(problem.time):
         raise EquationError(
             f"The right-hand side depends explicitly on {problem.time}; time-dependent coefficients "
             "are not supported yet."
         )
-    name = unknown.func.__name__
-    own = {"tau", "s2", f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
-    own |= {f"{name}_{a}{a}" for a in problem.space}
-    for operator in problem.operators:
-        own |= {f"{operator}_{name}", norm_symbol(operator).name}
+    if problem.operators and len(problem.unknowns) > 1:
+        raise EquationError(
+            "Systems take no learned operators yet; channels of one equation do: Problem(..., channels=2)."
+        )
+    own = {"tau", "s2"}
+    for name in (u.func.__name__ for u in problem.unknowns):
+        own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
+        own |= {f"{name}_{a}{a}" for a in problem.space}
+        own |= {f"{operator}_{name}" for operator in problem.operators}
+    own |= {norm_symbol(operator).name for operator in problem.operators}
     for thing in (*problem.symbols, *(f.func for f in problem.fields), *problem.operators):
         if str(thing) in own or re.fullmatch(r"_(a\d+|s2\w*|c\d+_\w+|g\d*_\w+_edge)", str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
-                f"{name}_{problem.space[0]} for a derivative, ...); rename it."
+                f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
             )
-    things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields), unknown.func]
+    things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields)]
+    things += [u.func for u in problem.unknowns]
     for thing in (*things, *problem.operators):
         called = str(thing)
         if called in names:

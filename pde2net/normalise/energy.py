@@ -9,7 +9,7 @@ import sympy as sp
 from pde2net.deadline import within
 from pde2net.errors import EquationError
 from pde2net.language.energy import gradient_flow
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Learned, SecondOrder
+from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Learned, SecondOrder, Tensor
 from pde2net.normalise.recover import is_zero
 
 SECONDS = 10.0
@@ -43,7 +43,7 @@ def _proved(form: DivergenceForm) -> sp.Expr | None:
 def _parts(form: DivergenceForm) -> Iterator[sp.Expr | None]:
     moving = {form.state, *form.data}
     for term in form.terms:
-        if isinstance(term, Learned) or term.prefactor.free_symbols & moving:
+        if isinstance(term, Learned | Tensor) or term.prefactor.free_symbols & moving:
             yield None
         elif isinstance(term, SecondOrder):
             inside = sp.Add(*(w * s for w, s in zip(term.weights, _seconds(form), strict=True)))

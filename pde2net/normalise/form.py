@@ -15,6 +15,7 @@ import sympy as sp
 
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
+from pde2net.normalise.tensors import spectrum
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
 SQUARED = sp.Symbol("s2", nonnegative=True)
@@ -67,6 +68,26 @@ class SecondOrder:
 
 
 @dataclass(frozen=True)
+class Tensor:
+    """prefactor * div(D grad u), D a symmetric matrix of coefficients; they may contain `projection`s."""
+
+    prefactor: sp.Expr
+    matrix: tuple[tuple[sp.Expr, ...], ...]
+
+    @property
+    def free_symbols(self) -> set[sp.Symbol]:
+        return {s for row in self.matrix for e in row for s in e.free_symbols}
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """A Gaussian of standard deviation `sigma`, applied to an expression in symbols."""
+
+    argument: sp.Expr
+    sigma: sp.Expr
+
+
+@dataclass(frozen=True)
 class Learned:
     """-K^T Phi(K u) with a learned operator K.
 
@@ -85,6 +106,9 @@ class Learned:
         return sp.S.One
 
 
+Term = FirstOrder | SecondOrder | Tensor | Learned
+
+
 @dataclass(frozen=True)
 class DivergenceForm:
     """The equation of `problem` in divergence form.
@@ -93,7 +117,8 @@ class DivergenceForm:
     slopes        symbols of the first derivatives of u, one per axis
     curvature     symbol of D u in second-order terms
     fields        symbols of the known fields, sorted by name
-    field_slopes  symbol of each derivative of a known field in use -> (field symbol, axis)
+    field_slopes  symbol of each derivative of a known field or of a smoothed expression -> (its symbol, axis)
+    smoothed      symbol of each smoothed expression, those inside of others first
     """
 
     problem: Problem
@@ -102,8 +127,9 @@ class DivergenceForm:
     curvature: sp.Symbol
     fields: tuple[sp.Symbol, ...]
     field_slopes: Mapping[sp.Symbol, tuple[sp.Symbol, int]]
-    terms: tuple[FirstOrder | SecondOrder | Learned, ...]
+    terms: tuple[Term, ...]
     reaction: sp.Expr
+    smoothed: Mapping[sp.Symbol, Smoothed]
 
     @property
     def space(self) -> tuple[sp.Symbol, ...]:
@@ -111,8 +137,19 @@ class DivergenceForm:
 
     @property
     def data(self) -> frozenset[sp.Symbol]:
-        """Symbols of what varies over the grid but not in time: position, fields, their slopes."""
-        return frozenset((*self.space, *self.fields, *self.field_slopes))
+        """Symbols of what varies over the grid beside u: position, fields, what is smoothed, their slopes."""
+        return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes))
+
+    @property
+    def lagging(self) -> frozenset[sp.Symbol]:
+        """Those of data that depend on u all the same: smoothed expressions of it and their slopes."""
+        found = {self.state, *self.slopes}
+        for symbol, smoothed in self.smoothed.items():
+            slopes = {s for s, (owner, _) in self.field_slopes.items() if owner in found}
+            if smoothed.argument.free_symbols & (found | slopes):
+                found.add(symbol)
+        slopes = {s for s, (owner, _) in self.field_slopes.items() if owner in found}
+        return frozenset(found | slopes) - {self.state, *self.slopes}
 
     @property
     def learned(self) -> tuple[Learned, ...]:
@@ -126,7 +163,10 @@ class DivergenceForm:
         for term in self.terms:
             if term.prefactor.free_symbols & moving:
                 return False
-            if isinstance(term, FirstOrder):
+            if isinstance(term, Tensor):
+                if term.free_symbols & moving:
+                    return False
+            elif isinstance(term, FirstOrder):
                 for c in term.components:
                     if c.coefficient.free_symbols & moving or c.groups is None:
                         return False
@@ -141,16 +181,28 @@ class DivergenceForm:
         """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""
         parts = []
         for term in self.terms:
-            if isinstance(term, Learned):
-                text = self._learned(term)
-            else:
-                text = self._first(term) if isinstance(term, FirstOrder) else self._second(term)
+            text = self._of(term)
             parts.append(text if term.prefactor == 1 else f"({_plain(term.prefactor)}) * {text}")
         if self.reaction != 0:
             parts.append(_plain(self.reaction))
         channels = self.problem.channels
         of = f", {channels} channels" if channels > 1 else ""
         return f"{self.state}_t = " + (" + ".join(parts).replace("+ -", "- ") or "0") + of
+
+    def _of(self, term: Term) -> str:
+        if isinstance(term, Tensor):
+            return f"div({self._tensor(term)} * grad {self.state})"
+        if isinstance(term, Learned):
+            return self._learned(term)
+        return self._first(term) if isinstance(term, FirstOrder) else self._second(term)
+
+    @staticmethod
+    def _tensor(term: Tensor) -> str:
+        found = spectrum(term.matrix)
+        if found is None or len(found.weights) != 1:
+            return f"[{'; '.join(', '.join(map(_plain, row)) for row in term.matrix)}]"
+        across, along = map(_plain, found.eigenvalues)
+        return f"tensor([{', '.join(map(_plain, found.vectors[0]))}], {along}, {across})"
 
     def _first(self, term: FirstOrder) -> str:
         gradient = sp.Symbol(f"|grad {self.state}|^2", nonnegative=True)

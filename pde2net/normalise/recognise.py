@@ -13,7 +13,10 @@ from pde2net.normalise.form import (
     Component,
     DivergenceForm,
     FirstOrder,
+    Learned,
     SecondOrder,
+    Tensor,
+    Term,
 )
 from pde2net.normalise.learned import learned_terms
 from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
@@ -22,6 +25,13 @@ from pde2net.normalise.quartic import squares
 from pde2net.normalise.radial import as_function_of_square, radial_groups
 from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
+from pde2net.normalise.system import SystemForm
+from pde2net.normalise.tensors import split as split_tensor
+
+
+def recognise_system(problem: Problem) -> SystemForm:
+    """The divergence forms of a system of equations; raises as `recognise` does."""
+    return SystemForm(problem, tuple(recognise(part) for part in problem.parts))
 
 
 def recognise(problem: Problem) -> DivergenceForm:
@@ -30,10 +40,12 @@ def recognise(problem: Problem) -> DivergenceForm:
     Raises EquationError for advection, third-order or mixed terms and for what is no divergence, naming
     the term.
     """
+    if len(problem.equations) > 1:
+        raise EquationError("This takes one equation, not a system of several.")
     if not problem.operators:
         return _fixed(problem)
     learned, rest = learned_terms(problem)
-    equation = sp.Eq(problem.equation.lhs, rest, evaluate=False)
+    equation = sp.Eq(problem.equations[0].lhs, rest, evaluate=False)
     form = _fixed(Problem(equation, dict(problem.boundary), channels=problem.channels))
     return replace(form, problem=problem, terms=(*form.terms, *learned))
 
@@ -49,7 +61,7 @@ def _fixed(problem: Problem) -> DivergenceForm:
             if isinstance(error, NotADivergenceError):
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
-    equation = sp.Eq(problem.equation.lhs, rhs, evaluate=False)
+    equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
     form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
     return replace(form, problem=problem)
 
@@ -65,7 +77,9 @@ def _recognised(problem: Problem) -> DivergenceForm:
 def _require_norms(form: DivergenceForm) -> None:
     """Channels are coupled by squared norms alone; any other nonlinear flux has no meaning for them."""
     for term in form.terms:
-        if not isinstance(term, FirstOrder):
+        if isinstance(term, Tensor | Learned):
+            continue
+        if isinstance(term, SecondOrder):
             fluxes = [] if term.diffusivity is not None else [term.flux]
         else:
             fluxes = [r for c in term.components if c.groups is None for r in c.responses]
@@ -89,14 +103,20 @@ class _Recogniser:
     def form(self, pairs: list[tuple[sp.Expr, sp.Derivative]], reaction: sp.Expr) -> DivergenceForm:
         for coefficient, derivative in pairs:
             self.add(coefficient, derivative)
-        terms: list[FirstOrder | SecondOrder] = []
+        terms: list[Term] = []
         for prefactor, fluxes in self.fluxes.items():
-            terms.append(FirstOrder(prefactor, self.components(fluxes)))
+            fluxes, matrix = split_tensor(fluxes, self.symbols.slopes)
+            components = self.components(fluxes)
+            if components:
+                terms.append(FirstOrder(prefactor, components))
+            if matrix is not None:
+                terms.append(Tensor(prefactor, matrix))
         for prefactor, coefficients in self.quartic.items():
             for factor, weights in squares(coefficients, len(self.problem.space)):
                 terms.append(SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor))
         for (prefactor, inner), outer in self.outer.items():
             terms.append(self.second_order(prefactor, inner, outer))
+        reaction = self.symbols.pointwise(reaction, f"The reaction term {reaction}")
         return DivergenceForm(
             problem=self.problem,
             state=self.symbols.state,
@@ -105,7 +125,8 @@ class _Recogniser:
             fields=self.symbols.fields,
             field_slopes=dict(sorted(self.symbols.field_slopes.items(), key=lambda e: e[0].name)),
             terms=tuple(terms),
-            reaction=self.symbols.pointwise(reaction, f"The reaction term {reaction}"),
+            reaction=reaction,
+            smoothed=dict(self.symbols.smoothed),
         )
 
     def add(self, coefficient: sp.Expr, derivative: sp.Derivative) -> None:
@@ -154,10 +175,14 @@ class _Recogniser:
             table = self.quartic[prefactor]
             key = (axes[0], axes[1])
             table[key] = table.get(key, sp.S.Zero) + constant
-        elif total in (2, 4):
+        elif total == 2:
+            i, j = (k for k, order in enumerate(orders) if order)
+            for axis, other in ((i, j), (j, i)):  # half of it in each entry of a symmetric tensor
+                self.fluxes[prefactor][axis] += constant / 2 * self.symbols.slopes[other]
+        elif total == 4:
             raise EquationError(
-                f"The mixed derivative {derivative} belongs to a diffusion tensor or a Hessian, which "
-                "are not supported yet; use div(g * grad(u)) or laplacian."
+                f"The mixed derivative {derivative} belongs to a Hessian, which is not supported yet; use "
+                "laplacian."
             )
         else:
             raise EquationError(
@@ -176,24 +201,8 @@ class _Recogniser:
         slopes = self.symbols.slopes
         if not flux.free_symbols & set(slopes):
             raise EquationError(
-                f"The term {derivative} is advection (transport): its flux {derivative.expr} contains "
-                "no derivative of the unknown. A diffusive flux has the form g * grad(u)."
-            )
-        if not vanishes(flux, slopes[axis]):
-            other = [
-                str(a)
-                for a, p in zip(self.problem.space, slopes, strict=True)
-                if p in flux.free_symbols and p != slopes[axis]
-            ]
-            raise EquationError(
-                f"The flux {derivative.expr} along {self.problem.space[axis]} does not vanish with the "
-                f"derivative along {self.problem.space[axis]}"
-                + (
-                    f"; it couples to {', '.join(other)} as a diffusion tensor does, which is not "
-                    "supported yet."
-                    if other
-                    else ", as every diffusive flux g * grad(u) does."
-                )
+                f"The term {derivative} is advection (transport), as in osmosis: its flux {derivative.expr} "
+                "contains no derivative of the unknown. A diffusive flux has the form g * grad(u)."
             )
         self.fluxes[prefactor][axis] += constant * flux
 

@@ -13,7 +13,7 @@ div F + r = f is proved by simplification.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -35,6 +35,20 @@ def recovered(problem: Problem) -> sp.Expr:
     return within(
         SECONDS, "bringing the equation to divergence form", lambda: _Jet.of(problem).invert(), EquationError
     )
+
+
+def _attempted(
+    method: Callable[[Sequence[Sequence[sp.Expr]], Sequence[sp.Symbol]], list[sp.Expr] | None],
+    A: Sequence[Sequence[sp.Expr]],
+    p: Sequence[sp.Symbol],
+) -> list[sp.Expr] | None:
+    """What a method finds; nothing where SymPy gives up, which it does in many ways."""
+    try:
+        return method(A, p)
+    except EquationError:
+        raise
+    except Exception:
+        return None
 
 
 @dataclass(frozen=True)
@@ -160,7 +174,7 @@ class _Jet:
     def _second_order(self) -> Iterator[sp.Expr]:
         A, p = self._matrix(), self.slopes
         for method in (self._radial, self._primitives, self._homotopy):
-            fluxes = method(A, p)
+            fluxes = _attempted(method, A, p)
             if fluxes is not None:
                 yield sp.Add(
                     *(

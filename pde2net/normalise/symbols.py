@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import EquationError
 from pde2net.language.problem import Problem
+from pde2net.language.smoothing import smooth
+from pde2net.normalise.form import Smoothed
 
 
 class Symbols:
@@ -26,10 +30,12 @@ class Symbols:
         self.by_field = {f: field_symbol(f) for f in problem.fields}
         self.fields = tuple(self.by_field.values())
         self.field_slopes: dict[sp.Symbol, tuple[sp.Symbol, int]] = {}
+        self.smoothed: dict[sp.Symbol, Smoothed] = {}
+        self.by_smoothing: dict[sp.Expr, sp.Symbol] = {}
 
     @property
     def data(self) -> set[sp.Symbol]:
-        return {*self.problem.space, *self.fields, *self.field_slopes}
+        return {*self.problem.space, *self.fields, *self.smoothed, *self.field_slopes}
 
     def has_second(self, expression: sp.Expr) -> bool:
         return bool(expression.free_symbols & set(self.seconds))
@@ -37,8 +43,9 @@ class Symbols:
     def replace(self, expression: sp.Expr, what: str) -> sp.Expr:
         """`expression` in symbols; EquationError for derivatives that have none."""
         table: dict[sp.Expr, sp.Expr] = {}
-        for derivative in expression.atoms(sp.Derivative):
-            table[derivative] = self.of_derivative(derivative, what)
+        for node in outermost(expression):
+            is_slope = isinstance(node, sp.Derivative)
+            table[node] = self.of_derivative(node, what) if is_slope else self.of_smoothing(node, what)
         replaced = expression.xreplace(table)
         return replaced.xreplace({self.problem.unknown: self.state, **self.by_field})
 
@@ -49,8 +56,11 @@ class Symbols:
         order = int(counts[0][1])
         if derivative.expr == self.problem.unknown and len(counts) == 1 and axis >= 0 and order <= 2:
             return (self.slopes if order == 1 else self.seconds)[axis]
-        if derivative.expr in self.by_field and derivative.derivative_count == 1:
-            field = self.by_field[derivative.expr]
+        inner = self.by_field.get(derivative.expr)
+        if isinstance(derivative.expr, smooth):
+            inner = self.of_smoothing(derivative.expr, what)
+        if inner is not None and derivative.derivative_count == 1:
+            field = inner
             symbol = sp.Symbol(f"{field.name}_{space[axis]}", real=True)
             self.field_slopes[symbol] = (field, axis)
             return symbol
@@ -59,12 +69,51 @@ class Symbols:
             "derivatives of the unknown and the first derivatives of known fields are understood."
         )
 
+    def of_smoothing(self, node: smooth, what: str) -> sp.Symbol:
+        """The symbol of a smoothed expression, which may contain others; u_sigma2 if u_sigma is taken."""
+        if node not in self.by_smoothing:
+            argument = self.replace(node.args[0], what)
+            if argument.free_symbols & set(self.seconds):
+                raise EquationError(f"{node} smooths second derivatives; only u and first ones are smoothed.")
+            base = self.name_of_smoothed(argument)
+            taken = {s.name for s in (*self.problem.symbols, *self.data)}
+            name, number = base, 1
+            while name in taken:
+                number += 1
+                name = f"{base}{number}"
+            symbol = sp.Symbol(name, real=True)
+            self.smoothed[symbol] = Smoothed(argument, node.args[1])
+            self.by_smoothing[node] = symbol
+        return self.by_smoothing[node]
+
+    def name_of_smoothed(self, argument: sp.Expr) -> str:
+        """u_sigma for the state, f_sigma for a known field, J_xy for u_x u_y, J for other expressions."""
+        if argument.is_Symbol:
+            return f"{argument}_sigma"
+        axes = {s: str(self.problem.space[i]) for s, (_, i) in self.field_slopes.items()}
+        axes |= {s: str(a) for s, a in zip(self.slopes, self.problem.space, strict=True)}
+        factors = argument.args if argument.is_Mul else (argument.args[0],) * 2 if argument.is_Pow else ()
+        square = argument.is_Mul or (argument.is_Pow and argument.args[1] == 2)
+        product = square and len(factors) == 2 and all(f in axes for f in factors)
+        return "J_" + "".join(sorted(axes[f] for f in factors)) if product else "J"
+
     def pointwise(self, expression: sp.Expr, what: str) -> sp.Expr:
         """`expression` in symbols; it may not contain derivatives of the unknown."""
         replaced = self.replace(expression, what)
         if replaced.free_symbols & {*self.slopes, *self.seconds}:
             raise EquationError(f"{what} contains derivatives of the unknown outside of a divergence.")
+        if replaced.free_symbols & set(self.smoothed):
+            raise EquationError(f"{what} contains a smoothed expression; only diffusivities may.")
         return replaced
+
+
+def outermost(expression: sp.Expr) -> Iterator[sp.Derivative | smooth]:
+    """Derivatives and smoothed expressions that stand in no other."""
+    if isinstance(expression, sp.Derivative | smooth):
+        yield expression
+    else:
+        for argument in expression.args:
+            yield from outermost(argument)
 
 
 def field_symbol(function: AppliedUndef) -> sp.Symbol:

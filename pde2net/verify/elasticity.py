@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.language.solvers import Kacanov
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder
+from pde2net.normalise.form import SQUARED, DivergenceForm, Learned, SecondOrder, Tensor
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update
 from pde2net.verify.bounds import POINTWISE, Questions
@@ -32,9 +32,11 @@ def diffusivities(form: DivergenceForm, facts: Facts) -> Iterator[tuple[sp.Expr,
     """(g, weight) for each part weight g(s) of the flux, at the parameters that the facts assume."""
     values = {s: form.problem.parameters[s] for s in facts.given}
     for term in form.terms:
-        if not isinstance(term, FirstOrder):
+        if isinstance(term, SecondOrder | Learned):
             if term.diffusivity is not None:
                 yield term.diffusivity.subs(values), sp.S.One
+            continue
+        if isinstance(term, Tensor):
             continue
         for component in term.components:
             for group in component.groups or ():

@@ -22,10 +22,12 @@ from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
+    Crop,
     EdgeMean,
     Field,
     Input,
     Node,
+    Pad,
     Pointwise,
     TransposedConvolution,
 )
@@ -85,6 +87,8 @@ class Expansion:
             rows = [(i, *inputs[f"p{i}"]) for i in range(len(node.bank.rows))]
             return self.correlate(node.bank, rows, offset, -1)
         (source,) = inputs.values()
+        if not isinstance(node, EdgeMean | Pad | Crop):
+            raise UndecidedError(f"a {node.role} is not expanded")
         here = self.value(*source, offset)
         if not isinstance(node, EdgeMean):  # padding and cropping do not reach inner cells
             return here

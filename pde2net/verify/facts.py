@@ -9,12 +9,15 @@ from typing import TypeVar
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SQUARED, Component, FirstOrder, Learned, SecondOrder
+from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor, Term
 from pde2net.normalise.radial import as_function_of_square
+from pde2net.normalise.tensors import spectrum
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
+from pde2net.verify.eigenvalues import constant_eigenvalues
 from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
 from pde2net.verify.ranges import Range, UndecidedError, require_continuous
 from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
 
@@ -122,8 +125,10 @@ class _Gatherer:
     def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
         return tuple(self.weights(term) for term in self.form.terms)
 
-    def weights(self, term: FirstOrder | SecondOrder | Learned) -> tuple[Bounds, ...]:
-        if not isinstance(term, FirstOrder):
+    def weights(self, term: Term) -> tuple[Bounds, ...]:
+        if isinstance(term, Tensor):
+            return (self.eigenvalues_of(term),) * len(self.form.slopes)
+        if isinstance(term, SecondOrder | Learned):
             if term.diffusivity is None:
                 raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
             return (self.radial(term.diffusivity),)
@@ -141,6 +146,25 @@ class _Gatherer:
                     totals[axis] = totals[axis] + Bounds(w, w) * coefficient * g
         return tuple(totals)
 
+    def eigenvalues_of(self, term: Tensor) -> Bounds:
+        """lower |p|² <= p^T D p <= upper |p|², which bounds K^T D K as equal weights on all axes do."""
+        if not term.free_symbols & ({self.form.state} | self.form.data):
+            return constant_eigenvalues([[e.subs(self.values) for e in row] for row in term.matrix])
+        found = spectrum(term.matrix)
+        if found is not None:
+            own = [self.pointwise_range(e.subs(self.values)) for e in found.eigenvalues]
+            if len(own) <= 2:
+                return Bounds(sp.Min(*(b.lower for b in own)), sp.Max(*(b.upper for b in own)))
+        raise UndecidedError(
+            "the eigenvalues of the diffusion tensor are not known: it is no tensor(v, a, b)"
+        )
+
+    def linear_tensor(self, term: Tensor) -> tuple[Bounds, ...]:
+        """Phi = D p is the gradient of p^T D p/2 for a constant D."""
+        if term.free_symbols & ({self.form.state} | self.form.data):
+            raise UndecidedError("the flux of a diffusion tensor that varies is no gradient of a penaliser")
+        return (self.eigenvalues_of(term),) * len(self.form.slopes)
+
     def radial(self, diffusivity: sp.Expr) -> Bounds:
         g = diffusivity.subs(self.values)
         others = g.free_symbols & (self.form.data | {self.form.state})
@@ -156,7 +180,10 @@ class _Gatherer:
         """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
         rows: list[tuple[Bounds, ...]] = []
         for term in self.form.terms:
-            if not isinstance(term, FirstOrder):
+            if isinstance(term, Tensor):
+                rows.append(self.linear_tensor(term))
+                continue
+            if isinstance(term, SecondOrder | Learned):
                 if term.diffusivity is None:
                     raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
                 rows.append((self.eigenvalues(term.diffusivity),))
@@ -258,6 +285,9 @@ class _Gatherer:
                 for other in found[1:]:
                     result = result * other if combine == "Mul" else result + other
                 return result
+        composed = through_one_part(expression, variables)
+        if composed is not None:
+            return self.one_variable(*composed)
         raise UndecidedError(f"the range of {expression} over {', '.join(map(str, variables))} is not known")
 
     def gathered_slopes(self, expression: sp.Expr) -> sp.Expr:

@@ -98,7 +98,9 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     norms = tuple(norm_symbol(t.operator) for t in semi.form.learned if rate.has(norm_symbol(t.operator)))
     following = _following(case, claim, limit)
     if not {"l2_stability", "frozen_stability"} & set(following):
-        raise DeclarationError(f"keep_stable=True has nothing to keep: {claim.name} is {claim.status} at most.")
+        raise DeclarationError(
+            f"keep_stable=True has nothing to keep: {claim.name} is {claim.status} at most."
+        )
     found = Kept(claim.name, following, sp.expand(rate), room, scheme.tau, alpha, norms)
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.language.schemes import CELLS, DuFortFrankel, Multigrid, Scheme
 from pde2net.scheme.registry import Update, update_of
-from pde2net.scheme.stack import TAU
+from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
 from pde2net.verify.claims import stability
@@ -26,6 +27,16 @@ class Plan:
     scheme: Scheme
     tau: sp.Expr
     update: Update
+
+
+@dataclass(frozen=True)
+class SystemPlan:
+    """The same for a system, whose update is a stack."""
+
+    semi: SemidiscreteSystem
+    scheme: Scheme
+    tau: sp.Expr
+    update: Stack
 
 
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:

@@ -17,7 +17,7 @@ from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, S
 from pde2net.verify.ranges import Method, Range
 from pde2net.verify.ranges.deadline import within
 
-FORMAT = "pde2net-certificate-3"
+FORMAT = "pde2net-certificate-4"
 LONGEST = 50_000_000  # characters
 SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")

@@ -21,10 +21,10 @@ from pde2net.language.schemes import (
 from pde2net.language.stored import options_text
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.verify import solver_lines
-from pde2net.verify.plan import Plan
+from pde2net.verify.plan import Plan, SystemPlan
 
 
-def subject(plan: Plan) -> dict[str, str]:
+def subject(plan: Plan | SystemPlan) -> dict[str, str]:
     semi = plan.semi
     form, grid, problem = semi.form, semi.grid, semi.form.problem
     boundary = {a.name: kind for a, kind in problem.boundary.items()}
@@ -43,13 +43,13 @@ def subject(plan: Plan) -> dict[str, str]:
     }
 
 
-def scheme_line(plan: Plan, reaction: bool) -> str:
+def scheme_line(plan: Plan | SystemPlan, reaction: bool) -> str:
     """Name, step, options and update of a scheme."""
     scheme, tau = plan.scheme, plan.tau
     if isinstance(scheme, Explicit):
         source = " + tau r(u)" if reaction else ""
         return f"explicit, tau = {tau}, {_steps(scheme.steps)}: u <- u - tau K^T Phi(K u){source}"
-    if isinstance(scheme, Implicit | Theta | AOS | Multigrid):
+    if isinstance(scheme, Implicit | Theta | AOS | Multigrid) and isinstance(plan, Plan):
         return solver_lines.line(plan.semi, scheme, tau)
     line = _LINES.get(type(scheme))
     if line is None or not isinstance(plan.update, Stack):

@@ -9,7 +9,7 @@ from pde2net.language.linear_operator import operators_of
 from pde2net.scheme.stack import Stack
 from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, Training
 from pde2net.verify.kept import Kept
-from pde2net.verify.plan import Plan
+from pde2net.verify.plan import Plan, SystemPlan
 
 KEPT = "kept step"
 STATEMENT = "tau <= limit for all weights of learned operators"
@@ -23,7 +23,11 @@ OWN_ENERGY = "Each block has weights, and with them an energy, of its own."
 
 
 def trained(
-    certificate: Certificate, plan: Plan, trainable: Sequence[str], shared: bool, kept: Kept | None
+    certificate: Certificate,
+    plan: Plan | SystemPlan,
+    trainable: Sequence[str],
+    shared: bool,
+    kept: Kept | None,
 ) -> Certificate:
     """The certificate of the network whose parameters `trainable` are trained, `kept` being what it keeps."""
     own = not shared and bool(set(trainable) - {"extrapolation"}) and len(blocks_of(plan)) > 1
@@ -45,19 +49,19 @@ def trained(
     return replace(certificate, claims=claims, training=training, subject=subject)
 
 
-def blocks_of(plan: Plan) -> range:
+def blocks_of(plan: Plan | SystemPlan) -> range:
     """The blocks of a stack; a single one for what has no blocks with weights of their own."""
     update = plan.update
     return range(len(update.stages) * update.cycles if isinstance(update, Stack) else 1)
 
 
-def _several(plan: Plan) -> bool:
+def _several(plan: Plan | SystemPlan) -> bool:
     """Whether the blocks of a cycle are the stages of one polynomial."""
     update = plan.update
     return isinstance(update, Stack) and len(update.stages) > 1 and not update.repeated
 
 
-def _of_own_weights(claim: Claim, plan: Plan, kept: Kept | None) -> Claim:
+def _of_own_weights(claim: Claim, plan: Plan | SystemPlan, kept: Kept | None) -> Claim:
     if _several(plan) and kept is None and claim.name in POLYNOMIALS:
         return _unknown(claim, OWN_OPERATORS)
     if claim.name == "energy_decay" and claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):

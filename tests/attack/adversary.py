@@ -45,6 +45,7 @@ class Attack:
         problem, form = declared.problem, self.network.semidiscrete.form
         self.passes = passes(declared.scheme)
         self.names = [str(f.func) for f in problem.fields]
+        self.channels = problem.channels
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
         self.targets = [n for n in self.names if n in map(str, form.reaction.free_symbols)]
         smallest = max(self.network.semidiscrete.smallest)
@@ -103,7 +104,15 @@ class Attack:
             rng.uniform(size=shape),
         ]
         batch = [a * np.asarray(p, dtype=float) for p in found for a in AMPLITUDES]
-        return torch.from_numpy(np.stack(batch))[:, None]
+        if self.channels == 1:
+            return torch.from_numpy(np.stack(batch))[:, None]
+        # One channel alone, then all of them in a mix of its own for each input.
+        mix = rng.normal(size=(len(batch), self.channels)) * (rng.random((len(batch), self.channels)) < 0.7)
+        mix[: len(batch) // 3] = np.eye(self.channels)[0]
+        images = np.stack(batch)[:, None] * mix.reshape(*mix.shape, *[1] * len(shape))
+        turned = np.where(rng.random(images.shape[:2]) < 0.5, 1, 0).reshape(*mix.shape, *[1] * len(shape))
+        images = turned * images + (1 - turned) * images[..., ::-1]
+        return torch.from_numpy(images[np.abs(images).reshape(len(images), -1).max(1) > 0])
 
     def fields(self, u: Tensor) -> dict[str, Tensor]:
         """Known fields of any sign, the same for equal shapes."""
@@ -120,19 +129,20 @@ class Attack:
 
     def excess(self, u: Tensor) -> Tensor:
         """By how much values leave the range of u, 0 and the field of a fidelity term."""
-        low, high = u.flatten(1).amin(1), u.flatten(1).amax(1)
+        low, high = u.flatten(2).amin(2), u.flatten(2).amax(2)  # of each channel
         if self.includes_zero:
             low, high = low.clamp(max=0), high.clamp(min=0)
         fields = self.fields(u)
         for name in self.targets:
             low, high = torch.minimum(low, fields[name].min()), torch.maximum(high, fields[name].max())
-        v = self.apply(u).flatten(1)
-        return torch.maximum(v.amax(1) - high, low - v.amin(1)) / torch.maximum(low.abs(), high.abs())
+        v = self.apply(u).flatten(2)
+        size = torch.maximum(low.abs(), high.abs()).amax(1, keepdim=True)
+        return (torch.maximum(v.amax(2) - high, low - v.amin(2)) / size).amax(1)
 
     def mean_change(self, u: Tensor) -> Tensor:
         v = self.apply(u)
         size = torch.maximum(u.abs(), v.abs()).flatten(1).amax(1)  # rounding grows with the output
-        return (v - u).flatten(1).mean(1).abs() / size
+        return (v - u).flatten(2).mean(2).abs().amax(1) / size
 
     def separation(self, u: Tensor) -> Tensor:
         """Distance to another input before and after."""
@@ -201,6 +211,11 @@ class Attack:
         if not float(growth[k]) <= 0:
             self.found.append(f"energy_decay: energy grows by {float(fine[k])} at {u[k].squeeze().tolist()}")
 
+    def image(self, values: object) -> Tensor:
+        """A witness as a batch of one."""
+        array = torch.tensor(values, dtype=torch.float64)[None]
+        return array if self.channels > 1 else array[None]
+
     def replay(self) -> None:
         """Every refutation must hold when its witness is run through the emitted network."""
         for name, claim in self.certificate.claims.items():
@@ -209,16 +224,14 @@ class Attack:
                 continue  # energies and residuals are no outputs of the network
             if "coefficients kept" in witness["description"]:
                 continue  # of a network with other coefficients
-            u = torch.tensor(witness["u0"], dtype=torch.float64)[None, None]
-            fields = {
-                n: torch.tensor(witness["fields"][n], dtype=torch.float64)[None, None] for n in self.names
-            }
+            u = self.image(witness["u0"])
+            fields = {n: self.image(witness["fields"][n]) for n in self.names}
             with torch.no_grad():
                 v = self.module(u, **fields)
                 if not torch.isfinite(v).all():
                     continue
                 if "v0" in witness:
-                    w = torch.tensor(witness["v0"], dtype=torch.float64)[None, None]
+                    w = self.image(witness["v0"])
                     broken = bool(norm(self.module(w, **fields) - v) > norm(w - u))
                 elif name == "maximum_principle":
                     low, high = witness["extremum"]["range"]

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from support import AXES, equation, unknown
 
 import pde2net as p2n
-from pde2net import div, grad, laplacian, norm2
+from pde2net import (
+    coherence,
+    div,
+    grad,
+    laplacian,
+    norm2,
+    principal_direction,
+    smooth,
+    structure_tensor,
+    tensor,
+)
 
 TAU = sp.Symbol("tau", positive=True)
 CLAIMS = ("l2_stability", "nonexpansive", "maximum_principle", "energy_decay", "frozen_stability")
@@ -118,10 +128,44 @@ def reactions(draw: Any, u: Any) -> sp.Expr:
     )
 
 
+scales = st.sampled_from([sp.Rational(n) for n in ["1/2", "1", "2", "5"]])
+
+
+@st.composite
+def smoothed(draw: Any, u: Any, dim: int) -> sp.Expr:
+    """The diffusivity takes its slopes, or u, from a smoothed image."""
+    v = smooth(u, draw(scales))
+    how = draw(st.integers(0, 2))
+    g = draw(diffusivities(norm2(grad(v)) if how else v**2))
+    if how == 2:
+        g = g * draw(profiles(norm2(grad(u))))
+    return div(g * grad(u))
+
+
+@st.composite
+def tensors(draw: Any, u: Any, dim: int) -> sp.Expr:
+    """Eigenvalues along and across a smoothed gradient, or the direction of a structure tensor."""
+    v = grad(smooth(u, draw(scales)))
+    if dim == 2 and draw(st.booleans()):
+        j = structure_tensor(u, draw(scales), draw(scales))
+        v, argument = principal_direction(j), coherence(j)
+    else:
+        argument = norm2(v)
+    along, across = (draw(st.one_of(numbers, diffusivities(argument))) for _ in range(2))
+    return div(tensor(v, along, across) * grad(u))
+
+
 @st.composite
 def right_hand_sides(draw: Any, dim: int) -> sp.Expr:
     u = unknown(dim)
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 13))
+    if kind in (10, 11):
+        return draw(smoothed(u, dim)) + draw(reactions(u))
+    if kind == 12 and dim > 1:
+        return draw(tensors(u, dim)) + draw(reactions(u))
+    if kind == 13 and dim > 1:  # constant entries, perhaps indefinite
+        mixed = draw(numbers) * draw(st.sampled_from([1, -1]))
+        return mixed * u.diff(AXES[0], AXES[1]) + sum(draw(numbers) * u.diff(a, 2) for a in AXES[:dim])
     if kind == 0:
         v = laplacian(u)
         return -laplacian(draw(diffusivities(v**2)) * v)
@@ -226,6 +270,7 @@ def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declare
     problem = p2n.Problem(
         equation(draw(right_hand_sides(dim)), dim),
         boundary={a: draw(borders) for a in AXES[:dim]},
+        channels=draw(st.sampled_from([1, 1, 1, 1, 2, 3])),
     )
     spacing = draw(st.one_of(st.just(1), numbers.map(lambda n: sp.Rational(n)), st.none()))
     if spacing is None:

@@ -28,7 +28,7 @@ def figures(document):
         elif isinstance(value, int):
             yield path, value + 1
         elif isinstance(value, float):
-            yield path, value * 1.001 + 1e-3
+            yield path, value + (1e-3 if value >= 0 else -1e-3) * max(1.0, abs(value))
         elif isinstance(value, str):
             for match in NUMBER.finditer(value):
                 yield path, value[: match.start()] + _other(match.group()) + value[match.end() :]

@@ -1,4 +1,4 @@
-"""K and K^T of learned filters: against dense matrices, exactly adjoint, and of norm at most that of the symbol."""
+"""K and K^T of learned filters: dense matrices, exact adjoints, norms at most those of the symbol."""
 
 from __future__ import annotations
 

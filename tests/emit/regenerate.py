@@ -55,6 +55,31 @@ def charbonnier(dimension: int, scheme: p2n.Scheme) -> p2n.Network:
     return p2n.compile(problem, scheme, p2n.Grid())
 
 
+def edge_enhancing_2d() -> p2n.Network:
+    u = sp.Function("u")(x, y, t)
+    v = grad(p2n.smooth(u, 1))
+    tensor = p2n.tensor(v, 1 / (1 + norm2(v) / lam**2), 1)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(tensor * grad(u))), parameters={lam: 0.1})
+    return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=20), p2n.Grid(gradient="staggered"))
+
+
+def gray_scott_2d() -> p2n.Network:
+    u, v = (sp.Function(name)(x, y, t) for name in "uv")
+    feed, kill = sp.symbols("F k", positive=True)
+    reactants = sp.Eq(u.diff(t), sp.Rational(4, 25) * laplacian(u) - u * v**2 + feed * (1 - u))
+    products = sp.Eq(v.diff(t), sp.Rational(2, 25) * laplacian(v) + u * v**2 - (feed + kill) * v)
+    values = {feed: 0.035, kill: 0.065}
+    problem = p2n.Problem([reactants, products], boundary="periodic", parameters=values)
+    return p2n.compile(problem, p2n.Explicit(tau=1, steps=4000), p2n.Grid())
+
+
+def colour_2d() -> p2n.Network:
+    u = sp.Function("u")(x, y, t)
+    g = 1 / (1 + norm2(grad(u)) / lam**2)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(g * grad(u))), parameters={lam: 0.1}, channels=3)
+    return p2n.compile(problem, p2n.FSI(tau=sp.Rational(1, 4), cycle_length=10), p2n.Grid())
+
+
 def du_fort_frankel_1d() -> p2n.Network:
     return charbonnier(1, p2n.DuFortFrankel(tau=sp.Rational(1, 2), alpha=1, steps=10))
 
@@ -93,6 +118,9 @@ NETWORKS: tuple[Callable[[], p2n.Network], ...] = (
     heat_1d_dirichlet,
     fourth_order_2d,
     inpainting,
+    edge_enhancing_2d,
+    gray_scott_2d,
+    colour_2d,
     du_fort_frankel_1d,
     fast_semi_iterative_2d,
     crank_nicolson_1d,

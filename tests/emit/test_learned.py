@@ -1,4 +1,4 @@
-"""Networks with learned operators: module against interpreter, weights, and norms that never grow in training."""
+"""Networks with learned operators: module against interpreter, weights, and norms that do not grow."""
 
 from __future__ import annotations
 
@@ -48,7 +48,9 @@ PENALISERS = {
 }
 
 
-def learned(dim: int, flux: Any = PENALISERS["Perona-Malik"], operator: Any = K, **options: Any) -> p2n.Problem:
+def learned(
+    dim: int, flux: Any = PENALISERS["Perona-Malik"], operator: Any = K, **options: Any
+) -> p2n.Problem:
     u = unknown(dim)
     return p2n.Problem(
         equation(-operator.adjoint(flux(operator(u))), dim), **{"parameters": {lam: R(1, 5)}, **options}
@@ -136,7 +138,13 @@ def trained(module: torch.nn.Module, u0: torch.Tensor, steps: int = 4) -> float:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize(
     ("dim", "boundary", "channels"),
-    [(1, "reflecting", 1), (1, "dirichlet", 3), (2, "reflecting", 3), (2, "periodic", 1), (3, "reflecting", 1)],
+    [
+        (1, "reflecting", 1),
+        (1, "dirichlet", 3),
+        (2, "reflecting", 3),
+        (2, "periodic", 1),
+        (3, "reflecting", 1),
+    ],
 )
 def test_trained_networks_do_not_grow(
     flux: str, dtype: torch.dtype, dim: int, boundary: str, channels: int
@@ -185,7 +193,10 @@ def test_extreme_weights_do_not_grow(tau: Any, value: float, dtype: torch.dtype)
 def test_every_scheme_keeps_sums_of_terms_stable(scheme: Any) -> None:
     u = unknown(2)
     rhs = (
-        -2 * K.adjoint(PENALISERS["total variation"](K(u))) - M.adjoint(M(u)) + laplacian(u) / 10 - R(1, 4) * u
+        -2 * K.adjoint(PENALISERS["total variation"](K(u)))
+        - M.adjoint(M(u))
+        + laplacian(u) / 10
+        - R(1, 4) * u
     )
     problem = p2n.Problem(equation(rhs, 2), "periodic", {lam: R(1, 2)})
     for shared in (True, False):

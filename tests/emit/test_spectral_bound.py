@@ -15,7 +15,12 @@ from tests.discretise.test_filters import dense
 
 
 def emitted(dimension: int) -> Callable[[torch.Tensor], torch.Tensor]:
-    imports = ["from __future__ import annotations", "import math", "import torch", "from torch import Tensor"]
+    imports = [
+        "from __future__ import annotations",
+        "import math",
+        "import torch",
+        "from torch import Tensor",
+    ]
     space: dict[str, Any] = {}
     exec(render(Source("x", imports, (), bound_functions(dimension))), space)
     found: Callable[[torch.Tensor], torch.Tensor] = space["norm_bound"]

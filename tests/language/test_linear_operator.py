@@ -52,7 +52,9 @@ def test_bad_operators_are_refused(make: Any, words: str) -> None:
 
 def test_terms_of_one_operator_are_one_term() -> None:
     q = sp.Symbol("K_u", real=True)
-    form = recognise(problem(R(1, 2) * (-K.adjoint(PHI) - 2 * K.adjoint(K(u))) + laplacian(u) - M.adjoint(M(u))))
+    form = recognise(
+        problem(R(1, 2) * (-K.adjoint(PHI) - 2 * K.adjoint(K(u))) + laplacian(u) - M.adjoint(M(u)))
+    )
     assert [term.operator for term in form.learned] == [K, M]
     assert sp.simplify(form.learned[0].flux - (q / (1 + q**2 / lam**2) / 2 + q)) == 0
     assert len(form.terms) == 3

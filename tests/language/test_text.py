@@ -238,7 +238,7 @@ def test_random_equations_survive(expression):
         ("1 / (1", "1e999 / (1", (5, 19), "exponent of a number"),
         ("1 / (1", f"{'1' * 80} / (1", (5, 19), "too long"),
         ("boundary  reflecting", "boundary  x: periodic", (7, 1), "each axis"),
-        ("scheme", "equation u_t = u\nscheme", (9, 1), "second equation"),
+        ("scheme", "equation u_t = u\nscheme", (9, 10), "second equation"),
         ("u(x, y, t)", "u(x, y)", (3, 11), "depends on time"),
     ],
 )

@@ -27,8 +27,25 @@ equation u_t = -laplacian(v if v^2 < 1 or v == 2 else min(v, 1)) # fourth order
 boundary dirichlet
 scheme multigrid(tau = oo, levels = 3, cycle = FMG, smoother = red_black)
 """,
+    """unknown u(x, y, t)
+channels 3
+parameter C > 0 = 0.01
+let J = structure_tensor(u, 1/2, 4)
+let c = 1/100 if coherence(J) == 0 else 1/100 + 99/100 * exp(-C / coherence(J))
+equation u_t = div(tensor(principal_direction(J), 1/100, c) * grad u) + u_xy / 5
+grid h = 1, gradient = staggered
+scheme fsi(tau = largest, cycle_length = 12, cycles = 3)
+""",
+    """unknown u(x, y, t)
+unknown v(x, y, t)
+parameter F > 0 = 0.035
+equation u_t = 0.16 * laplacian u - u * v^2 + F * (1 - u)
+equation v_t = div(perona_malik(|grad smooth(u, 2)|^2, F) * grad v) + u * v^2 - (F + 1) * v
+boundary periodic
+scheme explicit(tau = 1, steps = 4000)
+""",
 )
-_WORDS = """unknown field parameter let equation boundary grid scheme u_t u_x u x y t lambda g f 0 1 2 1e9 0.5
+_WORDS = """unknown field channels smooth tensor structure_tensor coherence principal_direction projection v_t v parameter let equation boundary grid scheme u_t u_x u x y t lambda g f 0 1 2 1e9 0.5
 ( ) [ ] | ^ * / + - = < > >= == != , : # if else and or grad div laplacian diff exp sin min __import__ eval
 os.system 10^400 1e300 ' " \\ \x00 é λ 999999999 oo pi norm2 explicit sqrt atan log 0^0 1/0 1e-300"""
 WORDS = tuple(_WORDS.split())

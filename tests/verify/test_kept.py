@@ -43,7 +43,13 @@ def learned(rhs: sp.Expr | None = None, **options: Any) -> p2n.Problem:
 
 def kept(problem: p2n.Problem, scheme: Any, trainable: Any, shared: bool = True) -> p2n.Network:
     return p2n.compile(
-        problem, scheme, p2n.Grid(), trainable=trainable, shared=shared, keep_stable=True, on_unstable="ignore"
+        problem,
+        scheme,
+        p2n.Grid(),
+        trainable=trainable,
+        shared=shared,
+        keep_stable=True,
+        on_unstable="ignore",
     )
 
 
@@ -212,7 +218,9 @@ CERTIFICATES = (
     (learned(), p2n.DuFortFrankel(tau=None, steps=2), [K], True),
     (learned(), p2n.FSI(tau=R(1, 10), cycle_length=3, cycles=2), [K], False),
     (
-        learned(div(grad(u) / (1 + norm2(grad(u)))) - 2 * K.adjoint(K(u)) + beta * (f - u), parameters={beta: 1}),
+        learned(
+            div(grad(u) / (1 + norm2(grad(u)))) - 2 * K.adjoint(K(u)) + beta * (f - u), parameters={beta: 1}
+        ),
         LARGEST,
         [K, beta],
         True,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import sympy as sp
 from lark import Token, Tree
+from sympy.core.function import AppliedUndef
 
 from pde2net.deadline import within
 from pde2net.errors import Pde2NetError, TextError, suggestion
@@ -46,6 +47,8 @@ class _Builder:
         self.reader = Reader(source, self.scope)
         self.values: dict[sp.Symbol, sp.Expr] = {}
         self.found: dict[str, Any] = {}
+        self.unknowns: dict[str, AppliedUndef] = {}
+        self.equations: dict[str, sp.Eq] = {}
         self.places: dict[str, Statement] = {}
 
     def read(self) -> tuple[Problem, Scheme | None, Grid]:
@@ -55,18 +58,22 @@ class _Builder:
             if needed not in self.places:
                 raise TextError(f"{self.source.name} has no {needed}.")
         options = {key: self.found[key] for key in ("boundary", "channels") if key in self.found}
-        equation = self.found["equation"]
-        used = equation.free_symbols
+        place = self.places["equation"]
+        for name in self.unknowns:
+            if name not in self.equations:
+                raise self.source.at(place, f"there is no equation {name}_{TIME_NAME} = ...")
+        used = set().union(*(e.free_symbols for e in self.equations.values()))
         parameters = {s: v for s, v in self.values.items() if s in used}
         unused = [s for s in self.values if s not in used]
-        place = self.places["equation"]
         declared = [k for k in self.scope.names.values() if isinstance(k, LinearOperator)]
-        idle = [k for k in declared if k not in operators_of(equation.rhs)]
+        idle = set(declared).difference(*(operators_of(e.rhs) for e in self.equations.values()))
         if idle:
-            raise self.source.at(place, f"the equation does not contain the operator {idle[0]}.")
+            raise self.source.at(place, f"the equation does not contain the operator {min(map(str, idle))}.")
         if unused:
             raise self.source.at(place, f"the equation does not contain the parameter {unused[0]}.")
-        problem = self._made(place, lambda: Problem(equation, parameters=parameters, **options))
+        problem = self._made(
+            place, lambda: Problem(list(self.equations.values()), parameters=parameters, **options)
+        )
         return problem, self.found.get("scheme"), self.found.get("grid", Grid())
 
     def _made(self, node: Statement, make: Callable[[], T]) -> T:
@@ -80,7 +87,7 @@ class _Builder:
 
     def _once(self, node: Statement) -> None:
         if node.data in self.places:
-            raise self.source.at(node, f"there is a second {node.data}; systems are not supported yet.")
+            raise self.source.at(node, f"there is a second {node.data}.")
         self.places[str(node.data)] = node
 
     def _declare(self, token: Token, value: Any) -> None:
@@ -94,17 +101,21 @@ class _Builder:
     # -- declarations ------------------------------------------------------------------------------
 
     def _unknown(self, node: Statement) -> None:
-        self._once(node)
+        self.places["unknown"] = node
         name, *arguments = _tokens(node)
         symbols = []
         for token in arguments:
             symbols.append(sp.Symbol(str(token), real=True))
-            self._declare(token, symbols[-1])
+            if not self.unknowns:
+                self._declare(token, symbols[-1])
+        first = next(iter(self.unknowns.values()), None)
+        if first is not None and tuple(symbols) != first.args:
+            raise self.source.at(name, f"all unknowns depend on the variables of {first}, in that order.")
         if TIME_NAME not in map(str, arguments):
             raise self.source.at(name, f"the unknown depends on time: {name}(x, {TIME_NAME}).")
         self.scope.space = tuple(s for s in symbols if s.name != TIME_NAME)
-        self.found["unknown"] = sp.Function(str(name))(*symbols)
-        self._declare(name, self.found["unknown"])
+        self.unknowns[str(name)] = sp.Function(str(name))(*symbols)
+        self._declare(name, self.unknowns[str(name)])
 
     def _channels(self, node: Statement) -> None:
         self._once(node)
@@ -169,17 +180,20 @@ class _Builder:
     # -- the equation and its discretisation -------------------------------------------------------
 
     def _equation(self, node: Statement) -> None:
-        self._once(node)
-        if "unknown" not in self.places:
+        self.places["equation"] = node
+        if not self.unknowns:
             raise self.source.at(node, "declare the unknown above the equation: unknown u(x, y, t).")
         left, body = node.children
-        unknown = self.found["unknown"]
-        name = unknown.func.__name__
-        if str(left) != f"{name}_{TIME_NAME}":
-            raise self.source.at(_token(left), f"the equation has {name}_{TIME_NAME} on its left.")
+        sides = {f"{name}_{TIME_NAME}": name for name in self.unknowns}
+        if str(left) not in sides:
+            raise self.source.at(_token(left), f"the equation has {' or '.join(sides)} on its left.")
+        name = sides[str(left)]
+        if name in self.equations:
+            raise self.source.at(_token(left), f"there is a second equation for {name}.")
+        unknown = self.unknowns[name]
         time = next(a for a in unknown.args if a.name == TIME_NAME)
         right = self.reader.scalar(body)
-        self.found["equation"] = sp.Eq(sp.Derivative(unknown, time), right, evaluate=False)
+        self.equations[name] = sp.Eq(sp.Derivative(unknown, time), right, evaluate=False)
 
     def _boundary(self, node: Statement) -> None:
         self._once(node)

@@ -12,9 +12,10 @@ from lark import Token, Tree
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import Pde2NetError, TextError, suggestion
-from pde2net.language import calculus, diffusivities
+from pde2net.language import calculus, diffusivities, tensors
 from pde2net.language.expressions import power
 from pde2net.language.linear_operator import LinearOperator
+from pde2net.language.smoothing import smooth
 from pde2net.language.text.place import Source
 
 Node = Tree[Token] | Token
@@ -29,7 +30,9 @@ ELEMENTARY |= {"abs": sp.Abs, "min": sp.Min, "max": sp.Max}
 _MODELS = "linear charbonnier regularised_tv perona_malik exponential weickert"
 DIFFUSIVITIES: dict[str, Callable[..., Any]] = {n: getattr(diffusivities, n) for n in _MODELS.split()}
 OPERATORS: dict[str, Callable[..., Any]] = {n: getattr(calculus, n) for n in ("grad", "div", "laplacian")}
-FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot}
+FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot, "smooth": smooth}
+_TENSORS = "tensor structure_tensor principal_direction coherence projection"
+FUNCTIONS |= {n: getattr(tensors, n) for n in _TENSORS.split()}
 RELATIONS = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge, "==": sp.Eq, "!=": sp.Ne}
 
 
@@ -190,7 +193,9 @@ class Reader:
                 raise self.source.at(node, "two vectors have no product here; dot(v, w) is the inner one.")
             else:
                 vector = vector * factor
-        product = sp.Mul(*scalars)  # at once: SymPy would distribute numbers over sums
+        # All but numbers at once, since SymPy would distribute these over sums, and does if that is all.
+        number = sp.Mul(*(s for s in scalars if s.is_Rational))
+        product = sp.Mul(number, *(s for s in scalars if not s.is_Rational))
         return product if vector is None else vector.applyfunc(lambda entry: product * entry)
 
     _divide = _multiply
@@ -205,8 +210,14 @@ class Reader:
             left, right = current.children
             found.append((self._value(right, local), kinds[current.data]))
             current = left
+        while "multiply" in kinds and isinstance(current, Tree) and current.data == "negate":
+            found.append((sp.S.NegativeOne, 1))  # -(a + b) * c is -((a + b) * c), not (-a - b) * c
+            current = current.children[0]
         found.append((self._value(current, local), 1))
         return found[::-1]
+
+    def _group(self, node: Tree[Token], local: Mapping[str, Any]) -> Any:
+        return self._build(node.children[0], local)
 
     def _negate(self, node: Tree[Token], local: Mapping[str, Any]) -> Any:
         return -self._value(node.children[0], local)

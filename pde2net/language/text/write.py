@@ -29,8 +29,9 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 def problem_text(problem: Problem) -> str:
     """The statements that declare a problem, one per line."""
-    lines = [("unknown", str(problem.unknown))]
-    lines += [("channels", str(problem.channels))] if problem.channels > 1 else []
+    lines = [("unknown", str(u)) for u in problem.unknowns]
+    one = len(problem.unknowns) == 1
+    lines += [("channels", str(problem.channels))] if problem.channels > 1 and one else []
     for operator in problem.operators:
         sizes = f"out = {operator.out_channels}, size = {operator.kernel_size}"
         lines.append(("operator", f"{operator}({sizes})"))
@@ -39,18 +40,19 @@ def problem_text(problem: Problem) -> str:
         value = problem.parameters.get(symbol)
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
         lines.append(("parameter", f"{symbol.name}{_sign(symbol)}{shown}"))
-    for thing in (
-        *problem.unknown.args,
-        *problem.symbols,
-        *(f.func for f in problem.fields),
-        *problem.operators,
-    ):
+    functions = [u.func for u in problem.unknowns] + [f.func for f in problem.fields]
+    for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.operators):
         if not _NAME.fullmatch(str(thing)):
             raise DeclarationError(f'"{thing}" is no name in a text: those have letters, digits and "_".')
-    name = problem.unknown.func.__name__
-    lines.append(("equation", f"{name}_{problem.time} = {expression_text(problem.rhs, problem.space)}"))
+    lines += [("equation", f"{u}_{problem.time} = {text}") for u, text in equation_texts(problem)]
     lines.append(("boundary", _per_axis(problem.boundary)))
     return statements(lines)
+
+
+def equation_texts(problem: Problem) -> list[tuple[str, str]]:
+    """(name of the unknown, right-hand side) of each equation."""
+    sides = [(e.lhs.expr.func.__name__, e.rhs) for e in problem.equations]
+    return [(name, expression_text(rhs, problem.space)) for name, rhs in sides]
 
 
 def declaration_text(declaration: Declaration) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
+from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.plot.scene import Array, Scene, sample
 from pde2net.verify.plot.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
@@ -34,8 +34,8 @@ def profiles(scene: Scene) -> list[Profile]:
     """The distinct diffusivities, with constant weights and coefficients multiplied in."""
     found: dict[Any, Profile] = {}
     for index, term in enumerate(scene.semi.form.terms):
-        if isinstance(term, Learned):
-            continue  # figures are refused for them
+        if isinstance(term, Tensor | Learned):
+            continue
         rows = _second_order(scene, term) if isinstance(term, SecondOrder) else _first_order(scene, term)
         for axis, diffusivity, argument, whole in rows:
             bounds = [

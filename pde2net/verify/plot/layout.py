@@ -12,7 +12,7 @@ import sympy as sp
 from pde2net.errors import DeclarationError
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
-from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
+from pde2net.normalise.form import SQUARED, FirstOrder, Tensor, Term
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
@@ -161,7 +161,9 @@ def _foot(scene: Scene, rows: list[Profile]) -> list[Line]:
     return _wrapped(" ".join(said), GREY, 9, most=3)
 
 
-def _unscalar(term: FirstOrder | SecondOrder | Learned) -> bool:
+def _unscalar(term: Term) -> bool:
+    if isinstance(term, Tensor):
+        return True
     if not isinstance(term, FirstOrder):
         return term.diffusivity is None
     return any(component.groups is None for component in term.components)

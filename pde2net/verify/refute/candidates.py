@@ -14,6 +14,7 @@ import sympy as sp
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.stencils import Stencil
+from pde2net.discretise.system import SemidiscreteSystem
 
 LARGEST = 70_000  # cells
 SIZES = (4, 8, 16, 40, 128, 1000, 20_000)  # per axis
@@ -28,34 +29,38 @@ class Candidate:
     amplitude: float
     largest: int
     channels: int = 1
+    channel: int = 0
 
     def on(self, n: int) -> Array:
-        """On n cells per axis; of several channels the first has the pattern, the others are 0."""
+        """On n cells per axis; of several channels one has the pattern, the others are 0."""
         image = self.amplitude * self.pattern(n)
         if self.channels == 1:
             return image
-        return np.stack([image, *[np.zeros_like(image)] * (self.channels - 1)])
+        return np.stack([image if c == self.channel else np.zeros_like(image) for c in range(self.channels)])
 
     def __str__(self) -> str:
         return f"{self.name} of amplitude {self.amplitude:.3g}"
 
 
-def sizes(semi: Semidiscrete) -> list[int]:
+def sizes(semi: Semidiscrete | SemidiscreteSystem) -> list[int]:
     """Cells per axis, small grids first."""
     smallest = max(semi.smallest)
     wanted = sorted({max(smallest, 4), max(smallest, 8), *(n for n in SIZES if n >= smallest)})
     return [n for n in wanted if n ** len(semi.spacing) <= LARGEST]
 
 
-def candidates(semi: Semidiscrete, amplitudes: Sequence[float]) -> list[Candidate]:
+def candidates(semi: Semidiscrete | SemidiscreteSystem, amplitudes: Sequence[float]) -> list[Candidate]:
     """Every pattern at every amplitude; modes come first."""
+    problem = semi.form.problem
+    # Channels of one equation are alike, those of a system are not.
+    channels = range(len(problem.equations))
     return [
-        Candidate(name, pattern, a, largest, semi.form.problem.channels)
-        for (name, pattern, largest), a in itertools.product(_patterns(semi), amplitudes)
+        Candidate(name, pattern, a, largest, problem.channels, c)
+        for (name, pattern, largest), a, c in itertools.product(_patterns(semi), amplitudes, channels)
     ]
 
 
-def _patterns(semi: Semidiscrete) -> Iterator[tuple[str, Callable[[int], Array], int]]:
+def _patterns(semi: Semidiscrete | SemidiscreteSystem) -> Iterator[tuple[str, Callable[[int], Array], int]]:
     """(name, pattern on n cells per axis, largest n); only modes need large grids."""
     dimension = len(semi.spacing)
     for fractions, name in _frequencies(semi):
@@ -73,7 +78,7 @@ def _patterns(semi: Semidiscrete) -> Iterator[tuple[str, Callable[[int], Array],
     yield "noise", lambda n: np.random.default_rng(0).normal(size=(n,) * dimension), 40
 
 
-def _frequencies(semi: Semidiscrete) -> list[tuple[tuple[float, ...], str]]:
+def _frequencies(semi: Semidiscrete | SemidiscreteSystem) -> list[tuple[tuple[float, ...], str]]:
     """Frequencies per axis as fractions of the highest: where a symbol is largest, and a few more."""
     dimension = len(semi.spacing)
     found = [
@@ -99,11 +104,11 @@ def critical_fraction(stencil: Stencil) -> float:
     return math.acos(float(best)) / math.pi
 
 
-def _mode(semi: Semidiscrete, fractions: Sequence[float], n: int) -> Array:
+def _mode(semi: Semidiscrete | SemidiscreteSystem, fractions: Sequence[float], n: int) -> Array:
     return outer(_modes(n, fractions, semi))
 
 
-def _modes(n: int, fractions: Sequence[float], semi: Semidiscrete) -> list[Array]:
+def _modes(n: int, fractions: Sequence[float], semi: Semidiscrete | SemidiscreteSystem) -> list[Array]:
     return [mode(n, f, b) for f, b in zip(fractions, semi.boundary, strict=True)]
 
 
@@ -130,7 +135,7 @@ def _spike(shape: tuple[int, ...]) -> Array:
     return spike
 
 
-def amplitudes(semi: Semidiscrete, squares: Sequence[sp.Expr]) -> tuple[float, ...]:
+def amplitudes(semi: Semidiscrete | SemidiscreteSystem, squares: Sequence[sp.Expr]) -> tuple[float, ...]:
     """Amplitudes of a checkerboard whose |K u|² takes the values where the diffusivity is extreme.
 
     A checkerboard of amplitude a has the slopes 2 a/h_i (4 a sum w_i/h_i² for second order) with

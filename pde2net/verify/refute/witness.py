@@ -11,6 +11,7 @@ import sympy as sp
 
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import ConvergenceError
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.network import Graph, blocks
@@ -69,7 +70,7 @@ class Search:
     budget      shared by all searches
     """
 
-    semi: Semidiscrete
+    semi: Semidiscrete | SemidiscreteSystem
     step: Graph
     network: Graph
     tau: sp.Expr
@@ -141,7 +142,9 @@ class _Runner:
 
     def fields(self, u0: Array) -> dict[str, Array]:
         """Known fields are inputs too; 0 makes fidelity terms homogeneous."""
-        return {f.name: np.full_like(u0, neutral(f)) for f in self.search.semi.form.fields}
+        form = self.search.semi.form
+        like = u0[0] if len(form.problem.equations) > 1 else u0  # those of a system have one channel
+        return {f.name: np.full_like(like, neutral(f)) for f in form.fields}
 
     def step_violation(self, u0: Array) -> float:
         return self.measured(self.step, u0)
@@ -193,7 +196,7 @@ class _Runner:
         return hit
 
 
-def sample_values(semi: Semidiscrete, graph: Graph) -> dict[sp.Symbol, sp.Expr]:
+def sample_values(semi: Semidiscrete | SemidiscreteSystem, graph: Graph) -> dict[sp.Symbol, sp.Expr]:
     """1, or -1 if it is negative, for every parameter without a value: one value refutes the claim."""
     known = graph.graph["values"]
     free = {s for h in semi.spacing + semi.origin for s in h.free_symbols}

@@ -1,0 +1,30 @@
+"""Eigenvalues of diffusion tensors at drawn arguments, by NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from pde2net.normalise.form import Tensor
+
+DRAWN = 64
+
+
+def drawn_eigenvalues(term: Tensor, values: Mapping[sp.Symbol, sp.Expr]) -> Iterator[NDArray[np.float64]]:
+    """The eigenvalues of D where its symbols have small and large values of both signs."""
+    entries = [e.subs(values) for row in term.matrix for e in row]
+    symbols = sorted({s for e in entries for s in e.free_symbols}, key=str)
+    matrix = sp.lambdify(symbols, entries, [{"projection": lambda a, b, square: a * b / square}, "numpy"])
+    draw = np.random.default_rng(len(symbols))
+    size = len(term.matrix)
+    for _ in range(DRAWN):
+        scale = 10.0 ** draw.uniform(-3, 3)
+        with np.errstate(all="ignore"):
+            drawn = scale * draw.normal(size=len(symbols))
+            signed = [abs(v) if s.is_nonnegative else v for s, v in zip(symbols, drawn, strict=True)]
+            found = np.array(matrix(*signed), dtype=float)
+        if np.isfinite(found).all():
+            yield np.linalg.eigvalsh(found.reshape(size, size))

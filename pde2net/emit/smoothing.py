@@ -1,0 +1,60 @@
+"""Gaussian smoothing as functions of emitted source, one per kind of border."""
+
+from __future__ import annotations
+
+from pde2net.emit.tree import Function
+
+PROJECTION = Function(
+    "projection",
+    ("a: Tensor", "b: Tensor", "square: Tensor"),
+    "Tensor",
+    "a b/|v|^2 for two components of v, an entry of the projection onto v; 0 where v = 0.",
+    [
+        "empty = square == 0",
+        "return torch.where(empty, 0.0, a * b / torch.where(empty, 1.0, square))",
+    ],
+)
+
+_NAMES = {"reflecting": "gaussian", "periodic": "gaussian_periodic", "dirichlet": "gaussian_zero"}
+_BORDER = {
+    "reflecting": (
+        "even",
+        [
+            "index = torch.arange(-radius, n + radius, device=u.device) % (2 * n)",
+            "wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]",
+        ],
+    ),
+    "periodic": (
+        "periodic",
+        [
+            "index = torch.arange(-radius, n + radius, device=u.device) % n",
+            "wide = rows[..., index]",
+        ],
+    ),
+    "dirichlet": ("zero", ["wide = F.pad(rows, (radius, radius))"]),
+}
+
+
+def gaussian_name(boundary: str) -> str:
+    return _NAMES[boundary]
+
+
+def gaussian_function(boundary: str) -> Function:
+    """`gaussian(u, sigma, dim)`: smoothing along one dimension, sigma in cells."""
+    border, lines = _BORDER[boundary]
+    return Function(
+        gaussian_name(boundary),
+        ("u: Tensor", "sigma: float", "dim: int"),
+        "Tensor",
+        f"Smooth along `dim` by a Gaussian of sigma cells, cut off at 4 sigma; u is {border} beyond.",
+        [
+            "radius, n = int(4 * float(sigma) + 0.5), u.shape[dim]",
+            "taps = torch.arange(-radius, radius + 1, dtype=u.dtype, device=u.device)",
+            "weights = torch.exp(-0.5 * (taps / sigma).square())",
+            "rows = u.movedim(dim, -1)",
+            *lines,
+            "kernel = (weights / weights.sum()).to(u.dtype).view(1, 1, -1)",
+            "out = F.conv1d(wide.reshape(-1, 1, n + 2 * radius), kernel)",
+            "return out.view(rows.shape).movedim(-1, dim)",
+        ],
+    )

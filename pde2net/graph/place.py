@@ -1,0 +1,83 @@
+"""Adds nodes to a graph where a builder is: in a block or a cycle, in the body of a loop, on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import sympy as sp
+
+from pde2net.graph.network import Graph, add, is_data
+from pde2net.graph.nodes import Node
+
+Source = tuple[str, int]
+
+
+class NodeBuilder:
+    """Adds nodes to one graph; those that depend on data alone are added once, outside of blocks.
+
+    Nodes belong to the current `block` or `cycle`, which is also the prefix of their names; those of later
+    ones share the weights of the first. `level` is the grid of a U-net that they live on.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.known: dict[str, Source] = {}
+        self.place: tuple[str, int] | None = None
+        self.loop: str | None = None
+        self.inside = ""
+        self.level: int | None = None
+
+    def join(self, other: NodeBuilder) -> None:
+        """From now on, nodes are added where `other` adds them, which has added some of the known data."""
+        self.place, self.loop, self.inside, self.known = other.place, other.loop, other.inside, other.known
+
+    def enter(self, kind: str, index: int) -> None:
+        """From now on, nodes belong to the block or cycle `index`."""
+        self.place = (kind, index)
+
+    @contextmanager
+    def within(self, loop: str | None, inside: str = "") -> Iterator[None]:
+        """Nodes are in the body of `loop`; `inside` comes before their names."""
+        saved = self.loop, self.inside
+        self.loop, self.inside = loop, inside
+        yield
+        self.loop, self.inside = saved
+
+    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
+        """Add a node where the builder is; weights are shared with the first block or cycle."""
+        if self.place is None:
+            return add(self.graph, name, node, inputs), 0
+        kind, index = self.place
+        full = self.full(name)
+        shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
+        place = {kind: index}
+        name = add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place)
+        return name, 0
+
+    def full(self, name: str) -> str:
+        """The name of a node of the current block."""
+        if self.place is None:
+            return name
+        kind, index = self.place
+        return f"{kind}{index + 1}.{self.inside}{name}"
+
+    def once(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
+        """Add a node unless this block has it; data-only nodes live outside of the blocks."""
+        if all(is_data(self.graph, producer) for producer, _ in inputs.values()):
+            return self.outside(name, node, inputs)
+        full = self.full(name)
+        return (full, 0) if full in self.graph else self.node(name, node, inputs)
+
+    def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
+        if name not in self.known:
+            saved, self.place = self.place, None
+            self.known[name] = self.node(name, node, inputs)
+            self.place = saved
+        return self.known[name]
+
+    @staticmethod
+    def needed(expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]:
+        """The inputs whose symbols occur in `expressions`."""
+        names = {s.name for e in expressions for s in e.free_symbols}
+        return {slot: source for slot, source in inputs.items() if slot in names}

@@ -1,0 +1,88 @@
+"""Adds K^T D K u for a diffusion tensor D to a graph.
+
+Collocated grids evaluate D where the slopes are. A staggered one has D at cells: its diagonal entries are
+averaged to the edges, the others act between central differences. Both are symmetric, and nonnegative where
+D is (docs/theory.md, section 2.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.graph.coupling import common_norms
+from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
+from pde2net.normalise.form import Tensor
+
+if TYPE_CHECKING:
+    from pde2net.graph.place import Source
+    from pde2net.graph.rate import RateBuilder
+
+Entries = tuple["tuple[str, int] | sp.Expr", ...]
+
+
+def entries(builder: RateBuilder, term: Tensor, suffix: str) -> Entries:
+    """The entries of D, row by row: those of one node, or constants."""
+    rows, norms = common_norms(builder, [e for row in term.matrix for e in row], suffix)
+    moving = builder.moving(norms)
+    varying = [e for e in dict.fromkeys(rows) if e.free_symbols & moving]
+    if not varying:
+        return tuple(rows)
+    inputs = norms | builder.data_inputs(sp.Tuple(*varying), padded=True)
+    if any(builder.form.state in e.free_symbols for e in varying):
+        inputs[builder.form.state.name] = builder.cell_state()
+    node = Pointwise(tuple(varying), "coefficient")
+    name, _ = builder.once(f"D{suffix}", node, builder.needed(varying, inputs))
+    return tuple((name, varying.index(e)) if e in varying else e for e in rows)
+
+
+def adjoint(builder: RateBuilder, suffix: str, found: Entries) -> Source:
+    """K^T D K of the current state."""
+    dimension = range(len(builder.form.slopes))
+    rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
+    semi = builder.semi
+    if semi.cell is None:
+        result = _flux(builder, suffix, rows, builder.slopes(), semi.gradient)
+    else:
+        on_edges = [_on_edge(builder, f"D{suffix}", i, rows[i][i]) for i in dimension]
+        edges = [tuple(on_edges[i] if i == j else sp.S.Zero for j in dimension) for i in dimension]
+        result = _flux(builder, suffix, edges, builder.slopes(), semi.gradient)
+        mixed = [tuple(sp.S.Zero if i == j else rows[i][j] for j in dimension) for i in dimension]
+        if any(e != 0 for row in mixed for e in row):
+            cells = _flux(builder, f"_cell{suffix}", mixed, builder.cell_slopes(), semi.cell)
+            both = sp.symbols("_edges _cells", real=True)
+            inputs = {s.name: source for s, source in zip(both, (result, cells), strict=True)}
+            result = builder.node(f"K{suffix}T_total", Pointwise((sp.Add(*both),), "sum"), inputs)
+    if builder.padded:
+        return builder.node(f"crop{suffix}", Crop(builder.semi.margin), {"u": result})
+    return result
+
+
+def _on_edge(builder: RateBuilder, name: str, axis: int, entry: Source | sp.Expr) -> Source | sp.Expr:
+    if isinstance(entry, sp.Expr):
+        return entry
+    mean = EdgeMean(axis, builder.closure(axis))
+    return builder.once(f"{name}_{builder.form.space[axis]}_edge", mean, {"a": entry})
+
+
+def _flux(
+    builder: RateBuilder, place: str, rows: Sequence[Entries], slopes: Mapping[str, Source], bank: Bank
+) -> Source:
+    """K^T of the fluxes sum_j D_ij p_j; `place` ends their names."""
+    inputs, fluxes = dict(slopes), []
+    for i, row in enumerate(rows):
+        total = sp.S.Zero
+        for j, (entry, p) in enumerate(zip(row, builder.form.slopes, strict=True)):
+            if not isinstance(entry, sp.Expr):
+                axes = "".join(a.name for a in (builder.form.space[k] for k in sorted((i, j))))
+                symbol = sp.Symbol(f"_D_{axes}", real=True)
+                inputs[symbol.name], entry = entry, symbol
+            total += entry * p
+        fluxes.append(total)
+    node = Pointwise(tuple(fluxes), "activation")
+    flux, _ = builder.node(f"flux{place}", node, builder.needed(fluxes, inputs))
+    ports = {f"p{i}": (flux, i) for i in range(len(fluxes))}
+    return builder.node(f"K{place}T", TransposedConvolution(bank), ports)

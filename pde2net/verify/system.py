@@ -1,0 +1,228 @@
+"""Certificates of systems: what holds for each equation whatever the other unknowns are (theory, 4.12).
+
+An explicit step of one equation treats the other unknowns as known fields, so claims that hold for every
+field hold for the system. Lipschitz bounds and energies need more, and are not derived where equations are
+coupled; neither is anything about what reactions do together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.errors import DeclarationError, StabilityError
+from pde2net.graph.build import build
+from pde2net.graph.network import Graph
+from pde2net.graph.stack import residual_stack
+from pde2net.language.declaration import Declaration
+from pde2net.language.schemes import DuFortFrankel, Explicit, Scheme
+from pde2net.scheme.registry import Update, shortest, update_of
+from pde2net.scheme.stack import TAU, Stack
+from pde2net.verify.bounds import Bounds
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status
+from pde2net.verify.claims import claims
+from pde2net.verify.cycle import SOLVER
+from pde2net.verify.facts import Facts, gather
+from pde2net.verify.plan import SystemPlan, smallest_alpha
+from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.candidates import amplitudes
+from pde2net.verify.subject import subject
+
+PROVED = (Status.PROVED, Status.PROVED_IF)
+# Claims for which it is not enough to look at one equation at a time.
+JOINT = ("nonexpansive", "energy_decay", "well_posed")
+_COUPLED = "The equations are coupled; nothing is derived about how the unknowns act on each other."
+_STAGES = "The other unknowns change from stage to stage within a cycle, which is not followed."
+_ALONE = "With the reactions left out, "
+
+
+def gather_system(semi: SemidiscreteSystem) -> tuple[Facts, ...]:
+    """What is known about each equation."""
+    return tuple(gather(part) for part in semi.parts)
+
+
+def planned_system(semi: SemidiscreteSystem, scheme: Scheme, facts: Sequence[Facts]) -> SystemPlan:
+    """Raises DeclarationError for schemes that are no stacks, StabilityError if no step is proved."""
+    update = update_of(scheme, _alpha(scheme, facts))
+    if not isinstance(update, Stack):
+        raise DeclarationError(
+            f"{scheme.label} takes one equation; a system takes Explicit, FSI, FED, RKL or DuFortFrankel."
+        )
+    tau = _largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
+    return SystemPlan(semi, scheme, tau, update)
+
+
+def _alpha(scheme: Scheme, facts: Sequence[Facts]) -> sp.Expr | None:
+    found = [smallest_alpha(scheme, f) for f in facts]
+    return sp.Max(*found) if isinstance(scheme, DuFortFrankel) else None
+
+
+def _largest_step(
+    semi: SemidiscreteSystem, scheme: Scheme, update: Update, facts: Sequence[Facts]
+) -> sp.Expr:
+    """The smallest limit of the diffusion of each unknown."""
+    limits, reasons = [], []
+    for part, known in zip(semi.parts, facts, strict=True):
+        claim = claims(_alone(part, known, scheme, update, TAU))["l2_stability"]
+        if claim.limit is None or claim.status not in (*PROVED, Status.LINEARISED):
+            reasons.append(f"{part.form.state}: {claim.reason}")
+        else:
+            limits.append(claim.limit)
+    found = sp.Min(*limits)
+    if reasons:
+        raise StabilityError(
+            f"tau = None asks for the largest proved step, but none is proved. {' '.join(reasons)}"
+        )
+    if found == sp.oo:
+        raise DeclarationError("tau = None needs a limit, but every tau is stable; give a number.")
+    return found
+
+
+def _without_reaction(part: Semidiscrete) -> Semidiscrete:
+    return replace(part, form=replace(part.form, reaction=sp.S.Zero))
+
+
+def _alone(part: Semidiscrete, facts: Facts, scheme: Scheme, update: Update, tau: sp.Expr) -> Case:
+    """The diffusion of one unknown."""
+    zero = Bounds(sp.S.Zero, sp.S.Zero)
+    known = replace(facts, damping=zero, rate=zero, source=False)
+    return Case(_without_reaction(part), known, scheme, update, tau, None)
+
+
+def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> Certificate:
+    """The certificate of `graph`, the network of a system."""
+    semi = plan.semi
+    found = _System(plan, graph, facts).claims()
+    answers = tuple(dict.fromkeys(a for f in facts for a in f.answers))
+    declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
+    return Certificate(subject(plan), plan.tau, found, declaration, answers)
+
+
+class _System:
+    def __init__(self, plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> None:
+        semi = plan.semi
+        self.semi, self.form, self.plan, self.graph, self.facts = semi, semi.form, plan, graph, facts
+        self.names = [str(s) for s in self.form.states]
+        options = (plan.scheme, plan.update, plan.tau)
+        pairs = list(zip(semi.parts, facts, strict=True))
+        self.whole = [claims(Case(part, known, *options, None)) for part, known in pairs]
+        self.alone = [claims(_alone(part, known, *options)) for part, known in pairs]
+        self.several = not isinstance(plan.scheme, Explicit)
+
+    def claims(self) -> dict[str, Claim]:
+        return {name: self.claim(name) for name in CLAIMS}
+
+    def claim(self, name: str) -> Claim:
+        if name == "solver_convergence":
+            return SOLVER
+        if name == "frozen_stability":
+            return self.frozen()
+        if name in JOINT and self.form.coupled:
+            return Claim(name, Status.UNKNOWN, reason=_COUPLED)
+        if self.form.coupled and self.several and name not in ("consistency", "mean_preservation"):
+            return Claim(name, Status.UNKNOWN, reason=_STAGES)
+        if name == "maximum_principle" and self.pulled():
+            return Claim(name, Status.UNKNOWN, reason=_COUPLED)
+        found = self.combined(name, [part[name] for part in self.whole])
+        if name == "l2_stability" and self.exceeds(found):
+            return self.refuted(found, self.semi, self.graph, "norm grows by")
+        return found
+
+    def pulled(self) -> bool:
+        """Whether a reaction depends on another unknown."""
+        return any(part.reaction.free_symbols & self.form.others(part) for part in self.form.parts)
+
+    def frozen(self) -> Claim:
+        """The diffusion of each unknown alone; with reactions that says nothing of the whole."""
+        if self.form.coupled and self.several and not self.constant():
+            return Claim("frozen_stability", Status.UNKNOWN, reason=_STAGES)
+        found = self.combined("frozen_stability", [part["frozen_stability"] for part in self.alone])
+        if self.exceeds(found):
+            parts = tuple(map(_without_reaction, self.semi.parts))
+            form = replace(self.form, parts=tuple(part.form for part in parts))
+            bare = replace(self.semi, form=form, parts=parts)
+            network = residual_stack(bare, self.plan.tau, self.plan.update)
+            said = "without its reactions, the norm grows by" if self.form.reaction != 0 else "norm grows by"
+            found = self.refuted(found, bare, network, said)
+        if self.form.reaction == 0 or found.status not in PROVED:
+            return found
+        reason = f"{_ALONE}{found.reason} {_COUPLED if self.form.coupled else ''}".strip()
+        return replace(found, status=Status.LINEARISED, reason=reason)
+
+    def constant(self) -> bool:
+        """Whether no diffusivity depends on another unknown."""
+        for part in self.form.parts:
+            inside = {s for term in part.terms for s in _symbols(term)}
+            if inside & self.form.others(part):
+                return False
+        return True
+
+    @staticmethod
+    def exceeds(claim: Claim) -> bool:
+        return claim.status == Status.UNKNOWN and claim.limit is not None
+
+    def refuted(self, claim: Claim, semi: SemidiscreteSystem, graph: Graph, said: str) -> Claim:
+        """The claim with a counterexample, if a search finds one."""
+        tau = self.plan.tau
+        if tau.subs(semi.form.problem.parameters).free_symbols:
+            return claim
+        squares = [s for f in self.facts for s in (*f.amplitudes, *f.expanding_at)]
+        first = build(semi, tau, shortest(self.plan.update))
+        search = wit.Search(semi, first, graph, tau, amplitudes(semi, squares))
+        witness = wit.seek(search, wit.growth, said)
+        if witness is None:
+            return claim
+        reason = claim.reason.replace(", and no counterexample was found", "")
+        return replace(claim, status=Status.REFUTED, witness=witness, reason=reason)
+
+    # -- one claim from those of the parts ---------------------------------------------------------
+
+    def combined(self, name: str, parts: Sequence[Claim]) -> Claim:
+        statuses = {part.status for part in parts}
+        order = (Status.NOT_APPLICABLE, Status.UNKNOWN, Status.LINEARISED, Status.PROVED_IF, Status.PROVED)
+        status = next(s for s in order if s in statuses)
+        limits = [part.limit for part in parts if part.limit is not None]
+        complete = len(limits) == len(parts)
+        conditions = [part.condition for part in parts if part.condition is not None]
+        factors = [part.factor for part in parts if part.factor is not None]
+        return Claim(
+            name,
+            status,
+            condition=sp.And(*conditions) if conditions and complete else None,
+            limit=sp.Min(*limits) if complete else None,
+            factor=sp.Max(*factors) if len(factors) == len(parts) else None,
+            theorem="; ".join(dict.fromkeys(part.theorem for part in parts if part.theorem)),
+            hypotheses=self.hypotheses(parts) if status not in order[:2] else (),
+            reason=self.together([part.reason for part in parts]),
+        )
+
+    def together(self, reasons: Sequence[str]) -> str:
+        if len(set(reasons)) == 1:
+            return reasons[0]
+        return " ".join(f"{name}: {reason}" for name, reason in zip(self.names, reasons, strict=True))
+
+    def hypotheses(self, parts: Sequence[Claim]) -> tuple[Discharged, ...]:
+        found = [
+            replace(h, name=f"{h.name} ({name})")
+            for name, part in zip(self.names, parts, strict=True)
+            for h in part.hypotheses
+        ]
+        return tuple(found)
+
+
+def _symbols(record: object) -> set[sp.Symbol]:
+    """All symbols of the expressions in a record, or in tuples of records."""
+    if isinstance(record, sp.Basic):
+        return set(record.free_symbols)
+    entries: Sequence[object] = (
+        record if isinstance(record, tuple) else list(getattr(record, "__dict__", {}).values())
+    )
+    return {s for entry in entries for s in _symbols(entry)}
+
+
+__all__ = ["certify_system", "gather_system", "planned_system"]
