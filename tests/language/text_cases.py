@@ -45,7 +45,8 @@ boundary periodic
 scheme explicit(tau = 1, steps = 4000)
 """,
 )
-_WORDS = """unknown field channels smooth tensor structure_tensor coherence principal_direction projection v_t v parameter let equation boundary grid scheme u_t u_x u x y t lambda g f 0 1 2 1e9 0.5
+_WORDS = """unknown field channels smooth tensor structure_tensor coherence principal_direction
+projection v_t v parameter let equation boundary grid scheme u_t u_x u x y t lambda g f 0 1 2 1e9 0.5
 ( ) [ ] | ^ * / + - = < > >= == != , : # if else and or grad div laplacian diff exp sin min __import__ eval
 os.system 10^400 1e300 ' " \\ \x00 é λ 999999999 oo pi norm2 explicit sqrt atan log 0^0 1/0 1e-300"""
 WORDS = tuple(_WORDS.split())
