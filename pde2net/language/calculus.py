@@ -72,6 +72,20 @@ def laplacian(u: sp.Expr) -> sp.Expr:
     return sp.Add(*(sp.Derivative(u, (axis, 2)) for axis in spatial_arguments(u)))
 
 
+def hessian(u: sp.Expr) -> sp.Matrix:
+    """Hessian of a scalar: the square matrix of its unevaluated second derivatives, mixed ones included.
+
+    norm2(hessian(u)) is the squared Frobenius norm. The fourth-order flow of int Psi(|H u|^2)/2 dx is
+
+        u_t = -sum_ij d_i d_j (Psi'(|H u|^2) u_ij)
+
+    (Lysaker, Lundervold, Tai, IEEE Trans. Image Processing 12, 2003): gradient_flow(Psi(...)/2, u), or the
+    sum written out with sp.Derivative.
+    """
+    axes = spatial_arguments(u)
+    return sp.Matrix(len(axes), len(axes), lambda i, j: sp.Derivative(u, axes[int(i)], axes[int(j)]))
+
+
 def dot(v: sp.MatrixBase, w: sp.MatrixBase) -> sp.Expr:
     """Euclidean inner product of two vectors or matrices of the same shape."""
     if getattr(v, "shape", None) != getattr(w, "shape", None) or not hasattr(v, "shape"):
