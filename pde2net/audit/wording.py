@@ -14,7 +14,7 @@ from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.expressions import from_text, symbol_table
-from pde2net.normalise.form import SecondOrder, Tensor
+from pde2net.normalise.form import Hessian, SecondOrder, Tensor
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
 from pde2net.verify.certificate import Certificate, Discharged
 
@@ -117,16 +117,17 @@ def explained(text: str, answers: Sequence[Answer], quantity: str, otherwise: st
 
 def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     rest = explained(text, answers, DIFFUSIVITY, "g is constant") or ""
-    every = [d for bank in n.semi.banks for row in bank.rows for _, d in row]
-    sharp = len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every)
+    every = [d for bank in n.semi.banks for d in bank.differences]
+    slanted = any(isinstance(t, SecondOrder) and t.slope != 0 for t in n.semi.form.terms)
+    sharp = not slanted and (len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every))
     end = " by the Fourier symbol, " + ("attained in the limit of large grids" if sharp else "an upper bound")
     if not (rest.startswith("; ") and rest.endswith(end)):
         return False
     stated = rest[2 : len(rest) - len(end)]
     norms = [k for _, k in n.weights]
-    second = [isinstance(t, SecondOrder) for t in n.semi.form.terms]
+    higher = {Hessian: ["H"], SecondOrder: ["D"]}
     first_order = [f"K_{a}" for a in n.semi.form.space]
-    labels = [label for is_second in second for label in (["D"] if is_second else first_order)]
+    labels = [label for t in n.semi.form.terms for label in higher.get(type(t), first_order)]
     pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)
     return slots(pattern, stated, norms, n)
 

@@ -136,19 +136,28 @@ def factors(operation: Operation) -> tuple[Difference, ...]:
 
 @dataclass(frozen=True)
 class Bank:
-    """K as rows of weighted differences: (K u)_r = sum over (w, D) in rows[r] of w D u."""
+    """K as rows of weighted differences: (K u)_r = sum over (w, D) in rows[r] of w D u.
 
-    rows: tuple[tuple[tuple[sp.Expr, Operation], ...], ...]
+    mixed  mixed differences, each a further row; those of a Hessian
+    """
+
+    rows: tuple[tuple[tuple[sp.Expr, Difference], ...], ...]
+    mixed: tuple[Mixed, ...] = ()
+
+    @property
+    def operations(self) -> tuple[tuple[tuple[sp.Expr, Operation], ...], ...]:
+        """All rows."""
+        return (*self.rows, *(((sp.S.One, m),) for m in self.mixed))
 
     @property
     def entries(self) -> tuple[int, ...]:
         """How many entries of D u each row stands for: u_xy is also u_yx in a Hessian."""
-        return tuple(2 if isinstance(row[0][1], Mixed) else 1 for row in self.rows)
+        return (1,) * len(self.rows) + (2,) * len(self.mixed)
 
     @property
     def differences(self) -> tuple[Difference, ...]:
         """All differences along one axis that occur."""
-        return tuple(d for row in self.rows for _, operation in row for d in factors(operation))
+        return tuple(d for row in self.operations for _, operation in row for d in factors(operation))
 
     @property
     def span(self) -> tuple[tuple[int, int], ...]:
@@ -161,7 +170,7 @@ class Bank:
 
     @property
     def symbols(self) -> frozenset[sp.Symbol]:
-        return frozenset(s for row in self.rows for w, d in row for s in (w * d.scale).free_symbols)
+        return frozenset(s for row in self.operations for w, d in row for s in (w * d.scale).free_symbols)
 
 
 def _cast(weight: sp.Rational, number: type) -> Any:

@@ -131,13 +131,13 @@ def hessian_bank(order: int, spacing: Sequence[sp.Expr], boundary: Sequence[str]
             "A Hessian takes reflecting or periodic borders: zero-Dirichlet values have no mixed differences "
             "at the border that go with the second differences. laplacian(u) takes all borders."
         )
-    rows: list[tuple[tuple[sp.Expr, Difference | Mixed], ...]] = []
     lines = list(enumerate(zip(spacing, boundary, strict=True)))
-    rows += [((sp.S.One, Difference(i, second(order), h, b)),) for i, (h, b) in lines]
-    for pair in itertools.combinations(lines, 2):
-        parts = tuple(Difference(i, half_point(order), h, b) for i, (h, b) in pair)
-        rows.append(((sp.S.One, Mixed(parts)),))
-    return Bank(tuple(rows))
+    pure = tuple(((sp.S.One, Difference(i, second(order), h, b)),) for i, (h, b) in lines)
+    mixed = (
+        Mixed(tuple(Difference(i, half_point(order), h, b) for i, (h, b) in pair))
+        for pair in itertools.combinations(lines, 2)
+    )
+    return Bank(pure, tuple(mixed))
 
 
 def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: str) -> Bank:

@@ -330,7 +330,7 @@ class Interpreter:
 
     def analysis(self, bank: Bank, array: Array) -> list[Array]:
         rows = []
-        for row, scales in zip(bank.rows, self.scales_of(bank), strict=True):
+        for row, scales in zip(bank.operations, self.scales_of(bank), strict=True):
             parts = [d.apply(array, c) for (_, d), c in zip(row, scales, strict=True)]
             rows.append(sum(parts[1:], parts[0]))
         return rows
@@ -338,7 +338,7 @@ class Interpreter:
     def adjoint(self, bank: Bank, arrays: list[Array]) -> Array:
         parts = [
             d.apply_adjoint(array, c)
-            for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
+            for row, scales, array in zip(bank.operations, self.scales_of(bank), arrays, strict=True)
             for (_, d), c in zip(row, scales, strict=True)
         ]
         return sum(parts[1:], parts[0])
@@ -347,7 +347,7 @@ class Interpreter:
         """The transpose of a bank with squared weights."""
         parts = [
             d.apply_squared_adjoint(array, c)
-            for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
+            for row, scales, array in zip(bank.operations, self.scales_of(bank), arrays, strict=True)
             for (_, d), c in zip(row, scales, strict=True)
         ]
         return sum(parts[1:], parts[0])
@@ -355,5 +355,5 @@ class Interpreter:
     def scales_of(self, bank: Bank) -> list[list[Any]]:
         """The weights of a bank, with the powers of the spacing, as numbers."""
         if bank not in self.scales:
-            self.scales[bank] = [[self.number(w * d.scale) for w, d in row] for row in bank.rows]
+            self.scales[bank] = [[self.number(w * d.scale) for w, d in row] for row in bank.operations]
         return self.scales[bank]

@@ -83,7 +83,10 @@ def hessian(u: sp.Expr) -> sp.Matrix:
     sum written out with sp.Derivative.
     """
     axes = spatial_arguments(u)
-    return sp.Matrix(len(axes), len(axes), lambda i, j: sp.Derivative(u, axes[int(i)], axes[int(j)]))
+    # Mixed entries have the axes in one order, so that both are seen to be equal.
+    return sp.Matrix(
+        len(axes), len(axes), lambda i, j: sp.Derivative(u, axes[int(min(i, j))], axes[int(max(i, j))])
+    )
 
 
 def dot(v: sp.MatrixBase, w: sp.MatrixBase) -> sp.Expr:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SecondOrder
+from pde2net.normalise.form import Hessian, SecondOrder
 from pde2net.verify.bounds import Bounds
 
 
@@ -17,7 +17,7 @@ from pde2net.verify.bounds import Bounds
 class OperatorNorm:
     """‖K‖² of one operator: the supremum of |K^|² over all frequencies.
 
-    label    K_x for the difference along x, D for a weighted sum of second differences
+    label    K_x for the difference along x, D for a weighted sum of second differences, H for a Hessian
     squared  exact, symbolic in the spacing; approached as the grid grows
     """
 
@@ -31,7 +31,9 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
     axes = semi.form.space
     rows: list[tuple[OperatorNorm, ...]] = []
     for term in semi.form.terms:
-        if isinstance(term, SecondOrder):
+        if isinstance(term, Hessian):
+            rows.append((OperatorNorm("H", hessian_norm(next(second))),))
+        elif isinstance(term, SecondOrder):
             rows.append((OperatorNorm("D", second_norm(next(second))),))
         else:
             rows.append(
@@ -44,7 +46,12 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
 
 
 def second_norm(bank: Bank) -> sp.Expr:
-    """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum."""
+    """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum.
+
+    For D = a d/dx + b d²/dx² the sum of both squared norms, since the parts are orthogonal: an upper bound.
+    """
+    if any(d.stencil.derivative == 1 for d in bank.differences):
+        return sp.Add(*(w**2 * squared_norm(d) for w, d in bank.rows[0]))
     sums = {1: sp.S.Zero, -1: sp.S.Zero}
     for w, d in bank.rows[0]:
         sign = 1 if w.is_nonnegative else -1 if w.is_negative else 0
@@ -55,6 +62,17 @@ def second_norm(bank: Bank) -> sp.Expr:
             )
         sums[sign] += sp.Abs(w) * largest
     return sp.Max(sums[1], sums[-1]) ** 2
+
+
+def hessian_norm(bank: Bank) -> sp.Expr:
+    """sum_ij ‖K_ij‖²: (sum_i 4/h_i²)² for order 2. All are attained at the highest frequency."""
+    rows = zip(bank.entries, bank.operations, strict=True)
+    return sp.factor(sp.Add(*(count * w**2 * squared_norm(k) for count, ((w, k),) in rows)))
+
+
+def squared_norm(operation: Operation) -> sp.Expr:
+    """‖K‖², for mixed derivatives the product of those along each axis."""
+    return sp.Mul(*(d.stencil.squared_norm * d.scale**2 for d in factors(operation)))
 
 
 def weighted_norm(
@@ -73,8 +91,10 @@ def weighted_norm(
 
 def sharp(semi: Semidiscrete) -> bool:
     """Whether the norms of all terms are attained at one frequency: alone, or all at the highest."""
+    if any(isinstance(t, SecondOrder) and t.slope != 0 for t in semi.form.terms):
+        return False
     return len(semi.form.terms) == 1 or all(
-        _peaks_at_the_highest_frequency(d) for bank in semi.banks for row in bank.rows for _, d in row
+        _peaks_at_the_highest_frequency(d) for bank in semi.banks for d in bank.differences
     )
 
 
