@@ -102,7 +102,9 @@ class Interpreter:
         self.graph, self.arithmetic = graph, arithmetic
         self.dimension: int = graph.graph["dimension"]
         self.channels: int = graph.graph["channels"]
-        self.values = {**graph.graph["values"], **(values or {})}
+        known = {**graph.graph["values"], **(values or {})}
+        # The value of one may be an expression in others: alpha of Du Fort-Frankel, say.
+        self.values = {s: v.subs(known) if isinstance(v, sp.Basic) else v for s, v in known.items()}
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
         self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
         self.bodies: dict[str, list[tuple[str, Node, dict[str, tuple[str, int]]]]] = {}
