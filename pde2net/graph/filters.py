@@ -68,9 +68,12 @@ def axis_name(graph: Graph, axis: int) -> str:
             return greek(node.symbol.name)
         if isinstance(node, Convolution) and len(node.bank.rows) == graph.graph["dimension"]:
             for _, _, edge in graph.out_edges(name, data=True):
+                if edge["port"] >= len(node.bank.rows):
+                    continue
                 row = node.bank.rows[edge["port"]]
-                if len(row) == 1 and row[0][1].axis == axis and row[0][1].stencil.derivative == 1:
+                order = row[0][1].stencil.derivative
+                if len(row) == 1 and row[0][1].axis == axis and (order == 1 or node.bank.mixed):
                     _, mark, suffix = edge["slot"].rpartition("_")
                     if mark:
-                        return greek(suffix)
+                        return greek(suffix[: len(suffix) // order])
     return f"axis {axis + 1}"

@@ -11,7 +11,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from pde2net.discretise.operators import Bank, Difference, factors
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import factors as along_axes
 from pde2net.normalise.form import Hessian, SecondOrder
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.plot.scene import Array, Scene
@@ -125,7 +126,7 @@ def _hessian(scene: Scene, bank: Bank, axes: tuple[int, ...]) -> Array:
     """The sum of |K^(theta)|² over all entries that differentiate along `axes` alone."""
     total = np.zeros(ANGLES.shape)
     for count, ((_, operation),) in zip(bank.entries, bank.operations, strict=True):
-        parts = factors(operation)
+        parts = along_axes(operation)
         if all(d.axis in axes for d in parts):
             total += count * np.abs(np.prod([_symbol(scene, d) for d in parts], axis=0)) ** 2
     return total
