@@ -119,7 +119,9 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     rest = explained(text, answers, DIFFUSIVITY, "g is constant") or ""
     every = [d for bank in n.semi.banks for d in bank.differences]
     slanted = any(isinstance(t, SecondOrder) and t.slope != 0 for t in n.semi.form.terms)
-    sharp = not slanted and (len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every))
+    sharp = not slanted and (
+        len(n.semi.form.terms) == 1 or all(peaks_at_the_highest_frequency(d.stencil) for d in every)
+    )
     end = " by the Fourier symbol, " + ("attained in the limit of large grids" if sharp else "an upper bound")
     if not (rest.startswith("; ") and rest.endswith(end)):
         return False

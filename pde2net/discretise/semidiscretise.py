@@ -146,4 +146,6 @@ def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: str) -> Bank:
         raise DeclarationError("Operators of first and second order together take order = 2.")
     closure = "zero" if border == "dirichlet" else border
     (b,) = term.weights
-    return Bank((((b, Difference(0, second(2), h, closure)), (term.slope, Difference(0, central(2), h, closure))),))
+    return Bank(
+        (((b, Difference(0, second(2), h, closure)), (term.slope, Difference(0, central(2), h, closure))),)
+    )

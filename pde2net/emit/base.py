@@ -251,7 +251,8 @@ class Emitter(ABC):
         difference = bank.rows[0][0][1]
         if difference.stencil.derivative == 2:
             rows = [
-                [("" if w == 1 else f"{w} ") + f"d_{self._axes_of(d)}" for w, d in row] for row in bank.operations
+                [("" if w == 1 else f"{w} ") + f"d_{self._axes_of(d)}" for w, d in row]
+                for row in bank.operations
             ]
             return f"u -> {', '.join(' + '.join(row) for row in rows)}"
         return "u -> " + ", ".join(f"u_{a}" for a in self.request.axes)

@@ -41,7 +41,9 @@ class OperatorBuilder(RateBuilder):
                 "Multigrid takes neither diffusion tensors nor smoothed expressions; use Implicit with "
                 "Kacanov, or an explicit scheme."
             )
-        if any(isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms):
+        if any(
+            isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms
+        ):
             raise DeclarationError(
                 "Multigrid takes neither Hessians nor operators of first and second order together; use "
                 'Implicit with Kacanov and preconditioner="none", or an explicit scheme.'

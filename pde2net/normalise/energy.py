@@ -47,7 +47,11 @@ def _parts(form: DivergenceForm) -> Iterator[sp.Expr | None]:
         if term.prefactor.free_symbols & moving or isinstance(term, Tensor):
             yield None
         elif isinstance(term, Hessian):
-            yield term.prefactor * _integral(term.diffusivity, SQUARED, norm2(hessian(form.problem.unknown))) / 2
+            yield (
+                term.prefactor
+                * _integral(term.diffusivity, SQUARED, norm2(hessian(form.problem.unknown)))
+                / 2
+            )
         elif isinstance(term, SecondOrder):
             inside = sp.Add(*(w * s for w, s in zip(term.weights, _seconds(form), strict=True)))
             inside += term.slope * sp.Derivative(form.problem.unknown, form.space[0])

@@ -127,7 +127,9 @@ class _Recogniser:
             raise_not_divergence(coefficient * derivative, problem)
         prefactor = self.symbols.pointwise(prefactor, f"The factor {prefactor}")
         # Nested derivatives count an axis more than once: that of u_xy along x and y has (x, y, x, y).
-        orders = tuple(int(sum(n for a, n in derivative.variable_count if a == axis)) for axis in problem.space)
+        orders = tuple(
+            int(sum(n for a, n in derivative.variable_count if a == axis)) for axis in problem.space
+        )
         if derivative.expr == u:
             self.add_linear(constant, prefactor, orders, derivative)
             return

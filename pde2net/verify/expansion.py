@@ -121,9 +121,7 @@ class Expansion:
                     lambda a, b: a * b,
                     (self.generators.eta[d.axis] ** d.stencil.derivative for d in factors(operation)),
                 )
-                taps = [
-                    (self.value(producer, port, place), w) for place, w in _taps(operation, offset, sign)
-                ]
+                taps = [(self.value(producer, port, place), w) for place, w in _taps(operation, offset, sign)]
                 length = min(len(v) for v, _ in taps)
                 scale = self.generators.expression(weight)
                 part = []

@@ -83,7 +83,9 @@ def test_all_entries_together_are_the_squared_laplacian(boundary):
     H = hessian(u)
     flow = p2n.Problem(equation(-div(div((1 + norm2(H)) * H)), 2), boundary=boundary)
     squared = p2n.Problem(equation(-p2n.laplacian(p2n.laplacian(u)), 2), boundary=boundary)
-    start = np.array([[sp.Integer((3 * i + 5 * j * j) % 7) for j in range(4)] for i in range(5)], dtype=object)
+    start = np.array(
+        [[sp.Integer((3 * i + 5 * j * j) % 7) for j in range(4)] for i in range(5)], dtype=object
+    )
     small = start * sp.Rational(1, 10**12)  # where the flux is linear but for 10^-36
     linear, nonlinear = (step(p, sp.Rational(1, 16), grid, EXACT)(small) for p in (squared, flow))
     assert max(abs(e) for e in (linear - nonlinear).ravel()) < sp.Rational(1, 10**30)

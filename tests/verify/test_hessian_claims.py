@@ -1,4 +1,4 @@
-"""Claims about Hessians and mixed orders: limits from both sides, attacks on what is proved, and the audit."""
+"""Claims about Hessians and mixed orders: limits from both sides, attacks, and the audit."""
 
 import itertools
 
@@ -59,7 +59,10 @@ def test_the_limit_is_sharp_from_both_sides(dim, boundary):
     for factor, grows in ((1, False), (sp.Rational(107, 100), True)):
         run = step(problem, limit * factor)
         found = []
-        for wave in ((-1.0) ** sum(places), np.prod([np.cos(np.pi * 11 * (p + 0.5) / n) for p in places], axis=0)):
+        for wave in (
+            (-1.0) ** sum(places),
+            np.prod([np.cos(np.pi * 11 * (p + 0.5) / n) for p in places], axis=0),
+        ):
             small = 1e-6 * wave
             found.append(np.linalg.norm(run(small)) / np.linalg.norm(small))
         assert (max(found) > 1.01) == grows
@@ -86,7 +89,9 @@ def test_nothing_that_is_proved_fails(dim, boundary):
             else:
                 d = u
                 for k in (i, j):
-                    d = np.diff(np.pad(d, [(0, 1) if m == k else (0, 0) for m in range(dim)], mode=mode), axis=k)
+                    d = np.diff(
+                        np.pad(d, [(0, 1) if m == k else (0, 0) for m in range(dim)], mode=mode), axis=k
+                    )
                 total += d**2
         return np.log1p(total).sum() / 2
 
@@ -131,7 +136,11 @@ def test_channels_share_one_norm():
     "problem,scheme,grid",
     [
         (hessian_flow(2, radial), p2n.Explicit(tau=tau), p2n.Grid(h)),
-        (hessian_flow(3, radial, boundary={x: "periodic", y: "reflecting", z: "periodic"}), p2n.Explicit(tau=None), p2n.Grid(2)),
+        (
+            hessian_flow(3, radial, boundary={x: "periodic", y: "reflecting", z: "periodic"}),
+            p2n.Explicit(tau=None),
+            p2n.Grid(2),
+        ),
         (hessian_flow(2, radial), p2n.DuFortFrankel(tau=sp.Rational(1, 40), steps=2), p2n.Grid()),
         (mixed_flow(), p2n.DuFortFrankel(tau=sp.Rational(1, 99), steps=2), p2n.Grid()),
         (mixed_flow(boundary="dirichlet"), p2n.RKL(order=2, tau=None, stages=3), p2n.Grid()),
@@ -146,10 +155,16 @@ def test_channels_share_one_norm():
 def test_certificates_are_rechecked(problem, scheme, grid):
     certificate = verified(problem, scheme, grid)
     again = p2n.recheck(certificate.to_json())
-    assert {n: c.status for n, c in again.claims.items()} == {n: c.status for n, c in certificate.claims.items()}
+    assert {n: c.status for n, c in again.claims.items()} == {
+        n: c.status for n, c in certificate.claims.items()
+    }
     if scheme.tau == tau:
         text = certificate.to_json()
-        for old, new in (("h**4/32", "h**4/16"), ("64/h**4", "32/h**4"), ("attained in the limit of", "bounded on")):
+        for old, new in (
+            ("h**4/32", "h**4/16"),
+            ("64/h**4", "32/h**4"),
+            ("attained in the limit of", "bounded on"),
+        ):
             assert old in text
             with pytest.raises(p2n.RecheckError):
                 p2n.recheck(text.replace(old, new))
@@ -166,5 +181,3 @@ def test_what_is_not_offered_says_so():
                 continue
             with pytest.raises(p2n.Pde2NetError, match=word):
                 verified(problem, scheme)
-
-

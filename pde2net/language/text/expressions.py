@@ -28,7 +28,9 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {n: getattr(sp, n) for n in _NAMES.s
 ELEMENTARY |= {"abs": sp.Abs, "min": sp.Min, "max": sp.Max}
 _MODELS = "linear charbonnier regularised_tv perona_malik exponential weickert"
 DIFFUSIVITIES: dict[str, Callable[..., Any]] = {n: getattr(diffusivities, n) for n in _MODELS.split()}
-OPERATORS: dict[str, Callable[..., Any]] = {n: getattr(calculus, n) for n in ("grad", "div", "laplacian", "hessian")}
+OPERATORS: dict[str, Callable[..., Any]] = {
+    n: getattr(calculus, n) for n in ("grad", "div", "laplacian", "hessian")
+}
 FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot, "smooth": smooth}
 _TENSORS = "tensor structure_tensor principal_direction coherence projection"
 FUNCTIONS |= {n: getattr(tensors, n) for n in _TENSORS.split()}
