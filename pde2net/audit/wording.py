@@ -127,7 +127,7 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
         return False
     stated = rest[2 : len(rest) - len(end)]
     norms = [k for _, k in n.weights]
-    higher = {Hessian: ["H"], SecondOrder: ["D"]}
+    higher: dict[type, list[str]] = {Hessian: ["H"], SecondOrder: ["D"]}
     first_order = [f"K_{a}" for a in n.semi.form.space]
     labels = [label for t in n.semi.form.terms for label in higher.get(type(t), first_order)]
     pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)

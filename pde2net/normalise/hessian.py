@@ -1,7 +1,7 @@
 """Fourth-order terms whose operator D has several entries or orders: the Hessian, and a d/dx + b d^2/dx^2.
 
     -sum_ij d_i d_j (g(|H u|^2) u_ij)          two dimensions or more, H u = (u_ij)
-    a d/dx Phi(q) - b d^2/dx^2 Phi(q)          one dimension, q = D u = a u_x + b u_xx, D* = -a d/dx + b d^2/dx^2
+    a d/dx Phi(q) - b d^2/dx^2 Phi(q)          one dimension, q = D u, D = a d/dx + b d^2/dx^2
 
 The parts of such a term are outermost derivatives of their own; here they are put together again.
 """
@@ -40,7 +40,7 @@ class Entries:
         if not self.symbols.has_second(inner):
             raise EquationError(
                 f"The term {derivative} is a mixed derivative of what has no second derivatives of the "
-                "unknown, so it is no diffusion of fourth order; a diffusion tensor is written div(D * grad(u))."
+                "unknown, so it is no diffusion of fourth order; a diffusion tensor is div(D * grad(u))."
             )
         table = self.found[prefactor]
         table[orders] = table.get(orders, sp.S.Zero) + constant * inner
@@ -70,8 +70,8 @@ class Entries:
             g = found if g is None else g
             if found is None or g is None or (found != g and sp.simplify(found - g) != 0):
                 raise EquationError(
-                    f"The term with {table.get(orders, sp.S.Zero)} under d^{sum(orders)} is no part of a Hessian "
-                    f"diffusion: {_FORM}."
+                    f"The term with {table.get(orders, sp.S.Zero)} under a second derivative is no part of a "
+                    f"Hessian diffusion: {_FORM}."
                 )
         assert g is not None
         self.require_pure(g, "g(|H u|^2)")
@@ -95,8 +95,8 @@ class Entries:
         others = expression.free_symbols & {self.symbols.state, *self.symbols.slopes, *self.symbols.data}
         if others:
             raise EquationError(
-                f"{what} = {expression} depends on {', '.join(sorted(map(str, others)))}; only functions of D u "
-                "are supported in terms of fourth order."
+                f"{what} = {expression} depends on {', '.join(sorted(map(str, others)))}; only functions of "
+                "D u are supported in terms of fourth order."
             )
 
     def line(self, prefactor: sp.Expr, table: dict[tuple[int, ...], sp.Expr]) -> SecondOrder:
@@ -105,13 +105,13 @@ class Entries:
         (p,), (s,) = self.symbols.slopes, self.symbols.seconds
         if once == 0:
             raise EquationError(
-                f"The term with d^2/dx^2 of {twice} mixes first and second derivatives of the unknown. For q = "
-                "a u_x + b u_xx write a*diff(phi, x) - b*diff(phi, x, x) with phi = g(q^2) q."
+                f"The term with d^2/dx^2 of {twice} mixes first and second derivatives of the unknown. For "
+                "q = a u_x + b u_xx write a*diff(phi, x) - b*diff(phi, x, x) with phi = g(q^2) q."
             )
         if twice == 0:
             raise EquationError(
-                f"The flux {once} contains second derivatives under a single divergence; fourth-order diffusion is "
-                "written -laplacian(g * laplacian(u)), mixed orders a*diff(phi, x) - b*diff(phi, x, x) with "
+                f"The flux {once} contains second derivatives under a single divergence; fourth-order "
+                "diffusion is written -laplacian(g * laplacian(u)), mixed orders a*diff(phi, x) - b*diff(phi, x, x) with "
                 "phi = g(q^2) q and q = a u_x + b u_xx."
             )
         moving = {p, s, self.symbols.state, *self.symbols.data}
@@ -128,8 +128,9 @@ class Entries:
             flux = sp.simplify((once / a).subs(p, (q - b * s) / a))
         if flux.free_symbols & {p, s} or not vanishes(flux, q):
             raise EquationError(
-                f"The flux {sp.simplify(once / a)} is no function of q = {a * p + b * s} that vanishes with it, as "
-                "the operators outside, a*diff(phi, x) - b*diff(phi, x, x), ask for: phi = g(q^2) q, q = a u_x + b u_xx."
+                f"The flux {sp.simplify(once / a)} is no function of q = {a * p + b * s} that vanishes "
+                "with it, as the operators outside, a*diff(phi, x) - b*diff(phi, x, x), ask for: phi = g(q^2) q, "
+                "q = a u_x + b u_xx."
             )
         self.require_pure(flux, "phi(q)")
         g = as_function_of_square(divide(flux, q), (q,))
