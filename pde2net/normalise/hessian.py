@@ -111,7 +111,8 @@ class Entries:
         if twice == 0:
             raise EquationError(
                 f"The flux {once} contains second derivatives under a single divergence; fourth-order "
-                "diffusion is written -laplacian(g * laplacian(u)), mixed orders a*diff(phi, x) - b*diff(phi, x, x) with "
+                "diffusion is written -laplacian(g * laplacian(u)), mixed orders "
+                "a*diff(phi, x) - b*diff(phi, x, x) with "
                 "phi = g(q^2) q and q = a u_x + b u_xx."
             )
         moving = {p, s, self.symbols.state, *self.symbols.data}
@@ -129,8 +130,8 @@ class Entries:
         if flux.free_symbols & {p, s} or not vanishes(flux, q):
             raise EquationError(
                 f"The flux {sp.simplify(once / a)} is no function of q = {a * p + b * s} that vanishes "
-                "with it, as the operators outside, a*diff(phi, x) - b*diff(phi, x, x), ask for: phi = g(q^2) q, "
-                "q = a u_x + b u_xx."
+                "with it, as the operators outside, a*diff(phi, x) - b*diff(phi, x, x), ask for: "
+                "phi = g(q^2) q, q = a u_x + b u_xx."
             )
         self.require_pure(flux, "phi(q)")
         g = as_function_of_square(divide(flux, q), (q,))
