@@ -17,7 +17,7 @@ from pde2net.errors import (
 from pde2net.guidance.advice import Advice
 from pde2net.guidance.advise import advise
 from pde2net.language import diffusivities
-from pde2net.language.calculus import div, dot, grad, laplacian, norm2
+from pde2net.language.calculus import div, dot, grad, hessian, laplacian, norm2
 from pde2net.language.declaration import Declaration
 from pde2net.language.energy import gradient_flow
 from pde2net.language.grid import Grid
@@ -73,6 +73,7 @@ __all__ = [
     "dot",
     "grad",
     "gradient_flow",
+    "hessian",
     "laplacian",
     "load",
     "norm2",

@@ -17,7 +17,7 @@ import sympy as sp
 from pde2net.audit.exactly import ZERO, Number, number, same
 from pde2net.audit.rows import Pair, Rows
 from pde2net.audit.tensors import drawn_eigenvalues
-from pde2net.discretise.operators import Bank
+from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import RecheckError
@@ -113,7 +113,16 @@ class Numbers:
         return [largest_square(d.stencil) * self.number(w * d.scale) ** 2 for ((w, d),) in rows]
 
     def curvature_norm(self, bank: Bank) -> Number:
-        """(sum w_i M_i)² for D = sum w_i d_ii, symbols of d_ii in [-M_i, 0]: the larger one-signed sum."""
+        """(sum w_i M_i)² for D = sum w_i d_ii, symbols of d_ii in [-M_i, 0]: the larger one-signed sum.
+
+        Of a Hessian, and of first and second differences together, sum ‖K_r‖² over all entries.
+        """
+        if bank.mixed or any(d.stencil.derivative == 1 for d in bank.differences):
+            return sum(
+                ((2 if len(factors(k)) > 1 else 1) * self.number(w) ** 2 * self.square(k))
+                for row in bank.operations
+                for w, k in row
+            )
         sums = [ZERO, ZERO]
         for w, d in bank.rows[0]:
             size = abs(self.number(w)) * largest_square(d.stencil) ** 0.5 * self.number(d.scale)
@@ -122,6 +131,13 @@ class Numbers:
             if w.is_negative or w.is_nonnegative is None:  # of unknown sign: it counts in both
                 sums[1] += size
         return max(sums) ** 2
+
+    def square(self, operation: Operation) -> Number:
+        """‖K‖², for mixed differences the product of those along each axis."""
+        found = self.number(sp.S.One)
+        for d in factors(operation):
+            found *= largest_square(d.stencil) * self.number(d.scale) ** 2
+        return found
 
     @cached_property
     def degree(self) -> Number:

@@ -118,9 +118,10 @@ def explained(text: str, answers: Sequence[Answer], quantity: str, otherwise: st
 
 def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     rest = explained(text, answers, DIFFUSIVITY, "g is constant") or ""
-    every = [d for bank in n.semi.banks for row in bank.rows for _, d in row]
+    every = [d for bank in n.semi.banks for d in bank.differences]
+    slanted = any(isinstance(t, SecondOrder) and t.slope != 0 for t in n.semi.form.terms)
     together = not n.semi.form.learned and all(peaks_at_the_highest_frequency(d.stencil) for d in every)
-    sharp = len(n.semi.form.terms) == 1 or together
+    sharp = not slanted and (len(n.semi.form.terms) == 1 or together)
     end = " by the Fourier symbol, " + ("attained in the limit of large grids" if sharp else "an upper bound")
     if not (rest.startswith("; ") and rest.endswith(end)):
         return False
@@ -130,8 +131,10 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
     for term in n.semi.form.terms:
         if isinstance(term, FirstOrder | Tensor):
             labels += [f"K_{a}" for a in n.semi.form.space]
+        elif isinstance(term, Learned):
+            labels.append(term.operator.name)
         else:
-            labels.append("D" if isinstance(term, SecondOrder) else term.operator.name)
+            labels.append("D" if isinstance(term, SecondOrder) else "H")
     pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)
     return slots(pattern, stated, norms, n)
 

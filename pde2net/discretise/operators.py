@@ -92,24 +92,85 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Mixed:
+    """Differences along different axes, one after the other: a mixed derivative such as u_xy.
+
+    They act on different axes, so they commute, and the transpose is the product of the transposes.
+    """
+
+    parts: tuple[Difference, ...]
+
+    @property
+    def scale(self) -> sp.Expr:
+        return sp.Mul(*(d.scale for d in self.parts))
+
+    def apply(self, u: Array, scale: Any) -> Array:
+        """scale * the product of all stencils of u; `scale` is the value of `self.scale`."""
+        for part in self.parts:
+            u = part.apply(u, scale)
+            scale = scale / scale  # the other stencils are those of spacing 1
+        return u
+
+    def apply_adjoint(self, p: Array, scale: Any) -> Array:
+        """The transpose of `apply`."""
+        for part in reversed(self.parts):
+            p = part.apply_adjoint(p, scale)
+            scale = scale / scale
+        return p
+
+    def apply_squared_adjoint(self, g: Array, scale: Any) -> Array:
+        """The transpose of the operator with squared weights; weights beyond the border even."""
+        for part in reversed(self.parts):
+            g = part.apply_squared_adjoint(g, scale)
+            scale = scale / scale
+        return g
+
+
+Operation = Difference | Mixed
+
+
+def factors(operation: Operation) -> tuple[Difference, ...]:
+    """The differences along one axis each whose product an operation is."""
+    return operation.parts if isinstance(operation, Mixed) else (operation,)
+
+
+@dataclass(frozen=True)
 class Bank:
-    """K as rows of weighted differences: (K u)_r = sum over (w, D) in rows[r] of w D u."""
+    """K as rows of weighted differences: (K u)_r = sum over (w, D) in rows[r] of w D u.
+
+    mixed  mixed differences, each a further row; those of a Hessian
+    """
 
     rows: tuple[tuple[tuple[sp.Expr, Difference], ...], ...]
+    mixed: tuple[Mixed, ...] = ()
+
+    @property
+    def operations(self) -> tuple[tuple[tuple[sp.Expr, Operation], ...], ...]:
+        """All rows."""
+        return (*self.rows, *(((sp.S.One, m),) for m in self.mixed))
+
+    @property
+    def entries(self) -> tuple[int, ...]:
+        """How many entries of D u each row stands for: u_xy is also u_yx in a Hessian."""
+        return (1,) * len(self.rows) + (2,) * len(self.mixed)
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """All differences along one axis that occur."""
+        return tuple(d for row in self.operations for _, operation in row for d in factors(operation))
 
     @property
     def span(self) -> tuple[tuple[int, int], ...]:
         """(axis, smallest size) for every axis in use."""
         spans: dict[int, int] = {}
-        for row in self.rows:
-            for _, difference in row:
-                axis = difference.axis
-                spans[axis] = max(spans.get(axis, 1), difference.stencil.span)
+        for difference in self.differences:
+            axis = difference.axis
+            spans[axis] = max(spans.get(axis, 1), difference.stencil.span)
         return tuple(sorted(spans.items()))
 
     @property
     def symbols(self) -> frozenset[sp.Symbol]:
-        return frozenset(s for row in self.rows for w, d in row for s in (w * d.scale).free_symbols)
+        return frozenset(s for row in self.operations for w, d in row for s in (w * d.scale).free_symbols)
 
 
 def _cast(weight: sp.Rational, number: type) -> Any:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.errors import DeclarationError
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm, FirstOrder, SecondOrder, Tensor
+from pde2net.normalise.form import DivergenceForm, FirstOrder, Hessian, SecondOrder, Tensor
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,10 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
 
     def curvature(term: SecondOrder) -> Bank:
         stencil = second(grid.order)
+        if isinstance(term, Hessian):
+            return hessian_bank(grid.order, spacing, boundary)
+        if term.slope != 0:
+            return mixed_bank(term, grid.order, spacing[0], boundary[0])
         return Bank(
             (
                 tuple(
@@ -116,4 +122,36 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         cell=gradient(central(grid.order)) if staggered else None,
         second=tuple(curvature(t) for t in form.terms if isinstance(t, SecondOrder)),
         margin=tuple(2 * first.reach if b == "dirichlet" else 0 for b in boundary),
+    )
+
+
+def hessian_bank(order: int, spacing: Sequence[sp.Expr], boundary: Sequence[str]) -> Bank:
+    """The entries u_ij, i <= j: second differences, and products of half-point differences along i and j.
+
+    On periodic and reflecting grids sum_ij K_ij^T K_ij is the square of the Laplacian sum_i K_i^T K_i for
+    order 2. Raises DeclarationError for zero-Dirichlet borders: differences at half-points count both
+    outer ones, second differences neither.
+    """
+    if "dirichlet" in boundary:
+        raise DeclarationError(
+            "A Hessian takes reflecting or periodic borders: zero-Dirichlet values have no mixed differences "
+            "at the border that go with the second differences. laplacian(u) takes all borders."
+        )
+    lines = list(enumerate(zip(spacing, boundary, strict=True)))
+    pure = tuple(((sp.S.One, Difference(i, second(order), h, b)),) for i, (h, b) in lines)
+    mixed = (
+        Mixed(tuple(Difference(i, half_point(order), h, b) for i, (h, b) in pair))
+        for pair in itertools.combinations(lines, 2)
+    )
+    return Bank(pure, tuple(mixed))
+
+
+def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: str) -> Bank:
+    """One row b D_xx + a D_x, D_x the central difference at cells. Raises DeclarationError for order 4."""
+    if order != 2:
+        raise DeclarationError("Operators of first and second order together take order = 2.")
+    closure = "zero" if border == "dirichlet" else border
+    (b,) = term.weights
+    return Bank(
+        (((b, Difference(0, second(2), h, closure)), (term.slope, Difference(0, central(2), h, closure))),)
     )

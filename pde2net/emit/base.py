@@ -11,7 +11,7 @@ from typing import Any
 import networkx as nx
 import sympy as sp
 
-from pde2net.discretise.operators import Bank
+from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.emit.checks import input_checks
 from pde2net.emit.header import module_docstring
 from pde2net.emit.names import identifier, identifiers
@@ -116,7 +116,9 @@ class Emitter(ABC):
 
     def _bank_name(self, bank: Bank, taken: dict[Bank, str]) -> str:
         difference = bank.rows[0][0][1]
-        if difference.stencil.derivative == 2:
+        if bank.mixed:
+            base = "Hessian"
+        elif difference.stencil.derivative == 2:
             base = "Curvature"
         else:
             same = [b for b in taken if b.rows[0][0][1].stencil.derivative == 1]
@@ -215,7 +217,7 @@ class Emitter(ABC):
 
     def text(self) -> str:
         definitions: list[Function | Class] = []
-        items = dict.fromkeys(along(d) for bank in self.banks for row in bank.rows for _, d in row)
+        items = dict.fromkeys(along(d) for bank in self.banks for d in bank.differences)
         functions = [f for item in items for f in difference_functions(item)]
         means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
         functions += [mean_function(closure) for closure in sorted(means)]
@@ -267,8 +269,12 @@ class Emitter(ABC):
         difference = bank.rows[0][0][1]
         if difference.stencil.derivative == 2:
             rows = [
-                [("" if w == 1 else f"{w} ") + f"d_{self.request.axes[d.axis] * 2}" for w, d in row]
-                for row in bank.rows
+                [("" if w == 1 else f"{w} ") + f"d_{self._axes_of(d)}" for w, d in row]
+                for row in bank.operations
             ]
             return f"u -> {', '.join(' + '.join(row) for row in rows)}"
         return "u -> " + ", ".join(f"u_{a}" for a in self.request.axes)
+
+    def _axes_of(self, operation: Operation) -> str:
+        """xx, xy or x, what an operation differentiates along."""
+        return "".join(self.request.axes[d.axis] * d.stencil.derivative for d in factors(operation))

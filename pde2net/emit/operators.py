@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.stencils import Stencil
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
@@ -162,13 +162,13 @@ def mean_function(closure: str) -> Function:
 
 def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number) -> list[Class]:
     """The autograd functions `name` (K) and `nameAdjoint` (K^T)."""
-    outputs = [f"p{i}" for i in range(len(bank.rows))]
-    rows = [_row(row, dimension, value) for row in bank.rows]
+    outputs = [f"p{i}" for i in range(len(bank.operations))]
+    rows = [_row(row, dimension, value) for row in bank.operations]
     forward = [f"{p} = {r}" for p, r in zip(outputs, rows, strict=True)]
     forward.append(f"return {', '.join(outputs)}" if len(rows) > 1 else "return (p0,)")
     parts = [
-        _scaled(f"{along(d).adjoint_name}({p}, {d.axis - dimension})", value(w * d.scale))
-        for p, row in zip(outputs, bank.rows, strict=True)
+        _scaled(_transposed(d, p, dimension), value(w * d.scale))
+        for p, row in zip(outputs, bank.operations, strict=True)
         for w, d in row
     ]
     adjoint = [f"u{i} = {part}" for i, part in enumerate(parts)]
@@ -236,8 +236,21 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
     ]
 
 
-def _row(row: tuple[tuple[sp.Expr, Difference], ...], dimension: int, value: Number) -> str:
-    return _sum([_scaled(f"{along(d).name}(u, {d.axis - dimension})", value(w * d.scale)) for w, d in row])
+def _row(row: tuple[tuple[sp.Expr, Operation], ...], dimension: int, value: Number) -> str:
+    return _sum([_scaled(_applied(d, "u", dimension), value(w * d.scale)) for w, d in row])
+
+
+def _applied(operation: Operation, array: str, dimension: int) -> str:
+    """A difference of an array; mixed ones are differences of differences."""
+    for d in factors(operation):
+        array = f"{along(d).name}({array}, {d.axis - dimension})"
+    return array
+
+
+def _transposed(operation: Operation, array: str, dimension: int) -> str:
+    for d in reversed(factors(operation)):
+        array = f"{along(d).adjoint_name}({array}, {d.axis - dimension})"
+    return array
 
 
 def _scaled(text: str, factor: sp.Expr) -> str:

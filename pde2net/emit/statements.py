@@ -88,7 +88,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     inputs = values.inputs(name)
     if isinstance(node, Convolution):
         (array,) = inputs.values()
-        outputs = [values.fresh(o) for o in _output_names(values, name, local, len(node.bank.rows))]
+        outputs = [values.fresh(o) for o in _output_names(values, name, local, len(node.bank.operations))]
         values.bind(name, *outputs)
         left = ", ".join(outputs) if len(outputs) > 1 else f"({outputs[0]},)"
         return [f"{left} = {values.banks[node.bank]}.apply({array})"]

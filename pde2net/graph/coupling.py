@@ -94,3 +94,13 @@ def common_norms(
             fed = builder.data_inputs(norm.expressions[0], padded=True)
             inputs[symbol.name] = builder.once(f"s2{where}_{owner}", norm, fed)
     return found, inputs
+
+
+def at_rest(ratio: sp.Expr, slopes: Sequence[sp.Symbol]) -> sp.Expr:
+    """`ratio`, a diffusivity, if it is defined where all slopes vanish."""
+    if ratio.xreplace(dict.fromkeys(slopes, sp.S.Zero)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise EquationError(
+            f"The diffusivity {ratio} is needed for a zero gradient too, where it is not defined. Regularise "
+            'it, or let the flux be evaluated instead: Grid(gradient="forward"), freeze="step".'
+        )
+    return ratio

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.graph.formulas import formula, greek
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Convolution, Coordinate
@@ -16,17 +16,21 @@ def filters(graph: Graph, name: str, bank: Bank) -> tuple[str, ...]:
     """The rows of a bank by the names that consumers give them, and its borders."""
     named = {data["port"]: data["slot"] for *_, data in graph.out_edges(name, data=True)}
     lines = []
-    for port, row in enumerate(bank.rows):
+    for port, row in enumerate(bank.operations):
         left = f"{greek(named[port])} = " if port in named else ""
         lines.append(left + _row(graph, row))
-    closures = sorted({d.closure for row in bank.rows for _, d in row})
+    closures = sorted({d.closure for d in bank.differences})
     if len(closures) == 1:
         return (*lines, f"{closures[0]} border")
-    of = {d.axis: d.closure for row in bank.rows for _, d in row}
+    of = {d.axis: d.closure for d in bank.differences}
     return (*lines, *(f"{of[axis]} border {along(graph, axis)}" for axis in sorted(of)))
 
 
-def _row(graph: Graph, row: Sequence[tuple[sp.Expr, Difference]]) -> str:
+def _row(graph: Graph, operations: Sequence[tuple[sp.Expr, Operation]]) -> str:
+    row = [(w, d) for w, d in operations if isinstance(d, Difference)]
+    if len(row) < len(operations):
+        parts = [d for w, operation in operations for d in factors(operation)]
+        return ", then ".join(f"{_weights(d.scale, d)} {along(graph, d.axis)}" for d in parts)
     terms = [_weights(w * d.scale, d) for w, d in row]
     if len(set(terms)) == 1:
         everywhere = len(row) == graph.graph["dimension"] > 1
@@ -64,9 +68,12 @@ def axis_name(graph: Graph, axis: int) -> str:
             return greek(node.symbol.name)
         if isinstance(node, Convolution) and len(node.bank.rows) == graph.graph["dimension"]:
             for _, _, edge in graph.out_edges(name, data=True):
+                if edge["port"] >= len(node.bank.rows):
+                    continue
                 row = node.bank.rows[edge["port"]]
-                if len(row) == 1 and row[0][1].axis == axis and row[0][1].stencil.derivative == 1:
+                order = row[0][1].stencil.derivative
+                if len(row) == 1 and row[0][1].axis == axis and (order == 1 or node.bank.mixed):
                     _, mark, suffix = edge["slot"].rpartition("_")
                     if mark:
-                        return greek(suffix)
+                        return greek(suffix[: len(suffix) // order])
     return f"axis {axis + 1}"

@@ -108,7 +108,7 @@ class Interpreter:
         self.dimension: int = graph.graph["dimension"]
         self.channels: int = graph.graph["channels"]
         known = {**graph.graph["values"], **(values or {})}
-        # alpha of Du Fort-Frankel may contain parameters.
+        # The value of one may be an expression in others: alpha of Du Fort-Frankel, say.
         self.values = {symbol: sp.sympify(value).xreplace(known) for symbol, value in known.items()}
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
         self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
@@ -350,7 +350,7 @@ class Interpreter:
 
     def analysis(self, bank: Bank, array: Array) -> list[Array]:
         rows = []
-        for row, scales in zip(bank.rows, self.scales_of(bank), strict=True):
+        for row, scales in zip(bank.operations, self.scales_of(bank), strict=True):
             parts = [d.apply(array, c) for (_, d), c in zip(row, scales, strict=True)]
             rows.append(sum(parts[1:], parts[0]))
         return rows
@@ -358,7 +358,7 @@ class Interpreter:
     def adjoint(self, bank: Bank, arrays: list[Array]) -> Array:
         parts = [
             d.apply_adjoint(array, c)
-            for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
+            for row, scales, array in zip(bank.operations, self.scales_of(bank), arrays, strict=True)
             for (_, d), c in zip(row, scales, strict=True)
         ]
         return sum(parts[1:], parts[0])
@@ -367,7 +367,7 @@ class Interpreter:
         """The transpose of a bank with squared weights."""
         parts = [
             d.apply_squared_adjoint(array, c)
-            for row, scales, array in zip(bank.rows, self.scales_of(bank), arrays, strict=True)
+            for row, scales, array in zip(bank.operations, self.scales_of(bank), arrays, strict=True)
             for (_, d), c in zip(row, scales, strict=True)
         ]
         return sum(parts[1:], parts[0])
@@ -375,5 +375,5 @@ class Interpreter:
     def scales_of(self, bank: Bank) -> list[list[Any]]:
         """The weights of a bank, with the powers of the spacing, as numbers."""
         if bank not in self.scales:
-            self.scales[bank] = [[self.number(w * d.scale) for w, d in row] for row in bank.rows]
+            self.scales[bank] = [[self.number(w * d.scale) for w, d in row] for row in bank.operations]
         return self.scales[bank]

@@ -13,7 +13,7 @@ from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
 from pde2net.graph.place import Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
-from pde2net.normalise.form import Tensor
+from pde2net.normalise.form import Hessian, SecondOrder, Tensor
 
 DEPTH = 12  # grids of a network that takes as many as the image allows
 TRIAL = sp.Symbol("_x", real=True)
@@ -40,6 +40,13 @@ class OperatorBuilder(RateBuilder):
             raise DeclarationError(
                 "Multigrid takes neither diffusion tensors nor smoothed expressions; use Implicit with "
                 "Kacanov, or an explicit scheme."
+            )
+        if any(
+            isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms
+        ):
+            raise DeclarationError(
+                "Multigrid takes neither Hessians nor operators of first and second order together; use "
+                'Implicit with Kacanov and preconditioner="none", or an explicit scheme.'
             )
         self.mass, self.factor = mass, factor
         varying = mass.free_symbols.union(*(t.prefactor.free_symbols for t in self.form.terms))

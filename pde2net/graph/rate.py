@@ -13,9 +13,8 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import EquationError
-from pde2net.graph import tensor
-from pde2net.graph.coupling import S2, coupled, coupled_flux
+from pde2net.graph import hessian, tensor
+from pde2net.graph.coupling import S2, at_rest, coupled, coupled_flux
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import (
     Convolution,
@@ -31,7 +30,7 @@ from pde2net.graph.nodes import (
 )
 from pde2net.graph.place import NodeBuilder, Source
 from pde2net.graph.smoothing import smoothed
-from pde2net.normalise.form import Component, FirstOrder, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import Component, FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.normalise.radial import divide
 
 Weights = tuple[tuple[Source | sp.Expr, ...], ...]
@@ -98,6 +97,9 @@ class RateBuilder(NodeBuilder):
         term, suffix = self.form.terms[k], self.suffix(k)
         if isinstance(term, Learned):
             return self.learned(term, suffix, weights)
+        if isinstance(term, Hessian):
+            given = None if weights is None else weights[0]
+            return hessian.adjoint(self, term, self.second_bank(k), suffix, given)
         if isinstance(term, SecondOrder):
             return self.second_order(term, self.second_bank(k), suffix, weights)
         if isinstance(term, Tensor):
@@ -187,15 +189,17 @@ class RateBuilder(NodeBuilder):
     def term_weights(self, k: int) -> tuple[Source | sp.Expr, ...]:
         term, suffix = self.form.terms[k], self.suffix(k)
         if isinstance(term, Learned):
-            weight = _at_rest(divide(term.flux, term.response), (term.response,))
+            weight = at_rest(divide(term.flux, term.response), (term.response,))
             inputs = self.needed([weight], {term.response.name: self.response(term)})
             if not inputs:
                 return (weight,)
             return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
+        if isinstance(term, Hessian):
+            return (hessian.weight(self, term, self.second_bank(k), suffix),)
         if isinstance(term, SecondOrder):
             q = self.form.curvature
             inputs = {q.name: self.curvature(self.second_bank(k), suffix)}
-            weight = _at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
+            weight = at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
             inputs = self.needed([weight], inputs)
             if not inputs:
                 return (weight,)
@@ -367,14 +371,4 @@ class RateBuilder(NodeBuilder):
 def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:
     ratio = divide(component.responses[axis], slopes[axis])
     norms = {s for s in ratio.free_symbols if s.name.startswith(S2.name)}
-    return _at_rest(ratio, [*slopes, *norms])
-
-
-def _at_rest(ratio: sp.Expr, slopes: Sequence[sp.Symbol]) -> sp.Expr:
-    """`ratio`, a diffusivity, if it is defined where all slopes vanish."""
-    if ratio.xreplace(dict.fromkeys(slopes, sp.S.Zero)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
-        raise EquationError(
-            f"The diffusivity {ratio} is needed for a zero gradient too, where it is not defined. Regularise "
-            'it, or let the flux be evaluated instead: Grid(gradient="forward"), freeze="step".'
-        )
-    return ratio
+    return at_rest(ratio, [*slopes, *norms])

@@ -42,7 +42,7 @@ def order(semi: Semidiscrete) -> int:
 
 def nearest_neighbours(semi: Semidiscrete) -> bool:
     """Whether A couples cells of different colours of the checkerboard only."""
-    return all(d.stencil.offsets == (0, 1) for bank, _ in _banks(semi) for row in bank.rows for _, d in row)
+    return all(d.stencil.offsets == (0, 1) for bank, _ in _banks(semi) for d in bank.differences)
 
 
 def _banks(semi: Semidiscrete) -> list[tuple[Bank, int]]:

@@ -62,7 +62,7 @@ def alike(a: Node, b: Node) -> bool:
 def width(node: Node) -> int:
     """How many arrays a node returns."""
     if isinstance(node, Convolution):
-        return len(node.bank.rows)
+        return len(node.bank.operations)
     return len(node.expressions) if isinstance(node, Pointwise) else 1
 
 

@@ -6,7 +6,7 @@ An object with the keys
     architecture, dimension, channels
     symbols       name -> assumptions of every symbol
     values        name -> value of each parameter that has one, as text
-    banks         the distinct operators K; nodes refer to them by position
+    banks         the distinct operators K, as rows, or {"rows", "mixed"}; nodes refer to them by position
     operations    the distinct nodes: {"type": ..., field: value, ...}
     nodes         {"name", "operation", "block", "cycle", "loop", "level", "shares",
                   "inputs": [[slot, producer, port], ...]}
@@ -25,7 +25,7 @@ from typing import Any
 import networkx as nx
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import FileError
 from pde2net.graph.checked import CHOICES, COUNTS, at, check_stencil, checked, hints, natural
@@ -36,7 +36,7 @@ from pde2net.language.expressions import from_text, symbol_table, to_text
 FORMAT = "pde2net-graph-4"
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
 _PLACES = ("block", "cycle", "level")
-_RECORDS = (Difference, Stencil)
+_RECORDS = (Difference, Mixed, Stencil)
 _BAD_CONTENT = (
     ArithmeticError,
     AttributeError,
@@ -130,7 +130,9 @@ class _Writer:
             return [self.value(v) for v in value]
         if isinstance(value, Bank):
             if value not in self.banks:
-                self.bank_rows.append(self.value(value.rows))
+                rows = self.value(value.rows)
+                mixed = {"rows": rows, "mixed": self.value(value.mixed)}
+                self.bank_rows.append(mixed if value.mixed else rows)
                 self.banks[value] = len(self.bank_rows) - 1
             return self.banks[value]
         return self.fields(value) if isinstance(value, _RECORDS) else value
@@ -178,8 +180,7 @@ class _Reader:
             for assumption in checked(assumptions, list):
                 checked(assumption, str)
             self.expression(name, sp.Symbol)
-        rows = hints(Bank)["rows"]
-        self.banks = [Bank(self.value(b, rows, ("Bank", "rows"))) for b in checked(content["banks"], list)]
+        self.banks = [self.bank(b) for b in checked(content["banks"], list)]
         self.operations = [self.operation(o) for o in checked(content["operations"], list)]
 
     def graph(self) -> Graph:
@@ -203,6 +204,15 @@ class _Reader:
                     )
                 graph.add_edge(producer, entry["name"], slot=checked(slot, str), port=checked(port, int))
         return graph
+
+    def bank(self, entry: Any) -> Bank:
+        """Its rows, or {"rows": ..., "mixed": ...} if it has mixed differences."""
+        if not isinstance(entry, dict):
+            return Bank(self.value(entry, hints(Bank)["rows"], ("Bank", "rows")))
+        bank: Bank = self.record(entry, Bank)
+        if not all(len({d.axis for d in m.parts}) == len(m.parts) > 1 for m in bank.mixed):
+            raise ValueError("a mixed difference has one part along each of two axes or more")
+        return bank
 
     def add_node(self, graph: Graph, entry: Any) -> None:
         name = checked(entry["name"], str)

@@ -59,7 +59,7 @@ def _take(*needed: str) -> Callable[[Any], Slots]:
 
 
 def _rows(node: TransposedConvolution) -> Slots:
-    return Slots(frozenset(f"p{i}" for i in range(len(node.bank.rows))))
+    return Slots(frozenset(f"p{i}" for i in range(len(node.bank.operations))))
 
 
 def _channels(node: Channels) -> Slots:

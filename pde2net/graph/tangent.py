@@ -49,7 +49,7 @@ class Tangent:
                 continue
             directions = {slot: moved[source] for slot, source in inputs.items() if source in moved}
             tangent = self.builder.node(local, node, directions)
-            count = len(node.bank.rows) if isinstance(node, Convolution) else 1
+            count = len(node.bank.operations) if isinstance(node, Convolution) else 1
             moved |= {(name, port): (tangent[0], port) for port in range(count)}
         return self._combined(self.last[0], self.rate.inputs, moved)
 

@@ -48,10 +48,11 @@ def grad(u: sp.Expr) -> sp.Matrix:
     return sp.Matrix([sp.Derivative(u, axis) for axis in spatial_arguments(u)])
 
 
-def div(flux: sp.MatrixBase) -> sp.Expr:
+def div(flux: sp.MatrixBase) -> Any:
     """Divergence of a column of fluxes: the sum of unevaluated derivatives, one per axis.
 
-    Raises EquationError if the length of the column is not the number of spatial axes.
+    Of a square matrix it is the column of the divergences of its rows, so div(div(g * hessian(u))) is
+    sum_ij d_i d_j (g u_ij). Raises EquationError if there are not as many fluxes as spatial axes.
     """
     if not isinstance(flux, sp.MatrixBase):
         raise EquationError(
@@ -59,17 +60,40 @@ def div(flux: sp.MatrixBase) -> sp.Expr:
             "derivatives of a scalar write laplacian(...)."
         )
     axes = spatial_arguments(flux)
+    if flux.shape == (len(axes), len(axes)) and len(axes) > 1:
+        return sp.Matrix([_divergence(list(flux.row(i)), axes) for i in range(len(axes))])
     if len(flux) != len(axes):
         raise EquationError(
             f"div of a vector with {len(flux)} components over {len(axes)} spatial axes "
             f"{tuple(map(str, axes))}: they must agree."
         )
-    return sp.Add(*(sp.Derivative(flux[i], axis) for i, axis in enumerate(axes)))
+    return _divergence(list(flux), axes)
+
+
+def _divergence(fluxes: list[sp.Expr], axes: tuple[sp.Symbol, ...]) -> sp.Expr:
+    return sp.Add(*(sp.Derivative(flux, axis) for flux, axis in zip(fluxes, axes, strict=True)))
 
 
 def laplacian(u: sp.Expr) -> sp.Expr:
     """Sum of the second derivatives along the spatial axes, unevaluated."""
     return sp.Add(*(sp.Derivative(u, (axis, 2)) for axis in spatial_arguments(u)))
+
+
+def hessian(u: sp.Expr) -> sp.Matrix:
+    """Hessian of a scalar: the square matrix of its unevaluated second derivatives, mixed ones included.
+
+    norm2(hessian(u)) is the squared Frobenius norm. The fourth-order flow of int Psi(|H u|^2)/2 dx is
+
+        u_t = -sum_ij d_i d_j (Psi'(|H u|^2) u_ij)
+
+    (Lysaker, Lundervold, Tai, IEEE Trans. Image Processing 12, 2003): -div(div(g * hessian(u))),
+    gradient_flow(Psi(norm2(hessian(u)))/2, u), or the sum written out with sp.Derivative.
+    """
+    axes = spatial_arguments(u)
+    # Mixed entries have the axes in one order, so that both are seen to be equal.
+    return sp.Matrix(
+        len(axes), len(axes), lambda i, j: sp.Derivative(u, axes[int(min(i, j))], axes[int(max(i, j))])
+    )
 
 
 def dot(v: sp.MatrixBase, w: sp.MatrixBase) -> sp.Expr:

@@ -8,8 +8,9 @@ import sympy as sp
 
 from pde2net.deadline import within
 from pde2net.errors import EquationError
+from pde2net.language.calculus import hessian, norm2
 from pde2net.language.energy import gradient_flow
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.normalise.recover import is_zero
 
 SECONDS = 10.0
@@ -45,8 +46,15 @@ def _parts(form: DivergenceForm) -> Iterator[sp.Expr | None]:
     for term in form.terms:
         if isinstance(term, Learned | Tensor) or term.prefactor.free_symbols & moving:
             yield None
+        elif isinstance(term, Hessian):
+            yield (
+                term.prefactor
+                * _integral(term.diffusivity, SQUARED, norm2(hessian(form.problem.unknown)))
+                / 2
+            )
         elif isinstance(term, SecondOrder):
             inside = sp.Add(*(w * s for w, s in zip(term.weights, _seconds(form), strict=True)))
+            inside += term.slope * sp.Derivative(form.problem.unknown, form.space[0])
             yield term.prefactor * _integral(term.flux, form.curvature, inside)
         else:
             yield from (term.prefactor * part for part in _first_order(form, term))

@@ -59,12 +59,23 @@ class SecondOrder:
 
     flux         Phi as an expression in the curvature symbol
     diffusivity  g with Phi(q) = g(q^2) q as an expression in SQUARED, or None
+    slope        in one dimension, D = slope d/dx + weights[0] d^2/dx^2, and D* has the slope negated
     """
 
     prefactor: sp.Expr
     weights: tuple[sp.Expr, ...]
     flux: sp.Expr
     diffusivity: sp.Expr | None
+    slope: sp.Expr = sp.S.Zero
+
+
+@dataclass(frozen=True)
+class Hessian(SecondOrder):
+    """-prefactor * sum_ij d_i d_j (g(|H u|^2) u_ij), H u the matrix of all u_ij, in two dimensions or more.
+
+    That is -D*(Phi(D u)) for D u with the entries of H u; `weights` are 1, and `flux` is that of one entry
+    which the others vanish beside.
+    """
 
 
 @dataclass(frozen=True)
@@ -227,6 +238,17 @@ class DivergenceForm:
         return f"-{term.operator}^T({_plain(term.flux.xreplace({term.response: argument}))})"
 
     def _second(self, term: SecondOrder) -> str:
+        if isinstance(term, Hessian):
+            assert term.diffusivity is not None
+            square = sp.Symbol(f"|hessian({self.state})|^2", nonnegative=True)
+            g = _plain(term.diffusivity.xreplace({SQUARED: square}), product=True)
+            return f"-hessian*({g} * hessian({self.state}))"
+        if term.slope != 0:
+            (axis,), (b,) = self.space, term.weights
+            parts = [f"{_plain(c, product=True)}*" if c != 1 else "" for c in (term.slope, b)]
+            operator = f"({parts[0]}d_{axis} + {parts[1]}d_{axis}{axis})"
+            argument = sp.Symbol(f"{operator}({self.state})", real=True)
+            return f"-{operator}*({_plain(term.flux.xreplace({self.curvature: argument}))})"
         if len(set(term.weights)) == 1 and term.weights[0] == 1:
             operator, argument = "laplacian", sp.Symbol(f"laplacian({self.state})", real=True)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.normalise.form import SQUARED, RadialGroup
+from pde2net.normalise.products import summands
 
 
 def radial_groups(
@@ -54,3 +55,15 @@ def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.E
         first, *rest = slopes
         candidate = sp.simplify(ratio.subs(first, sp.sqrt(SQUARED - sum(p**2 for p in rest))))
     return None if candidate.free_symbols & set(slopes) else candidate
+
+
+def vanishes(flux: sp.Expr, slope: sp.Symbol) -> bool:
+    """Whether the flux is 0 where the slope is (a singular diffusivity times the slope counts)."""
+    for term in summands(flux, lambda e: slope in e.free_symbols):
+        if slope in sp.Mul.make_args(term):
+            continue
+        if any(f.is_Pow and f.base == slope and f.exp.is_positive for f in sp.Mul.make_args(term)):
+            continue
+        if sp.simplify(term.subs(slope, 0)) != 0:
+            return False
+    return True

@@ -18,11 +18,12 @@ from pde2net.normalise.form import (
     Tensor,
     Term,
 )
+from pde2net.normalise.hessian import Entries
 from pde2net.normalise.learned import learned_terms
 from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
 from pde2net.normalise.products import summands
 from pde2net.normalise.quartic import squares
-from pde2net.normalise.radial import as_function_of_square, radial_groups
+from pde2net.normalise.radial import as_function_of_square, radial_groups, vanishes
 from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
 from pde2net.normalise.system import SystemForm
@@ -98,6 +99,7 @@ class _Recogniser:
         self.symbols = Symbols(problem)
         self.fluxes: dict[sp.Expr, list[sp.Expr]] = defaultdict(lambda: [sp.S.Zero] * len(problem.space))
         self.quartic: dict[sp.Expr, dict[tuple[int, int], sp.Expr]] = defaultdict(dict)
+        self.entries = Entries(self.symbols)
         self.outer: dict[tuple[sp.Expr, sp.Expr], dict[int, sp.Expr]] = defaultdict(dict)
 
     def form(self, pairs: list[tuple[sp.Expr, sp.Derivative]], reaction: sp.Expr) -> DivergenceForm:
@@ -116,6 +118,7 @@ class _Recogniser:
                 terms.append(SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor))
         for (prefactor, inner), outer in self.outer.items():
             terms.append(self.second_order(prefactor, inner, outer))
+        terms += self.entries.terms()
         reaction = self.symbols.pointwise(reaction, f"The reaction term {reaction}")
         return DivergenceForm(
             problem=self.problem,
@@ -135,7 +138,10 @@ class _Recogniser:
         if prefactor.has(u):
             raise_not_divergence(coefficient * derivative, problem)
         prefactor = self.symbols.pointwise(prefactor, f"The factor {prefactor}")
-        orders = tuple(dict(derivative.variable_count).get(axis, 0) for axis in problem.space)
+        # Nested derivatives count an axis more than once: that of u_xy along x and y has (x, y, x, y).
+        orders = tuple(
+            int(sum(n for a, n in derivative.variable_count if a == axis)) for axis in problem.space
+        )
         if derivative.expr == u:
             self.add_linear(constant, prefactor, orders, derivative)
             return
@@ -148,6 +154,8 @@ class _Recogniser:
             self.add_flux(constant, prefactor, orders.index(1), derivative)
         elif sum(orders) == 2 and max(orders) == 2:
             self.add_outer(constant, prefactor, orders.index(2), derivative)
+        elif sum(orders) == 2:
+            self.entries.add(constant, prefactor, orders, derivative)
         else:
             raise EquationError(
                 f"The term {derivative} is not a divergence of first or second order; diffusion terms "
@@ -181,8 +189,8 @@ class _Recogniser:
                 self.fluxes[prefactor][axis] += constant / 2 * self.symbols.slopes[other]
         elif total == 4:
             raise EquationError(
-                f"The mixed derivative {derivative} belongs to a Hessian, which is not supported yet; use "
-                "laplacian."
+                f"The mixed derivative {derivative} of order four is no part of -sum_ij d_i d_j (g u_ij) "
+                "with the Hessian (u_ij), nor of a Laplacian; write either of them."
             )
         else:
             raise EquationError(
@@ -193,6 +201,9 @@ class _Recogniser:
     def add_flux(self, constant: sp.Expr, prefactor: sp.Expr, axis: int, derivative: sp.Derivative) -> None:
         """d/dx_axis of a flux in first derivatives."""
         flux = self.symbols.replace(derivative.expr, f"The flux {derivative.expr}")
+        if self.symbols.has_second(flux) and len(self.problem.space) == 1:
+            self.entries.add(constant, prefactor, (1,), derivative)
+            return
         if flux.has(self.symbols.curvature) or self.symbols.has_second(flux):
             raise EquationError(
                 f"The flux {derivative.expr} contains second derivatives under a single divergence; "
@@ -211,6 +222,12 @@ class _Recogniser:
         inner = self.symbols.replace(derivative.expr, f"The expression {derivative.expr}")
         state, slopes = self.symbols.state, self.symbols.slopes
         if self.symbols.has_second(inner):
+            if inner.free_symbols & {*self.symbols.mixed.values()} or (
+                inner.free_symbols & set(slopes) and len(slopes) == 1
+            ):
+                orders = tuple(2 if i == axis else 0 for i in range(len(slopes)))
+                self.entries.add(constant, prefactor, orders, derivative)
+                return
             if inner.free_symbols & set(slopes):
                 raise EquationError(
                     f"The term {derivative} mixes first and second derivatives of the unknown; write "
@@ -282,15 +299,3 @@ class _Recogniser:
             )
         flux = scale * flux
         return SecondOrder(prefactor, weights, flux, as_function_of_square(flux / q, (q,)))
-
-
-def vanishes(flux: sp.Expr, slope: sp.Symbol) -> bool:
-    """Whether the flux is 0 where the slope is (a singular diffusivity times the slope counts)."""
-    for term in summands(flux, lambda e: slope in e.free_symbols):
-        if slope in sp.Mul.make_args(term):
-            continue
-        if any(f.is_Pow and f.base == slope and f.exp.is_positive for f in sp.Mul.make_args(term)):
-            continue
-        if sp.simplify(term.subs(slope, 0)) != 0:
-            return False
-    return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import sympy as sp
@@ -26,6 +27,10 @@ class Symbols:
         self.state = sp.Symbol(name, real=True)
         self.slopes = tuple(sp.Symbol(f"{name}_{a}", real=True) for a in problem.space)
         self.seconds = tuple(sp.Symbol(f"{name}_{a}{a}", real=True) for a in problem.space)
+        self.mixed = {
+            (i, j): sp.Symbol(f"{name}_{a}{b}", real=True)
+            for (i, a), (j, b) in itertools.combinations(enumerate(problem.space), 2)
+        }
         self.curvature = sp.Symbol(f"D_{name}", real=True)
         self.by_field = {f: field_symbol(f) for f in problem.fields}
         self.fields = tuple(self.by_field.values())
@@ -38,7 +43,12 @@ class Symbols:
         return {*self.problem.space, *self.fields, *self.smoothed, *self.field_slopes}
 
     def has_second(self, expression: sp.Expr) -> bool:
-        return bool(expression.free_symbols & set(self.seconds))
+        return bool(expression.free_symbols & self.of_order_two)
+
+    @property
+    def of_order_two(self) -> set[sp.Symbol]:
+        """The symbols of all second derivatives."""
+        return {*self.seconds, *self.mixed.values()}
 
     def replace(self, expression: sp.Expr, what: str) -> sp.Expr:
         """`expression` in symbols; EquationError for derivatives that have none."""
@@ -56,6 +66,10 @@ class Symbols:
         order = int(counts[0][1])
         if derivative.expr == self.problem.unknown and len(counts) == 1 and axis >= 0 and order <= 2:
             return (self.slopes if order == 1 else self.seconds)[axis]
+        if derivative.expr == self.problem.unknown and all(n == 1 and a in space for a, n in counts):
+            pair = tuple(sorted(space.index(a) for a, _ in counts))
+            if pair in self.mixed:
+                return self.mixed[pair]
         inner = self.by_field.get(derivative.expr)
         if isinstance(derivative.expr, smooth):
             inner = self.of_smoothing(derivative.expr, what)
@@ -65,7 +79,7 @@ class Symbols:
             self.field_slopes[symbol] = (field, axis)
             return symbol
         raise EquationError(
-            f"{what} contains {derivative}: inside a divergence only the first or pure second "
+            f"{what} contains {derivative}: inside a divergence only the first and second "
             "derivatives of the unknown and the first derivatives of known fields are understood."
         )
 
@@ -73,7 +87,7 @@ class Symbols:
         """The symbol of a smoothed expression, which may contain others; u_sigma2 if u_sigma is taken."""
         if node not in self.by_smoothing:
             argument = self.replace(node.args[0], what)
-            if argument.free_symbols & set(self.seconds):
+            if self.has_second(argument):
                 raise EquationError(f"{node} smooths second derivatives; only u and first ones are smoothed.")
             base = self.name_of_smoothed(argument)
             taken = {s.name for s in (*self.problem.symbols, *self.data)}
@@ -100,7 +114,7 @@ class Symbols:
     def pointwise(self, expression: sp.Expr, what: str) -> sp.Expr:
         """`expression` in symbols; it may not contain derivatives of the unknown."""
         replaced = self.replace(expression, what)
-        if replaced.free_symbols & {*self.slopes, *self.seconds}:
+        if replaced.free_symbols & {*self.slopes, *self.of_order_two}:
             raise EquationError(f"{what} contains derivatives of the unknown outside of a divergence.")
         if replaced.free_symbols & set(self.smoothed):
             raise EquationError(f"{what} contains a smoothed expression; only diffusivities may.")

@@ -16,7 +16,7 @@ from math import factorial
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank
+from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
@@ -51,7 +51,7 @@ class Expansion:
     def __init__(self, semi: Semidiscrete, step: Graph, order: int) -> None:
         self.semi, self.graph = semi, step
         self.dimension = len(semi.spacing)
-        highest = max((d.stencil.derivative for b in semi.banks for r in b.rows for _, d in r), default=0)
+        highest = max((order_of(k) for b in semi.banks for r in b.operations for _, k in r), default=0)
         self.length = order + 2 * highest + 1
         self.generators = Generators(semi, step, self.length)
         self.known: dict[tuple[str, int, Offset], Series] = {}
@@ -84,7 +84,7 @@ class Expansion:
         if isinstance(node, Convolution):
             return self.correlate(node.bank, [(port, *inputs["u"])], offset, 1)
         if isinstance(node, TransposedConvolution):
-            rows = [(i, *inputs[f"p{i}"]) for i in range(len(node.bank.rows))]
+            rows = [(i, *inputs[f"p{i}"]) for i in range(len(node.bank.operations))]
             return self.correlate(node.bank, rows, offset, -1)
         (source,) = inputs.values()
         if not isinstance(node, EdgeMean | Pad | Crop):
@@ -115,13 +115,13 @@ class Expansion:
         """sum over rows (r, producer, port) and differences of w/h^m sum_k weight_k value(offset +- k)."""
         parts: list[Series] = []
         for row, producer, port in rows:
-            for weight, difference in bank.rows[row]:
-                stencil, axis = difference.stencil, difference.axis
-                m, eta = stencil.derivative, self.generators.eta[difference.axis]
-                taps = [
-                    (self.value(producer, port, _shifted(offset, axis, sign * k)), w)
-                    for k, w in zip(stencil.offsets, stencil.weights, strict=True)
-                ]
+            for weight, operation in bank.operations[row]:
+                m = order_of(operation)
+                below = reduce(
+                    lambda a, b: a * b,
+                    (self.generators.eta[d.axis] ** d.stencil.derivative for d in factors(operation)),
+                )
+                taps = [(self.value(producer, port, place), w) for place, w in _taps(operation, offset, sign)]
                 length = min(len(v) for v, _ in taps)
                 scale = self.generators.expression(weight)
                 part = []
@@ -132,7 +132,7 @@ class Expansion:
                     if k < m and total:
                         raise UndecidedError("a stencil does not annihilate constants")
                     if k >= m:
-                        part.append(total.exquo(eta**m) * scale)
+                        part.append(total.exquo(below) * scale)
                 parts.append(tuple(part))
         return reduce(_add, parts)
 
@@ -180,6 +180,20 @@ def _unary(expression: sp.Expr, slots: set[sp.Symbol]) -> tuple[sp.Lambda, sp.Ex
         (slot,) = slots
         return sp.Lambda(x, expression.xreplace({slot: x})), slot
     raise UndecidedError(f"{expression} is not known to be a smooth function of its arguments")
+
+
+def order_of(operation: Operation) -> int:
+    """How often an operation differentiates."""
+    return sum(d.stencil.derivative for d in factors(operation))
+
+
+def _taps(operation: Operation, offset: Offset, sign: int) -> list[tuple[Offset, sp.Rational]]:
+    """The places that an operation at `offset` reads, and their weights for spacing 1."""
+    found: list[tuple[Offset, sp.Rational]] = [(offset, sp.S.One)]
+    for d in factors(operation):
+        taps = list(zip(d.stencil.offsets, d.stencil.weights, strict=True))
+        found = [(_shifted(place, d.axis, sign * k), v * w) for place, v in found for k, w in taps]
+    return found
 
 
 def _shifted(offset: Offset, axis: int, by: int) -> Offset:

@@ -117,7 +117,7 @@ def _parameters(semi: Semidiscrete, step: Graph) -> set[sp.Symbol]:
     for name in step:
         node = node_of(step, name)
         if isinstance(node, Convolution | TransposedConvolution):
-            found |= {s for row in node.bank.rows for w, _ in row for s in w.free_symbols}
+            found |= {s for row in node.bank.operations for w, _ in row for s in w.free_symbols}
     return found
 
 
@@ -134,5 +134,5 @@ def _most_functions(step: Graph) -> int:
                 if isinstance(e, sp.Expr)
             )
         elif isinstance(node, Convolution | TransposedConvolution):
-            count += sum(len(row) for row in node.bank.rows)
+            count += sum(len(row) for row in node.bank.operations)
     return count

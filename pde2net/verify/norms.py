@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.linear_operator import norm_symbol
-from pde2net.normalise.form import Learned, SecondOrder
+from pde2net.normalise.form import Hessian, Learned, SecondOrder
 from pde2net.verify.bounds import Bounds
 
 
@@ -18,7 +18,8 @@ from pde2net.verify.bounds import Bounds
 class OperatorNorm:
     """‖K‖² of one operator: the supremum of |K^|² over all frequencies.
 
-    label    K_x for the difference along x, D for a weighted sum of second differences, or a learned operator
+    label    K_x for the difference along x, D for a weighted sum of second differences, H for a Hessian, or a
+             learned operator
     squared  exact, symbolic in the spacing and in norms of learned operators; approached as the grid grows
     """
 
@@ -34,6 +35,8 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
     for term in semi.form.terms:
         if isinstance(term, Learned):
             rows.append((OperatorNorm(term.operator.name, norm_symbol(term.operator) ** 2),))
+        elif isinstance(term, Hessian):
+            rows.append((OperatorNorm("H", hessian_norm(next(second))),))
         elif isinstance(term, SecondOrder):
             rows.append((OperatorNorm("D", second_norm(next(second))),))
         else:
@@ -47,7 +50,12 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
 
 
 def second_norm(bank: Bank) -> sp.Expr:
-    """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum."""
+    """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum.
+
+    For D = a d/dx + b d²/dx² the sum of both squared norms, since the parts are orthogonal: an upper bound.
+    """
+    if any(d.stencil.derivative == 1 for d in bank.differences):
+        return sp.Add(*(w**2 * squared_norm(d) for w, d in bank.rows[0]))
     sums = {1: sp.S.Zero, -1: sp.S.Zero}
     for w, d in bank.rows[0]:
         sign = 1 if w.is_nonnegative else -1 if w.is_negative else 0
@@ -58,6 +66,17 @@ def second_norm(bank: Bank) -> sp.Expr:
             )
         sums[sign] += sp.Abs(w) * largest
     return sp.Max(sums[1], sums[-1]) ** 2
+
+
+def hessian_norm(bank: Bank) -> sp.Expr:
+    """sum_ij ‖K_ij‖²: (sum_i 4/h_i²)² for order 2. All are attained at the highest frequency."""
+    rows = zip(bank.entries, bank.operations, strict=True)
+    return sp.factor(sp.Add(*(count * w**2 * squared_norm(k) for count, ((w, k),) in rows)))
+
+
+def squared_norm(operation: Operation) -> sp.Expr:
+    """‖K‖², for mixed derivatives the product of those along each axis."""
+    return sp.Mul(*(d.stencil.squared_norm * d.scale**2 for d in factors(operation)))
 
 
 def weighted_norm(
@@ -76,10 +95,11 @@ def weighted_norm(
 
 def sharp(semi: Semidiscrete) -> bool:
     """Whether the norms of all terms are attained at one frequency: alone, or all at the highest."""
-    if len(semi.form.terms) > 1 and semi.form.learned:
+    slanted = any(isinstance(t, SecondOrder) and t.slope != 0 for t in semi.form.terms)
+    if slanted or (len(semi.form.terms) > 1 and semi.form.learned):
         return False
     return len(semi.form.terms) == 1 or all(
-        _peaks_at_the_highest_frequency(d) for bank in semi.banks for row in bank.rows for _, d in row
+        _peaks_at_the_highest_frequency(d) for bank in semi.banks for d in bank.differences
     )
 
 

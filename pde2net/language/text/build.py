@@ -95,7 +95,7 @@ class _Builder:
         self.scope.names[str(token)] = value
 
     def _free(self, token: Token) -> None:
-        if str(token) in {*self.scope.known(), *FUNCTIONS, *OPERATORS, "hessian", "adjoint", "diff"}:
+        if str(token) in {*self.scope.known(), *FUNCTIONS, *OPERATORS, "adjoint", "diff"}:
             raise self.source.at(token, f'the name "{token}" is taken already.')
 
     # -- declarations ------------------------------------------------------------------------------

@@ -29,7 +29,9 @@ ELEMENTARY: dict[str, Callable[..., Any]] = {n: getattr(sp, n) for n in _NAMES.s
 ELEMENTARY |= {"abs": sp.Abs, "min": sp.Min, "max": sp.Max}
 _MODELS = "linear charbonnier regularised_tv perona_malik exponential weickert"
 DIFFUSIVITIES: dict[str, Callable[..., Any]] = {n: getattr(diffusivities, n) for n in _MODELS.split()}
-OPERATORS: dict[str, Callable[..., Any]] = {n: getattr(calculus, n) for n in ("grad", "div", "laplacian")}
+OPERATORS: dict[str, Callable[..., Any]] = {
+    n: getattr(calculus, n) for n in ("grad", "div", "laplacian", "hessian")
+}
 FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot, "smooth": smooth}
 _TENSORS = "tensor structure_tensor principal_direction coherence projection"
 FUNCTIONS |= {n: getattr(tensors, n) for n in _TENSORS.split()}
@@ -292,8 +294,6 @@ class Reader:
         if str(node.children[0]) == "adjoint":
             return self._adjoint(node, local)
         name, operand = str(node.children[0]), self._value(node.children[1], local)
-        if name == "hessian":
-            raise self.source.at(node, "hessian is not supported yet.")
         if name != "div" and not isinstance(operand, sp.Expr):
             raise self.source.at(node, f"{name} takes a scalar, not a vector.")
         return OPERATORS[name](operand)

@@ -11,8 +11,9 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from pde2net.discretise.operators import Difference
-from pde2net.normalise.form import SecondOrder
+from pde2net.discretise.operators import Bank, Difference
+from pde2net.discretise.operators import factors as along_axes
+from pde2net.normalise.form import Hessian, SecondOrder
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.plot.scene import Array, Scene
 from pde2net.verify.plot.style import (
@@ -107,6 +108,9 @@ def _weighted_symbols(scene: Scene, axes: tuple[int, ...]) -> Iterator[tuple[Bou
     """(interval of the weight, |K^(theta)|²) of every term and axis that differentiates along `axes`."""
     second = iter(scene.semi.second)
     for term, row in zip(scene.semi.form.terms, scene.facts.weights or (), strict=True):
+        if isinstance(term, Hessian):
+            yield row[0], _hessian(scene, next(second), axes)
+            continue
         if isinstance(term, SecondOrder):
             parts = [(w, d) for w, d in next(second).rows[0] if d.axis in axes]
             zero = np.zeros(ANGLES.shape, dtype=np.complex128)
@@ -116,6 +120,16 @@ def _weighted_symbols(scene: Scene, axes: tuple[int, ...]) -> Iterator[tuple[Bou
         for ((w, d),), bounds in zip(scene.semi.gradient.rows, row, strict=True):
             if d.axis in axes:
                 yield bounds, np.abs(scene.number(w) * _symbol(scene, d)) ** 2
+
+
+def _hessian(scene: Scene, bank: Bank, axes: tuple[int, ...]) -> Array:
+    """The sum of |K^(theta)|² over all entries that differentiate along `axes` alone."""
+    total = np.zeros(ANGLES.shape)
+    for count, ((_, operation),) in zip(bank.entries, bank.operations, strict=True):
+        parts = along_axes(operation)
+        if all(d.axis in axes for d in parts):
+            total += count * np.abs(np.prod([_symbol(scene, d) for d in parts], axis=0)) ** 2
+    return total
 
 
 def _symbol(scene: Scene, difference: Difference) -> NDArray[np.complex128]:

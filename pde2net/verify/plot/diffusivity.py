@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import SQUARED, FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.plot.scene import Array, Scene, sample
 from pde2net.verify.plot.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
@@ -50,6 +50,9 @@ def _second_order(scene: Scene, term: SecondOrder) -> Iterator[tuple[int, sp.Exp
     if term.diffusivity is None:
         return
     state, space = scene.semi.form.state, scene.semi.form.space
+    if isinstance(term, Hessian) or term.slope != 0:
+        yield 0, term.diffusivity, f"|{'H' if term.slope == 0 else 'D'} {state}|", True
+        return
     used = [a for a, w in zip(space, term.weights, strict=True) if w != 0]
     plain = {w for w in term.weights if w != 0} == {sp.S.One}
     names = {len(space): f"|Δ{state}|", 1: f"|{state}_{used[0]}{used[0]}|"} if plain else {}
