@@ -29,7 +29,7 @@ from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
-from pde2net.verify.engine import certify, gather, instability
+from pde2net.verify.engine import certify, gather_until, instability
 from pde2net.verify.plan import Plan, SystemPlan, planned
 from pde2net.verify.system import certify_system, gather_system, planned_system
 
@@ -46,7 +46,7 @@ def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan | System
     if len(problem.equations) > 1:
         return _analyse_system(problem, scheme, grid)
     semi = semidiscretise(recognise(problem), grid)
-    facts = gather(semi)
+    facts = gather_until(semi, scheme)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     return plan, graph, certify(plan, graph, facts)

@@ -53,6 +53,7 @@ class Problem:
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
+    Coefficients may contain t, which starts at 0 (theory.md, section 4.16): c(t)*laplacian(u).
     Functions without t, such as sp.Function("f")(x, y), are known fields. Numbers are read as the
     decimals they were written as and kept exact.
 
@@ -112,6 +113,13 @@ class Problem:
     @property
     def time(self) -> sp.Symbol:
         return self.equations[0].lhs.variables[0]
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether coefficients contain t itself, as in exp(-t)*laplacian(u); the problem starts at t = 0."""
+        if self.time not in self.rhs.free_symbols:
+            return False
+        return bool(self.rhs.xreplace({u: sp.Dummy() for u in self.unknowns}).has(self.time))
 
     @property
     def parts(self) -> tuple[Problem, ...]:
@@ -177,7 +185,7 @@ class Problem:
         from pde2net.normalise.energy import energy_density  # later stages are asked only here
         from pde2net.normalise.recognise import recognise
 
-        if len(self.equations) > 1:
+        if len(self.equations) > 1 or self.depends_on_time:
             return None
         return energy_density(recognise(self))
 
@@ -326,12 +334,10 @@ def _check_functions(problem: Problem) -> None:
                 f"The known field {function} must have all the spatial arguments in order: "
                 f"{function.func}({', '.join(map(str, problem.space))})."
             )
-    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(
-        {u: sp.Dummy() for u in problem.unknowns}
-    ).has(problem.time):
+    if any(problem.time in d.variables for d in problem.rhs.atoms(sp.Derivative)):
         raise EquationError(
-            f"The right-hand side depends explicitly on {problem.time}; time-dependent coefficients "
-            "are not supported yet."
+            f"The right-hand side contains a derivative in {problem.time}; write {unknown.func}_{problem.time} = ... "
+            "with derivatives in space alone on the right."
         )
     own = {"tau", "s2"}
     for name in (u.func.__name__ for u in problem.unknowns):
@@ -344,6 +350,7 @@ def _check_functions(problem: Problem) -> None:
                 f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
             )
     things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields)]
+    things += [problem.time] if problem.depends_on_time else []
     things += [u.func for u in problem.unknowns]
     for thing in things:
         called = str(thing)

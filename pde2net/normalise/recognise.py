@@ -25,10 +25,15 @@ from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
 from pde2net.normalise.system import SystemForm
 from pde2net.normalise.tensors import split as split_tensor
+from pde2net.normalise.time import require_apart
 
 
 def recognise_system(problem: Problem) -> SystemForm:
     """The divergence forms of a system of equations; raises as `recognise` does."""
+    if problem.depends_on_time:
+        raise EquationError(
+            f"A coefficient of this system depends on {problem.time}; only single equations may have such."
+        )
     return SystemForm(problem, tuple(recognise(part) for part in problem.parts))
 
 
@@ -41,7 +46,7 @@ def recognise(problem: Problem) -> DivergenceForm:
     if len(problem.equations) > 1:
         raise EquationError("This takes one equation, not a system of several.")
     try:
-        return _recognised(problem)
+        form = _recognised(problem)
     except EquationError as error:
         try:
             rhs = recovered(problem)
@@ -49,8 +54,9 @@ def recognise(problem: Problem) -> DivergenceForm:
             if isinstance(error, NotADivergenceError):
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
-    equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
-    form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
+        equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
+        form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
+    require_apart(form)
     return replace(form, problem=problem)
 
 

@@ -15,6 +15,7 @@ from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
 from pde2net.verify.claims import stability
+from pde2net.verify.clock import require_explicit
 from pde2net.verify.facts import Facts
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
@@ -40,7 +41,11 @@ class SystemPlan:
 
 
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
-    """Raises StabilityError if tau = None or alpha = None and nothing is proved."""
+    """Raises StabilityError if tau = None or alpha = None and nothing is proved.
+
+    Raises DeclarationError if coefficients contain t and the scheme takes none that do.
+    """
+    require_explicit(semi, scheme)
     update = update_of(scheme, smallest_alpha(scheme, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
     return Plan(semi, scheme, tau, update)
