@@ -129,7 +129,7 @@ class StackEmitter(Emitter):
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed)]
         arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
         if self.now is not None:
-            arguments.append(f"{self.now}: {'Tensor | float' if self.trained(TAU) else 'float'}")
+            arguments.append(f"{self.now}: {'Tensor' if self.trained(TAU) else 'float'}")
         members = [self.initialiser(), *self._per_cycle()]
         members.append(Function("forward", arguments, "Tensor", "", body))
         return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
@@ -235,7 +235,9 @@ class StackEmitter(Emitter):
         ]
         if self.now is not None and self.own:
             call = f"{block}({', '.join([*passed, self.now])})"
-            return [f"{self.now} = 0.0", loop, f"    u = {call}", f"    {self.now} = {self.now} + block.tau"]
+            start = "torch.zeros_like(self.blocks[0].tau)" if self.trained(TAU) else "0.0"
+            step = f"    {self.now} = {self.now} + block.tau"
+            return [f"{self.now} = {start}", loop, f"    u = {call}", step]
         if self.now is not None:
             loop, passed = "for k in range(self.steps):", [*passed, "k * self.block.tau"]
         call = f"{block}({', '.join(passed)})"

@@ -15,6 +15,11 @@ def require_apart(form: DivergenceForm) -> None:
     diffusion tensors, smoothing, and weights of second derivatives.
     """
     t = form.problem.time
+    if not form.problem.depends_on_time:
+        return
+    for expression in _moving(form):
+        if expression.subs(t, 0).has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity):
+            raise EquationError(f"{expression} has no value at {t} = 0, where every network starts.")
     for where, expression in _constant_in_time(form):
         if t in expression.free_symbols:
             raise EquationError(
@@ -37,4 +42,15 @@ def _constant_in_time(form: DivergenceForm) -> list[tuple[str, sp.Expr]]:
             found += [("The flux", r) for r in responses if r.free_symbols & mixing]
     for smoothed in form.smoothed.values():
         found += [("The smoothed expression", smoothed.argument), ("The width", smoothed.sigma)]
+    return found
+
+
+def _moving(form: DivergenceForm) -> list[sp.Expr]:
+    """Expressions that may contain t."""
+    found = [form.reaction]
+    for term in form.terms:
+        if isinstance(term, SecondOrder):
+            found.append(term.flux)
+        elif isinstance(term, FirstOrder):
+            found += [r for c in term.components for r in c.responses]
     return found

@@ -63,7 +63,9 @@ def require_explicit(semi: Semidiscrete, scheme: Scheme) -> None:
 
 def until_the_end(claim: Claim, until: sp.Expr) -> Claim:
     """The claim about a network whose bounds hold for t < T alone: its limit would be one for other T too."""
-    if claim.status in (Status.NOT_APPLICABLE, Status.REFUTED) or not until.is_finite:
-        return claim if not until.is_finite else replace(claim, limit=None, condition=None)
+    if not until.is_finite:
+        return claim
+    if claim.status in (Status.NOT_APPLICABLE, Status.REFUTED, Status.UNKNOWN):
+        return replace(claim, limit=None, condition=None)
     said = f"This is about times t < {until}, which the network covers."
     return replace(claim, limit=None, condition=None, reason=f"{claim.reason} {said}".strip())

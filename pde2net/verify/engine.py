@@ -14,6 +14,7 @@ from pde2net.scheme.registry import shortest
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.claims import claims
+from pde2net.verify.clock import require_explicit
 from pde2net.verify.elasticity import with_elasticities
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
@@ -45,6 +46,7 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
 
 def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
     """All facts; where coefficients contain t, for all t, or if that says too little until the network ends."""
+    require_explicit(semi, scheme)
     facts = gather(semi)
     if facts.until is None or scheme.tau is None or (facts.norm is not None and facts.rate is not None):
         return facts

@@ -43,7 +43,7 @@ class SystemPlan:
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
     """Raises StabilityError if tau = None or alpha = None and nothing is proved.
 
-    Raises DeclarationError if coefficients contain t and the scheme takes none that do.
+    Raises DeclarationError for coefficients that contain t and a scheme that takes none such.
     """
     require_explicit(semi, scheme)
     update = update_of(scheme, smallest_alpha(scheme, facts))
