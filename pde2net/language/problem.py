@@ -53,7 +53,7 @@ class Problem:
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
-    Coefficients may contain t, which starts at 0 (theory.md, section 4.16): c(t)*laplacian(u).
+    Coefficients may contain t, which starts at 0 (theory.md, section 4.17): c(t)*laplacian(u).
     Functions without t, such as sp.Function("f")(x, y), are known fields. Numbers are read as the
     decimals they were written as and kept exact.
 
@@ -336,8 +336,8 @@ def _check_functions(problem: Problem) -> None:
             )
     if any(problem.time in d.variables for d in problem.rhs.atoms(sp.Derivative)):
         raise EquationError(
-            f"The right-hand side contains a derivative in {problem.time}; write {unknown.func}_{problem.time} = ... "
-            "with derivatives in space alone on the right."
+            f"The right-hand side contains a derivative in {problem.time}; the right of "
+            f"{unknown.func}_{problem.time} = ... has derivatives in space alone."
         )
     own = {"tau", "s2"}
     for name in (u.func.__name__ for u in problem.unknowns):

@@ -23,8 +23,8 @@ def require_apart(form: DivergenceForm) -> None:
     for where, expression in _constant_in_time(form):
         if t in expression.free_symbols:
             raise EquationError(
-                f"{where} {expression} depends on {t}; explicit time may stand in diffusivities of |grad u|, in "
-                "factors c(t) of a divergence and in reactions, apart from position and known fields."
+                f"{where} {expression} depends on {t}; explicit time may stand in diffusivities of |grad u|, "
+                "in factors c(t) of a divergence and in reactions, apart from position and known fields."
             )
 
 

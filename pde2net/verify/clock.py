@@ -1,4 +1,4 @@
-"""Time as a variable of ranges: t in [0, T), for coefficients that contain it (docs/theory.md, 4.16)."""
+"""Time as a variable of ranges: t in [0, T), for coefficients that contain it (docs/theory.md, 4.17)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Clock:
         names: dict[sp.Expr, sp.Symbol] = {}
         hidden = self._hidden(sp.expand_power_exp(g), names)
         if self.symbol in hidden.free_symbols:
-            raise UndecidedError(f"the diffusivity {g} contains an expression in t that is not known positive")
+            raise UndecidedError(f"the diffusivity {g} contains an expression in t of unknown sign")
         return hidden, {name: e for e, name in names.items()}
 
     def _hidden(self, e: sp.Expr, names: dict[sp.Expr, sp.Symbol]) -> sp.Expr:
