@@ -45,7 +45,7 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
 
 
 def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
-    """All facts; of coefficients that contain t for all t, or, if that says too little, for those of the network."""
+    """All facts; of coefficients that contain t for all t or, if that says too little, for the network."""
     require_explicit(semi, scheme)
     facts = gather(semi)
     if facts.until is None or scheme.tau is None or (facts.norm is not None and facts.rate is not None):
