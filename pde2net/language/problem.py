@@ -334,11 +334,6 @@ def _check_functions(problem: Problem) -> None:
                 f"The known field {function} must have all the spatial arguments in order: "
                 f"{function.func}({', '.join(map(str, problem.space))})."
             )
-    if any(problem.time in d.variables for d in problem.rhs.atoms(sp.Derivative)):
-        raise EquationError(
-            f"The right-hand side contains a derivative in {problem.time}; the right of "
-            f"{unknown.func}_{problem.time} = ... has derivatives in space alone."
-        )
     own = {"tau", "s2"}
     for name in (u.func.__name__ for u in problem.unknowns):
         own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
