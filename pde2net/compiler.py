@@ -30,7 +30,7 @@ from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
-from pde2net.verify.engine import certify, gather, instability
+from pde2net.verify.engine import certify, gather_until, instability
 from pde2net.verify.facts import Facts
 from pde2net.verify.kept import kept, signed
 from pde2net.verify.plan import Plan, SystemPlan, planned
@@ -57,7 +57,7 @@ def _analysed(
     if len(problem.equations) > 1:
         return (*_analyse_system(problem, scheme, grid), None)
     semi = semidiscretise(recognise(problem), grid)
-    facts = gather(semi)
+    facts = gather_until(semi, scheme)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     return plan, graph, certify(plan, graph, facts), facts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import sympy as sp
@@ -10,10 +11,10 @@ from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.names import identifier
 from pde2net.emit.statements import statements
-from pde2net.emit.torch_expressions import number
+from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import blocks, cycles, node_of, parameters, sources
-from pde2net.graph.nodes import Input
+from pde2net.graph.nodes import Input, Pointwise
 from pde2net.scheme.registry import TABLES
 from pde2net.scheme.stack import ALPHA, PREVIOUS, START, START_RATE, TAU, Stack
 
@@ -38,6 +39,8 @@ class StackEmitter(KeepingEmitter):
         taken = [*self.names.values(), *self.data_sources.values(), *self.carried.values()]
         taken += [*self.operators.values(), *self.computed.values()]
         self.weight_names = {w: identifier(w.name.strip("_"), taken) for w in self.weights}
+        self.clock = self._clock()
+        self.now = None if self.clock is None else identifier(self.clock.name, [*taken, "k"])
         self.frozen = self._frozen()
         self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
 
@@ -65,6 +68,15 @@ class StackEmitter(KeepingEmitter):
     def _has_tau(self) -> bool:
         return TAU in parameters(self.graph) or not self.weights
 
+    def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
+        """With the time of the block as a scalar: a tensor only where tau is trained."""
+        found = super().printer(tensors, owner)
+        if self.clock is not None and self.now is not None:
+            trained = {self.clock.name} if self.trained(TAU) else set()
+            scalars = {**found.scalars, self.clock.name: self.now}
+            found = TorchPrinter(tensors, scalars, found.trained | trained)
+        return found
+
     def part_names(self) -> list[str]:
         return [*self.block_names, *self.cycle_names]
 
@@ -80,6 +92,12 @@ class StackEmitter(KeepingEmitter):
 
     def _trained_table(self, weight: sp.Symbol) -> bool:
         return TABLES[weight.name] in self.request.trainable
+
+    def _clock(self) -> sp.Symbol | None:
+        """The time t, if a block contains it: a weight of its nodes that the scheme does not have."""
+        nodes = (node_of(self.graph, name) for name in self.block_names)
+        found = [s for n in nodes if isinstance(n, Pointwise) for s, _ in n.weights if s not in self.weights]
+        return found[0] if found else None
 
     def _frozen(self) -> dict[tuple[str, int], str]:
         """What blocks use of the nodes of their cycle -> the variable."""
@@ -119,6 +137,8 @@ class StackEmitter(KeepingEmitter):
         passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data_sources.values()]
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in (*passed, *self.handed))]
         arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
+        if self.now is not None:
+            arguments.append(f"{self.now}: {'Tensor' if self.trained(TAU) else 'float'}")
         members = [self.initialiser(), *self.properties(), *self._per_cycle()]
         members.append(Function("forward", arguments, "Tensor", "", body))
         return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
@@ -239,6 +259,14 @@ class StackEmitter(KeepingEmitter):
             *data,
             *(self.weight_names[w] for w in self.tables),
         ]
+        if self.now is not None and self.own:
+            call = f"{block}({', '.join([*passed, self.now])})"
+            start = "torch.zeros_like(self.blocks[0].tau)" if self.trained(TAU) else "0.0"
+            step = f"    {self.now} = {self.now} + block.tau"
+            return [f"{self.now} = {start}", loop, f"    u = {call}", step]
+        if self.now is not None:
+            k = identifier("k", passed)
+            loop, passed = f"for {k} in range(self.steps):", [*passed, f"{k} * self.block.tau"]
         call = f"{block}({', '.join(passed)})"
         if self.handed and self.own and not self.per_cycle:
             lines = [loop, f"    {', '.join(self.handed)} = block.keep_stable(u.dtype)"]

@@ -334,7 +334,7 @@ def _update(name: str, node: Pointwise, values: Values, printer: Printer) -> lis
     printed = printer({**inputs, **values.weights})
     states = [s for s in expression.free_symbols if inputs.get(s.name) == "u"]
     rate = (expression - states[0]) / values.factor if states else sp.S.Zero
-    if node.role != "rate" and states and not node_weights(node, rate):
+    if node.role != "rate" and states and not node_weights(rate, values):
         text = _residual(rate, values.factor, printed)
     else:
         text = printed.doprint(expression)
@@ -345,9 +345,9 @@ def _update(name: str, node: Pointwise, values: Values, printer: Printer) -> lis
     return [f"{variable} = {text}"]
 
 
-def node_weights(node: Pointwise, rate: sp.Expr) -> bool:
+def node_weights(rate: sp.Expr, values: Values) -> bool:
     """Whether a rate still contains weights of its stage: then the update is no residual step."""
-    return bool({s for s, _ in node.weights} & rate.free_symbols)
+    return any(s.name in values.weights for s in rate.free_symbols)
 
 
 def _residual(rate: sp.Expr, factor: sp.Expr, printer: TorchPrinter) -> str:

@@ -149,7 +149,10 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
         )
 
     def _print_sign(self, expr: sp.sign) -> str:
-        return f"torch.sign({self._print(expr.args[0])})"
+        text = self._print(expr.args[0])
+        if not self.is_tensor(expr):
+            return f"(({text} > 0) - ({text} < 0))"
+        return f"torch.sign({text})"
 
     def _print_Max(self, expr: sp.Max) -> str:
         return self._extremum(expr, "min", "maximum", "max")
@@ -176,6 +179,8 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
             return str(self._print(value))
         rest = sp.Piecewise(*others, evaluate=False) if len(others) > 1 else others[0][0]
         printed = self._print(rest)
+        if not self.is_tensor(expr):
+            return f"({self._print(value)} if {self._print(condition)} else {printed})"
         return f"torch.where({self._print(condition)}, {self._print(value)}, {printed})"
 
     def _print_Relational(self, expr: sp.Rel) -> str:

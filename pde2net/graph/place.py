@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import sympy as sp
 
 from pde2net.graph.network import Graph, add, is_data
-from pde2net.graph.nodes import Node
+from pde2net.graph.nodes import Node, Pointwise
 
 Source = tuple[str, int]
 
@@ -17,7 +18,8 @@ class NodeBuilder:
     """Adds nodes to one graph; those that depend on data alone are added once, outside of blocks.
 
     Nodes belong to the current `block` or `cycle`, which is also the prefix of their names; those of later
-    ones share the weights of the first. `level` is the grid of a U-net that they live on.
+    ones share the weights of the first. `level` is the grid of a U-net that they live on. `clock` is the
+    time of the current block, a weight of the nodes that contain it.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -27,6 +29,7 @@ class NodeBuilder:
         self.loop: str | None = None
         self.inside = ""
         self.level: int | None = None
+        self.clock: tuple[sp.Symbol, sp.Expr] | None = None
 
     def join(self, other: NodeBuilder) -> None:
         """From now on, nodes are added where `other` adds them, which has added some of the known data."""
@@ -48,6 +51,9 @@ class NodeBuilder:
         """Add a node where the builder is; weights are shared with the first block or cycle."""
         if self.place is None:
             return add(self.graph, name, node, inputs), 0
+        if self.clock is not None and isinstance(node, Pointwise):
+            reads = any(self.clock[0] in e.free_symbols for e in node.expressions)
+            node = replace(node, weights=(*node.weights, self.clock)) if reads else node
         kind, index = self.place
         full = self.full(name)
         shares = f"{kind}1.{self.inside}{name}" if index > 0 else None

@@ -42,6 +42,8 @@ def residual_stack(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, stack:
 class Rates(Protocol):
     """What adds F to a graph: of one equation, or of a system."""
 
+    clock: tuple[sp.Symbol, sp.Expr] | None
+
     def enter(self, kind: str, index: int) -> None: ...
     def weights(self, state: Source) -> Any: ...
     def rate(self, state: Source, weights: Any = None) -> Rate: ...
@@ -70,6 +72,8 @@ class _StackBuilder:
         start = previous = state
         for stage, weights in enumerate(self.stack.stages):
             self.rates.enter("block", index * len(self.stack.stages) + stage)
+            if self.form.problem.depends_on_time:
+                self.rates.clock = (self.form.problem.time, stage * TAU)
             rate = self.rates.rate(state, frozen)
             inputs = rate.inputs | {
                 self.form.state.name: state,

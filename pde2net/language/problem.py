@@ -60,6 +60,7 @@ class Problem:
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
+    Coefficients may contain t, which starts at 0 (theory.md, section 4.17): c(t)*laplacian(u).
     Functions without t, such as sp.Function("f")(x, y), are known fields. Numbers are read as the
     decimals they were written as and kept exact.
 
@@ -119,6 +120,13 @@ class Problem:
     @property
     def time(self) -> sp.Symbol:
         return self.equations[0].lhs.variables[0]
+
+    @property
+    def depends_on_time(self) -> bool:
+        """Whether coefficients contain t itself, as in exp(-t)*laplacian(u); the problem starts at t = 0."""
+        if self.time not in self.rhs.free_symbols:
+            return False
+        return bool(self.rhs.xreplace({u: sp.Dummy() for u in self.unknowns}).has(self.time))
 
     @property
     def parts(self) -> tuple[Problem, ...]:
@@ -189,7 +197,7 @@ class Problem:
         from pde2net.normalise.energy import energy_density  # later stages are asked only here
         from pde2net.normalise.recognise import recognise
 
-        if len(self.equations) > 1:
+        if len(self.equations) > 1 or self.depends_on_time:
             return None
         return energy_density(recognise(self))
 
@@ -338,13 +346,6 @@ def _check_functions(problem: Problem) -> None:
                 f"The known field {function} must have all the spatial arguments in order: "
                 f"{function.func}({', '.join(map(str, problem.space))})."
             )
-    if problem.time in problem.rhs.free_symbols and problem.rhs.subs(
-        {u: sp.Dummy() for u in problem.unknowns}
-    ).has(problem.time):
-        raise EquationError(
-            f"The right-hand side depends explicitly on {problem.time}; time-dependent coefficients "
-            "are not supported yet."
-        )
     if problem.operators and len(problem.unknowns) > 1:
         raise EquationError(
             "Systems take no learned operators yet; channels of one equation do: Problem(..., channels=2)."
@@ -356,12 +357,13 @@ def _check_functions(problem: Problem) -> None:
         own |= {f"{operator}_{name}" for operator in problem.operators}
     own |= {norm_symbol(operator).name for operator in problem.operators}
     for thing in (*problem.symbols, *(f.func for f in problem.fields), *problem.operators):
-        if str(thing) in own or re.fullmatch(r"_(a\d+|s2\w*|c\d+_\w+|g\d*_\w+_edge)", str(thing)):
+        if str(thing) in own or not re.match(r"[^\W\d_]", str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
                 f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
             )
     things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields)]
+    things += [problem.time] if problem.depends_on_time else []
     things += [u.func for u in problem.unknowns]
     for thing in (*things, *problem.operators):
         called = str(thing)

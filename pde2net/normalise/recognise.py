@@ -28,10 +28,15 @@ from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
 from pde2net.normalise.system import SystemForm
 from pde2net.normalise.tensors import split as split_tensor
+from pde2net.normalise.time import require_apart
 
 
 def recognise_system(problem: Problem) -> SystemForm:
     """The divergence forms of a system of equations; raises as `recognise` does."""
+    if problem.depends_on_time:
+        raise EquationError(
+            f"A coefficient of this system depends on {problem.time}; only single equations may have such."
+        )
     return SystemForm(problem, tuple(recognise(part) for part in problem.parts))
 
 
@@ -54,7 +59,7 @@ def recognise(problem: Problem) -> DivergenceForm:
 def _fixed(problem: Problem) -> DivergenceForm:
     """The form of an equation without learned operators."""
     try:
-        return _recognised(problem)
+        form = _recognised(problem)
     except EquationError as error:
         try:
             rhs = recovered(problem)
@@ -62,8 +67,9 @@ def _fixed(problem: Problem) -> DivergenceForm:
             if isinstance(error, NotADivergenceError):
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
-    equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
-    form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
+        equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
+        form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
+    require_apart(form)
     return replace(form, problem=problem)
 
 

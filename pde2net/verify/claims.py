@@ -12,6 +12,7 @@ from pde2net.scheme.unet import UNet
 from pde2net.verify import cell, cycle, du_fort_frankel, explicit, multigrid
 from pde2net.verify.case import Case, sentence
 from pde2net.verify.certificate import CLAIMS, Claim, Status
+from pde2net.verify.clock import until_the_end
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
 from pde2net.verify.stages import pace
@@ -23,6 +24,16 @@ Table = dict[str, Callable[[Case], Claim]]
 
 def table(case: Case) -> Table:
     """How each claim about the scheme of `case` is derived."""
+    if case.facts.until is not None:
+        own = {
+            "energy_decay": _no_energy,
+            "consistency": lambda case: Claim(
+                "consistency",
+                Status.UNKNOWN,
+                reason="The truncation error is not derived for coefficients that contain t.",
+            ),
+        }
+        return {**explicit.CLAIMS, **own}
     if isinstance(case.update, Stack):
         if pace(case.update) is not None:
             return explicit.CLAIMS
@@ -34,13 +45,20 @@ def table(case: Case) -> Table:
     return {name: partial(_underived, name) for name in CLAIMS}
 
 
+def _no_energy(case: Case) -> Claim:
+    reason = "The energy itself changes in time, so that its decay is no question."
+    return Claim("energy_decay", Status.NOT_APPLICABLE, reason=reason)
+
+
 def _underived(name: str, case: Case) -> Claim:
     return Claim(name, Status.UNKNOWN, reason=f"Nothing is derived for {case.scheme.label} schemes yet.")
 
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    return {name: _derived(name, partial(find, case)) for name, find in table(case).items()}
+    found = {name: _derived(name, partial(find, case)) for name, find in table(case).items()}
+    until = case.facts.until
+    return found if until is None else {name: until_the_end(c, until) for name, c in found.items()}
 
 
 def stability(case: Case) -> Iterator[Claim]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import warnings
 
+from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import ConvergenceWarning, GridWarning
 from pde2net.graph.build import build
 from pde2net.graph.network import Graph
 from pde2net.language.declaration import Declaration
-from pde2net.language.schemes import Multigrid
+from pde2net.language.schemes import Multigrid, Scheme
 from pde2net.scheme.registry import shortest
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.claims import claims
+from pde2net.verify.clock import require_explicit
 from pde2net.verify.elasticity import with_elasticities
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
@@ -31,7 +33,8 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
     # Weights of learned operators are not known, so no input can be run.
     if not semi.form.learned and not tau.subs(semi.form.problem.parameters).free_symbols:
         squares = (*facts.amplitudes, *facts.expanding_at)
-        first = build(semi, tau, shortest(plan.update))
+        # Blocks at different times are different maps: then only the whole network is run.
+        first = graph if facts.until is not None else build(semi, tau, shortest(plan.update))
         search = Search(semi, first, graph, tau, amplitudes(semi, squares))
     case = Case(semi, facts, plan.scheme, plan.update, tau, search)
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
@@ -40,6 +43,16 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
             warnings.simplefilter("ignore", kind)
         found = claims(case)
     return Certificate(subject(plan), tau, found, declaration, facts.answers)
+
+
+def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
+    """All facts; of coefficients that contain t for all t or, if that says too little, for the network."""
+    require_explicit(semi, scheme)
+    facts = gather(semi)
+    if facts.until is None or scheme.tau is None or (facts.norm is not None and facts.rate is not None):
+        return facts
+    end = scheme.duration(scheme.tau).subs(semi.form.problem.parameters)
+    return gather(semi, until=end) if end.is_number and end.is_finite else facts
 
 
 def instability(certificate: Certificate) -> Claim | None:
@@ -59,4 +72,4 @@ def _truncation(claim: Claim, certificate: Certificate) -> bool:
     return cycles and claim.witness is not None and claim.witness["excess"] < TRUNCATION
 
 
-__all__ = ["certify", "gather", "instability"]
+__all__ = ["certify", "gather", "gather_until", "instability"]

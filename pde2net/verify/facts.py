@@ -13,6 +13,7 @@ from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Ten
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
+from pde2net.verify.clock import Clock
 from pde2net.verify.eigenvalues import constant_eigenvalues
 from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
 from pde2net.verify.ranges import Range, UndecidedError, require_continuous
@@ -42,6 +43,7 @@ class Facts:
     answers      the ranges that all of this rests on
     norms        per term, the norm of the operator of each axis
     sharp        whether all norms are attained at one frequency
+    until        all of this holds for 0 <= t < until, where coefficients contain t; else None
     """
 
     weights: tuple[tuple[Bounds, ...], ...] | None
@@ -58,21 +60,23 @@ class Facts:
     answers: tuple[Answer, ...]
     norms: tuple[tuple[OperatorNorm, ...], ...]
     sharp: bool
+    until: sp.Expr | None = None
     why: Mapping[str, str] = field(default_factory=dict)
 
 
-def gather(semi: Semidiscrete, seconds: float = SECONDS) -> Facts:
+def gather(semi: Semidiscrete, seconds: float = SECONDS, until: sp.Expr = sp.oo) -> Facts:
     """All facts, with parameters symbolic where that decides, and at their values otherwise.
 
-    Each question about a range may take `seconds`; what is not decided by then is None.
+    Each question about a range may take `seconds`; what is not decided by then is None. Coefficients that
+    contain t are bounded over 0 <= t < `until`.
     """
     questions = Questions(seconds)
-    facts = _Gatherer(semi, {}, questions).facts()
+    facts = _Gatherer(semi, {}, questions, until).facts()
     values = semi.form.problem.parameters
     if not values or _conclusive(facts):
         return facts
     questions.answers.clear()
-    return _Gatherer(semi, values, questions).facts()
+    return _Gatherer(semi, values, questions, until).facts()
 
 
 def _conclusive(facts: Facts) -> bool:
@@ -83,8 +87,17 @@ def _conclusive(facts: Facts) -> bool:
 
 
 class _Gatherer:
-    def __init__(self, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr], questions: Questions) -> None:
-        self.semi, self.form, self.values, self.questions = semi, semi.form, values, questions
+    def __init__(
+        self,
+        semi: Semidiscrete,
+        values: Mapping[sp.Symbol, sp.Expr],
+        questions: Questions,
+        until: sp.Expr = sp.oo,
+    ) -> None:
+        self.semi, self.form, self.questions = semi, semi.form, questions
+        self.given, self.until = tuple(values), until if semi.form.problem.depends_on_time else None
+        self.clock = Clock(semi.form.problem.time, until)
+        self.values = values if self.until is None else {**values, self.clock.time: self.clock.value}
         self.norms = operator_norms(semi)
         self.why: dict[str, str] = {}
         self.amplitudes: list[sp.Expr] = []
@@ -105,10 +118,11 @@ class _Gatherer:
             source=reaction.subs(self.form.state, 0) != 0,
             amplitudes=tuple(dict.fromkeys(self.amplitudes)),
             expanding_at=tuple(dict.fromkeys(self.expanding)),
-            given=tuple(self.values),
-            answers=tuple(self.questions.answers.values()),
+            given=self.given,
+            answers=() if self.until is not None else tuple(self.questions.answers.values()),
             norms=self.norms,
             sharp=sharp(self.semi),
+            until=self.until,
             why=self.why,
         )
 
@@ -142,8 +156,8 @@ class _Gatherer:
             for group in component.groups:
                 g = self.radial(group.diffusivity)
                 for axis, weight in zip(group.axes, group.weights, strict=True):
-                    w = weight.subs(self.values)
-                    totals[axis] = totals[axis] + Bounds(w, w) * coefficient * g
+                    w = self.over_time(weight.subs(self.values))
+                    totals[axis] = totals[axis] + w * coefficient * g
         return tuple(totals)
 
     def eigenvalues_of(self, term: Tensor) -> Bounds:
@@ -172,9 +186,28 @@ class _Gatherer:
             raise UndecidedError(
                 f"the diffusivity {g} mixes derivatives with {', '.join(sorted(map(str, others)))}"
             )
-        found = self.questions.ask(DIFFUSIVITY, g, SQUARED)
+        found = self.ask(DIFFUSIVITY, g)
         self.amplitudes += [found.upper_at, found.lower_at]
         return Bounds(found.lower, found.upper)
+
+    def ask(self, quantity: str, g: sp.Expr) -> Range:
+        """The range of a diffusivity or of the slope of its flux, over all times too."""
+        if self.clock.symbol not in g.free_symbols:
+            return self.questions.ask(quantity, g, SQUARED)
+        if SQUARED not in g.free_symbols:
+            found = self.over_time(g)
+            return Range(found.lower, found.upper, sp.S.Zero, sp.S.Zero)
+        scaled, back = self.clock.hidden(g)
+        found_ = self.questions.ask(quantity, scaled, SQUARED)
+        lower, upper = (self.over_time(e.xreplace(back)) for e in (found_.lower, found_.upper))
+        start = {self.clock.symbol: sp.S.Zero}
+        places = [e.xreplace(back).subs(start) for e in (found_.lower_at, found_.upper_at)]
+        return Range(lower.lower, upper.upper, *places)
+
+    def over_time(self, expression: sp.Expr) -> Bounds:
+        if self.clock.symbol in expression.free_symbols:
+            return self.pointwise_range(expression)
+        return Bounds(expression, expression)
 
     def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
         """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
@@ -194,8 +227,8 @@ class _Gatherer:
                 for group in component.groups or ():
                     bound = self.eigenvalues(group.diffusivity)
                     for axis, weight in zip(group.axes, group.weights, strict=True):
-                        w = weight.subs(self.values)
-                        totals[axis] = totals[axis] + Bounds(w, w) * bound
+                        w = self.over_time(weight.subs(self.values))
+                        totals[axis] = totals[axis] + w * bound
             rows.append(tuple(totals))
         return tuple(rows)
 
@@ -222,8 +255,8 @@ class _Gatherer:
         g = diffusivity.subs(self.values)
         if g.free_symbols & (self.form.data | {self.form.state}):
             raise UndecidedError(f"the diffusivity {g} mixes derivatives with other variables")
-        along = self.questions.ask(DIFFUSIVITY, g, SQUARED)
-        across = self.questions.ask(FLUX_SLOPE, g, SQUARED)
+        along = self.ask(DIFFUSIVITY, g)
+        across = self.ask(FLUX_SLOPE, g)
         self.expanding.append(across.lower_at)
         if along.upper == sp.oo:
             raise UndecidedError(f"the diffusivity {g} is not bounded")

@@ -15,6 +15,7 @@ from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
 from pde2net.verify.claims import stability
+from pde2net.verify.clock import require_explicit
 from pde2net.verify.facts import Facts
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
@@ -40,9 +41,12 @@ class SystemPlan:
 
 
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
-    """Raises StabilityError if tau = None or alpha = None and nothing is proved, DeclarationError for learned
-    operators in a scheme that solves systems of equations.
+    """Raises StabilityError if tau = None or alpha = None and nothing is proved.
+
+    Raises DeclarationError for learned operators in a scheme that solves systems of equations, and for
+    coefficients that contain t in a scheme that takes none such.
     """
+    require_explicit(semi, scheme)
     if semi.form.learned and isinstance(scheme, (*CELLS, Multigrid)):
         raise DeclarationError(
             f"{scheme.label} schemes take no learned operators yet; Explicit, DuFortFrankel, FSI, FED and "

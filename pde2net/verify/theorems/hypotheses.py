@@ -13,6 +13,8 @@ from pde2net.verify.theorem import Held, Hypothesis, Missing
 def explained(case: Case, quantity: str) -> str:
     """The ranges that were derived for one kind of quantity, and by which engine."""
     lines = []
+    if case.facts.until is not None:
+        lines.append(f"bounds over 0 <= t < {case.facts.until}")
     for answer in case.facts.answers:
         if answer.quantity != quantity:
             continue

@@ -51,9 +51,20 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
     if damping is not None:
         return (damping.upper, "") if damping.nonnegative else (None, "")
     beta = sp.simplify(-sp.diff(reaction, form.state))
+    if case.facts.until is not None:
+        return _pull_over_time(case, beta)
     if beta.free_symbols & (form.data | {form.state}) or not beta.is_positive:
         return None, ""
     return beta, str(sp.simplify(reaction / beta + form.state))
+
+
+def _pull_over_time(case: Case, beta: sp.Expr) -> tuple[sp.Expr | None, str]:
+    """The largest beta(t) of a reaction beta(t) (f - u); beta None unless beta(t) >= 0 for all t."""
+    form, rate = case.semi.form, case.facts.rate
+    if beta.free_symbols & (form.data | {form.state}) or rate is None or not rate.nonnegative or beta == 0:
+        return None, ""
+    target = sp.simplify(form.reaction / beta + form.state)
+    return (None, "") if form.problem.time in target.free_symbols else (rate.upper, str(target))
 
 
 def largest_diagonal(case: Case) -> sp.Expr:
