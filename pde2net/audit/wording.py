@@ -14,7 +14,7 @@ from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.expressions import from_text, symbol_table
-from pde2net.normalise.form import FirstOrder, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
 from pde2net.verify.certificate import Certificate, Discharged
 
@@ -134,7 +134,7 @@ def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
         elif isinstance(term, Learned):
             labels.append(term.operator.name)
         else:
-            labels.append("D" if isinstance(term, SecondOrder) else "H")
+            labels.append("H" if isinstance(term, Hessian) else "D")
     pattern = ", ".join(rf"‖{re.escape(label)}‖² = (.*)" for label in labels)
     return slots(pattern, stated, norms, n)
 
