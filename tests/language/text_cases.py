@@ -37,6 +37,18 @@ grid h = 1, gradient = staggered
 scheme fsi(tau = largest, cycle_length = 12, cycles = 3)
 """,
     """unknown u(x, y, t)
+operator K(out = 6, size = 5)
+parameter lambda > 0 = 1/5
+equation u_t = -adjoint K(K(u) / (1 + K(u)^2 / lambda^2)) - div(div(hessian u / sqrt(1 + |hessian u|^2)))
+scheme explicit(tau = largest, steps = 4)
+""",
+    """unknown u(x, y, t)
+field f(x, y)
+parameter lambda > 0 = 1/5
+equation u_t = exp(-t) * div(perona_malik(|grad u|^2, lambda * exp(-t)) * grad u) + (f - u) / (1 + t)
+scheme explicit(tau = 1/5, steps = 10)
+""",
+    """unknown u(x, y, t)
 unknown v(x, y, t)
 parameter F > 0 = 0.035
 equation u_t = 0.16 * laplacian u - u * v^2 + F * (1 - u)
