@@ -1,6 +1,40 @@
-"""Puts tests/ on the import path (for `support`) and fixes what hypothesis does."""
+"""Puts tests/ on the import path (for `support`), fixes what hypothesis does, thins long tables."""
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, print_blob=True)
 settings.load_profile("suite")
+
+# Of these tables of slow tests, `make test` runs every second or third row; `make test-long` the others.
+THINNED = {
+    "test_examples.py::test_example_runs_and_prints": 3,
+    "test_recheck.py::test_genuine_certificates_are_confirmed": 3,
+    "test_recheck.py::test_an_edited_figure_is_rejected": 2,
+    "test_recheck_cells.py::test_genuine_certificates_are_confirmed": 2,
+    "test_module.py::test_module_equals_the_interpreter": 2,
+    "test_module.py::test_a_known_field_may_have_any_name_or_is_refused": 2,
+    "test_solvers.py::test_gradients_are_those_of_finite_differences": 2,
+    "test_explicit_claims.py::test_l2_threshold_from_both_sides": 3,
+    "test_explicit_claims.py::test_no_attack_breaks_a_proved_claim": 2,
+    "test_explicit_claims.py::test_fourth_order_threshold_from_both_sides": 2,
+    "test_explicit_claims.py::test_what_is_false_or_open_is_never_proved": 2,
+    "test_operators.py::test_fourth_order_diffusion_is_minus_K_transposed_g_K": 2,
+    "test_for_time.py::test_the_networks_are_proved_to_be_stable": 2,
+    "test_hessian_claims.py::test_certificates_are_rechecked": 3,
+    "test_kept.py::test_networks_without_learned_operators": 2,
+    "test_unet.py::test_module_equals_the_interpreter_and_solves": 2,
+    "test_tensors.py::test_modules_agree_with_the_interpreter": 2,
+    "test_systems.py::test_modules_agree_with_the_interpreter": 2,
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    seen: dict[str, int] = {}
+    for item in items:
+        name = f"{item.path.name}::{item.name.partition('[')[0]}"
+        if name in THINNED:
+            if seen.get(name, 0) % THINNED[name]:
+                item.add_marker(pytest.mark.long)
+            seen[name] = seen.get(name, 0) + 1

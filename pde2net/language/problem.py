@@ -320,6 +320,13 @@ def _check_pieces(node: sp.Piecewise) -> None:
         )
 
 
+# Symbols of slots, of variables of loops and of ranges.
+_INTERNAL = re.compile(
+    r"_([acdgpuv]\w*|[qswx]|s2\w*|D_\w+|rates?|residual|state|step|start(_rate)?|update|rhs|edges|left|right"
+    r"|mu|nu|kappa)|[|(].*"
+)
+
+
 def _check_functions(problem: Problem) -> None:
     unknown = problem.unknown
     names: dict[str, Any] = {}
@@ -357,7 +364,7 @@ def _check_functions(problem: Problem) -> None:
         own |= {f"{operator}_{name}" for operator in problem.operators}
     own |= {norm_symbol(operator).name for operator in problem.operators}
     for thing in (*problem.symbols, *(f.func for f in problem.fields), *problem.operators):
-        if str(thing) in own or not re.match(r"[^\W\d_]", str(thing)):
+        if str(thing) in own or _INTERNAL.fullmatch(str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
                 f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
