@@ -1,5 +1,7 @@
 """Puts tests/ on the import path (for `support`), fixes what hypothesis does, thins long tables."""
 
+from collections import Counter
+
 import pytest
 from hypothesis import settings
 
@@ -36,12 +38,16 @@ THINNED = {
 }
 
 
+# Other tables of these folders run every second row from this length on.
+FOLDERS, LENGTH = ("audit", "discretise", "emit", "graph", "guidance", "verify"), 8
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    seen: dict[str, int] = {}
-    for item in items:
-        name = f"{item.path.name}::{item.name.partition('[')[0]}"
-        if name in THINNED:
-            if seen.get(name, 0) % THINNED[name]:
-                item.add_marker(pytest.mark.long)
-            seen[name] = seen.get(name, 0) + 1
+    names = [f"{item.path.name}::{item.name.partition('[')[0]}" for item in items]
+    rows, seen = Counter(names), Counter[str]()
+    for item, name in zip(items, names, strict=True):
+        whole = item.path.parent.name not in FOLDERS or rows[name] < LENGTH or "golden" in name
+        if seen[name] % THINNED.get(name, 1 if whole else 2):
+            item.add_marker(pytest.mark.long)
+        seen[name] += 1
