@@ -19,7 +19,7 @@ from pde2net.errors import (
     suggestion,
 )
 from pde2net.graph.build import build
-from pde2net.graph.network import Graph, parameters
+from pde2net.graph.network import Graph, banks_of, parameters
 from pde2net.graph.operator import hides_checkerboard
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import norm_symbol
@@ -167,11 +167,17 @@ def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> 
     known |= {operator.name for operator in plan.semi.form.problem.operators}
     if plan.tau != sp.oo:
         known.add("tau")
+    fixed = {s.name for bank in banks_of(graph) for s in bank.symbols}
     names = []
     for entry in chosen:
         name = str(entry)
         if name not in known:
             raise DeclarationError(f'There is no parameter "{name}" to train.{suggestion(name, known)}')
+        if name in fixed:
+            raise DeclarationError(
+                f'"{name}" is a part of the operator K, whose weights stand in the source as numbers; '
+                "parameters of fluxes and reactions can be trained, and filters with LinearOperator."
+            )
         names.append(name)
     return tuple(sorted(set(names)))
 

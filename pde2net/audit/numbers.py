@@ -16,7 +16,7 @@ import sympy as sp
 
 from pde2net.audit.exactly import ZERO, Number, number, same
 from pde2net.audit.rows import Pair, Rows
-from pde2net.audit.tensors import drawn_eigenvalues
+from pde2net.audit.tensors import constant_eigenvalues, drawn_eigenvalues
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.stencils import Stencil
@@ -150,14 +150,13 @@ class Numbers:
 
     def tensor(self, term: Tensor) -> Pair:
         """Bounds of the eigenvalues of D; those of matrices at drawn arguments must lie within."""
-        moving = {self.semi.form.state} | self.semi.form.data
-        if not term.free_symbols & moving:
-            values = np.linalg.eigvalsh([[float(self.number(e)) for e in row] for row in term.matrix])
-            return number(sp.Float(values[0])), number(sp.Float(values[-1]))
-        found = spectrum(term.matrix)
-        if found is None or len(found.weights) > 1:
+        found, moving = spectrum(term.matrix), {self.semi.form.state} | self.semi.form.data
+        if found is not None and len(found.weights) <= 1:
+            ranges = [self.pointwise(e.subs(self.given)) for e in found.eigenvalues]
+        elif not term.free_symbols & moving:
+            ranges = [constant_eigenvalues([[self.number(e) for e in row] for row in term.matrix])]
+        else:
             raise RecheckError("the eigenvalues of the diffusion tensor cannot be confirmed")
-        ranges = [self.pointwise(e.subs(self.given)) for e in found.eigenvalues]
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
         for values in drawn_eigenvalues(term, self.rows.values):
             if not low - 1e-9 <= values.min() <= values.max() <= high + 1e-9:

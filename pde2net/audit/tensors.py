@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from pde2net.audit.exactly import Number
+from pde2net.audit.rows import Pair
 from pde2net.normalise.form import Tensor
 
 DRAWN = 64
+
+
+def constant_eigenvalues(rows: Sequence[Sequence[Number]]) -> Pair:
+    """Of two rows the roots of the characteristic polynomial, of more the ends of Gershgorin's discs."""
+    if len(rows) == 2:
+        (a, b), (_, d) = rows
+        radius = ((a - d) ** 2 / 4 + b**2) ** 0.5
+        return (a + d) / 2 - radius, (a + d) / 2 + radius
+    radii = [sum(abs(e) for j, e in enumerate(row) if j != i) for i, row in enumerate(rows)]
+    middles = [row[i] for i, row in enumerate(rows)]
+    return (
+        min(m - r for m, r in zip(middles, radii, strict=True)),
+        max(m + r for m, r in zip(middles, radii, strict=True)),
+    )
 
 
 def drawn_eigenvalues(term: Tensor, values: Mapping[sp.Symbol, sp.Expr]) -> Iterator[NDArray[np.float64]]:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import networkx as nx
 import sympy as sp
 
+from pde2net.discretise.operators import Bank
 from pde2net.graph.nodes import (
     Convolution,
     Field,
@@ -113,6 +114,12 @@ def fields_of(graph: Graph, name: str) -> tuple[sp.Symbol, ...]:
     """Those that a node is computed from."""
     before = nx.ancestors(graph, name)
     return tuple(s for s in fields(graph) if s.name in before)
+
+
+def banks_of(graph: Graph) -> list[Bank]:
+    """The distinct operators K."""
+    nodes = (data["node"] for _, data in graph.nodes(data=True))
+    return list(dict.fromkeys(n.bank for n in nodes if isinstance(n, Convolution)))
 
 
 def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:

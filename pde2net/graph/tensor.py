@@ -2,7 +2,7 @@
 
 Collocated grids evaluate D where the slopes are. A staggered one has D at cells: its diagonal entries are
 averaged to the edges, the others act between central differences. Both are symmetric, and nonnegative where
-D is (docs/theory.md, section 2.6).
+D is (docs/theory.md, section 2).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.graph.coupling import common_norms
 from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
+from pde2net.language.tensors import projection
 from pde2net.normalise.form import Tensor
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def entries(builder: RateBuilder, term: Tensor, suffix: str) -> Entries:
     """The entries of D, row by row: those of one node, or constants."""
     rows, norms = common_norms(builder, [e for row in term.matrix for e in row], suffix)
     moving = builder.moving(norms)
+    fixed = {p: p.quotient for e in rows for p in e.atoms(projection) if not p.free_symbols & moving}
+    rows = [e.xreplace(fixed) for e in rows]
     varying = [e for e in dict.fromkeys(rows) if e.free_symbols & moving]
     if not varying:
         return tuple(rows)

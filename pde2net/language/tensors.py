@@ -25,6 +25,12 @@ class projection(sp.Function):  # type: ignore[misc]  # noqa: N801  named like S
         known: bool = a.is_number and b.is_number and square.is_number
         return a * b / square if known else None
 
+    @property
+    def quotient(self) -> sp.Expr:
+        """v_i v_j/|v|^2, of a vector of constants, which is not 0."""
+        a, b, square = self.args
+        return a * b / square
+
 
 def tensor(direction: Any, along: Any, across: Any) -> sp.Matrix:
     """The diffusion tensor with the eigenvalue `along` in the direction v and `across` orthogonal to it.

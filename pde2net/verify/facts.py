@@ -162,13 +162,12 @@ class _Gatherer:
 
     def eigenvalues_of(self, term: Tensor) -> Bounds:
         """lower |p|² <= p^T D p <= upper |p|², which bounds K^T D K as equal weights on all axes do."""
+        found = spectrum(term.matrix)
+        if found is not None and len(found.weights) <= 1:
+            own = [self.pointwise_range(e.subs(self.values)) for e in found.eigenvalues]
+            return Bounds(sp.Min(*(b.lower for b in own)), sp.Max(*(b.upper for b in own)))
         if not term.free_symbols & ({self.form.state} | self.form.data):
             return constant_eigenvalues([[e.subs(self.values) for e in row] for row in term.matrix])
-        found = spectrum(term.matrix)
-        if found is not None:
-            own = [self.pointwise_range(e.subs(self.values)) for e in found.eigenvalues]
-            if len(own) <= 2:
-                return Bounds(sp.Min(*(b.lower for b in own)), sp.Max(*(b.upper for b in own)))
         raise UndecidedError(
             "the eigenvalues of the diffusion tensor are not known: it is no tensor(v, a, b)"
         )

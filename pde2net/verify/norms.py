@@ -52,7 +52,7 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
 def second_norm(bank: Bank) -> sp.Expr:
     """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum.
 
-    For D = a d/dx + b d²/dx² the sum of both squared norms, since the parts are orthogonal: an upper bound.
+    For D = a d/dx + b d²/dx² the sum of both squared norms, an upper bound (docs/theory.md, section 2).
     """
     if any(d.stencil.derivative == 1 for d in bank.differences):
         return sp.Add(*(w**2 * squared_norm(d) for w, d in bank.rows[0]))

@@ -2,7 +2,7 @@
 
 import pytest
 import sympy as sp
-from support import AXES, equation, lam, unknown, x, y
+from support import AXES, equation, lam, t, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, gradient_flow, hessian, laplacian, norm2
@@ -150,3 +150,17 @@ def test_texts_round_trip(text):
     again = read(problem.to_text() + "scheme explicit(tau = 1/64)\n", "text")[0]
     assert again == problem and recognise(again).terms == recognise(problem).terms
     assert type(recognise(problem).terms[0]) is (Hessian if "hessian" in text else SecondOrder)
+
+
+@pytest.mark.parametrize("mixed", [True, False])
+def test_weights_of_k_cannot_be_trained(mixed: bool) -> None:
+    """They are numbers of the source; a parameter of them would be dead."""
+    a, u1, u2 = sp.Symbol("a", positive=True), unknown(1), unknown(2)
+    q1, q2 = a * u1.diff(x) + u1.diff(x, 2), a * u2.diff(x, 2) + u2.diff(y, 2)
+    first = a * sp.Derivative(q1 / (1 + q1**2), x) - sp.Derivative(q1 / (1 + q1**2), (x, 2))
+    flux = q2 / (1 + q2**2)
+    second = -a * sp.Derivative(flux, (x, 2)) - sp.Derivative(flux, (y, 2))
+    rhs = first if mixed else second
+    problem = p2n.Problem(sp.Eq((u1 if mixed else u2).diff(t), rhs), parameters={a: 1})
+    with pytest.raises(p2n.DeclarationError, match="operator K"):
+        p2n.compile(problem, p2n.Explicit(tau=sp.Rational(1, 100)), trainable=[a])

@@ -235,6 +235,41 @@ def test_constant_tensors(b: sp.Expr, status: str) -> None:
         assert claims["nonexpansive"].status == "proved" and claims["energy_decay"].status == "proved"
 
 
+@pytest.mark.parametrize("dim", [2, 3])
+def test_certificates_of_constant_tensors_are_rechecked(dim: int) -> None:
+    """In 3D the eigenvalues lie in Gershgorin's discs, which are wider."""
+    u = unknown(dim)
+    rhs = p2n.laplacian(u) + sp.Rational(2, 5) * u.diff(x, y)
+    certificate = p2n.verify(p2n.Problem(sp.Eq(u.diff(t), rhs)), p2n.Explicit(tau=sp.Rational(1, 20)))
+    assert certificate.claims["l2_stability"].limit == 1 / (2 * dim * sp.Rational(6, 5))
+    p2n.recheck(certificate.to_json())
+
+
+def test_directions_may_be_constant() -> None:
+    """D = R diag(a, 1) R^T of an angle: against the rotated matrix, with the eigenvalues a and 1."""
+    phi = sp.Symbol("phi", real=True)
+    u = unknown(2)
+    matrix = tensor(sp.Matrix([sp.cos(phi), 2 * sp.sin(phi)]), sp.Rational(1, 10), 1)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(matrix * grad(u))), parameters={phi: 0.7})
+    network = p2n.compile(problem, p2n.Explicit(tau=None, steps=2), trainable=[phi])
+    claim = network.certificate.claims["l2_stability"]
+    assert claim.status == "proved" and claim.limit == sp.Rational(1, 4)
+    p2n.recheck(network.certificate.to_json())
+    v = np.array([np.cos(0.7), 2 * np.sin(0.7)])
+    d = np.eye(2) - 0.9 * np.outer(v, v) / (v @ v)
+    u0 = RNG.normal(size=(6, 7))
+    want = u0
+    for _ in range(2):
+        p = slopes(want)
+        want = want + minus_adjoint([d[i, 0] * p[0] + d[i, 1] * p[1] for i in range(2)]) / 4
+    np.testing.assert_allclose(Interpreter(network.graph)(u0), want, rtol=0, atol=1e-13)
+    module = network.module().double()
+    out = module(torch.from_numpy(u0)[None, None])
+    np.testing.assert_allclose(out[0, 0].detach().numpy(), want, rtol=0, atol=1e-13)
+    out.square().sum().backward()
+    assert all(p.grad is not None and p.grad.isfinite() for p in module.parameters())
+
+
 def test_given_tensor_fields_are_not_bounded() -> None:
     a, b, c = (sp.Function(n)(x, y) for n in "abc")
     claims = p2n.verify(flow(sp.Matrix([[a, b], [b, c]])), p2n.Explicit(tau=sp.Rational(1, 40))).claims
