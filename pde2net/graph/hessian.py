@@ -67,7 +67,7 @@ def _diffusivity(
 ) -> sp.Expr:
     """g in the slot of |H u|^2, over all channels, which is added to the inputs."""
     g = term.diffusivity
-    assert g is not None
+    assert g is not None  # every Hessian has one
     if SQUARED not in g.free_symbols:
         return g
     square = sp.Add(*(c * p**2 for c, p in zip(bank.entries, entries(builder, bank), strict=True)))

@@ -73,7 +73,7 @@ class Entries:
                     f"The term with {table.get(orders, sp.S.Zero)} under a second derivative is no part of a "
                     f"Hessian diffusion: {_FORM}."
                 )
-        assert g is not None
+        assert g is not None  # there is an entry at least
         self.require_pure(g, "g(|H u|^2)")
         q = self.symbols.curvature
         weights = (sp.S.One,) * len(dimension)

@@ -1,4 +1,4 @@
-"""Certificates of systems: what holds for each equation whatever the other unknowns are (docs/theory.md, 4.16).
+"""Certificates of systems: what holds for each equation whatever the others are (docs/theory.md, 4.16).
 
 An explicit step of one equation treats the other unknowns as known fields, so claims that hold for every
 field hold for the system. Lipschitz bounds and energies need more, and are not derived where equations are

@@ -198,7 +198,7 @@ def test_a_range_that_is_nearly_right_is_rejected():
 
 
 def test_a_slightly_negative_diffusivity_is_not_nonnegative():
-    g = lambda s: 1 / (1 + s) - sp.Rational(1, 10**10)  # noqa: E731
+    g = lambda s: 1 / (1 + s) - sp.Rational(1, 10**10)  # noqa: E731  a formula
     document = json.loads(p2n.verify(diffusion(g), p2n.Explicit(0.1), p2n.Grid()).to_json())
     assert document["claims"][0]["status"] != "proved"
     good = json.loads(p2n.verify(diffusion(lambda s: 1 / (1 + s)), p2n.Explicit(0.1), p2n.Grid()).to_json())

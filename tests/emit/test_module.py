@@ -346,7 +346,7 @@ def test_vmap_over_a_stack_of_batches(boundary, order):
     module = network_of(problem, 0.02, 2, grid).module().double()
     u0 = torch.randn(3, 2, 1, 6, 5, dtype=torch.float64)
     torch.testing.assert_close(torch.func.vmap(module)(u0), torch.stack([module(v) for v in u0]))
-    total = lambda v: module(v).square().sum()  # noqa: E731
+    total = lambda v: module(v).square().sum()  # noqa: E731  a formula
     torch.testing.assert_close(
         torch.func.vmap(torch.func.grad(total))(u0),
         torch.stack([torch.func.grad(total)(v) for v in u0]),
@@ -541,7 +541,7 @@ def test_a_symbol_without_a_value_is_refused_in_words(problem, scheme, grid, mis
 NAMES = """
 lambda forward train eval to half float super range isinstance tuple steps block blocks self u torch math F nn
 Tensor beyond training parameters modules _modules __class__ s2_ K g p0 dim x{1} 2a print
-""".split()  # noqa: SIM905
+""".split()  # noqa: SIM905  a list to read
 
 
 @pytest.mark.parametrize("name", NAMES)

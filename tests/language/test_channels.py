@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -97,8 +99,8 @@ def test_results_do_not_depend_on_rotations_of_the_channels() -> None:
 @pytest.mark.parametrize(
     "make,limit", [(perona_malik, sp.Rational(1, 4)), (fourth_order, sp.Rational(1, 32))]
 )
-def test_limits_are_those_of_one_channel_and_sharp(make: object, limit: sp.Expr) -> None:
-    problem = make()  # type: ignore[operator]
+def test_limits_are_those_of_one_channel_and_sharp(make: Callable[..., p2n.Problem], limit: sp.Expr) -> None:
+    problem = make()
     below = p2n.verify(problem, p2n.Explicit(tau=limit, steps=1))
     assert below.claims["l2_stability"].status == "proved" and below.claims["l2_stability"].limit == limit
     above = p2n.verify(problem, p2n.Explicit(tau=limit * sp.Rational(21, 20), steps=1))
@@ -127,7 +129,7 @@ def test_fields_have_one_channel_or_all() -> None:
 @pytest.mark.parametrize("channels", [0, 1.0, "three", True])
 def test_channels_are_counted(channels: object) -> None:
     with pytest.raises(p2n.DeclarationError, match="number of channels"):
-        perona_malik(channels)  # type: ignore[arg-type]
+        perona_malik(channels)
 
 
 def test_fluxes_without_a_norm_do_not_couple_channels() -> None:

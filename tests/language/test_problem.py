@@ -304,7 +304,7 @@ def test_declarations_do_not_change():
 
 
 def test_equal_declarations_are_equal_and_others_are_not():
-    make = lambda **o: p2n.Problem(PERONA_MALIK, **({"parameters": {lam: 0.5}} | o))  # noqa: E731
+    make = lambda **o: p2n.Problem(PERONA_MALIK, **({"parameters": {lam: 0.5}} | o))  # noqa: E731  a formula
     assert make() == make() and hash(make()) == hash(make())
     assert make() != make(boundary="periodic")
     assert make() != make(parameters={lam: 0.25})

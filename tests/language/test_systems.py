@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -47,9 +50,9 @@ def guided(**options: object) -> p2n.Problem:
     )
 
 
-def interpreter(problem: p2n.Problem, scheme: object, grid: p2n.Grid | None = None) -> Interpreter:
+def interpreter(problem: p2n.Problem, scheme: Any, grid: p2n.Grid | None = None) -> Interpreter:
     semi = semidiscretise_system(recognise_system(problem), grid or p2n.Grid())
-    return Interpreter(build(semi, scheme.tau, update_of(scheme, getattr(scheme, "alpha", None))))  # type: ignore[attr-defined]
+    return Interpreter(build(semi, scheme.tau, update_of(scheme, getattr(scheme, "alpha", None))))
 
 
 def lap(w: np.ndarray) -> np.ndarray:
@@ -85,8 +88,10 @@ SCHEMES = [
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda s: s.label)
 @pytest.mark.parametrize("gradient", ["forward", "staggered"])
 @pytest.mark.parametrize("make", [gray_scott, guided])
-def test_modules_agree_with_the_interpreter(scheme: object, gradient: str, make: object) -> None:
-    problem = make(boundary={x: "dirichlet", y: "reflecting"})  # type: ignore[operator]
+def test_modules_agree_with_the_interpreter(
+    scheme: object, gradient: str, make: Callable[..., p2n.Problem]
+) -> None:
+    problem = make(boundary={x: "dirichlet", y: "reflecting"})
     network = p2n.compile(problem, scheme, p2n.Grid(gradient=gradient), on_unstable="ignore")
     state, f = RNG.normal(size=(problem.channels, 6, 5)), RNG.normal(size=(6, 5))
     given = {"f": f} if problem.fields else {}

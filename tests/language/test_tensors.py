@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -141,8 +143,10 @@ SCHEMES = [
 @pytest.mark.parametrize("make", CASES)
 @pytest.mark.parametrize("gradient", ["forward", "staggered", "central"])
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda s: s.label)
-def test_modules_agree_with_the_interpreter(make: object, gradient: str, scheme: object) -> None:
-    problem = make(boundary={x: "dirichlet", y: "reflecting"})  # type: ignore[operator]
+def test_modules_agree_with_the_interpreter(
+    make: Callable[..., p2n.Problem], gradient: str, scheme: object
+) -> None:
+    problem = make(boundary={x: "dirichlet", y: "reflecting"})
     network = uncertified(problem, scheme, p2n.Grid(gradient=gradient))
     u0 = RNG.normal(size=(6, 7))
     out = network.module().double()(torch.from_numpy(u0)[None, None])[0, 0].detach().numpy()
@@ -182,8 +186,8 @@ def test_operator_is_symmetric_with_eigenvalues_in_the_proved_interval(
 
 @pytest.mark.parametrize("make", CASES)
 @pytest.mark.parametrize("gradient", ["forward", "staggered"])
-def test_proved_steps_do_not_grow(make: object, gradient: str) -> None:
-    problem, grid = make(), p2n.Grid(gradient=gradient)  # type: ignore[operator]
+def test_proved_steps_do_not_grow(make: Callable[..., p2n.Problem], gradient: str) -> None:
+    problem, grid = make(), p2n.Grid(gradient=gradient)
     network = p2n.compile(problem, p2n.Explicit(tau=None, steps=2), grid)
     claims = network.certificate.claims
     assert claims["l2_stability"].status == "proved" and claims["l2_stability"].limit == sp.Rational(1, 4)
@@ -309,8 +313,8 @@ def test_principal_direction_is_an_eigenvector() -> None:
 
 
 @pytest.mark.parametrize("make", [coherence_enhancing, catte])
-def test_channels_share_the_structure_tensor_and_norms(make: object) -> None:
-    network = uncertified(make(channels=3), FIFTH)  # type: ignore[operator]
+def test_channels_share_the_structure_tensor_and_norms(make: Callable[..., p2n.Problem]) -> None:
+    network = uncertified(make(channels=3), FIFTH)
     u0 = RNG.normal(size=(3, 6, 7))
     run = Interpreter(network.graph)
     out = network.module().double()(torch.from_numpy(u0)[None])[0].numpy()
@@ -347,8 +351,8 @@ def test_smoothing_is_refused_where_it_has_no_meaning() -> None:
 
 
 @pytest.mark.parametrize("make", CASES)
-def test_text_round_trip(make: object) -> None:
-    problem = make()  # type: ignore[operator]
+def test_text_round_trip(make: Callable[..., p2n.Problem]) -> None:
+    problem = make()
     assert read(problem.to_text(), "text")[0] == problem
 
 

@@ -203,7 +203,7 @@ def test_you_kaveh(dim):
 
 def test_weighted_fourth_order_flux():
     v = 2 * u2.diff(x, 2) + 3 * u2.diff(y, 2)
-    outer = lambda e: 2 * D(e, (x, 2)) + 3 * D(e, (y, 2))  # noqa: E731
+    outer = lambda e: 2 * D(e, (x, 2)) + 3 * D(e, (y, 2))  # noqa: E731  a formula
     (term,) = form_of(-outer(v / (1 + v**2)), 2).terms
     w = sp.Matrix(term.weights)
     assert w[0] * 3 == w[1] * 2

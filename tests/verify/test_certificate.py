@@ -115,7 +115,7 @@ def test_text_for_people(name):
     assert latex.count("{") == latex.count("}")
     from rich.console import Console
 
-    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123  open for the console alone
     console.print(certificate)
     assert "l2 stability" in console.export_text()
 
@@ -229,6 +229,6 @@ def test_verifying_and_writing_source_import_no_torch():
 
 
 def test_equal_declarations_give_equal_certificates():
-    make = lambda: certificate_of(p2n.Problem(equation(div(grad(u2) / (1 + norm2(grad(u2)))), 2)))  # noqa: E731
+    make = lambda: certificate_of(p2n.Problem(equation(div(grad(u2) / (1 + norm2(grad(u2)))), 2)))  # noqa: E731  a formula
     assert make() == make() and make().to_json() == make().to_json()
     assert make() != certificate_of(p2n.Problem(equation(laplacian(u2), 2)))

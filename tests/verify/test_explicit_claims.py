@@ -257,7 +257,7 @@ def test_refused_steps_name_the_limit_and_the_way_out():
 # -- attacks ------------------------------------------------------------------------------------
 
 f1 = sp.Function("f")(x)
-Y = lambda u: laplacian(u)  # noqa: E731
+Y = lambda u: laplacian(u)  # noqa: E731  a formula
 PROVABLE = {
     1: {
         "heat": laplacian(u1),

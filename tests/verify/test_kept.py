@@ -133,7 +133,7 @@ def test_what_cannot_be_kept_is_refused_in_words(
 
 def test_options_are_checked() -> None:
     with pytest.raises(p2n.DeclarationError, match="True or False"):
-        p2n.compile(PERONA_MALIK, STEP, keep_stable=1)  # type: ignore[arg-type]
+        p2n.compile(PERONA_MALIK, STEP, keep_stable=1)
     with pytest.raises(p2n.DeclarationError, match="keep_stable=True does"):
         p2n.compile(learned(), LARGEST)
     with pytest.raises(p2n.DeclarationError, match='no parameter "K"'):
@@ -166,7 +166,7 @@ def test_networks_without_learned_operators(
     """They start from the declared values, and no values let them grow."""
     network = kept(problem, scheme, trainable, shared)
     assert network.certificate.stable
-    assert "l2_stability" in network.certificate.training.kept  # type: ignore[union-attr]
+    assert "l2_stability" in network.certificate.training.kept
     module = network.module()
     plain = p2n.compile(problem, scheme, p2n.Grid()).module()
     torch.manual_seed(0)
@@ -202,7 +202,7 @@ def test_cycles_keep_one_polynomial() -> None:
         assert "polynomial of one operator" in own.certificate.claims[name].reason
     frozen = kept(learned(), p2n.FSI(tau=None, cycle_length=4, cycles=1, freeze="step"), [K, lam], False)
     assert frozen.certificate.claims["l2_stability"].status == Status.LINEARISED
-    assert frozen.certificate.training.kept == ("frozen_stability",)  # type: ignore[union-attr]
+    assert frozen.certificate.training.kept == ("frozen_stability",)
 
 
 def test_the_text_of_the_module_says_what_is_kept() -> None:

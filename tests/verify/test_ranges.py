@@ -196,7 +196,7 @@ def test_a_decided_range_contains_every_sample_and_is_approached(top, bottom, de
 @given(st.integers(1, 5), st.integers(1, 9))
 def test_parameters_scale_out(power, number):
     """The range of g(s/lambda^2) is that of g, and a factor scales it."""
-    g = lambda v: v / (1 + v) ** (power + 1)  # noqa: E731
+    g = lambda v: v / (1 + v) ** (power + 1)  # noqa: E731  a formula
     plain, with_parameter = half_line(g(s), s), half_line(number * g(s / lam**2), s)
     assert sp.simplify(with_parameter.upper - number * plain.upper) == 0
     want = sp.Rational(power**power, (power + 1) ** (power + 1))
