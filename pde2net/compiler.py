@@ -27,7 +27,8 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
-from pde2net.scheme.registry import trainable_tables
+from pde2net.scheme.registry import Update, trainable_tables
+from pde2net.scheme.stack import Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
 from pde2net.verify.engine import certify, gather_until, instability
@@ -117,7 +118,7 @@ def compile(  # noqa: A001  the public name of the interface
     _check_types(problem, scheme, grid or Grid())
     plan, graph, certificate, facts = _analysed(problem, scheme, grid or Grid())
     names = _trainable(graph, plan, trainable)
-    _check_parametrised(problem, plan, names, keep_stable)
+    _check_parametrised(problem, plan, names, keep_stable, bool(shared))
     condition = None
     if keep_stable:
         if facts is None or not isinstance(plan, Plan):
@@ -135,6 +136,10 @@ def compile(  # noqa: A001  the public name of the interface
     if isinstance(plan, Plan) and isinstance(plan.update, UNet) and _has_one_grid(plan.semi, plan.update):
         warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared), condition)
+
+
+def _has_cycles(update: Update) -> bool:
+    return isinstance(update, Stack) and not update.repeated
 
 
 def _has_one_grid(semi: Semidiscrete, update: UNet) -> bool:
@@ -183,9 +188,14 @@ def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> 
 
 
 def _check_parametrised(
-    problem: Problem, plan: Plan | SystemPlan, names: tuple[str, ...], keep: bool
+    problem: Problem, plan: Plan | SystemPlan, names: tuple[str, ...], keep: bool, shared: bool
 ) -> None:
     """What only a network that keeps its condition can do, and what it cannot."""
+    if problem.depends_on_time and "tau" in names and not shared and _has_cycles(plan.update):
+        raise DeclarationError(
+            "Coefficients depend on t, and the time of a cycle is not defined where its blocks have steps of "
+            "their own: use shared=True."
+        )
     norms = {norm_symbol(operator) for operator in problem.operators}
     if norms & plan.tau.free_symbols and not keep:
         raise DeclarationError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -22,7 +22,8 @@ from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
-from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Pointwise
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Pointwise, Weighted
+from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
 
@@ -61,10 +62,14 @@ class Emitter(ABC):
         for symbol in parameters(self.graph):
             if symbol not in self.without_value:
                 self.value(symbol)
+        self.clock = self._clock()
         self.scalars = self.scalar_symbols()
         known = [s.name for s in fields(self.graph)]
         self.names = identifiers([*(s.name for s in self.scalars), *known])
         self.data_sources = self._data_sources()
+        taken = [*self.names.values(), *self.data_sources.values()]
+        self.counter = identifier("k", taken)
+        self.now = "" if self.clock is None else identifier(self.clock.name, [*taken, self.counter])
 
     @property
     def without_value(self) -> set[sp.Symbol]:
@@ -148,6 +153,55 @@ class Emitter(ABC):
         wanted = used.union(*(nx.ancestors(self.graph, name) for name in used))
         return [n for n in in_order(self.graph) if n in wanted]
 
+    def _clock(self) -> sp.Symbol | None:
+        """The time t, if blocks contain it: a weight that is none of the scheme."""
+        nodes = map(partial(node_of, self.graph), self.graph)
+        found = [s for n in nodes if isinstance(n, Weighted) for s, _ in n.weights]
+        return next((s for s in found if not s.name.startswith("_")), None)
+
+    @property
+    def moving_time(self) -> bool:
+        """Whether the time is a tensor, since tau is one."""
+        return self.trained(TAU)
+
+    def clock_arguments(self) -> list[str]:
+        """The time as an argument of methods."""
+        return [] if self.clock is None else [f"{self.now}: {'Tensor' if self.moving_time else 'float'}"]
+
+    def at_time(self) -> list[str]:
+        """The time as what is handed to them."""
+        return [] if self.clock is None else [self.now]
+
+    def time_at(self, clock: Callable[[sp.Symbol], sp.Expr], owner: str) -> str:
+        """The time of the step or cycle that the variable of a loop counts."""
+        return self.printer({"_k": self.counter}, owner).doprint(clock(sp.Symbol("_k", integer=True)))
+
+    def loop_over(self, parts: str, part: str) -> str:
+        """The loop over implicit steps, whose part is one of `parts` or always the same."""
+        if not part.startswith("self."):
+            return f"for {part} in {parts}:"
+        return f"for {'_' if self.clock is None else self.counter} in range(self.steps):"
+
+    def times(
+        self, owner: str, clock: Callable[[sp.Expr], sp.Expr]
+    ) -> tuple[list[str], list[str], list[str]]:
+        """Statements that set the time: before the loop over steps, at the start and at the end of each."""
+        if self.clock is None:
+            return [], [], []
+        if owner.startswith("self."):
+            return [], [f"{self.now} = {self.time_at(clock, owner)}"], []
+        printed, offset = self.printer({}, owner), clock(sp.S.Zero)
+        before, after = (
+            [f"{self.now} = {printed.doprint(self.clock + e)}"] if e != 0 else []
+            for e in (offset, sp.simplify(clock(sp.S.One) - 2 * offset))
+        )
+        return [self.time_zero()], before, after
+
+    def time_zero(self) -> str:
+        """The start of a sum of steps."""
+        zero = "torch.zeros((), dtype=torch.float64, device=u.device)" if self.moving_time else "0.0"
+        return f"{self.now} = {zero}"
+
     def scalar_name(self, symbol: sp.Symbol) -> str:
         return self.names[symbol.name]
 
@@ -155,9 +209,13 @@ class Emitter(ABC):
         return symbol.name in self.request.trainable
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
-        """A printer with `tensors` in scope; parameters are attributes of `owner`."""
+        """A printer with `tensors` in scope; parameters are attributes of `owner`, the time is a variable."""
         scalars = {s.name: f"{owner}{self.scalar_name(s)}" for s in self.scalars}
-        return TorchPrinter(tensors, scalars, frozenset(self.request.trainable))
+        trained = frozenset(self.request.trainable)
+        if self.clock is not None:
+            scalars[self.clock.name] = self.now
+            trained |= {self.clock.name} if self.moving_time else set()
+        return TorchPrinter(tensors, scalars, trained)
 
     def initialiser(self) -> Function:
         arguments, body = ["self"], ["super().__init__()"]

@@ -140,6 +140,8 @@ class CellEmitter(Emitter):
                 values.bind(self._rhs(), "rhs")
         if self.trial:
             values.captured[self.trial] = []
+        if self.preconditioner:
+            values.captured[self.preconditioner.name] = self.at_time()
         return values
 
     def _needed(self, names: list[str], wanted: str) -> list[str]:
@@ -162,7 +164,7 @@ class CellEmitter(Emitter):
         body: list[str] = []
         for name in names:
             if name == self.trial:
-                values.captured[name] = [values.bound[s] for s in self._captured()]
+                values.captured[name] = [*(values.bound[s] for s in self._captured()), *self.at_time()]
             body += self._statement(name, values)
         body.append(f"return {values.bound[wanted, 0]}")
         return Function(method, self._arguments(["v", *self._rhs_argument()]), "Tensor", doc, returned(body))
@@ -189,6 +191,7 @@ class CellEmitter(Emitter):
             variable = values.fresh(wanted)
             values.bound[source] = variable
             arguments.append(f"{variable}: Tensor")
+        arguments += self.clock_arguments()
         body: list[str] = []
         names = self.inside(self.trial)
         for name in names:
@@ -218,7 +221,8 @@ class CellEmitter(Emitter):
         return Function(name, self._arguments(["u"]), "Tensor", doc, returned(body))
 
     def _arguments(self, states: list[str]) -> list[str]:
-        return ["self", *(f"{s}: Tensor" for s in [*states, *self.data_sources.values()])]
+        arrays = [f"{s}: Tensor" for s in [*states, *self.data_sources.values()]]
+        return ["self", *arrays, *self.clock_arguments()]
 
     def _rhs_argument(self) -> list[str]:
         return [] if self.cell.steady else ["rhs"]
@@ -254,19 +258,19 @@ class CellEmitter(Emitter):
     def _forward(self) -> Function:
         arguments, doc = self.network_arguments()
         body, data = self.prelude("self.cells[0]." if self.own else "self.cell.")
-        loop = "for cell in self.cells:" if self.own else "for _ in range(self.steps):"
         cell = "cell" if self.own else "self.cell"
-        passed = ", ".join(["u", *data])
-        if self.loop is None:
-            body += [loop, f"    u = {cell}({passed})"]
-        else:
-            body += [loop, f"    u = self.step({cell}, {passed})"]
+        loop = self.loop_over("self.cells", cell)
+        passed = ", ".join(["u", *data, *self.at_time()])
+        start, before, after = self.times(f"{cell}.", self.cell.clock)
+        call = f"{cell}({passed})" if self.loop is None else f"self.step({cell}, {passed})"
+        lines = [*before, f"u = {call}", *after]
+        body += [*start, loop, *(f"    {line}" for line in lines)]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
 
     def _loops(self, node: Iterate) -> list[Function]:
         """The step: the right-hand side, the loop, and how gradients pass."""
-        data = list(self.data_sources.values())
-        kinds = [f"{d}: Tensor" for d in data]
+        kinds = [*(f"{d}: Tensor" for d in self.data_sources.values()), *self.clock_arguments()]
+        data = [*self.data_sources.values(), *self.at_time()]
         rest = ", ".join(["", *data])
         rhs = [] if self.cell.steady else ["rhs"]
         passed = ", ".join(["v", *rhs, *data])

@@ -38,6 +38,8 @@ def grid_class(layout: Layout) -> Class:
         ]
     if layout.uneven:
         body.append("self.kept: Tensor | float = 1.0")
+    if layout.time:
+        body.append(f"self.time: {layout.time} = 0.0")
     members = [
         Function("__init__", ("self", "axes: tuple[Axis, ...]", "u: Tensor"), "None", "", body),
         Function(
@@ -59,7 +61,8 @@ def grid_class(layout: Layout) -> Class:
         "A grid: its cells, and what is known on it.\n\n"
         "known   data that the operator needs\n"
         "volume  of the cells, relative to a whole one; None if all are whole\n"
-        "rows    how much the equation of a cell counts in means; None for equal weights\n",
+        "rows    how much the equation of a cell counts in means; None for equal weights\n"
+        + ("time    of the step\n" if layout.time else ""),
         members,
     )
 

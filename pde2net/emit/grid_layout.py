@@ -17,6 +17,7 @@ class Layout:
     uneven           rows of the equation differ in size
     coloured         cells are told apart by colour
     coordinates      positions are needed
+    time             the annotation of the time of the step, "" if coefficients do not contain it
     """
 
     boundary: Sequence[str]
@@ -30,6 +31,7 @@ class Layout:
     uneven: bool
     coloured: bool
     coordinates: bool
+    time: str
 
     @property
     def dimension(self) -> int:

@@ -42,6 +42,10 @@ class KeepingEmitter(Emitter):
         """The variables that the method `keep_stable` of a block hands to it."""
         return [*self.computed.values(), *self.operators.values()] if self.keeper.method else []
 
+    @property
+    def moving_time(self) -> bool:
+        return super().moving_time or TAU in self.keeper.computed
+
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
         """Computed symbols are variables, or properties of `owner`."""
         if self.keeper.method:

@@ -84,7 +84,7 @@ def _squares(name: str, node: SquaredAdjoint, values: Values, printer: Printer) 
     inputs = values.inputs(name)
     ones = f"grid.ones({node.margin})" if any(node.margin) else "grid.ones()"
     weights = []
-    for i, constant in enumerate(node.weights):
+    for i, constant in enumerate(node.constants):
         text = inputs.get(f"p{i}")
         if text is None:
             factor = printer({}).parenthesize(constant, 50)

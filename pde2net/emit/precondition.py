@@ -28,7 +28,7 @@ class PreconditionerEmitter(OperatorEmitter):
 
     def _cycle_class(self) -> Class:
         frozen = bool(self.captured())
-        data = ", ".join(["v", str(self.operator.levels), *self.fields])
+        data = ", ".join(["v", str(self.operator.levels), *self.fields, *self.at_time()])
         body = [
             f"self.operator, self.grids = operator, operator.grids({data})",
             "states = [v]",
@@ -42,6 +42,7 @@ class PreconditionerEmitter(OperatorEmitter):
             "operator: DiffusionOperator",
             "v: Tensor",
             *(f"{f}: Tensor" for f in self.fields),
+            *self.clock_arguments(),
         ]
         members = [Function("__init__", arguments, "None", "", body), self._call(frozen)]
         return Class("MultigridCycle", "", _DOC, members)

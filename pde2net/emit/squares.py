@@ -84,7 +84,7 @@ def squares_statement(name: str, local: str, node: SquaredAdjoint, values: Value
             f"F.pad({ones}, ({', '.join(str(w) for w in reversed(node.margin) for _ in range(2))}), value=1)"
         )
     weights = []
-    for i, constant in enumerate(node.weights):
+    for i, constant in enumerate(node.constants):
         text = values.bound[fed[f"p{i}"]] if f"p{i}" in fed else printer({}).parenthesize(constant, 50)
         weights.append(text if text in moving else f"{text} * {ones}")
     variable = values.fresh(local)

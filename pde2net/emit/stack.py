@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 import sympy as sp
@@ -11,10 +10,10 @@ from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.names import identifier
 from pde2net.emit.statements import statements
-from pde2net.emit.torch_expressions import TorchPrinter, number
+from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import blocks, cycles, node_of, parameters, sources
-from pde2net.graph.nodes import Input, Pointwise
+from pde2net.graph.nodes import Input
 from pde2net.scheme.registry import TABLES
 from pde2net.scheme.stack import ALPHA, PREVIOUS, START, START_RATE, TAU, Stack
 
@@ -39,8 +38,6 @@ class StackEmitter(KeepingEmitter):
         taken = [*self.names.values(), *self.data_sources.values(), *self.carried.values()]
         taken += [*self.operators.values(), *self.computed.values()]
         self.weight_names = {w: identifier(w.name.strip("_"), taken) for w in self.weights}
-        self.clock = self._clock()
-        self.now = None if self.clock is None else identifier(self.clock.name, [*taken, "k"])
         self.frozen = self._frozen()
         self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
 
@@ -68,15 +65,6 @@ class StackEmitter(KeepingEmitter):
     def _has_tau(self) -> bool:
         return TAU in parameters(self.graph) or not self.weights
 
-    def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
-        """With the time of the block as a scalar: a tensor only where tau is trained."""
-        found = super().printer(tensors, owner)
-        if self.clock is not None and self.now is not None:
-            trained = {self.clock.name} if self.trained(TAU) else set()
-            scalars = {**found.scalars, self.clock.name: self.now}
-            found = TorchPrinter(tensors, scalars, found.trained | trained)
-        return found
-
     def part_names(self) -> list[str]:
         return [*self.block_names, *self.cycle_names]
 
@@ -92,12 +80,6 @@ class StackEmitter(KeepingEmitter):
 
     def _trained_table(self, weight: sp.Symbol) -> bool:
         return TABLES[weight.name] in self.request.trainable
-
-    def _clock(self) -> sp.Symbol | None:
-        """The time t, if a block contains it: a weight of its nodes that the scheme does not have."""
-        nodes = (node_of(self.graph, name) for name in self.block_names)
-        found = [s for n in nodes if isinstance(n, Pointwise) for s, _ in n.weights if s not in self.weights]
-        return found[0] if found else None
 
     def _frozen(self) -> dict[tuple[str, int], str]:
         """What blocks use of the nodes of their cycle -> the variable."""
@@ -137,8 +119,7 @@ class StackEmitter(KeepingEmitter):
         passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data_sources.values()]
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in (*passed, *self.handed))]
         arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
-        if self.now is not None:
-            arguments.append(f"{self.now}: {'Tensor' if self.trained(TAU) else 'float'}")
+        arguments += self.clock_arguments()
         members = [self.initialiser(), *self.properties(), *self._per_cycle()]
         members.append(Function("forward", arguments, "Tensor", "", body))
         return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
@@ -155,7 +136,7 @@ class StackEmitter(KeepingEmitter):
         for name in self.cycle_names:
             body += statements(name, values, self.printer)
         passed = (*self.data_sources.values(), *self.handed)
-        arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed)]
+        arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
         if self.frozen:
             outputs = list(dict.fromkeys(values.bound[source] for source in self.frozen))
             kind = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
@@ -212,29 +193,37 @@ class StackEmitter(KeepingEmitter):
             owner = "block"
         data = [*data, *self.handed]
         indent = "" if self.stack.repeated else "    "
-        start: list[str] = []
+        begin, start, after = self._times(f"{owner}.")
         if self.handed and not self.own:
             body.append(f"{', '.join(self.handed)} = {owner}.keep_stable(u.dtype)")
         elif self.handed and self.per_cycle:
-            start.append(f"{', '.join(self.handed)} = block.keep_stable(u.dtype)")
+            start.insert(0, f"{', '.join(self.handed)} = block.keep_stable(u.dtype)")
+        timed = [*data, *self.at_time()]
         if self.frozen:
             left = ", ".join(dict.fromkeys(self.frozen.values()))
-            start.append(f"{left} = {owner}.diffusivities({', '.join(['u', *data])})")
+            start.append(f"{left} = {owner}.diffusivities({', '.join(['u', *timed])})")
         names = list(self.carried.values())
         equal = [n for n in names if n in ("previous", "start")]
         if equal:
             start.append(f"{' = '.join(equal)} = u")
         if "rate_at_start" in names:
-            start.append(f"rate_at_start = {owner}.rate({', '.join(['u', *data])})")
+            start.append(f"rate_at_start = {owner}.rate({', '.join(['u', *timed])})")
         if self.own and not self.stack.repeated and not self.per_cycle:
             body.append("blocks = iter(self.blocks)")
+        body += begin
         if self.per_cycle:
             body.append("for block in self.blocks:")
         elif not self.stack.repeated:
-            body.append("for _ in range(self.cycles):")
-        body += [indent + line for line in start]
-        body += [indent + line for line in self._loop(names, data)]
+            body.append(f"for {'_' if self.clock is None else self.counter} in range(self.cycles):")
+        lines = [*start, *self._loop(names, data), *after]
+        body += [indent + line for line in lines]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
+
+    def _times(self, owner: str) -> tuple[list[str], list[str], list[str]]:
+        """As `times`, of cycles; stages that are steps move the time themselves."""
+        if not self.stack.repeated:
+            return self.times(owner, lambda k: self.stack.clock(k, 0))
+        return [self.time_zero()] if self.clock is not None and self.own else [], [], []
 
     def _loop(self, names: list[str], data: list[str]) -> list[str]:
         """The loop over the stages of a cycle."""
@@ -247,6 +236,7 @@ class StackEmitter(KeepingEmitter):
             block = "next(blocks)"
             if self.stack.repeated:
                 block, weights, tables = "block", ["block", *weights], ["self.blocks", *tables]
+        over = "range(self.steps)"
         if not tables:
             loop = "for _ in range(self.steps):"
         else:
@@ -259,22 +249,25 @@ class StackEmitter(KeepingEmitter):
             *data,
             *(self.weight_names[w] for w in self.tables),
         ]
-        if self.now is not None and self.own:
-            call = f"{block}({', '.join([*passed, self.now])})"
-            start = "torch.zeros_like(self.blocks[0].tau)" if self.trained(TAU) else "0.0"
-            step = f"    {self.now} = {self.now} + block.tau"
-            return [f"{self.now} = {start}", loop, f"    u = {call}", step]
-        if self.now is not None:
-            k = identifier("k", passed)
-            loop, passed = f"for {k} in range(self.steps):", [*passed, f"{k} * self.block.tau"]
+        after: list[str] = []
+        if self.clock is not None and self.stack.repeated and not self.own:
+            loop = f"for {self.counter} in range(self.steps):"
+            if tables:
+                entries = f"({', '.join(weights)})" if len(weights) > 1 else weights[0]
+                loop = f"for {self.counter}, {entries} in enumerate({over}):"
+            passed.append(self.time_at(lambda k: self.stack.clock(0, k), "self.block."))
+        elif self.clock is not None:
+            passed.append(self.now)
+            step = self.printer({}, "block.").doprint(self.clock + TAU)
+            after = [f"    {self.now} = {step}"] if self.stack.repeated else []
         call = f"{block}({', '.join(passed)})"
         if self.handed and self.own and not self.per_cycle:
             lines = [loop, f"    {', '.join(self.handed)} = block.keep_stable(u.dtype)"]
         else:
             lines = [loop]
         if "previous" in names:
-            return [*lines, f"    u, previous = {call}, u"]
-        return [*lines, f"    u = {call}"]
+            return [*lines, f"    u, previous = {call}, u", *after]
+        return [*lines, f"    u = {call}", *after]
 
 
 _BLOCK_DOC = {

@@ -47,7 +47,7 @@ class Values:
     """The variable that holds each output of each node, filled as statements are made.
 
     slots    variables of slots that are the same in every block, whatever feeds them
-    captured  what the product of each LinearSolve takes beside its trial
+    captured  what the product of each LinearSolve takes beside its trial, a preconditioner beside its data
     weights  variables of weights that differ from block to block
     factor   c of the step u + c F(u)
     filters  variables of the weights of learned operators
@@ -144,6 +144,7 @@ def _cycle(name: str, values: Values) -> str:
     values.bind(name, variable)
     state = values.bound[sources(values.graph, name)["state"]]
     known = [values.bound[f.name, 0] for f in fields_of(values.graph, name)]
+    known += values.captured.get(name, [])
     return f"{variable} = MultigridCycle({', '.join(['self.operator', state, *known])})"
 
 
@@ -180,7 +181,7 @@ def _tridiagonal(
     left, right = sp.symbols("_left _right", real=True)
     bound = {f"_{slot}": text for slot, text in names.items()} | {"_left": "left", "_right": "right"}
     printed, rhs, dim = printer(bound), inputs["rhs"], node.axis - len(values.axes)
-    g = names.get("g") or f"torch.full_like({rhs}, {printed.doprint(entries['g'])})"
+    g = names.get("g") or _filled(entries["g"], rhs, printed)
     if node.closure == "dirichlet":
         edges = f"edge_weights_padded({g}, {dim}, {node.margin})" if "g" in names else f"({g},) * 2"
     else:
@@ -193,6 +194,13 @@ def _tridiagonal(
         f"left, right = {edges}",
         f"{variable} = {solve}({lower}, {middle}, {upper}, {rhs}, {dim})",
     ]
+
+
+def _filled(constant: sp.Expr, like: str, printer: TorchPrinter) -> str:
+    """An array of one value, which may be a tensor that is trained."""
+    if {s.name for s in constant.free_symbols} & printer.trained:
+        return f"{printer.parenthesize(constant, 50)} * torch.ones_like({like})"
+    return f"torch.full_like({like}, {printer.doprint(constant)})"
 
 
 def _output_names(values: Values, name: str, local: str, count: int) -> list[str]:

@@ -81,13 +81,16 @@ class UNetEmitter(OperatorEmitter):
         arguments, doc = self.network_arguments()
         body = self.checks()
         net = "net" if self.own else "self.net"
-        body.append("for net in self.nets:" if self.own else "for _ in range(self.steps):")
-        body.append(f"    u = self.step({', '.join([net, 'u', *self.fields])})")
+        start, before, after = self.times(f"{net}.operator.", self.unet.clock)
+        step = f"u = self.step({', '.join([net, 'u', *self.fields, *self.at_time()])})"
+        body += [*start, self.loop_over("self.nets", net)]
+        body += [f"    {line}" for line in (*before, step, *after)]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
 
     def _step(self) -> Function:
         unet = self.unet
-        body = [f"grids = net.operator.grids({', '.join(['u', 'self.levels', *self.fields])})"]
+        passed = ", ".join(["u", "self.levels", *self.fields, *self.at_time()])
+        body = [f"grids = net.operator.grids({passed})"]
         body.append("rhs = torch.zeros_like(u)" if unet.steady else "rhs = u")
         start = "net.start(u, rhs, grids)" if self.operator.levels > 1 else "u"
         if unet.tol is not None:
@@ -100,7 +103,8 @@ class UNetEmitter(OperatorEmitter):
             body.append(f"return with_implicit_gradient(lambda v: net.operator(v, grids[0]) - rhs, v, {tol})")
         else:
             body += [*solve, "return v"]
-        arguments = ("self", "net: UNet", "u: Tensor", *(f"{f}: Tensor" for f in self.fields))
+        known = [*(f"{f}: Tensor" for f in self.fields), *self.clock_arguments()]
+        arguments = ("self", "net: UNet", "u: Tensor", *known)
         doc = "The steady state." if unet.steady else "One implicit step."
         return Function("step", arguments, "Tensor", doc, body)
 

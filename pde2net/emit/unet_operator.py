@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import sympy as sp
 
@@ -10,7 +10,7 @@ from pde2net.emit.base import Emitter, Request
 from pde2net.emit.grid_layout import Layout
 from pde2net.emit.on_grid import on_grid
 from pde2net.emit.statements import Values, returned
-from pde2net.emit.torch_expressions import number
+from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
 from pde2net.graph.nodes import Coordinate, Crop, Field, Operator, Smooth, State, Trial
@@ -32,6 +32,18 @@ class OperatorEmitter(Emitter):
         self.variable = self._variable()
         self.inner = self._body("product", Trial)
         self.fields = [self.names[s.name] for s in fields_of(self.graph, self.name)]
+
+    def on_grid(self, name: str, values: Values) -> list[str]:
+        """The statements of a node of a method that is handed a grid, which knows the time."""
+        return on_grid(name, values, self.grid_printer)
+
+    def grid_printer(self, tensors: Mapping[str, str]) -> TorchPrinter:
+        found = self.printer(tensors)
+        if self.clock is None:
+            return found
+        return TorchPrinter(
+            found.tensors, {**found.scalars, self.clock.name: "grid.time"}, frozenset(found.trained)
+        )
 
     def scalar_symbols(self) -> list[sp.Symbol]:
         used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
@@ -80,7 +92,7 @@ class OperatorEmitter(Emitter):
         body = self.known_data(names, values, [self.feeds[s] for s in slots])
         values.bind(self.variable, "v")
         for node in names:
-            body += on_grid(node, values, self.printer)
+            body += self.on_grid(node, values)
         found = [values.bound[self.feeds[s]] for s in slots]
         return Function(
             name,
@@ -115,7 +127,7 @@ class OperatorEmitter(Emitter):
             if isinstance(node_of(self.graph, name), Trial):
                 values.bind(name, "trial")
             else:
-                body += on_grid(name, values, self.printer)
+                body += self.on_grid(name, values)
         body.append(f"return {values.bound[self.feeds['product']]}")
         frozen = ("frozen: tuple[Tensor, ...]",) if names else ()
         doc = "N with frozen diffusivities, applied to `trial`."
@@ -132,7 +144,7 @@ class OperatorEmitter(Emitter):
         body = self.known_data(names, values)
         values.bind(self.variable, "v")
         for name in names:
-            body += on_grid(name, values, self.printer)
+            body += self.on_grid(name, values)
         found = ", ".join(values.bound[s] for s in captured)
         body.append(f"return ({found},)" if len(captured) == 1 else f"return {found}")
         doc = "What the linear systems of the bottleneck take at v."
@@ -151,7 +163,7 @@ class OperatorEmitter(Emitter):
             if isinstance(node, Field):
                 values.bind(name, self.names[node.symbol.name])
             else:
-                body += on_grid(name, values, self.printer)
+                body += self.on_grid(name, values)
         entries = ", ".join(f'"{v}": {values.bound[s]}' for s, v in self.data_sources.items())
         body.append(f"return {{{entries}}}")
         arguments = ["self", "grid: Grid", *(f"{f}: Tensor" for f in self.fields)]
@@ -166,6 +178,8 @@ class OperatorEmitter(Emitter):
         known = ", ".join(["grid", *self.fields])
         uneven = self.operator.weighted
         body += ["while True:", "    grids.append(grid)"]
+        if self.clock is not None:
+            body.append(f"    grid.time = {self.now}")
         if self.data_sources:
             body.append(f"    grid.known = self.known({known})")
         if uneven:
@@ -189,7 +203,8 @@ class OperatorEmitter(Emitter):
                 "    sizes = grids[0].sizes",
                 '    warnings.warn(f"an image of {sizes} cells allows {len(grids)} levels, not {levels}")',
             ]
-        arguments = ["self", "u: Tensor", "levels: int", *(f"{f}: Tensor" for f in self.fields)]
+        known_ = [*(f"{f}: Tensor" for f in self.fields), *self.clock_arguments()]
+        arguments = ["self", "u: Tensor", "levels: int", *known_]
         doc = "The grid of u and coarser ones, with the known data of each."
         return Function("grids", arguments, "list[Grid]", doc, [*body, "return grids"])
 
@@ -233,4 +248,5 @@ class OperatorEmitter(Emitter):
             uneven=self.operator.weighted,
             coloured=any(isinstance(n, Smooth) and n.kind == "red-black" for n in nodes),
             coordinates=any(isinstance(n, Coordinate) for n in nodes),
+            time="" if self.clock is None else "Tensor | float" if self.moving_time else "float",
         )

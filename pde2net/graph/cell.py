@@ -20,7 +20,7 @@ from pde2net.graph.nodes import (
     Trial,
     Tridiagonal,
 )
-from pde2net.graph.place import Source
+from pde2net.graph.place import Source, clock_of
 from pde2net.graph.precondition import diagonal, v_cycle
 from pde2net.graph.rate import Rate, RateBuilder, Weights
 from pde2net.graph.tangent import Tangent
@@ -43,7 +43,7 @@ def recurrent_cell(semi: Semidiscrete, tau: sp.Expr, cell: Cell) -> Graph:
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
     builder = _AOSBuilder(semi, graph, cell) if cell.solver is None else _CellBuilder(semi, graph, cell)
     for index in range(cell.steps):
-        builder.enter("block", index)
+        builder.enter("block", index, clock_of(semi.form.problem, cell.clock(index)))
         state = builder.step(state)
     add(graph, "output", Output(), {"u": state})
     return validate(graph)

@@ -41,6 +41,7 @@ from pde2net.graph.nodes import (
     TransposedFilter,
     Trial,
     Tridiagonal,
+    Weights,
 )
 from pde2net.graph.solve import (
     bicgstab,
@@ -158,6 +159,10 @@ class Interpreter:
         self.numbers[expression] = self.arithmetic.number(value)
         return self.numbers[expression]
 
+    def weighted(self, expression: sp.Expr, weights: Weights) -> Any:
+        """The number of a constant that may contain weights of its block."""
+        return self.number(expression.xreplace(dict(weights)))
+
     def result(self) -> Array:
         computed: Computed = {}
         users = dict(self.graph.out_degree())
@@ -248,15 +253,13 @@ class Interpreter:
             return (self.filtered(node, *inputs.values()),)
         if isinstance(node, SquaredAdjoint):
             full = self.widened(node.margin)
-            rows = enumerate(node.weights)
-            return (
-                self.squared_adjoint(
-                    node.bank, [inputs.get(f"p{i}", np.full(full, self.number(w))) for i, w in rows]
-                ),
-            )
+            constants = [self.weighted(c, node.weights) for c in node.constants]
+            rows = [inputs.get(f"p{i}", np.full(full, c)) for i, c in enumerate(constants)]
+            return (self.squared_adjoint(node.bank, rows),)
         if isinstance(node, Tridiagonal):
             self.work += inputs["rhs"].shape[node.axis]
-            values = {key: inputs.get(key, self.number(getattr(node, key))) for key in ("g", "d", "m")}
+            own = {key: self.weighted(getattr(node, key), node.weights) for key in ("g", "d", "m")}
+            values = {key: inputs.get(key, constant) for key, constant in own.items()}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
         if isinstance(node, Channels):
             return (np.concatenate([inputs[f"c{i}"] for i in range(node.count)], axis=-1),)
@@ -299,7 +302,7 @@ class Interpreter:
         self,
         expression: sp.Expr,
         inputs: Mapping[str, Array],
-        weights: Sequence[tuple[sp.Symbol, sp.Expr]] = (),
+        weights: Weights = (),
     ) -> Array:
         key = (expression, tuple(inputs))
         if key not in self.compiled:

@@ -17,6 +17,9 @@ from pde2net.graph.nodes import (
     Output,
     Pointwise,
     TransposedConvolution,
+    Tridiagonal,
+    Weighted,
+    expressions_of,
 )
 from pde2net.graph.rules import GraphError as GraphError
 from pde2net.graph.rules import check
@@ -127,10 +130,11 @@ def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
     found: set[sp.Symbol] = set()
     for name, data in graph.nodes(data=True):
         node = data["node"]
-        if isinstance(node, Pointwise):
-            slots = set(sources(graph, name))
+        if isinstance(node, Weighted):
+            slots = set(sources(graph, name)) if isinstance(node, Pointwise) else set()
+            expressions = (*expressions_of(node), *((node.scale,) if isinstance(node, Tridiagonal) else ()))
             own = {s for s, _ in node.weights}
-            found |= {s for e in node.expressions for s in e.free_symbols if s.name not in slots} - own
+            found |= {s for e in expressions for s in e.free_symbols if s.name not in slots} - own
             found |= {s for _, value in node.weights for s in value.free_symbols}
         elif isinstance(node, Convolution | TransposedConvolution):
             found |= node.bank.symbols

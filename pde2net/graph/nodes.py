@@ -15,6 +15,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 
 CHANNEL_SUM = "sum over channels"  # a role
+Weights = tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,12 @@ class Pointwise:
     role     "coefficient", "activation", "step" (u + tau * ...) or "skip" (the last node of a block);
              in cells "right-hand side", "residual", "product" and "tangent";
              CHANNEL_SUM couples channels: the values are summed over those of an image
-    weights  symbols whose values differ from block to block, such as the extrapolation of FSI
+    weights  symbols whose values differ from block to block: the extrapolation of FSI, the time t
     """
 
     expressions: tuple[sp.Expr, ...]
     role: str
-    weights: tuple[tuple[sp.Symbol, sp.Expr], ...] = ()
+    weights: Weights = ()
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ class Tridiagonal:
 
     closure  "reflecting", "periodic" or "dirichlet" (zero outside of the grid)
     margin   how many more cells than rhs g has on both sides of the axis: 0 unless "dirichlet"
+    weights  as of Pointwise
     """
 
     axis: int
@@ -234,22 +236,25 @@ class Tridiagonal:
     d: sp.Expr
     m: sp.Expr
     role: str = "tridiagonal solve"
+    weights: Weights = ()
 
 
 @dataclass(frozen=True)
 class SquaredAdjoint:
     """diag(K^T G K): the transposed convolution with squared weights, applied to the weights G of a flux.
 
-    Slots p0, p1, ... for rows whose weight is an array; `weights` has the others, 0 where there is a slot.
+    Slots p0, p1, ... for rows whose weight is an array; `constants` has the others, 0 where there is a slot.
     Taps that a reflecting border folds onto one cell are squared one by one.
 
-    margin  how many more cells than the grid the arrays have on both sides of each axis
+    margin   how many more cells than the grid the arrays have on both sides of each axis
+    weights  as of Pointwise
     """
 
     bank: Bank
-    weights: tuple[sp.Expr, ...]
+    constants: tuple[sp.Expr, ...]
     margin: tuple[int, ...]
     role: str = "squared adjoint"
+    weights: Weights = ()
 
 
 @dataclass(frozen=True)
@@ -424,3 +429,12 @@ Node = (
     | VCycle
     | Output
 )
+
+Weighted = Pointwise | Tridiagonal | SquaredAdjoint
+
+
+def expressions_of(node: Weighted) -> tuple[sp.Expr, ...]:
+    """The expressions of a node, which may contain its weights."""
+    if isinstance(node, Pointwise):
+        return node.expressions
+    return node.constants if isinstance(node, SquaredAdjoint) else (node.g, node.d, node.m)

@@ -85,10 +85,12 @@ class OnGrid:
             return (self.adjoint(node.bank, list(inputs.values())),)
         if isinstance(node, SquaredAdjoint):
             full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
-            rows = [inputs.get(f"p{i}", np.full(full, run.number(w))) for i, w in enumerate(node.weights)]
+            constants = [run.weighted(c, node.weights) for c in node.constants]
+            rows = [inputs.get(f"p{i}", np.full(full, c)) for i, c in enumerate(constants)]
             return (self.diagonal(node.bank, rows),)
         if isinstance(node, Pointwise) and not inputs:
-            return tuple(np.full(self.cells.shape, run.number(e)) for e in node.expressions)
+            numbers = [run.weighted(e, node.weights) for e in node.expressions]
+            return tuple(np.full(self.cells.shape, v) for v in numbers)
         return run.evaluate(node, inputs)
 
     def differences(self, bank: Bank, rows: Sequence[Array], u: Array) -> list[Array]:

@@ -9,9 +9,16 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.graph.network import Graph, add, is_data
-from pde2net.graph.nodes import Node, Pointwise
+from pde2net.graph.nodes import Node, Weighted, expressions_of
+from pde2net.language.problem import Problem
 
 Source = tuple[str, int]
+Clock = tuple[sp.Symbol, sp.Expr] | None  # t and its value
+
+
+def clock_of(problem: Problem, now: sp.Expr) -> Clock:
+    """The time `now` for problems whose coefficients contain it."""
+    return (problem.time, now) if problem.depends_on_time else None
 
 
 class NodeBuilder:
@@ -29,15 +36,16 @@ class NodeBuilder:
         self.loop: str | None = None
         self.inside = ""
         self.level: int | None = None
-        self.clock: tuple[sp.Symbol, sp.Expr] | None = None
+        self.clock: Clock = None
 
     def join(self, other: NodeBuilder) -> None:
         """From now on, nodes are added where `other` adds them, which has added some of the known data."""
         self.place, self.loop, self.inside, self.known = other.place, other.loop, other.inside, other.known
+        self.clock = other.clock
 
-    def enter(self, kind: str, index: int) -> None:
-        """From now on, nodes belong to the block or cycle `index`."""
-        self.place = (kind, index)
+    def enter(self, kind: str, index: int, clock: Clock = None) -> None:
+        """From now on, nodes belong to the block or cycle `index`, which is evaluated at the time `clock`."""
+        self.place, self.clock = (kind, index), clock
 
     @contextmanager
     def within(self, loop: str | None, inside: str = "") -> Iterator[None]:
@@ -51,15 +59,20 @@ class NodeBuilder:
         """Add a node where the builder is; weights are shared with the first block or cycle."""
         if self.place is None:
             return add(self.graph, name, node, inputs), 0
-        if self.clock is not None and isinstance(node, Pointwise):
-            reads = any(self.clock[0] in e.free_symbols for e in node.expressions)
-            node = replace(node, weights=(*node.weights, self.clock)) if reads else node
+        if isinstance(node, Weighted) and self.clock is not None and self.reads_clock(node):
+            node = replace(node, weights=(*node.weights, self.clock))
         kind, index = self.place
         full = self.full(name)
         shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
         place = {kind: index}
         name = add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place)
         return name, 0
+
+    def reads_clock(self, node: Node) -> bool:
+        """Whether expressions of a node contain the time."""
+        if self.clock is None or not isinstance(node, Weighted):
+            return False
+        return any(self.clock[0] in e.free_symbols for e in expressions_of(node))
 
     def full(self, name: str) -> str:
         """The name of a node of the current block."""
@@ -70,7 +83,8 @@ class NodeBuilder:
 
     def once(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         """Add a node unless this block has it; data-only nodes live outside of the blocks."""
-        if all(is_data(self.graph, producer) for producer, _ in inputs.values()):
+        known = all(is_data(self.graph, producer) for producer, _ in inputs.values())
+        if known and not self.reads_clock(node):
             return self.outside(name, node, inputs)
         full = self.full(name)
         return (full, 0) if full in self.graph else self.node(name, node, inputs)

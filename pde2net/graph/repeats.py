@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pde2net.graph.network import Graph, blocks, cycles, is_data, node_of, sources
-from pde2net.graph.nodes import Input, Pointwise
+from pde2net.graph.nodes import Input, Weighted
 
 # The states that a block may read: of the block before it, of the one before that, of the start of the cycle.
 NOW, PREVIOUS, START = "u", "u previous", "u at start of cycle"
@@ -29,7 +29,8 @@ class Repeats:
 def repeats(graph: Graph) -> Repeats | None:
     """How the blocks repeat; None if one has weights of its own or is wired in another way.
 
-    Weights that differ from stage to stage of a cycle, such as extrapolations, are no weights of its own.
+    Weights that differ from stage to stage of a cycle, such as extrapolations, are no weights of its own,
+    nor is the time.
     """
     rows, once = blocks(graph), cycles(graph)
     if not rows:
@@ -107,8 +108,9 @@ def _same_nodes(graph: Graph, row: list[str], first: list[str], stage: list[str]
 
 
 def _weights(graph: Graph, name: str) -> object:
+    """Those of the stage: their symbols have a leading underscore, that of the time has none."""
     node = node_of(graph, name)
-    return node.weights if isinstance(node, Pointwise) else ()
+    return [w for w in node.weights if w[0].name.startswith("_")] if isinstance(node, Weighted) else ()
 
 
 def _named(slot: str, names: list[str]) -> str:

@@ -22,6 +22,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     TransposedFilter,
     Trial,
+    Weighted,
 )
 from pde2net.graph.slots import COARSENS, VARIABLES, slots_of
 
@@ -54,7 +55,7 @@ def check(graph: nx.MultiDiGraph) -> None:
 
 def alike(a: Node, b: Node) -> bool:
     """Whether two nodes are the same operation, up to the weights of their stages."""
-    if isinstance(a, Pointwise) and isinstance(b, Pointwise):
+    if isinstance(a, Weighted) and isinstance(b, Weighted):
         return replace(a, weights=()) == replace(b, weights=())
     return a == b
 

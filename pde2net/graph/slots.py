@@ -68,7 +68,7 @@ def _channels(node: Channels) -> Slots:
 
 def _squared_rows(node: SquaredAdjoint) -> Slots:
     """Constant weights need no slot."""
-    rows = {f"p{i}": w for i, w in enumerate(node.weights)}
+    rows = {f"p{i}": w for i, w in enumerate(node.constants)}
     return Slots(frozenset(), frozenset(slot for slot, weight in rows.items() if weight == 0))
 
 

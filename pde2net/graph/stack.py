@@ -11,7 +11,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.graph.network import Graph, add, new_graph, validate
 from pde2net.graph.nodes import Input, Node, Output, Pointwise
-from pde2net.graph.place import Source
+from pde2net.graph.place import Clock, Source, clock_of
 from pde2net.graph.rate import Rate, RateBuilder
 from pde2net.graph.system import SystemBuilder
 from pde2net.language.schemes import Explicit
@@ -42,9 +42,7 @@ def residual_stack(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, stack:
 class Rates(Protocol):
     """What adds F to a graph: of one equation, or of a system."""
 
-    clock: tuple[sp.Symbol, sp.Expr] | None
-
-    def enter(self, kind: str, index: int) -> None: ...
+    def enter(self, kind: str, index: int, clock: Clock = None) -> None: ...
     def weights(self, state: Source) -> Any: ...
     def rate(self, state: Source, weights: Any = None) -> Rate: ...
     def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
@@ -66,14 +64,12 @@ class _StackBuilder:
 
     def cycle(self, index: int, state: Source) -> Source:
         """All stages from `state` on."""
-        self.rates.enter("cycle", index)
+        self.rates.enter("cycle", index, self.now(index, 0))
         frozen = self.rates.weights(state) if self.stack.frozen else None
         at_start = self.start_rate(state) if self.stack.uses(START_RATE) else None
         start = previous = state
         for stage, weights in enumerate(self.stack.stages):
-            self.rates.enter("block", index * len(self.stack.stages) + stage)
-            if self.form.problem.depends_on_time:
-                self.rates.clock = (self.form.problem.time, stage * TAU)
+            self.rates.enter("block", index * len(self.stack.stages) + stage, self.now(index, stage))
             rate = self.rates.rate(state, frozen)
             inputs = rate.inputs | {
                 self.form.state.name: state,
@@ -84,6 +80,9 @@ class _StackBuilder:
                 inputs[START_RATE.name] = at_start
             state, previous = self.stage(rate, inputs, weights), state
         return state
+
+    def now(self, cycle: int, stage: int) -> Clock:
+        return clock_of(self.form.problem, self.stack.clock(cycle, stage))
 
     def start_rate(self, state: Source) -> Source:
         """F at the start of a cycle, as an array of its own."""

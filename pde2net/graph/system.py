@@ -72,5 +72,5 @@ class SystemBuilder(NodeBuilder):
             known = full in self.graph
             sources[name] = (full, 0) if known else self.node(name, Channel(k), {"u": state})
         for part in self.parts:
-            part.place, part.channels = self.place, sources
+            part.place, part.clock, part.channels = self.place, self.clock, sources
         return [(part, sources[name]) for part, name in zip(self.parts, names, strict=True)]

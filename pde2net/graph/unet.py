@@ -31,7 +31,7 @@ from pde2net.graph.nodes import (
     State,
 )
 from pde2net.graph.operator import DEPTH, OperatorBuilder, hides_checkerboard
-from pde2net.graph.place import Source
+from pde2net.graph.place import Source, clock_of
 from pde2net.graph.rate import Weights
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
@@ -51,7 +51,7 @@ def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
     builder = _Builder(semi, graph, unet)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
     for index in range(unet.steps):
-        builder.enter("block", index)
+        builder.enter("block", index, clock_of(semi.form.problem, unet.clock(index)))
         state = builder.step(state)
     add(graph, "output", Output(), {"u": state})
     return validate(graph)

@@ -17,7 +17,7 @@ def require_apart(form: DivergenceForm) -> None:
     t = form.problem.time
     if not form.problem.depends_on_time:
         return
-    for expression in _moving(form):
+    for expression in moving(form):
         if expression.subs(t, 0).has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity):
             raise EquationError(f"{expression} has no value at {t} = 0, where every network starts.")
     for where, expression in _constant_in_time(form):
@@ -45,7 +45,7 @@ def _constant_in_time(form: DivergenceForm) -> list[tuple[str, sp.Expr]]:
     return found
 
 
-def _moving(form: DivergenceForm) -> list[sp.Expr]:
+def moving(form: DivergenceForm) -> list[sp.Expr]:
     """Expressions that may contain t."""
     found = [form.reaction]
     for term in form.terms:

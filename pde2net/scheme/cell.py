@@ -37,6 +37,14 @@ class Cell:
         """The factor of F(v): theta tau, or 1 for the steady state."""
         return sp.S.One if self.steady else self.theta * TAU
 
+    def clock(self, step: int | sp.Expr) -> sp.Expr:
+        """The time at which a step evaluates F, that of its end for theta = 1."""
+        return (step + self.theta) * TAU
+
+    def clocks(self) -> list[sp.Expr]:
+        """All times at which F is evaluated."""
+        return [self.clock(step) for step in range(self.steps)]
+
     @property
     def mass(self) -> sp.Expr:
         """The factor of v."""

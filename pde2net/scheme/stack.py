@@ -21,6 +21,7 @@ ALPHA = sp.Symbol("alpha_", positive=True)
 U, PREVIOUS, START = sp.symbols("_u _previous _start", real=True)
 RATE, START_RATE, STEP = sp.symbols("_rate _start_rate _step", real=True)
 Z = sp.Symbol("z", nonnegative=True)
+HALF = sp.Rational(1, 2)
 
 Weights = Mapping[sp.Symbol, sp.Expr]
 
@@ -50,6 +51,21 @@ class Stack:
     values: Weights = field(default_factory=dict)
     repeated: bool = False
     product: sp.Expr | None = None
+
+    def clock(self, cycle: int | sp.Expr, stage: int | sp.Expr) -> sp.Expr:
+        """The time at which a stage evaluates F: that of its step, or one for all stages of a cycle.
+
+        The middle of a cycle keeps the order 2 of those that have it.
+        """
+        if self.repeated:
+            return stage * TAU
+        return (cycle + (HALF if self.order == 2 else 0)) * self.time
+
+    def clocks(self) -> list[sp.Expr]:
+        """All times at which F is evaluated."""
+        if self.repeated:
+            return [self.clock(0, stage) for stage in range(len(self.stages))]
+        return [self.clock(cycle, 0) for cycle in range(self.cycles)]
 
     def uses(self, symbol: sp.Symbol) -> bool:
         """Whether the step or the skip reads `symbol`."""

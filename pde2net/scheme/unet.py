@@ -51,6 +51,14 @@ class UNet:
         """The factor of F(v)."""
         return sp.S.One if self.steady else TAU
 
+    def clock(self, step: int | sp.Expr) -> sp.Expr:
+        """The time at which a step evaluates F: that of its end."""
+        return (step + 1) * TAU
+
+    def clocks(self) -> list[sp.Expr]:
+        """All times at which F is evaluated."""
+        return [self.clock(step) for step in range(self.steps)]
+
     @property
     def mass(self) -> sp.Expr:
         """The factor of v."""

@@ -7,30 +7,36 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import DeclarationError
-from pde2net.language.schemes import Explicit, Scheme
+from pde2net.errors import DeclarationError, EquationError
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import Scheme
+from pde2net.normalise.time import moving
+from pde2net.scheme.registry import Update, update_of
+from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.ranges import UndecidedError
 
 
 @dataclass(frozen=True)
 class Clock:
-    """t in [0, until), in terms of `symbol` in [0, oo): t itself, or t = T s/(1 + s) for T = until.
+    """t in [0, end), in terms of `symbol` in [0, oo): t itself, or t = end s/(1 + s).
 
-    time  the symbol of t in the problem
+    time   the symbol of t in the problem
+    until  the last time that matters: end for continuous coefficients, whose bounds hold there too
     """
 
     time: sp.Symbol
-    until: sp.Expr
+    until: sp.Expr = sp.oo
+    end: sp.Expr = sp.oo
 
     @property
     def symbol(self) -> sp.Symbol:
-        return sp.Symbol("_s" if self.until.is_finite else self.time.name, nonnegative=True)
+        return sp.Symbol("_s" if self.end.is_finite else self.time.name, nonnegative=True)
 
     @property
     def value(self) -> sp.Expr:
         s = self.symbol
-        return self.until * s / (1 + s) if self.until.is_finite else s
+        return self.end * s / (1 + s) if self.end.is_finite else s
 
     def hidden(self, g: sp.Expr) -> tuple[sp.Expr, dict[sp.Symbol, sp.Expr]]:
         """`g` with a positive parameter for each positive expression in t alone; their meaning.
@@ -51,14 +57,41 @@ class Clock:
         return e.func(*(self._hidden(a, names) for a in e.args))
 
 
-def require_explicit(semi: Semidiscrete, scheme: Scheme) -> None:
-    """Raises DeclarationError for a scheme that takes no coefficients that contain t."""
-    time = semi.form.problem.time
-    if semi.form.problem.depends_on_time and not isinstance(scheme, Explicit):
+def require_time(problem: Problem, scheme: Scheme) -> None:
+    """Raises DeclarationError for a steady state of coefficients that contain t."""
+    if problem.depends_on_time and scheme.tau == sp.oo:
         raise DeclarationError(
-            f"{scheme.label} takes no coefficients that depend on {time}; use Explicit, whose block k is "
-            f"evaluated at {time} = k tau."
+            f"tau = oo asks for a steady state, but coefficients depend on {problem.time}: "
+            "take a finite step."
         )
+
+
+def of_network(semi: Semidiscrete, scheme: Scheme) -> Clock | None:
+    """The times up to the last one at which the network evaluates coefficients; None if it is no number."""
+    clock = update_of(scheme, sp.S.One).clocks()[-1]
+    last, tau = (e.subs(TAU, scheme.tau).subs(semi.form.problem.parameters) for e in (clock, TAU))
+    if not (last.is_number and last.is_finite):
+        return None
+    time = semi.form.problem.time
+    jumps = any(p.has(time) for e in moving(semi.form) for p in e.atoms(sp.Piecewise, sp.sign, sp.Heaviside))
+    return Clock(time, last, last + tau if jumps else last)
+
+
+def require_values(semi: Semidiscrete, update: Update, tau: sp.Expr) -> None:
+    """Raises EquationError for coefficients that have no real value at the time of a step."""
+    problem = semi.form.problem
+    if not problem.depends_on_time or tau.subs(problem.parameters).free_symbols:
+        return
+    coefficients = [e for e in moving(semi.form) if problem.time in e.free_symbols]
+    for number, clock in enumerate(update.clocks()):
+        now = clock.subs(TAU, tau).subs(problem.parameters)
+        for coefficient in coefficients:
+            value = coefficient.subs(problem.parameters).subs(problem.time, now)
+            if value.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity, sp.I):
+                raise EquationError(
+                    f"{coefficient} has no value at {problem.time} = {now}, where step or cycle {number + 1} "
+                    "evaluates it."
+                )
 
 
 def until_the_end(claim: Claim, until: sp.Expr) -> Claim:
@@ -67,6 +100,6 @@ def until_the_end(claim: Claim, until: sp.Expr) -> Claim:
         return claim
     if claim.status in (Status.NOT_APPLICABLE, Status.REFUTED, Status.UNKNOWN):
         return replace(claim, limit=None, condition=None)
-    said = f"This is about times t < {until}, which the network covers."
+    said = f"This is about times t <= {until}, at which the network evaluates its coefficients."
     condition = claim.condition if claim.status == Status.PROVED_IF else None
     return replace(claim, limit=None, condition=condition, reason=f"{claim.reason} {said}".strip())

@@ -14,7 +14,7 @@ from pde2net.scheme.registry import shortest
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.claims import claims
-from pde2net.verify.clock import require_explicit
+from pde2net.verify.clock import of_network, require_time
 from pde2net.verify.elasticity import with_elasticities
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
@@ -47,12 +47,12 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
 
 def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
     """All facts; of coefficients that contain t for all t or, if that says too little, for the network."""
-    require_explicit(semi, scheme)
+    require_time(semi.form.problem, scheme)
     facts = gather(semi)
     if facts.until is None or scheme.tau is None or (facts.norm is not None and facts.rate is not None):
         return facts
-    end = scheme.duration(scheme.tau).subs(semi.form.problem.parameters)
-    return gather(semi, until=end) if end.is_number and end.is_finite else facts
+    clock = of_network(semi, scheme)
+    return facts if clock is None else gather(semi, clock=clock)
 
 
 def instability(certificate: Certificate) -> Claim | None:

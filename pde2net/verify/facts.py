@@ -43,7 +43,7 @@ class Facts:
     answers      the ranges that all of this rests on
     norms        per term, the norm of the operator of each axis
     sharp        whether all norms are attained at one frequency
-    until        all of this holds for 0 <= t < until, where coefficients contain t; else None
+    until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
     """
 
     weights: tuple[tuple[Bounds, ...], ...] | None
@@ -64,19 +64,20 @@ class Facts:
     why: Mapping[str, str] = field(default_factory=dict)
 
 
-def gather(semi: Semidiscrete, seconds: float = SECONDS, until: sp.Expr = sp.oo) -> Facts:
+def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = None) -> Facts:
     """All facts, with parameters symbolic where that decides, and at their values otherwise.
 
     Each question about a range may take `seconds`; what is not decided by then is None. Coefficients that
-    contain t are bounded over 0 <= t < `until`.
+    contain t are bounded over the times of `clock`, of all t >= 0 if there is none.
     """
     questions = Questions(seconds)
-    facts = _Gatherer(semi, {}, questions, until).facts()
+    clock = clock or Clock(semi.form.problem.time)
+    facts = _Gatherer(semi, {}, questions, clock).facts()
     values = semi.form.problem.parameters
     if not values or _conclusive(facts):
         return facts
     questions.answers.clear()
-    return _Gatherer(semi, values, questions, until).facts()
+    return _Gatherer(semi, values, questions, clock).facts()
 
 
 def _conclusive(facts: Facts) -> bool:
@@ -92,11 +93,11 @@ class _Gatherer:
         semi: Semidiscrete,
         values: Mapping[sp.Symbol, sp.Expr],
         questions: Questions,
-        until: sp.Expr = sp.oo,
+        clock: Clock,
     ) -> None:
         self.semi, self.form, self.questions = semi, semi.form, questions
-        self.given, self.until = tuple(values), until if semi.form.problem.depends_on_time else None
-        self.clock = Clock(semi.form.problem.time, until)
+        self.given, self.clock = tuple(values), clock
+        self.until = clock.until if semi.form.problem.depends_on_time else None
         self.values = values if self.until is None else {**values, self.clock.time: self.clock.value}
         self.norms = operator_norms(semi)
         self.why: dict[str, str] = {}

@@ -77,6 +77,11 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
             f"condition rests: leave {' and '.join(sorted(set(trainable) & trainable_tables(plan.update)))} "
             "out of trainable."
         )
+    if facts.until is not None and facts.until.is_finite and TAU.name in trainable:
+        raise DeclarationError(
+            "keep_stable=True cannot keep anything if tau is trained: coefficients are bounded up to the "
+            f"time {facts.until} alone, which then changes."
+        )
     case = Case(semi, facts, scheme, plan.update, TAU, None)
     unknown = set(trainable) - {s.name for s in semi.form.problem.symbols} - {TAU.name}
     unknown -= {k.name for k in semi.form.problem.operators}

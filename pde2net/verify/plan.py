@@ -15,7 +15,7 @@ from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
 from pde2net.verify.claims import stability
-from pde2net.verify.clock import require_explicit
+from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.facts import Facts
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
@@ -44,9 +44,9 @@ def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
     """Raises StabilityError if tau = None or alpha = None and nothing is proved.
 
     Raises DeclarationError for learned operators in a scheme that solves systems of equations, and for
-    coefficients that contain t in a scheme that takes none such.
+    the steady state of coefficients that contain t; EquationError if these have no value at a step.
     """
-    require_explicit(semi, scheme)
+    require_time(semi.form.problem, scheme)
     if semi.form.learned and isinstance(scheme, (*CELLS, Multigrid)):
         raise DeclarationError(
             f"{scheme.label} schemes take no learned operators yet; Explicit, DuFortFrankel, FSI, FED and "
@@ -54,6 +54,7 @@ def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
         )
     update = update_of(scheme, smallest_alpha(scheme, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
+    require_values(semi, update, tau)
     return Plan(semi, scheme, tau, update)
 
 

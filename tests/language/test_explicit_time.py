@@ -13,7 +13,7 @@ from support import equation, lam, t, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
-from pde2net.errors import DeclarationError, EquationError, RecheckError
+from pde2net.errors import EquationError, RecheckError
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json
 from pde2net.language.text.build import read
@@ -222,15 +222,6 @@ def test_certificates_survive_and_are_not_rechecked():
         p2n.recheck(certificate.to_json())
 
 
-@pytest.mark.parametrize(
-    "scheme",
-    [p2n.FSI(FIFTH, 3, 1), p2n.AOS(FIFTH, 2), p2n.Implicit(sp.oo), p2n.DuFortFrankel(FIFTH, steps=2)],
-)
-def test_other_schemes_refuse(scheme):
-    with pytest.raises(DeclarationError, match="takes no coefficients that depend on t"):
-        p2n.verify(heat(1 + t), scheme)
-
-
 def test_what_is_refused_is_said():
     u, f = unknown(2), sp.Function("f")(x, y)
     for rhs in (div((1 + t * f) * grad(u)), (1 + x**2 * t) * div(grad(u)), div(grad(u)) / t):
@@ -241,8 +232,3 @@ def test_what_is_refused_is_said():
     pair = [sp.Eq(w.diff(t), t * w.diff(x, 2)), sp.Eq(v.diff(t), v.diff(x, 2))]
     with pytest.raises(EquationError, match="single equations"):
         p2n.verify(p2n.Problem(pair), p2n.Explicit(FIFTH))
-
-
-def test_advice_names_explicit_steps():
-    advice = p2n.advise(heat(sp.exp(-t)), time=1)
-    assert [type(row.scheme) for row in advice.rows] == [p2n.Explicit]

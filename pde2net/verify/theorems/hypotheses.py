@@ -14,7 +14,8 @@ def explained(case: Case, quantity: str) -> str:
     """The ranges that were derived for one kind of quantity, and by which engine."""
     lines = []
     if case.facts.until is not None:
-        lines.append(f"bounds over 0 <= t < {case.facts.until}")
+        until = case.facts.until
+        lines.append(f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}")
     for answer in case.facts.answers:
         if answer.quantity != quantity:
             continue
