@@ -28,7 +28,7 @@ from pde2net.language.schemes import Scheme
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import Update, trainable_tables
-from pde2net.scheme.stack import Stack
+from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim
 from pde2net.verify.engine import certify, gather_until, instability
@@ -197,6 +197,12 @@ def _check_parametrised(
             "their own: use shared=True."
         )
     norms = {norm_symbol(operator) for operator in problem.operators}
+    damping = plan.update.values.get(ALPHA, sp.S.Zero) if isinstance(plan.update, Stack) else sp.S.Zero
+    if norms & damping.free_symbols and not keep:
+        raise DeclarationError(
+            "alpha = None with a learned operator asks for a damping that is computed from its weights: that "
+            "is what keep_stable=True does. Or give a number."
+        )
     if norms & plan.tau.free_symbols and not keep:
         raise DeclarationError(
             "tau = None with a learned operator asks for a step that is computed from its weights: that is "

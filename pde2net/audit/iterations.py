@@ -13,7 +13,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
-from pde2net.normalise.form import SQUARED, FirstOrder, SecondOrder
+from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
 from pde2net.verify.bounds import POINTWISE, Answer
 
 
@@ -74,7 +74,7 @@ def parts(n: Numbers) -> list[tuple[sp.Expr, sp.Expr]]:
     """(g, factor) of every part of the flux whose diffusivity varies with the slope."""
     found = []
     for term in n.semi.form.terms:
-        if isinstance(term, SecondOrder):
+        if isinstance(term, SecondOrder | Learned):
             found += [] if term.diffusivity is None else [(term.diffusivity, sp.S.One)]
         if not isinstance(term, FirstOrder):
             continue

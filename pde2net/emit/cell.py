@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.emit.base import NETWORK, Emitter, Request
+from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.cell_helpers import definitions
 from pde2net.emit.grids import grid_definitions
+from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, returned, statements
@@ -28,7 +29,7 @@ _DOC = {
 }
 
 
-class CellEmitter(Emitter):
+class CellEmitter(KeepingEmitter):
     part = "ImplicitCell"
 
     def __init__(self, request: Request) -> None:
@@ -138,6 +139,7 @@ class CellEmitter(Emitter):
             values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "rhs")
             if self.cell.theta != 1:
                 values.bind(self._rhs(), "rhs")
+        values.filters = self.operators
         if self.trial:
             values.captured[self.trial] = []
         if self.preconditioner:
@@ -166,7 +168,7 @@ class CellEmitter(Emitter):
             if name == self.trial:
                 values.captured[name] = [*(values.bound[s] for s in self._captured()), *self.at_time()]
             body += self._statement(name, values)
-        body.append(f"return {values.bound[wanted, 0]}")
+        body = [*self.start(names, "v"), *body, f"return {values.bound[wanted, 0]}"]
         return Function(method, self._arguments(["v", *self._rhs_argument()]), "Tensor", doc, returned(body))
 
     def _statement(self, name: str, values: Values) -> list[str]:
@@ -185,6 +187,7 @@ class CellEmitter(Emitter):
     def _product(self) -> Function:
         """The operator of the linear system."""
         values = self.new_values()
+        values.filters = self.operators
         arguments = ["self", "trial: Tensor"]
         for source in self._captured():
             wanted = self.data_sources.get(source) or self._capture_name(source)
@@ -199,7 +202,7 @@ class CellEmitter(Emitter):
                 values.bind(name, "trial")
             else:
                 body += self._statement(name, values)
-        body.append(f"return {values.bound[names[-1], 0]}")
+        body = [*self.start(names, "trial"), *body, f"return {values.bound[names[-1], 0]}"]
         return Function(
             "product", arguments, "Tensor", "The linear operator of an iteration.", returned(body)
         )
@@ -213,7 +216,7 @@ class CellEmitter(Emitter):
 
     def _method(self, name: str, doc: str, names: list[str], wanted: str) -> Function:
         values = self._values(loop=False)
-        body: list[str] = []
+        body = self.start(names, "u")
         for node in names:
             body += self._statement(node, values)
         if wanted:

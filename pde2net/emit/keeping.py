@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
@@ -13,6 +13,8 @@ from pde2net.emit.names import identifier
 from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
+from pde2net.graph.network import node_of
+from pde2net.graph.nodes import Filter, TransposedFilter
 from pde2net.scheme.stack import ALPHA, TAU
 
 
@@ -99,8 +101,10 @@ class KeepingEmitter(Emitter):
             found.append(Function("keep_stable", ("self", "dtype: torch.dtype"), kind, doc, body))
         return found
 
-    def start(self) -> list[str]:
-        """Statements at the start of a method that is not handed the filters."""
+    def start(self, names: Sequence[str], like: str = "u") -> list[str]:
+        """Statements at the start of a method that computes `names` and is not handed the filters."""
         if self.keeper.method:
             return []
-        return [f"{v} = self.{v}.to(u.dtype)" for v in self.operators.values()]
+        nodes = [node_of(self.graph, name) for name in names]
+        used = {n.operator for n in nodes if isinstance(n, Filter | TransposedFilter)}
+        return [f"{v} = self.{v}.to({like}.dtype)" for name, v in self.operators.items() if name in used]

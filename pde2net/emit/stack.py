@@ -107,7 +107,7 @@ class StackEmitter(KeepingEmitter):
         values.slots.update(self.carried)
         values.factor = sp.diff(self.stack.step, sp.Symbol("_rate", real=True))
         values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
-        body: list[str] = self.start()
+        body: list[str] = self.start(self.block_names)
         values.filters = self.operators
         for weight in self.weights:
             if weight not in self.tables:
@@ -132,7 +132,7 @@ class StackEmitter(KeepingEmitter):
         values.bound.update(self.data_sources)
         values.filters = self.operators
         values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
-        body: list[str] = self.start()
+        body: list[str] = self.start(self.cycle_names)
         for name in self.cycle_names:
             body += statements(name, values, self.printer)
         passed = (*self.data_sources.values(), *self.handed)

@@ -10,7 +10,7 @@ from pde2net.errors import DeclarationError
 from pde2net.graph.nodes import Crop, Pointwise, SquaredAdjoint
 from pde2net.graph.place import Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
-from pde2net.normalise.form import Hessian, SecondOrder, Tensor
+from pde2net.normalise.form import Hessian, Learned, SecondOrder, Tensor
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]
         raise DeclarationError('A diffusion tensor takes linear systems with preconditioner="none".')
     if isinstance(builder.form.terms[k], Hessian):
         raise DeclarationError('A Hessian takes linear systems with preconditioner="none".')
+    if isinstance(builder.form.terms[k], Learned):
+        raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
     second, suffix = isinstance(builder.form.terms[k], SecondOrder), builder.suffix(k)
     bank = builder.second_bank(k) if second else builder.semi.gradient
     margin = tuple(0 for _ in builder.semi.margin) if second else builder.semi.margin

@@ -32,6 +32,8 @@ class OperatorBuilder(RateBuilder):
 
     def __init__(self, semi: Semidiscrete, graph: Graph, mass: sp.Expr, factor: sp.Expr) -> None:
         super().__init__(semi, graph)
+        if semi.form.learned:
+            raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
         if semi.form.problem.channels > 1:
             raise DeclarationError(
                 "Multigrid takes images of one channel; use Implicit with Kacanov, AOS or an explicit scheme."

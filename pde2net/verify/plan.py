@@ -9,7 +9,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
-from pde2net.language.schemes import CELLS, DuFortFrankel, Multigrid, Scheme
+from pde2net.language.schemes import DuFortFrankel, Multigrid, Scheme
 from pde2net.scheme.registry import Update, update_of
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
@@ -43,14 +43,14 @@ class SystemPlan:
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
     """Raises StabilityError if tau = None or alpha = None and nothing is proved.
 
-    Raises DeclarationError for learned operators in a scheme that solves systems of equations, and for
-    the steady state of coefficients that contain t; EquationError if these have no value at a step.
+    Raises DeclarationError for learned operators in multigrid schemes, and for the steady state of
+    coefficients that contain t; EquationError if these have no value at a step.
     """
     require_time(semi.form.problem, scheme)
-    if semi.form.learned and isinstance(scheme, (*CELLS, Multigrid)):
+    if semi.form.learned and isinstance(scheme, Multigrid):
         raise DeclarationError(
-            f"{scheme.label} schemes take no learned operators yet; Explicit, DuFortFrankel, FSI, FED and "
-            "RKL do."
+            "Learned filters have no meaning on coarse grids, so multigrid schemes take none; all others but "
+            "AOS do."
         )
     update = update_of(scheme, smallest_alpha(scheme, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau

@@ -50,9 +50,9 @@ def trained(
 
 
 def blocks_of(plan: Plan | SystemPlan) -> range:
-    """The blocks of a stack; a single one for what has no blocks with weights of their own."""
+    """The blocks of a stack, the steps of a cell or a U-net."""
     update = plan.update
-    return range(len(update.stages) * update.cycles if isinstance(update, Stack) else 1)
+    return range(len(update.stages) * update.cycles if isinstance(update, Stack) else update.steps)
 
 
 def _several(plan: Plan | SystemPlan) -> bool:

@@ -85,12 +85,6 @@ def test_other_terms_are_refused_in_words(rhs: sp.Expr, words: str) -> None:
         recognise(problem(rhs))
 
 
-@pytest.mark.parametrize("scheme", [p2n.Implicit(tau=1), p2n.AOS(tau=1), p2n.Multigrid(tau=1)])
-def test_other_schemes_are_refused(scheme: Any) -> None:
-    with pytest.raises(p2n.DeclarationError, match="no learned operators yet"):
-        p2n.verify(problem(-K.adjoint(K(u))), scheme)
-
-
 def test_other_tools_say_what_they_lack() -> None:
     declared = problem(-K.adjoint(K(u)))
     with pytest.raises(p2n.DeclarationError, match="depend on their weights"):
