@@ -68,7 +68,7 @@ def _analyse_system(
     problem: Problem, scheme: Scheme, grid: Grid
 ) -> tuple[Plan | SystemPlan, Graph, Certificate]:
     semi = semidiscretise_system(recognise_system(problem), grid)
-    facts = gather_system(semi)
+    facts = gather_system(semi, scheme)
     plan = planned_system(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     return plan, graph, certify_system(plan, graph, facts)

@@ -16,8 +16,9 @@ from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, returned, statements
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
+from pde2net.graph.labels import channel_name
 from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
-from pde2net.graph.nodes import Input, Iterate, LinearSolve, Operator, State, Trial, VCycle
+from pde2net.graph.nodes import Channel, Input, Iterate, LinearSolve, Operator, State, Trial, VCycle
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 
@@ -212,6 +213,8 @@ class CellEmitter(KeepingEmitter):
         local = name.rpartition(".")[2]
         if isinstance(node_of(self.graph, name), State):
             return "v"
+        if isinstance(node_of(self.graph, name), Channel):
+            return channel_name(name)
         return local if port == 0 else f"{local}_{port}"
 
     def _method(self, name: str, doc: str, names: list[str], wanted: str) -> Function:

@@ -12,7 +12,7 @@ from pde2net.emit.operators import Along, Number, along, correlation
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import Graph, is_data, node_of, sources
-from pde2net.graph.nodes import SquaredAdjoint
+from pde2net.graph.nodes import SquaredAdjoint, State
 
 if TYPE_CHECKING:
     from pde2net.emit.statements import Printer, Values
@@ -74,11 +74,19 @@ def _times(factor: sp.Expr, text: str) -> str:
     return f"{number(factor)} * {text}"
 
 
+def _image(name: str, values: Values) -> str:
+    """One channel of an image in the scope of a node: the state of a loop, or the input."""
+    nodes = {n: node_of(values.graph, n) for n, port in values.bound if port == 0}
+    states = [values.bound[n, 0] for n, node in nodes.items() if isinstance(node, State)]
+    image = states[0] if states and not is_data(values.graph, name) else "u"
+    return image if values.graph.graph["channels"] == 1 else f"{image}[:, :1]"
+
+
 def squares_statement(name: str, local: str, node: SquaredAdjoint, values: Values, printer: Printer) -> str:
     """The diagonal of K^T G K; weights that are constant or known are brought to the full shape."""
     fed = sources(values.graph, name)
     moving = [values.bound[s] for s in fed.values() if not is_data(values.graph, s[0])]
-    ones = f"torch.ones_like({moving[0] if moving else 'u'})"
+    ones = f"torch.ones_like({moving[0] if moving else _image(name, values)})"
     if not moving and any(node.margin):
         ones = (
             f"F.pad({ones}, ({', '.join(str(w) for w in reversed(node.margin) for _ in range(2))}), value=1)"

@@ -15,6 +15,7 @@ from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
+from pde2net.graph.labels import channel_name
 from pde2net.graph.network import Graph, fields_of, node_of, sources
 from pde2net.graph.nodes import (
     CHANNEL_SUM,
@@ -116,7 +117,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         return _tridiagonal(name, local, node, inputs, values, printer)
     if isinstance(node, SquaredAdjoint):
         return [squares_statement(name, local, node, values, printer)]
-    variable = values.fresh(local)
+    variable = values.fresh(channel_name(name) if isinstance(node, Channel) else local)
     if isinstance(node, Channel):
         text = f"{inputs['u']}[:, {node.index}:{node.index + 1}]"
     elif isinstance(node, Channels):

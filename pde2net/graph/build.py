@@ -23,8 +23,10 @@ def build(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, update: Update)
     """
     if isinstance(update, Stack):
         return residual_stack(semi, tau, update)
-    if isinstance(semi, SemidiscreteSystem):
-        raise DeclarationError("Systems compile to residual stacks only; take an explicit scheme.")
     if isinstance(update, Cell):
         return recurrent_cell(semi, tau, update)
+    if isinstance(semi, SemidiscreteSystem):
+        raise DeclarationError(
+            "Multigrid takes one equation; a system takes explicit schemes, Implicit, Theta and AOS."
+        )
     return u_net(semi, tau, update)

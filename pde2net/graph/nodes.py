@@ -15,6 +15,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 
 CHANNEL_SUM = "sum over channels"  # a role
+CHANNEL = "channel"  # the role, and the name of that of the state: "u.channel" for an unknown u
 Weights = tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
@@ -148,7 +149,7 @@ class Channel:
     """Channel `index` of an array, as an array of one channel."""
 
     index: int
-    role: str = "channel"
+    role: str = CHANNEL
 
 
 @dataclass(frozen=True)

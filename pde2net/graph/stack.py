@@ -13,7 +13,7 @@ from pde2net.graph.network import Graph, add, new_graph, validate
 from pde2net.graph.nodes import Input, Node, Output, Pointwise
 from pde2net.graph.place import Clock, Source, clock_of
 from pde2net.graph.rate import Rate, RateBuilder
-from pde2net.graph.system import SystemBuilder
+from pde2net.graph.system import PartBuilder, SystemBuilder
 from pde2net.language.schemes import Explicit
 from pde2net.scheme import explicit
 from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U, Weights
@@ -51,7 +51,7 @@ class Rates(Protocol):
 
 def _rates(semi: Semidiscrete | SemidiscreteSystem, graph: Graph) -> Rates:
     if isinstance(semi, SemidiscreteSystem):
-        return SystemBuilder(semi, graph)
+        return SystemBuilder(semi, graph, PartBuilder)
     return RateBuilder(semi, graph)
 
 

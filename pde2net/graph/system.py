@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
 
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.graph.network import Graph
-from pde2net.graph.nodes import Channel, Channels, Coordinate, Field, Node, Pad, Pointwise
+from pde2net.graph.nodes import CHANNEL, Channel, Channels, Coordinate, Field, Node, Pad, Pointwise
 from pde2net.graph.place import NodeBuilder, Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
 
@@ -37,40 +38,58 @@ class PartBuilder(RateBuilder):
         return super().outside(name if shared else f"{self.prefix}{name}", node, inputs)
 
 
-class SystemBuilder(NodeBuilder):
-    """Adds F of all equations of a system, as one array of as many channels."""
+Part = TypeVar("Part", bound=PartBuilder)
 
-    def __init__(self, semi: SemidiscreteSystem, graph: Graph) -> None:
+
+class SystemBuilder(NodeBuilder, Generic[Part]):
+    """Adds F of all equations of a system, as one array of as many channels; `make` makes their builders."""
+
+    def __init__(
+        self, semi: SemidiscreteSystem, graph: Graph, make: Callable[[Semidiscrete, Graph], Part]
+    ) -> None:
         super().__init__(graph)
         self.form = semi.form
-        self.parts = [PartBuilder(part, graph) for part in semi.parts]
+        self.parts = [make(part, graph) for part in semi.parts]
         for part in self.parts:
             part.known = self.known
 
     def rate(self, state: Source, weights: tuple[Weights, ...] | None = None) -> Rate:
         """F at `state`, with the flux weights of an earlier one if they are given."""
-        rates: dict[str, Source] = {}
+        rates = []
         for k, (part, source) in enumerate(self.channels(state)):
             found = part.rate(source, None if weights is None else weights[k])
             node = Pointwise((found.expression,), "rate of one unknown")
-            part.inside = ""
-            rates[f"c{k}"] = part.node(f"rate_{part.form.state}", node, found.inputs)
-            part.inside = part.prefix
-        joined = self.node("rates", Channels(len(self.parts)), rates)
-        return Rate(RATES, {RATES.name: joined})
+            rates.append(self.node(f"rate_{part.form.state}", node, found.inputs))
+        return Rate(RATES, {RATES.name: self.joined("rates", rates)})
+
+    def joined(self, name: str, sources: Sequence[Source]) -> Source:
+        """Arrays of one channel each as one array."""
+        return self.node(name, Channels(len(sources)), {f"c{k}": s for k, s in enumerate(sources)})
+
+    def split(self, name: str, array: Source) -> list[Source]:
+        """The channels of an array, which are added once under a name."""
+        found = []
+        for k, part in enumerate(self.parts):
+            own = f"{part.prefix}{name}"
+            known = self.full(own) in self.graph
+            found.append((self.full(own), 0) if known else self.node(own, Channel(k), {"u": array}))
+        return found
 
     def weights(self, state: Source) -> tuple[Weights, ...]:
         """The weights of the fluxes at `state`."""
         return tuple(part.weights(source) for part, source in self.channels(state))
 
-    def channels(self, state: Source) -> list[tuple[PartBuilder, Source]]:
+    def channels(self, state: Source) -> list[tuple[Part, Source]]:
         """Each equation with the channel of its unknown."""
+        found = self.split(CHANNEL, state)
         names = [part.form.state.name for part in self.parts]
-        sources = {}
-        for k, name in enumerate(names):
-            full = self.full(name)
-            known = full in self.graph
-            sources[name] = (full, 0) if known else self.node(name, Channel(k), {"u": state})
         for part in self.parts:
-            part.place, part.clock, part.channels = self.place, self.clock, sources
-        return [(part, sources[name]) for part, name in zip(self.parts, names, strict=True)]
+            part.channels = dict(zip(names, found, strict=True))
+        self.place_parts()
+        return list(zip(self.parts, found, strict=True))
+
+    def place_parts(self) -> None:
+        """From now on, nodes of the equations are added where those of the system are."""
+        for part in self.parts:
+            part.place, part.clock, part.loop = self.place, self.clock, self.loop
+            part.inside = f"{self.inside}{part.prefix}"

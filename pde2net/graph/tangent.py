@@ -6,22 +6,33 @@ becomes sum_j de/ds_j ds_j, with the partial derivatives evaluated at the state,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import sympy as sp
 
 from pde2net.errors import EquationError
 from pde2net.graph.derivative import derivative
-from pde2net.graph.network import node_of, sources
-from pde2net.graph.nodes import Convolution, Pointwise
+from pde2net.graph.network import Graph, node_of, sources
+from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Node, Pointwise
 from pde2net.graph.place import Source
-from pde2net.graph.rate import Rate, RateBuilder
+from pde2net.graph.rate import Rate
+
+
+class Differentiated(Protocol):
+    """The builder of a rate."""
+
+    graph: Graph
+    form: Any
+
+    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
+    def needed(self, expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]: ...
 
 
 class Tangent:
     """The tangent of `rate`, which was built at the state `v` in the current block of `builder`."""
 
-    def __init__(self, builder: RateBuilder, v: Source, rate: Rate) -> None:
+    def __init__(self, builder: Differentiated, v: Source, rate: Rate) -> None:
         self.builder, self.graph, self.v, self.rate = builder, builder.graph, v, rate
         self.path = self._depending()
         self.partials = {name: self._partials(name) for name in self.path}
@@ -38,13 +49,12 @@ class Tangent:
         moved: dict[Source, Source] = {self.v: x}
         for name in self.path:
             node, inputs = node_of(self.graph, name), sources(self.graph, name)
-            local = "d" + name.rpartition(".")[2]
+            local = f"d{self.local(name)}"
             if isinstance(node, Pointwise):
                 rows = [self._combined(row, inputs, moved) for row in self.partials[name]]
                 fed = {slot: source for row in rows for slot, source in row.inputs.items()}
-                tangent = self.builder.node(
-                    local, Pointwise(tuple(r.expression for r in rows), "tangent"), fed
-                )
+                role = node.role if node.role == CHANNEL_SUM else "tangent"
+                tangent = self.builder.node(local, Pointwise(tuple(r.expression for r in rows), role), fed)
                 moved |= {(name, port): (tangent[0], port) for port in range(len(rows))}
                 continue
             directions = {slot: moved[source] for slot, source in inputs.items() if source in moved}
@@ -52,6 +62,12 @@ class Tangent:
             count = len(node.bank.operations) if isinstance(node, Convolution) else 1
             moved |= {(name, port): (tangent[0], port) for port in range(count)}
         return self._combined(self.last[0], self.rate.inputs, moved)
+
+    def local(self, name: str) -> str:
+        """A name within the block, with the unknown of its equation where there are several."""
+        *_, owner, last = ["", *name.split(".")]
+        states = {s.name for s in getattr(self.builder.form, "states", ())}
+        return f"{owner}_{last}" if owner in states else last
 
     def _depending(self) -> list[str]:
         """The nodes between v and the rate, in the order in which they were added."""
@@ -79,8 +95,7 @@ class Tangent:
         node = node_of(self.graph, name)
         if not isinstance(node, Pointwise):
             return []
-        local = name.rpartition(".")[2]
-        return self._partial_nodes(local, list(node.expressions), sources(self.graph, name))
+        return self._partial_nodes(self.local(name), list(node.expressions), sources(self.graph, name))
 
     def _partial_nodes(
         self, local: str, expressions: list[sp.Expr], inputs: Mapping[str, Source]
@@ -106,7 +121,7 @@ class Tangent:
     def _require_regular(self, partial: sp.Expr) -> None:
         """Raise EquationError for a derivative that is not defined for a zero gradient."""
         form = self.builder.form
-        at_rest = partial.xreplace(dict.fromkeys((*form.slopes, form.curvature), sp.S.Zero))
+        at_rest = partial.xreplace(dict.fromkeys((*form.slopes, *form.curvatures), sp.S.Zero))
         if at_rest.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
             raise EquationError(
                 f"Newton's method needs {partial} for a zero gradient too, where it is not defined; "

@@ -152,6 +152,10 @@ class DivergenceForm:
         return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes))
 
     @property
+    def curvatures(self) -> tuple[sp.Symbol, ...]:
+        return (self.curvature,)
+
+    @property
     def lagging(self) -> frozenset[sp.Symbol]:
         """Those of data that depend on u all the same: smoothed expressions of it and their slopes."""
         found = {self.state, *self.slopes}

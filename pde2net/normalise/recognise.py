@@ -33,10 +33,6 @@ from pde2net.normalise.time import require_apart
 
 def recognise_system(problem: Problem) -> SystemForm:
     """The divergence forms of a system of equations; raises as `recognise` does."""
-    if problem.depends_on_time:
-        raise EquationError(
-            f"A coefficient of this system depends on {problem.time}; only single equations may have such."
-        )
     return SystemForm(problem, tuple(recognise(part) for part in problem.parts))
 
 

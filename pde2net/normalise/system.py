@@ -52,6 +52,18 @@ class SystemForm:
         """A reaction of one of the equations, 0 if none has any."""
         return next((part.reaction for part in self.parts if part.reaction != 0), sp.S.Zero)
 
+    @property
+    def lagging(self) -> frozenset[sp.Symbol]:
+        return frozenset(s for part in self.parts for s in part.lagging)
+
+    @property
+    def slopes(self) -> tuple[sp.Symbol, ...]:
+        return tuple(s for part in self.parts for s in part.slopes)
+
+    @property
+    def curvatures(self) -> tuple[sp.Symbol, ...]:
+        return tuple(part.curvature for part in self.parts)
+
     def others(self, part: DivergenceForm) -> set[sp.Symbol]:
         """The fields of a part that are unknowns of other equations."""
         names = {s.name for s in self.states}

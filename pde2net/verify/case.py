@@ -17,7 +17,10 @@ from pde2net.verify.refute import witness as wit
 
 @dataclass(frozen=True)
 class Case:
-    """What the claims are derived from: operators, facts, scheme, step, and a search for witnesses."""
+    """What the claims are derived from: operators, facts, scheme, step, and a search for witnesses.
+
+    method  how linear systems are solved, where that is not up to this equation alone
+    """
 
     semi: Semidiscrete
     facts: Facts
@@ -25,6 +28,7 @@ class Case:
     update: Update
     tau: sp.Expr
     search: wit.Search | None
+    method: str | None = None
 
     @property
     def plain(self) -> bool:

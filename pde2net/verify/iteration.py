@@ -56,7 +56,7 @@ def iteration_of(case: Case) -> Iteration:
         kinds[type(solver)],
         cell.theta,
         solver.iterations,
-        linear_method(case.semi, solver),
+        linear_method(case.semi, solver) if case.method is None else case.method,
         solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none",
         isinstance(solver, FixedPoint) and solver.anderson > 0,
         cell.steady,

@@ -10,6 +10,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.language.schemes import DuFortFrankel, Multigrid, Scheme
+from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update, update_of
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
@@ -32,12 +33,12 @@ class Plan:
 
 @dataclass(frozen=True)
 class SystemPlan:
-    """The same for a system, whose update is a stack."""
+    """The same for a system, whose update is no U-net."""
 
     semi: SemidiscreteSystem
     scheme: Scheme
     tau: sp.Expr
-    update: Stack
+    update: Stack | Cell
 
 
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.graph.cell import linear_method
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
@@ -13,7 +14,9 @@ NAMES = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
 METHODS = {"cg": "conjugate gradients", "bicgstab": "BiCGStab"}
 
 
-def line(semi: Semidiscrete, scheme: Implicit | Theta | AOS | Multigrid, tau: sp.Expr) -> str:
+def line(
+    semi: Semidiscrete | SemidiscreteSystem, scheme: Implicit | Theta | AOS | Multigrid, tau: sp.Expr
+) -> str:
     """Such as "implicit, tau = 5, 1 step, Kacanov iteration to 1e-06, exact solves: v = u + tau F(v)"."""
     steps = f"{scheme.steps} step{'s' if scheme.steps > 1 else ''}"
     head = f"{scheme.label}, tau = {tau}, {steps}"
@@ -48,7 +51,7 @@ def _iteration(solver: Solver) -> str:
     return text
 
 
-def _systems(semi: Semidiscrete, solver: Solver) -> str:
+def _systems(semi: Semidiscrete | SemidiscreteSystem, solver: Solver) -> str:
     method = linear_method(semi, solver)
     if not isinstance(solver, Kacanov | Newton):
         return ""
@@ -60,7 +63,7 @@ def _systems(semi: Semidiscrete, solver: Solver) -> str:
     return text
 
 
-def _split(semi: Semidiscrete) -> str:
+def _split(semi: Semidiscrete | SemidiscreteSystem) -> str:
     d = len(semi.spacing)
     operator, mean = ("tau A(u)", "") if d == 1 else (f"{d} tau A_i(u)", f"1/{d} sum_i ")
     if semi.form.reaction == 0:

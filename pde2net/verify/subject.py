@@ -49,7 +49,7 @@ def scheme_line(plan: Plan | SystemPlan, reaction: bool) -> str:
     if isinstance(scheme, Explicit):
         source = " + tau r(u)" if reaction else ""
         return f"explicit, tau = {tau}, {_steps(scheme.steps)}: u <- u - tau K^T Phi(K u){source}"
-    if isinstance(scheme, Implicit | Theta | AOS | Multigrid) and isinstance(plan, Plan):
+    if isinstance(scheme, Implicit | Theta | AOS | Multigrid):
         return solver_lines.line(plan.semi, scheme, tau)
     line = _LINES.get(type(scheme))
     if line is None or not isinstance(plan.update, Stack):

@@ -16,18 +16,23 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.graph.build import build
+from pde2net.graph.cell import linear_method
 from pde2net.graph.network import Graph
-from pde2net.graph.stack import residual_stack
 from pde2net.language.declaration import Declaration
-from pde2net.language.schemes import DuFortFrankel, Explicit, Scheme
+from pde2net.language.schemes import AOS, DuFortFrankel, Explicit, Implicit, Scheme
+from pde2net.language.solvers import Kacanov, Newton
+from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update, shortest, update_of
-from pde2net.scheme.stack import TAU, Stack
+from pde2net.scheme.stack import TAU
+from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status
 from pde2net.verify.claims import claims
+from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.cycle import SOLVER
-from pde2net.verify.facts import Facts, gather
+from pde2net.verify.engine import gather_until
+from pde2net.verify.facts import Facts
 from pde2net.verify.plan import SystemPlan, smallest_alpha
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.candidates import amplitudes
@@ -35,25 +40,30 @@ from pde2net.verify.subject import subject
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
 # Claims for which it is not enough to look at one equation at a time.
-JOINT = ("nonexpansive", "energy_decay", "well_posed")
+JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence")
 _COUPLED = "The equations are coupled; nothing is derived about how the unknowns act on each other."
 _STAGES = "The other unknowns change from stage to stage within a cycle, which is not followed."
+_ITERATIONS = "The other unknowns change from iteration to iteration within a step, which is not followed."
+_ORDER = "The order of a fixed number of iterations is not derived where equations are coupled."
 _ALONE = "With the reactions left out, "
 
 
-def gather_system(semi: SemidiscreteSystem) -> tuple[Facts, ...]:
+def gather_system(semi: SemidiscreteSystem, scheme: Scheme) -> tuple[Facts, ...]:
     """What is known about each equation."""
-    return tuple(gather(part) for part in semi.parts)
+    return tuple(gather_until(part, scheme) for part in semi.parts)
 
 
 def planned_system(semi: SemidiscreteSystem, scheme: Scheme, facts: Sequence[Facts]) -> SystemPlan:
-    """Raises DeclarationError for schemes that are no stacks, StabilityError if no step is proved."""
+    """Raises DeclarationError for multigrid, StabilityError if no step is proved; else as `planned`."""
+    require_time(semi.form.problem, scheme)
     update = update_of(scheme, _alpha(scheme, facts))
-    if not isinstance(update, Stack):
+    if isinstance(update, UNet):
         raise DeclarationError(
-            f"{scheme.label} takes one equation; a system takes Explicit, FSI, FED, RKL or DuFortFrankel."
+            "Multigrid takes one equation; a system takes explicit schemes, Implicit, Theta and AOS."
         )
     tau = _largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
+    for part in semi.parts:
+        require_values(part, update, tau)
     return SystemPlan(semi, scheme, tau, update)
 
 
@@ -68,7 +78,7 @@ def _largest_step(
     """The smallest limit of the diffusion of each unknown."""
     limits, reasons = [], []
     for part, known in zip(semi.parts, facts, strict=True):
-        claim = claims(_alone(part, known, scheme, update, TAU))["l2_stability"]
+        claim = claims(_alone(part, known, scheme, update, TAU, _method(semi, update)))["l2_stability"]
         if claim.limit is None or claim.status not in (*PROVED, Status.LINEARISED):
             reasons.append(f"{part.form.state}: {claim.reason}")
         else:
@@ -87,11 +97,19 @@ def _without_reaction(part: Semidiscrete) -> Semidiscrete:
     return replace(part, form=replace(part.form, reaction=sp.S.Zero))
 
 
-def _alone(part: Semidiscrete, facts: Facts, scheme: Scheme, update: Update, tau: sp.Expr) -> Case:
+def _alone(
+    part: Semidiscrete, facts: Facts, scheme: Scheme, update: Update, tau: sp.Expr, method: str | None
+) -> Case:
     """The diffusion of one unknown."""
     zero = Bounds(sp.S.Zero, sp.S.Zero)
     known = replace(facts, damping=zero, rate=zero, source=False)
-    return Case(_without_reaction(part), known, scheme, update, tau, None)
+    return Case(_without_reaction(part), known, scheme, update, tau, None, method)
+
+
+def _method(semi: SemidiscreteSystem, update: Update) -> str | None:
+    """How the linear systems of all equations are solved together."""
+    solver = update.solver if isinstance(update, Cell) else None
+    return None if solver is None else linear_method(semi, solver)
 
 
 def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> Certificate:
@@ -108,24 +126,33 @@ class _System:
         semi = plan.semi
         self.semi, self.form, self.plan, self.graph, self.facts = semi, semi.form, plan, graph, facts
         self.names = [str(s) for s in self.form.states]
-        options = (plan.scheme, plan.update, plan.tau)
+        options, method = (plan.scheme, plan.update, plan.tau), _method(semi, plan.update)
         pairs = list(zip(semi.parts, facts, strict=True))
-        self.whole = [claims(Case(part, known, *options, None)) for part, known in pairs]
-        self.alone = [claims(_alone(part, known, *options)) for part, known in pairs]
-        self.several = not isinstance(plan.scheme, Explicit)
+        self.whole = [claims(Case(part, known, *options, None, method)) for part, known in pairs]
+        self.alone = [claims(_alone(part, known, *options, method)) for part, known in pairs]
+        self.solver = plan.update.solver if isinstance(plan.update, Cell) else None
+        # Every new state is that of a step whose other unknowns are some known fields.
+        lagged = isinstance(plan.scheme, Implicit) and isinstance(self.solver, Kacanov)
+        self.several = not (lagged or isinstance(plan.scheme, Explicit | AOS))
+        self.moving = _ITERATIONS if isinstance(plan.update, Cell) else _STAGES
 
     def claims(self) -> dict[str, Claim]:
         return {name: self.claim(name) for name in CLAIMS}
 
     def claim(self, name: str) -> Claim:
-        if name == "solver_convergence":
+        if name == "solver_convergence" and not isinstance(self.plan.update, Cell):
             return SOLVER
         if name == "frozen_stability":
             return self.frozen()
         if name in JOINT and self.form.coupled:
             return Claim(name, Status.UNKNOWN, reason=_COUPLED)
         if self.form.coupled and self.several and name not in ("consistency", "mean_preservation"):
-            return Claim(name, Status.UNKNOWN, reason=_STAGES)
+            return Claim(name, Status.UNKNOWN, reason=self.moving)
+        if self.form.coupled and name == "mean_preservation" and isinstance(self.solver, Newton):
+            return Claim(name, Status.UNKNOWN, reason=_COUPLED)
+        fixed = self.solver is not None and self.solver.iterations is not None
+        if self.form.coupled and name == "consistency" and fixed:
+            return Claim(name, Status.UNKNOWN, reason=_ORDER)
         if name == "maximum_principle" and self.pulled():
             return Claim(name, Status.UNKNOWN, reason=_COUPLED)
         found = self.combined(name, [part[name] for part in self.whole])
@@ -140,13 +167,13 @@ class _System:
     def frozen(self) -> Claim:
         """The diffusion of each unknown alone; with reactions that says nothing of the whole."""
         if self.form.coupled and self.several and not self.constant():
-            return Claim("frozen_stability", Status.UNKNOWN, reason=_STAGES)
+            return Claim("frozen_stability", Status.UNKNOWN, reason=self.moving)
         found = self.combined("frozen_stability", [part["frozen_stability"] for part in self.alone])
         if self.exceeds(found):
             parts = tuple(map(_without_reaction, self.semi.parts))
             form = replace(self.form, parts=tuple(part.form for part in parts))
             bare = replace(self.semi, form=form, parts=parts)
-            network = residual_stack(bare, self.plan.tau, self.plan.update)
+            network = build(bare, self.plan.tau, self.plan.update)
             said = "without its reactions, the norm grows by" if self.form.reaction != 0 else "norm grows by"
             found = self.refuted(found, bare, network, said)
         if self.form.reaction == 0 or found.status not in PROVED:
@@ -172,7 +199,8 @@ class _System:
         if tau.subs(semi.form.problem.parameters).free_symbols:
             return claim
         squares = [s for f in self.facts for s in (*f.amplitudes, *f.expanding_at)]
-        first = build(semi, tau, shortest(self.plan.update))
+        timed = semi.form.problem.depends_on_time
+        first = graph if timed else build(semi, tau, shortest(self.plan.update))
         search = wit.Search(semi, first, graph, tau, amplitudes(semi, squares))
         witness = wit.seek(search, wit.growth, said)
         if witness is None:

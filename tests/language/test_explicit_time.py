@@ -227,8 +227,3 @@ def test_what_is_refused_is_said():
     for rhs in (div((1 + t * f) * grad(u)), (1 + x**2 * t) * div(grad(u)), div(grad(u)) / t):
         with pytest.raises(EquationError, match="t"):
             p2n.verify(p2n.Problem(equation(rhs, 2)), p2n.Explicit(FIFTH))
-    v = sp.Function("v")(x, t)
-    w = unknown(1)
-    pair = [sp.Eq(w.diff(t), t * w.diff(x, 2)), sp.Eq(v.diff(t), v.diff(x, 2))]
-    with pytest.raises(EquationError, match="single equations"):
-        p2n.verify(p2n.Problem(pair), p2n.Explicit(FIFTH))

@@ -70,6 +70,7 @@ FACTORS: list[tuple[p2n.Scheme, Callable[[], float]]] = [
     (p2n.Implicit(2, 3, solver=KACANOV), lambda: implicit(2, 3)),
     (p2n.Implicit(2, 3, solver=NEWTON), lambda: implicit(2, 3)),
     (p2n.Implicit(FIFTH, 3, solver=p2n.FixedPoint(iterations=60)), lambda: implicit(0.2, 3)),
+    (p2n.Implicit(2, 3, solver=p2n.Kacanov(preconditioner="diagonal", **TIGHT)), lambda: implicit(2, 3)),
     (p2n.Theta(2, 3, solver=KACANOV), lambda: implicit(2, 3, 0.5)),
     (p2n.Theta(2, 3, theta=sp.Rational(3, 4), solver=KACANOV), lambda: implicit(2, 3, 0.75)),
     (p2n.AOS(2, 3), lambda: implicit(2, 3)),
@@ -120,6 +121,18 @@ def test_modules_are_their_interpreters_in_the_plane(scheme):
     assert np.allclose(found, expected, rtol=0, atol=1e-9)
     still = uncertified(p2n.Problem(equation(div(grad(u) / (1 + norm2(grad(u)))) + f - u, 2)), scheme)
     assert not np.allclose(found, Interpreter(still.graph)(image, {"f": field}), atol=1e-6)
+
+
+@pytest.mark.parametrize("preconditioner", ["diagonal", "multigrid"])
+def test_preconditioners_know_the_time(preconditioner):
+    """c(t) alone, whose diagonal is no known datum."""
+    problem = p2n.Problem(equation(C * p2n.laplacian(unknown(2)), 2))
+    solver = p2n.Kacanov(preconditioner=preconditioner, **TIGHT)
+    plane = np.outer(MODE, np.ones(5))
+    network = uncertified(problem, p2n.Implicit(2, 3, solver=solver))
+    found = network.module()(torch.tensor(plane)[None, None]).detach().numpy()[0, 0]
+    assert np.allclose(found, implicit(2, 3) * plane, rtol=0, atol=1e-8)
+    assert np.allclose(Interpreter(network.graph)(plane), found, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize(
