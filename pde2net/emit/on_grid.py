@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.emit.squares import squares_name
-from pde2net.emit.statements import Printer, Values, statements
+from pde2net.emit.statements import Printer, Values, gaussian_statements, statements
 from pde2net.emit.torch_expressions import number
 from pde2net.graph.network import node_of
 from pde2net.graph.nodes import (
@@ -12,11 +12,14 @@ from pde2net.graph.nodes import (
     Coordinate,
     Crop,
     Field,
+    Gaussian,
     SquaredAdjoint,
     State,
     TransposedConvolution,
     Trial,
 )
+
+SUM = "sum"  # the role of what several banks give, which is cropped as one
 
 
 def on_grid(name: str, values: Values, printer: Printer) -> list[str]:
@@ -37,6 +40,8 @@ def on_grid(name: str, values: Values, printer: Printer) -> list[str]:
         return [_coordinate(name, node, values)]
     if isinstance(node, SquaredAdjoint):
         return [_squares(name, node, values, printer)]
+    if isinstance(node, Gaussian):
+        return gaussian_statements(name, node, values, printer, " / grid.axes[{}].stride")
     return statements(name, values, printer)
 
 
@@ -65,8 +70,11 @@ def _factors(bank: Bank, values: Values, power: int = 1) -> str:
 
 def _wide(values: Values, name: str) -> bool:
     """Whether the result has cells beyond the border."""
-    consumers = values.graph.out_edges(name)
-    return any(isinstance(node_of(values.graph, c), Crop) for _, c in consumers)
+    for _, consumer in values.graph.out_edges(name):
+        node = node_of(values.graph, consumer)
+        if isinstance(node, Crop) or (node.role == SUM and _wide(values, consumer)):
+            return True
+    return False
 
 
 def _tuple(arguments: str, bank: Bank) -> str:

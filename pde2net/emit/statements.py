@@ -110,7 +110,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, Pointwise):
         return _pointwise(name, local, node, values, printer)
     if isinstance(node, Gaussian):
-        return _gaussian(name, local, node, inputs["u"], values, printer)
+        return gaussian_statements(name, node, values, printer)
     if isinstance(node, LinearSolve):
         return [_krylov(name, local, node, inputs, values)]
     if isinstance(node, Tridiagonal):
@@ -252,14 +252,20 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
     return lines
 
 
-def _gaussian(
-    name: str, local: str, node: Gaussian, array: str, values: Values, printer: Printer
+def gaussian_statements(
+    name: str, node: Gaussian, values: Values, printer: Printer, scale: str = ""
 ) -> list[str]:
-    variable = values.fresh(local)
+    """Smoothing along one axis after the other; `scale` follows sigma, with the axis in its place."""
+    array, variable = values.inputs(name)["u"], values.fresh(name.rpartition(".")[2])
     values.bind(name, variable)
     lines = []
     for axis, (h, boundary) in enumerate(zip(node.spacing, node.boundary, strict=True)):
-        sigma = printer({}).doprint(node.sigma / values.value(h))
+        width = node.sigma / values.value(h)
+        sigma = (
+            f"{printer({}).parenthesize(width, 50)}{scale.format(axis)}"
+            if scale
+            else printer({}).doprint(width)
+        )
         lines.append(f"{variable} = {gaussian_name(boundary)}({array}, {sigma}, {axis - len(values.axes)})")
         array = variable
     return lines

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.errors import DeclarationError
-from pde2net.graph.nodes import Crop, Pointwise, SquaredAdjoint
+from pde2net.graph import tensor
+from pde2net.graph.nodes import Pointwise
 from pde2net.graph.place import Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
+from pde2net.graph.squared import squared_adjoint
 from pde2net.normalise.form import Hessian, Learned, SecondOrder, Tensor
 
 
@@ -64,7 +66,7 @@ def _differences(builder: RateBuilder, k: int) -> int:
 def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
     """diag(K^T G K) of one term, sums of differences taken one by one."""
     if isinstance(builder.form.terms[k], Tensor):
-        raise DeclarationError('A diffusion tensor takes linear systems with preconditioner="none".')
+        return tensor.diagonal(builder, builder.suffix(k), weights)
     if isinstance(builder.form.terms[k], Hessian):
         raise DeclarationError('A Hessian takes linear systems with preconditioner="none".')
     if isinstance(builder.form.terms[k], Learned):
@@ -73,7 +75,4 @@ def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]
     bank = builder.second_bank(k) if second else builder.semi.gradient
     margin = tuple(0 for _ in builder.semi.margin) if second else builder.semi.margin
     rows = weights * len(bank.rows) if second else weights
-    constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in rows)
-    inputs = {f"p{i}": w for i, w in enumerate(rows) if isinstance(w, tuple)}
-    source = builder.once(f"d{suffix}", SquaredAdjoint(bank, constants, margin), inputs)
-    return builder.once(f"crop_d{suffix}", Crop(margin), {"u": source}) if any(margin) else source
+    return squared_adjoint(builder, f"d{suffix}", bank, rows, margin)

@@ -91,24 +91,30 @@ class Axis:
 
 @dataclass(frozen=True)
 class Cells:
-    """A grid of cells."""
+    """A grid of cells; `several` says that channels are the last axis of arrays."""
 
     axes: tuple[Axis, ...]
+    several: bool = False
+
+    def widened(self, margin: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of an array of one channel, with more cells on both sides of each axis."""
+        sizes = (a.size + 2 * m for a, m in zip(self.axes, margin, strict=True))
+        return (*sizes, *((1,) if self.several else ()))
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(a.size for a in self.axes)
+        return self.widened((0,) * len(self.axes))
 
     @cached_property
     def volumes(self) -> Array:
         total = np.ones(self.shape)
         for i, axis in enumerate(self.axes):
-            total = total * along(axis.volumes, i, len(self.axes))
+            total = total * along(axis.volumes, i, total.ndim)
         return total
 
     def areas(self, axis: int) -> Array:
         """The areas of the faces across an axis."""
-        result: Array = self.volumes / along(self.axes[axis].volumes, axis, len(self.axes))
+        result: Array = self.volumes / along(self.axes[axis].volumes, axis, self.volumes.ndim)
         return result
 
     def coarser(self, spacing: tuple[float, ...], smallest: tuple[int, ...], least: float) -> Cells | None:
@@ -122,7 +128,8 @@ class Cells:
         chosen = [f and h <= ASPECT * shortest for f, h in zip(free, lengths, strict=True)]
         if not any(chosen):
             return None
-        return Cells(tuple(a.coarser if c else a for a, c in zip(self.axes, chosen, strict=True)))
+        joined = (a.coarser if c else a for a, c in zip(self.axes, chosen, strict=True))
+        return Cells(tuple(joined), self.several)
 
 
 def along(line: Array, axis: int, dimension: int) -> Array:

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import sympy as sp
 
-from pde2net.errors import DeclarationError
 from pde2net.graph.implicit import RHS, TRIAL
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Iterate, LinearSolve, Node, Pointwise, State, Trial
@@ -122,8 +121,6 @@ class StepLoop:
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""
         rate = self.builder.rate(v)
-        if self.builder.form.lagging:
-            raise DeclarationError("Newton's method takes no smoothed state; use Kacanov or FixedPoint.")
         residual = self.residual_node(rate, v, rhs)
         negated = self.builder.node("minus", Pointwise((-MINUS,), "right-hand side"), {MINUS.name: residual})
         update = self.builder.correction(self, Tangent(self.builder, v, rate), v, negated)

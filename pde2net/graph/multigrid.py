@@ -54,7 +54,9 @@ class Hierarchy:
     def __init__(self, run: Interpreter, name: str, node: Operator, state: Array) -> None:
         self.node, self.run = node, run
         fields = dict(run.fields)
-        cells = Cells(tuple(Axis(n, 1, b) for n, b in zip(state.shape, node.boundary, strict=True)))
+        sizes = state.shape[: len(node.boundary)]
+        axes = tuple(Axis(n, 1, b) for n, b in zip(sizes, node.boundary, strict=True))
+        cells = Cells(axes, run.channels > 1)
         spacing = tuple(float(run.number(h)) for h in node.spacing)
         self.grids: list[OnGrid] = []
         while True:
@@ -72,9 +74,9 @@ class Hierarchy:
             state = hierarchy.mean(state, cells.volumes, cells, coarse)
             cells = coarse
         if node.asked and len(self.grids) < node.levels:
-            sizes = " x ".join(map(str, run.u0.shape))
+            shape = " x ".join(map(str, sizes))
             warnings.warn(
-                f"an image of {sizes} cells allows {len(self.grids)} levels, not {node.levels}",
+                f"an image of {shape} cells allows {len(self.grids)} levels, not {node.levels}",
                 GridWarning,
                 stacklevel=2,
             )
@@ -113,7 +115,7 @@ class Hierarchy:
             for _ in range(node.sweeps):
                 v = v + omega * self.relaxation(grid, v, rhs)
         elif node.kind == "red-black":
-            odd = np.indices(v.shape).sum(axis=0) % 2
+            odd = np.indices(grid.cells.shape).sum(axis=0) % 2
             for k in range(2 * node.sweeps):
                 v = np.where(odd == k % 2, v + omega * self.relaxation(grid, v, rhs), v)
         else:

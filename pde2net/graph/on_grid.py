@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import networkx as nx
@@ -18,6 +19,7 @@ from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
     Field,
+    Gaussian,
     Node,
     Pointwise,
     SquaredAdjoint,
@@ -77,17 +79,20 @@ class OnGrid:
             line = run.number(node.origin) + run.number(node.spacing) * axes[node.axis].extended(
                 node.margin[node.axis]
             )
-            full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
-            return (np.broadcast_to(hierarchy.along(line, node.axis, len(axes)), full),)
+            full = self.cells.widened(node.margin)
+            return (np.broadcast_to(hierarchy.along(line, node.axis, len(full)), full),)
         if isinstance(node, Convolution):
             return tuple(self.differences(node.bank, run.evaluate(node, inputs), inputs["u"]))
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, list(inputs.values())),)
         if isinstance(node, SquaredAdjoint):
-            full = tuple(a.size + 2 * m for a, m in zip(axes, node.margin, strict=True))
+            full = self.cells.widened(node.margin)
             constants = [run.weighted(c, node.weights) for c in node.constants]
             rows = [inputs.get(f"p{i}", np.full(full, c)) for i, c in enumerate(constants)]
             return (self.diagonal(node.bank, rows),)
+        if isinstance(node, Gaussian):
+            wider = zip(node.spacing, axes, strict=True)
+            return run.evaluate(replace(node, spacing=tuple(h * a.stride for h, a in wider)), inputs)
         if isinstance(node, Pointwise) and not inputs:
             numbers = [run.weighted(e, node.weights) for e in node.expressions]
             return tuple(np.full(self.cells.shape, v) for v in numbers)
@@ -135,8 +140,9 @@ class OnGrid:
 
     def wide(self, array: Array, shape: tuple[int, ...]) -> Array:
         """An array of the grid, continued by ones to a shape that has margins."""
-        margins = [((s - n) // 2,) * 2 for s, n in zip(shape, array.shape, strict=True)]
-        return np.pad(array, margins, constant_values=1.0)
+        cells = len(self.cells.axes)
+        margins = [((s - n) // 2,) * 2 for s, n in zip(shape[:cells], array.shape[:cells], strict=True)]
+        return np.pad(array, [*margins, *[(0, 0)] * (len(shape) - cells)], constant_values=1.0)
 
     def border(self, row: Row, u: Array) -> Array:
         """What a second difference has more of u, beside the border."""

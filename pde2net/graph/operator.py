@@ -13,7 +13,7 @@ from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
 from pde2net.graph.place import Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
-from pde2net.normalise.form import Hessian, SecondOrder, Tensor
+from pde2net.normalise.form import Hessian, SecondOrder
 
 DEPTH = 12  # grids of a network that takes as many as the image allows
 TRIAL = sp.Symbol("_x", real=True)
@@ -34,15 +34,6 @@ class OperatorBuilder(RateBuilder):
         super().__init__(semi, graph)
         if semi.form.learned:
             raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
-        if semi.form.problem.channels > 1:
-            raise DeclarationError(
-                "Multigrid takes images of one channel; use Implicit with Kacanov, AOS or an explicit scheme."
-            )
-        if semi.form.smoothed or any(isinstance(t, Tensor) for t in semi.form.terms):
-            raise DeclarationError(
-                "Multigrid takes neither diffusion tensors nor smoothed expressions; use Implicit with "
-                "Kacanov, or an explicit scheme."
-            )
         if any(
             isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms
         ):

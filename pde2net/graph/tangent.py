@@ -119,8 +119,13 @@ class Tangent:
         return [[(s, (name, varying.index(d)) if d in varying else d) for s, d in row] for row in rows]
 
     def _require_regular(self, partial: sp.Expr) -> None:
-        """Raise EquationError for a derivative that is not defined for a zero gradient."""
+        """Raise EquationError for a derivative that is not known, or not defined for a zero gradient."""
         form = self.builder.form
+        if partial.has(sp.Derivative, sp.Subs):
+            raise EquationError(
+                "Newton's method needs derivatives of directions, which have none where eigenvalues meet; "
+                "use Kacanov."
+            )
         at_rest = partial.xreplace(dict.fromkeys((*form.slopes, *form.curvatures), sp.S.Zero))
         if at_rest.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
             raise EquationError(

@@ -15,6 +15,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.graph.coupling import common_norms
 from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
+from pde2net.graph.squared import squared_adjoint
 from pde2net.language.tensors import projection
 from pde2net.normalise.form import Tensor
 
@@ -64,6 +65,49 @@ def adjoint(builder: RateBuilder, suffix: str, found: Entries) -> Source:
     return result
 
 
+def diagonal(builder: RateBuilder, suffix: str, found: Entries) -> Source:
+    """That of K^T W K, W_ii = sum_j |D_ij|, which is not below K^T D K (Gershgorin)."""
+    dimension = range(len(builder.form.slopes))
+    rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
+    semi = builder.semi
+    if semi.cell is None:
+        sums = _absolute(builder, f"W{suffix}", rows)
+        return squared_adjoint(builder, f"d{suffix}", semi.gradient, sums, semi.margin)
+    on_edges = [_on_edge(builder, f"D{suffix}", i, rows[i][i]) for i in dimension]
+    result = squared_adjoint(builder, f"d{suffix}", semi.gradient, on_edges, semi.margin)
+    mixed = [tuple(sp.S.Zero if i == j else rows[i][j] for j in dimension) for i in dimension]
+    if all(e == 0 for row in mixed for e in row):
+        return result
+    sums = _absolute(builder, f"W{suffix}", mixed)
+    cells = squared_adjoint(builder, f"d{suffix}_cell", semi.cell, sums, semi.margin)
+    both = sp.symbols("_edges _cells", real=True)
+    inputs = {s.name: source for s, source in zip(both, (result, cells), strict=True)}
+    return builder.once(f"d{suffix}_total", Pointwise((sp.Add(*both),), "coefficient"), inputs)
+
+
+def _absolute(builder: RateBuilder, name: str, rows: Sequence[Entries]) -> Entries:
+    """sum_j |D_ij| for every row i."""
+    inputs: dict[str, Source] = {}
+    sums = [sp.Add(*(sp.Abs(e) for e in _slots(builder, i, row, inputs))) for i, row in enumerate(rows)]
+    if not inputs:
+        return tuple(sums)
+    varying = [e for e in dict.fromkeys(sums) if {s.name for s in e.free_symbols} & set(inputs)]
+    node, _ = builder.once(name, Pointwise(tuple(varying), "coefficient"), builder.needed(varying, inputs))
+    return tuple((node, varying.index(e)) if e in varying else e for e in sums)
+
+
+def _slots(builder: RateBuilder, i: int, row: Entries, inputs: dict[str, Source]) -> list[sp.Expr]:
+    """The entries of row i as expressions; arrays become slots."""
+    found = []
+    for j, entry in enumerate(row):
+        if not isinstance(entry, sp.Expr):
+            axes = "".join(a.name for a in (builder.form.space[k] for k in sorted((i, j))))
+            symbol = sp.Symbol(f"_D_{axes}", real=True)
+            inputs[symbol.name], entry = entry, symbol
+        found.append(entry)
+    return found
+
+
 def _on_edge(builder: RateBuilder, name: str, axis: int, entry: Source | sp.Expr) -> Source | sp.Expr:
     if isinstance(entry, sp.Expr):
         return entry
@@ -77,14 +121,8 @@ def _flux(
     """K^T of the fluxes sum_j D_ij p_j; `place` ends their names."""
     inputs, fluxes = dict(slopes), []
     for i, row in enumerate(rows):
-        total = sp.S.Zero
-        for j, (entry, p) in enumerate(zip(row, builder.form.slopes, strict=True)):
-            if not isinstance(entry, sp.Expr):
-                axes = "".join(a.name for a in (builder.form.space[k] for k in sorted((i, j))))
-                symbol = sp.Symbol(f"_D_{axes}", real=True)
-                inputs[symbol.name], entry = entry, symbol
-            total += entry * p
-        fluxes.append(total)
+        entries = _slots(builder, i, row, inputs)
+        fluxes.append(sp.Add(*(e * p for e, p in zip(entries, builder.form.slopes, strict=True))))
     node = Pointwise(tuple(fluxes), "activation")
     flux, _ = builder.node(f"flux{place}", node, builder.needed(fluxes, inputs))
     ports = {f"p{i}": (flux, i) for i in range(len(fluxes))}
