@@ -59,5 +59,7 @@ def in_tau(it: Iteration, semi: Semidiscrete, tau: sp.Expr) -> TimeError:
     if a is not None and a < full + 2:
         return TimeError(step, min(full, a - 1), None)
     if full == 2:
+        if semi.form.problem.depends_on_time:  # F in the middle of the step
+            return TimeError(step, 2, None)
         return TimeError(step, 2, -(step**2) * sp.Symbol(f"{semi.form.state}_ttt", real=True) / 12)
     return TimeError(step, 1, (HALF - it.theta) * step * second_derivative(semi))

@@ -28,6 +28,8 @@ def time_error(case: Case) -> TimeError:
     alone = len(stack.stages) == 1 or stack.repeated
     if stack.order > 1:
         return TimeError(symbol, stack.order, None)
+    if case.facts.until is not None and not alone:  # F at one time of the cycle
+        return TimeError(symbol, 1, None)
     if stack.frozen and not alone and not constant_diffusivities(case.semi.form):
         return TimeError(symbol, 1, None)
     p1, p2 = _coefficients(case)

@@ -20,6 +20,7 @@ from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import (
+    CHANNEL_SUM,
     Convolution,
     Coordinate,
     Crop,
@@ -32,7 +33,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
 )
 from pde2net.scheme.stack import TAU
-from pde2net.verify.generators import Generators, Polynomial, multi_indices
+from pde2net.verify.generators import Generators, Polynomial, multi_indices, of_channel
 from pde2net.verify.ranges import UndecidedError
 
 Offset = tuple[int, ...]
@@ -40,7 +41,7 @@ Series = tuple[Polynomial, ...]
 
 
 class Expansion:
-    """The series of A_h(u) = (step(u) - u)/tau at a cell, up to epsilon**order.
+    """The series of A_h(u) = (step(u) - u)/tau at a cell, up to epsilon**order; of channels, of the first.
 
     `rate[k]` is the coefficient of epsilon**k: for k = 0 the right-hand side of the equation, then the
     errors of the space discretisation. `render` turns a coefficient into SymPy, with symbols u_xx for
@@ -54,9 +55,9 @@ class Expansion:
         highest = max((order_of(k) for b in semi.banks for r in b.operations for _, k in r), default=0)
         self.length = order + 2 * highest + 1
         self.generators = Generators(semi, step, self.length)
-        self.known: dict[tuple[str, int, Offset], Series] = {}
+        self.known: dict[tuple[str, int, Offset, int], Series] = {}
         (skip,) = [n for n in step if node_of(step, n).role == "skip"]
-        whole = self.value(skip, 0, (0,) * self.dimension)
+        whole = self.value(skip, 0, (0,) * self.dimension, 0)
         tau = self.generators.of(TAU)
         self.rate = tuple(c.diff(tau) for c in whole[: order + 1])
 
@@ -64,37 +65,45 @@ class Expansion:
         """A coefficient as a SymPy expression."""
         return self.generators.render(coefficient)
 
-    def value(self, name: str, port: int, offset: Offset) -> Series:
-        key = (name, port, offset)
+    def value(self, name: str, port: int, offset: Offset, channel: int) -> Series:
+        key = (name, port, offset, channel)
         if key not in self.known:
-            self.known[key] = self.evaluate(name, node_of(self.graph, name), port, offset)
+            self.known[key] = self.evaluate(name, node_of(self.graph, name), port, offset, channel)
         return self.known[key]
 
-    def evaluate(self, name: str, node: Node, port: int, offset: Offset) -> Series:
+    def evaluate(self, name: str, node: Node, port: int, offset: Offset, channel: int) -> Series:
         inputs = sources(self.graph, name)
         if isinstance(node, Input | Field):
-            return self.smooth(node.symbol, offset)
+            return self.smooth(of_channel(self.semi, node.symbol, channel), offset)
         if isinstance(node, Coordinate):
             start, eta = self.generators.of(node.symbol), self.generators.eta[node.axis]
             zero = self.generators.zero
             return (start, offset[node.axis] * eta, *[zero] * (self.length - 2))
+        if isinstance(node, Pointwise) and node.role == CHANNEL_SUM:
+            every = range(self.semi.form.problem.channels)
+            return reduce(_add, [self.pointwise(node, port, inputs, offset, c) for c in every])
         if isinstance(node, Pointwise):
-            values = {slot: self.value(p, q, offset) for slot, (p, q) in inputs.items()}
-            return self.compose(node.expressions[port], values)
+            return self.pointwise(node, port, inputs, offset, channel)
         if isinstance(node, Convolution):
-            return self.correlate(node.bank, [(port, *inputs["u"])], offset, 1)
+            return self.correlate(node.bank, [(port, *inputs["u"])], offset, channel, 1)
         if isinstance(node, TransposedConvolution):
             rows = [(i, *inputs[f"p{i}"]) for i in range(len(node.bank.operations))]
-            return self.correlate(node.bank, rows, offset, -1)
+            return self.correlate(node.bank, rows, offset, channel, -1)
         (source,) = inputs.values()
         if not isinstance(node, EdgeMean | Pad | Crop):
             raise UndecidedError(f"a {node.role} is not expanded")
-        here = self.value(*source, offset)
+        here = self.value(*source, offset, channel)
         if not isinstance(node, EdgeMean):  # padding and cropping do not reach inner cells
             return here
-        there = self.value(*source, _shifted(offset, node.axis, 1))
+        there = self.value(*source, _shifted(offset, node.axis, 1), channel)
         half = self.generators.one / 2
         return tuple((a + b) * half for a, b in zip(here, there, strict=False))
+
+    def pointwise(
+        self, node: Pointwise, port: int, inputs: Mapping[str, tuple[str, int]], offset: Offset, channel: int
+    ) -> Series:
+        values = {slot: self.value(p, q, offset, channel) for slot, (p, q) in inputs.items()}
+        return self.compose(node.expressions[port], values)
 
     def smooth(self, symbol: sp.Symbol, offset: Offset) -> Series:
         """sum over multi-indices a of d^a f (offset eta)^a / a!, collected by |a|."""
@@ -110,7 +119,7 @@ class Expansion:
         return tuple(coefficients)
 
     def correlate(
-        self, bank: Bank, rows: Sequence[tuple[int, str, int]], offset: Offset, sign: int
+        self, bank: Bank, rows: Sequence[tuple[int, str, int]], offset: Offset, channel: int, sign: int
     ) -> Series:
         """sum over rows (r, producer, port) and differences of w/h^m sum_k weight_k value(offset +- k)."""
         parts: list[Series] = []
@@ -121,7 +130,8 @@ class Expansion:
                     lambda a, b: a * b,
                     (self.generators.eta[d.axis] ** d.stencil.derivative for d in factors(operation)),
                 )
-                taps = [(self.value(producer, port, place), w) for place, w in _taps(operation, offset, sign)]
+                places = _taps(operation, offset, sign)
+                taps = [(self.value(producer, port, place, channel), w) for place, w in places]
                 length = min(len(v) for v, _ in taps)
                 scale = self.generators.expression(weight)
                 part = []

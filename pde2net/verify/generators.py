@@ -31,11 +31,11 @@ class Generators:
         axes = [a.name for a in form.space]
         jets = [
             (f, index)
-            for f in (form.state, *form.fields)
+            for f in functions(semi)
             for k in range(length)
             for index in multi_indices(dimension, k)
         ]
-        plain = sorted({TAU, *form.space, *_parameters(semi, step)}, key=str)
+        plain = sorted({TAU, form.problem.time, *form.space, *_parameters(semi, step)}, key=str)
         same = len(set(semi.spacing)) == 1
         names = [SPACING if same else f"{SPACING}_{a}" for a in axes]
         spacings = [
@@ -97,6 +97,18 @@ class Generators:
             factors = [self.meaning[i] ** e for i, e in enumerate(powers) if e]
             terms.append(sp.Mul(sp.Rational(str(number)), *factors))
         return sp.Add(*terms)
+
+
+def functions(semi: Semidiscrete) -> list[sp.Symbol]:
+    """The smooth functions: u and the fields, of each channel."""
+    every = (semi.form.state, *semi.form.fields)
+    return [of_channel(semi, f, k) for f in every for k in range(semi.form.problem.channels)]
+
+
+def of_channel(semi: Semidiscrete, function: sp.Symbol, channel: int) -> sp.Symbol:
+    """The symbol of one channel: u1, u2, ... where there are several."""
+    one = semi.form.problem.channels == 1
+    return function if one else sp.Symbol(f"{function.name}{channel + 1}", real=True)
 
 
 def jet_symbol(function: sp.Symbol, index: Sequence[int], axes: Sequence[str]) -> sp.Symbol:

@@ -157,6 +157,8 @@ def test_orders_in_time(order, make):
         errors.append(abs(found[0] / MODE[0] - (1 + time) ** -MU))
     slopes = [math.log2(a / b) for a, b in itertools.pairwise(errors)]
     assert all(order - 0.25 < s < order + 0.25 for s in slopes), slopes
+    claim = p2n.verify(heat(), make(8)).claims["consistency"]
+    assert f"O(tau{'' if order == 1 else '**2'} + h**2)" in claim.reason
 
 
 CYCLIC = [p2n.FSI(FIFTH, 3, 4), p2n.RKL(2, 1, 4, 4)]
