@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import sympy as sp
+
 from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
@@ -97,7 +99,18 @@ def pull(n: Numbers) -> Number:
         low, high = n.damping
         return high if low >= 0 else -ONE
     low, high = n.rate
+    if n.clock is not None:
+        return high if low >= 0 and _one_target(n) else -ONE
     return high if same(low, high) and high > 0 else -ONE
+
+
+def _one_target(n: Numbers) -> bool:
+    """Whether the reaction is beta(t) (f - u), with an f that is the same at all times."""
+    form, time = n.semi.form, n.semi.form.problem.time
+    beta = sp.simplify(-sp.diff(form.reaction, form.state))
+    if beta == 0 or beta.free_symbols & ({form.state} | form.data):
+        return False
+    return time not in sp.simplify(form.reaction / beta + form.state).free_symbols
 
 
 def forward(n: Numbers) -> str:

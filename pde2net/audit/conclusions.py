@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from pde2net.audit import multigrid, solvers, wording
 from pde2net.audit.claims import BELOW, FIGURES, NONNEGATIVE, STATEMENTS, Own, Rule
-from pde2net.audit.exactly import INFINITY, Number, at_most, number, require_plain, same
+from pde2net.audit.exactly import DIGITS, INFINITY, Number, at_most, number, require_plain, same
 from pde2net.audit.numbers import Numbers
 from pde2net.errors import RecheckError
 from pde2net.language.schemes import Multigrid
@@ -49,6 +49,7 @@ class Conclusions:
         name = claim.name.replace("_", " ")
         for figure in self.figures(claim):
             require_plain(figure)
+        claim = self.with_limit(claim, rule)
         if claim.theorem != ("" if claim.status == Status.NOT_APPLICABLE else rule.title):
             yield f"The theorem of {name} is {rule.title}."
         if claim.witness is not None and claim.status != Status.REFUTED:
@@ -59,10 +60,27 @@ class Conclusions:
             yield from self.applied(claim, rule, name)
         elif claim.hypotheses or claim.factor is not None:
             yield f"{name} is {claim.status}, but lists hypotheses."
-        elif self.declared and not self.explained(claim, rule):
+        elif self.declared and not self.timed and not self.explained(claim, rule):
             yield f"The reason given for {name} has figures that are not those of the problem."
         elif claim.reason.startswith(wording.sentence(rule.conclusion)):
             yield f"{name} is {claim.status}, but worded as if it were proved."
+
+    @property
+    def timed(self) -> bool:
+        """Whether claims are about some times only, and have no limits, which would change with them."""
+        clock = self.numbers.clock
+        return clock is not None and bool(clock.until.is_finite)
+
+    def with_limit(self, claim: Claim, rule: Rule) -> Claim:
+        """The claim with the limit that it must not state, so that it is compared all the same."""
+        if not self.timed or claim.status not in POSITIVE:
+            return claim
+        limit = (
+            INFINITY if rule.limit is None or rule.needs(self.numbers) else rule.limit(self.numbers, claim)
+        )
+        figure = sp.oo if limit == INFINITY else sp.Float(str(limit), DIGITS)
+        holds = at_most(self.numbers.number(self.certificate.tau), limit)
+        return replace(claim, limit=figure, condition=sp.true if holds else sp.false)
 
     def applied(self, claim: Claim, rule: Rule, name: str) -> Iterator[str]:
         """A claim for which all hypotheses hold, so that tau is compared with a limit."""

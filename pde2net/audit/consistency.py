@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import sympy as sp
 
@@ -19,8 +19,13 @@ _WORDS = r"Strikwerda 2004, section 1\.4|h\^\(p\+1\)|keeps order 2"
 _TAU, _H = ("order in tau", "leading error in tau"), ("order in h", "leading error in h")
 
 
-def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
-    """What is wrong with the claim of consistency, if it is made."""
+def disagreements(
+    certificate: Certificate, semi: Semidiscrete, now: Mapping[sp.Symbol, sp.Expr], still: Semidiscrete
+) -> Iterator[str]:
+    """What is wrong with the claim of consistency, if it is made.
+
+    Orders are measured for `still`, whose coefficients are those of the time `now`.
+    """
     claim = certificate.claims["consistency"]
     if claim.status != Status.PROVED:
         if claim.status not in (Status.UNKNOWN, Status.NOT_APPLICABLE) or claim.hypotheses:
@@ -30,7 +35,7 @@ def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]
         yield "Consistency has neither a limit nor a factor nor a counterexample."
     figures = {k: v for h in claim.hypotheses for k, v in h.figures.items()}
     expected = in_time(certificate, semi)
-    measured = Measured(semi.one_channel, expected.measure, expected.order)
+    measured = Measured(still.one_channel, expected.measure, expected.order)
     for name, order in zip((_TAU[0], _H[0]), measured.orders, strict=True):
         if name not in figures or order is None or figures[name] == order:
             continue
@@ -44,7 +49,7 @@ def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]
     leading = figures.get(_TAU[1], expected.leading)
     if leading is not None and (expected.leading is None or sp.expand(leading - expected.leading) != 0):
         yield f"The leading error in tau is {expected.leading or 'not known'}."
-    if _H[1] in figures and not _leads(figures[_H[1]], measured):
+    if _H[1] in figures and not _leads(figures[_H[1]].subs(now), measured):
         yield f"The leading error in h is not {figures[_H[1]]}."
     if set(figures) - {*_TAU, *_H} or not _worded(claim, semi, expected.words, expected.order):
         yield "The words about consistency have figures that are not those of the claim."

@@ -38,16 +38,17 @@ class Whole:
         scheme = certificate.declaration.scheme
         self.powers = isinstance(scheme, DuFortFrankel)
         update = update_of(scheme, alpha_of(certificate) if self.powers else None)
-        part = shortest(update)
+        timed = semi.form.problem.depends_on_time  # then every part is another map
+        part = update if timed else shortest(update)
         self.semi, self.tau, self.values, self.part = semi, certificate.tau, values, part
         self.once = Interpreter(build(semi, certificate.tau, part), values)
         if not isinstance(update, Stack):  # a step at a time, whatever is iterated in it
-            self.repeats = self.work = scheme.repeats
+            self.repeats, self.work = 1 if timed else scheme.repeats, scheme.repeats
             self.stages = False
             return
         if not isinstance(part, Stack):
             raise RecheckError("the network is no stack")
-        self.repeats = len(update.stages) * update.cycles // len(part.stages)
+        self.repeats = len(update.stages) * update.cycles // (len(part.stages) * part.cycles)
         self.work = len(update.stages) * update.cycles
         self.stages = size_of(scheme) is None
 

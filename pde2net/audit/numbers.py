@@ -26,6 +26,7 @@ from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Ten
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer
+from pde2net.verify.clock import Clock
 from pde2net.verify.ranges import UndecidedError, require_continuous
 from pde2net.verify.ranges.parts import through_one_part
 
@@ -37,12 +38,20 @@ class Numbers:
     """`semi` at `rows.values`; `given` are the parameters whose values the certificate assumes.
 
     exact  whether no symbol had to be drawn, so that every sign is known
+    clock  the times over which coefficients that contain t are bounded
     """
 
     semi: Semidiscrete
     rows: Rows
     given: Mapping[sp.Symbol, sp.Expr]
     exact: bool
+    clock: Clock | None = None
+
+    @property
+    def known(self) -> dict[sp.Symbol, sp.Expr]:
+        """What is put in for symbols before ranges are looked up."""
+        timed = {} if self.clock is None else {self.clock.time: self.clock.value}
+        return {**self.given, **timed}
 
     def number(self, expression: sp.Basic) -> Number:
         return number(expression.subs(self.rows.values))
@@ -60,7 +69,7 @@ class Numbers:
 
     @cached_property
     def reaction(self) -> sp.Expr:
-        return self.semi.form.reaction.subs(self.given)
+        return self.semi.form.reaction.subs(self.known)
 
     @cached_property
     def weights(self) -> Weighted:
@@ -102,8 +111,8 @@ class Numbers:
                 for group in component.groups:
                     inner = product(outer, radial(group.diffusivity))
                     for axis, weight in zip(group.axes, group.weights, strict=True):
-                        w = self.number(weight)
-                        totals[axis] = total(totals[axis], product((w, w), inner))
+                        w = self.pointwise(weight.subs(self.known))
+                        totals[axis] = total(totals[axis], product(w, inner))
             found += zip(totals, self.gradient_norms, strict=True)
         return found
 
@@ -152,7 +161,7 @@ class Numbers:
         """Bounds of the eigenvalues of D; those of matrices at drawn arguments must lie within."""
         found, moving = spectrum(term.matrix), {self.semi.form.state} | self.semi.form.data
         if found is not None and len(found.weights) <= 1:
-            ranges = [self.pointwise(e.subs(self.given)) for e in found.eigenvalues]
+            ranges = [self.pointwise(e.subs(self.known)) for e in found.eigenvalues]
         elif not term.free_symbols & moving:
             ranges = [constant_eigenvalues([[self.number(e) for e in row] for row in term.matrix])]
         else:
@@ -169,21 +178,40 @@ class Numbers:
         return self.tensor(term)
 
     def diffusivity(self, g: sp.Expr) -> Pair:
-        return self.rows.range(DIFFUSIVITY, self.valued(g), SQUARED)
+        return self.range(DIFFUSIVITY, self.valued(g))
 
     def eigenvalues(self, g: sp.Expr) -> Pair:
         self.rows.find(DIFFUSIVITY, self.valued(g), SQUARED)
         self.rows.find(FLUX_SLOPE, self.valued(g), SQUARED)
-        along, across = self.diffusivity(g), self.rows.range(FLUX_SLOPE, self.valued(g), SQUARED)
+        along, across = self.diffusivity(g), self.range(FLUX_SLOPE, self.valued(g))
         return min(along[0], across[0]), max(along[1], across[1])
+
+    def range(self, quantity: str, g: sp.Expr) -> Pair:
+        """Of a function of |grad u|²; if it contains t, of that with positive numbers for its parts in t.
+
+        Raises RecheckError for parts in t that are not known to be positive.
+        """
+        if self.clock is None or self.clock.symbol not in g.free_symbols:
+            return self.rows.range(quantity, g, SQUARED)
+        if SQUARED not in g.free_symbols:
+            return self.pointwise(g)
+        scaled, back = self.clock.hidden(g)
+        if sp.simplify(scaled.xreplace(back) - g) != 0 or not all(e.is_positive for e in back.values()):
+            raise RecheckError(f"{g} is no function of positive expressions in t")
+        answer = self.rows.find(quantity, scaled, SQUARED)
+        if answer is None:
+            raise RecheckError(f"the range of {scaled} is not stated")
+        self.rows.bounds(answer)
+        low, high = (self.pointwise(e.xreplace(back)) for e in (answer.found.lower, answer.found.upper))
+        return low[0], high[1]
 
     def valued(self, g: sp.Expr) -> sp.Expr:
         if g.free_symbols & (self.semi.form.data | {self.semi.form.state}):
             raise RecheckError(f"{g} mixes derivatives with other variables")
-        return g.subs(self.given)
+        return g.subs(self.known)
 
     def coefficient(self, component: Component) -> Pair:
-        return self.pointwise(component.coefficient.subs(self.given))
+        return self.pointwise(component.coefficient.subs(self.known))
 
     def constant(self, component: Component) -> Pair:
         """1, for components of the gradient of a penaliser."""
@@ -193,7 +221,7 @@ class Numbers:
             moving = SQUARED in group.diffusivity.free_symbols
             if moving and (len(set(group.weights)) > 1 or self.semi.cell is not None):
                 raise RecheckError("the flux is not the gradient of a penaliser")
-        return self.pointwise(component.coefficient.subs(self.given))
+        return self.pointwise(component.coefficient.subs(self.known))
 
     @cached_property
     def rate(self) -> Pair:

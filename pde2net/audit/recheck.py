@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.audit import multigrid, rows, training, wording
+from pde2net.audit.clock import at_time, clock_of, hidden_values, timeless
 from pde2net.audit.conclusions import Conclusions
 from pde2net.audit.consistency import disagreements as consistency_disagreements
 from pde2net.audit.exactly import drawn, number, same
@@ -22,6 +23,7 @@ from pde2net.errors import RecheckError
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.normalise.recognise import recognise
 from pde2net.verify.certificate import Certificate
+from pde2net.verify.clock import Clock
 from pde2net.verify.ranges.deadline import within
 
 DRAWS, THOROUGH = 6, 2
@@ -43,8 +45,6 @@ def recheck(text: str) -> Certificate:
     certificate = Certificate.from_json(text)
     if len(certificate.declaration.problem.equations) > 1:
         raise RecheckError("Certificates of systems cannot be checked again yet.")
-    if certificate.declaration.problem.depends_on_time:
-        raise RecheckError("Certificates of coefficients that depend on t cannot be checked again yet.")
     try:
         problems = within(SECONDS, "checking the certificate", lambda: _problems(certificate, text))
     except RecheckError as error:
@@ -59,15 +59,16 @@ def recheck(text: str) -> Certificate:
 def _problems(certificate: Certificate, text: str) -> list[str]:
     """The disagreements that the first stage with any of them finds: later ones are costly."""
     semi = semidiscretise(recognise(certificate.declaration.problem), certificate.declaration.grid)
-    given, certificate = certificate, training.conditional(certificate)
+    given, clock = certificate, clock_of(certificate, semi.form)
+    certificate = timeless(training.conditional(certificate), clock)
     stages: tuple[Callable[[], Iterator[str]], ...] = (
         lambda: _form(given, text),
         lambda: training.declared(given),
         lambda: _declared(certificate, semi),
-        lambda: _claims(certificate, semi, given),
-        lambda: _ranges(certificate, semi),
+        lambda: _claims(certificate, semi, given, clock),
+        lambda: _ranges(certificate, semi, clock),
         lambda: witness_disagreements(certificate, semi),
-        lambda: consistency_disagreements(certificate, semi),
+        lambda: _consistency(certificate, semi),
     )
     for stage in stages:
         found = list(dict.fromkeys(stage()))
@@ -112,7 +113,9 @@ def _declared(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
                     yield f"The symbol {s} is not one of the declaration."
 
 
-def _values(certificate: Certificate, semi: Semidiscrete, draw: int) -> Iterator[tuple[Values, bool]]:
+def _values(
+    certificate: Certificate, semi: Semidiscrete, draw: int, clock: Clock | None
+) -> Iterator[tuple[Values, bool]]:
     """Numbers for all symbols: those declared and others for the rest; then others for the declared ones.
 
     The second kind only where the certificate does not assume the declared values; with each, whether
@@ -121,21 +124,23 @@ def _values(certificate: Certificate, semi: Semidiscrete, draw: int) -> Iterator
     parameters = dict(semi.form.problem.parameters)
     symbols = {s for e in (*semi.spacing, *semi.origin, certificate.tau) for s in e.free_symbols}
     symbols |= set(semi.form.problem.symbols) | training.norms(semi.form.problem)
-    exact = symbols <= set(parameters)
+    exact, hidden = symbols <= set(parameters), hidden_values(certificate, clock)
     if draw == 0 or not exact:
-        yield {**drawn(symbols - set(parameters), draw), **parameters}, exact
+        yield {**drawn(symbols - set(parameters), draw), **parameters, **hidden}, exact
     if draw > 0 and parameters and not _given(certificate):
-        yield dict(drawn(symbols, draw)), exact
+        yield {**drawn(symbols, draw), **hidden}, exact
 
 
-def _claims(certificate: Certificate, semi: Semidiscrete, trained: Certificate) -> Iterator[str]:
+def _claims(
+    certificate: Certificate, semi: Semidiscrete, trained: Certificate, clock: Clock | None
+) -> Iterator[str]:
     """Claims, with the stated ranges taken as they are but for samples; `trained` has those that are kept."""
     given = _given(certificate)
     parameters = semi.form.problem.parameters
     for draw in range(DRAWS):
-        for values, exact in _values(certificate, semi, draw):
+        for values, exact in _values(certificate, semi, draw, clock):
             found = list(rows.disagreements(certificate.ranges, values, False))
-            numbers = Numbers(semi, Rows(certificate.ranges, values), given, exact)
+            numbers = Numbers(semi, Rows(certificate.ranges, values), given, exact, clock)
             declared = all(values[s] == v for s, v in parameters.items())
             claimed = rules(certificate, numbers)
             found += Conclusions(certificate, numbers, declared, claimed).disagreements()
@@ -152,11 +157,20 @@ def _claims(certificate: Certificate, semi: Semidiscrete, trained: Certificate) 
     yield from _step(certificate, semi)
 
 
-def _ranges(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
+def _ranges(certificate: Certificate, semi: Semidiscrete, clock: Clock | None) -> Iterator[str]:
     """Stated ranges against ball arithmetic."""
     for draw in range(THOROUGH):
-        for values, _ in _values(certificate, semi, draw):
+        for values, _ in _values(certificate, semi, draw, clock):
             yield from rows.disagreements(certificate.ranges, values, True)
+
+
+def _consistency(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
+    """The order, where coefficients contain t with those of one time: the error in h is one at each."""
+    problem, still = certificate.declaration.problem, semi
+    now = {problem.time: sp.Rational(1, 3)} if problem.depends_on_time else {}
+    if now:
+        still = semidiscretise(recognise(at_time(problem, now[problem.time])), certificate.declaration.grid)
+    yield from consistency_disagreements(certificate, semi, now, still)
 
 
 def _given(certificate: Certificate) -> dict[sp.Symbol, sp.Expr]:

@@ -80,6 +80,7 @@ def disagreements(c: Conclusions, claim: Claim) -> Iterator[str]:
     rule = rule_of(s)
     for figure in c.figures(claim):
         require_plain(figure)
+    claim = c.with_limit(claim, rule)
     if claim.theorem != rule.title:
         yield f"The theorem of {NAME} is {rule.title}."
     if (claim.witness is not None) != (
@@ -95,7 +96,7 @@ def disagreements(c: Conclusions, claim: Claim) -> Iterator[str]:
         yield from (contraction if s.kind == "Picard" else solved)(c, claim, rule, s)
     elif claim.hypotheses or claim.factor is not None:
         yield f"{NAME} is {claim.status}, but lists hypotheses."
-    elif c.declared and not wording.explains(claim.reason, c.numbers, c.certificate):
+    elif c.declared and not c.timed and not wording.explains(claim.reason, c.numbers, c.certificate):
         yield f"The reason given for {NAME} has figures that are not those of the problem."
     elif claim.reason.startswith(wording.sentence(rule.conclusion)):
         yield f"{NAME} is {claim.status}, but worded as if it were proved."

@@ -67,7 +67,7 @@ def how(hypothesis: Discharged, n: Numbers, answers: Sequence[Answer]) -> bool:
     if name == FLUX:
         several = len(form.slopes) > 1 and answers
         more = "; the eigenvalues of Phi' are g and g + 2 s2 g'" if several else ""
-        return explained(text, answers, FLUX_SLOPE, "Phi is linear") == more
+        return explained(text, _shown(answers, n), FLUX_SLOPE, _otherwise(n, "Phi is linear")) == more
     if name == "no source":
         return text == ("there is no reaction term" if reaction == 0 else f"{reaction} vanishes at u = 0")
     if name == "damping reaction":
@@ -88,6 +88,18 @@ def how(hypothesis: Discharged, n: Numbers, answers: Sequence[Answer]) -> bool:
         "the right-hand side is a divergence",
         "the weights of every stencil sum to 0, and no flux crosses the border",
     )
+
+
+def _shown(answers: Sequence[Answer], n: Numbers) -> Sequence[Answer]:
+    """The ranges that are written out: none where they are over times, too."""
+    return answers if n.clock is None else ()
+
+
+def _otherwise(n: Numbers, words: str) -> str:
+    if n.clock is None:
+        return words
+    until = n.clock.until
+    return f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}"
 
 
 def explained(text: str, answers: Sequence[Answer], quantity: str, otherwise: str) -> str | None:
@@ -117,7 +129,7 @@ def explained(text: str, answers: Sequence[Answer], quantity: str, otherwise: st
 
 
 def _bounded(text: str, n: Numbers, answers: Sequence[Answer]) -> bool:
-    rest = explained(text, answers, DIFFUSIVITY, "g is constant") or ""
+    rest = explained(text, _shown(answers, n), DIFFUSIVITY, _otherwise(n, "g is constant")) or ""
     every = [d for bank in n.semi.banks for d in bank.differences]
     slanted = any(isinstance(t, SecondOrder) and t.slope != 0 for t in n.semi.form.terms)
     together = not n.semi.form.learned and all(peaks_at_the_highest_frequency(d.stencil) for d in every)

@@ -99,7 +99,7 @@ def until_the_end(claim: Claim, until: sp.Expr) -> Claim:
     if not until.is_finite:
         return claim
     if claim.status in (Status.NOT_APPLICABLE, Status.REFUTED, Status.UNKNOWN):
-        return replace(claim, limit=None, condition=None)
+        return replace(claim, limit=None, condition=None, hypotheses=())
     said = f"This is about times t <= {until}, at which the network evaluates its coefficients."
     condition = claim.condition if claim.status == Status.PROVED_IF else None
     return replace(claim, limit=None, condition=condition, reason=f"{claim.reason} {said}".strip())

@@ -120,7 +120,7 @@ class _Gatherer:
             amplitudes=tuple(dict.fromkeys(self.amplitudes)),
             expanding_at=tuple(dict.fromkeys(self.expanding)),
             given=self.given,
-            answers=() if self.until is not None else tuple(self.questions.answers.values()),
+            answers=tuple(self.questions.answers.values()),
             norms=self.norms,
             sharp=sharp(self.semi),
             until=self.until,

@@ -10,12 +10,16 @@ from pde2net.verify.certificate import Status
 from pde2net.verify.theorem import Held, Hypothesis, Missing
 
 
+def over_times(until: sp.Expr) -> str:
+    """That bounds hold for all times of a network, or all at all."""
+    return f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}"
+
+
 def explained(case: Case, quantity: str) -> str:
     """The ranges that were derived for one kind of quantity, and by which engine."""
-    lines = []
     if case.facts.until is not None:
-        until = case.facts.until
-        lines.append(f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}")
+        return over_times(case.facts.until)
+    lines = []
     for answer in case.facts.answers:
         if answer.quantity != quantity:
             continue

@@ -1,0 +1,93 @@
+"""Coefficients that contain t: the times that a certificate is about, and the problem at one of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import sympy as sp
+
+from pde2net.errors import RecheckError
+from pde2net.language.expressions import from_text
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit, Scheme, Theta
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.time import moving
+from pde2net.verify.certificate import Certificate, Claim, Status
+from pde2net.verify.clock import Clock
+
+_SAID = re.compile(r" ?This is about times t <= (.*?), at which the network evaluates its coefficients\.$")
+_JUMPS = (sp.Piecewise, sp.sign, sp.Heaviside)
+POSITIVE = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
+
+
+def last_time(scheme: Scheme, tau: sp.Expr) -> sp.Expr:
+    """Of all times at which the network evaluates coefficients (docs/theory.md, 4.17)."""
+    steps = sp.Integer(scheme.repeats)
+    if isinstance(scheme, Explicit | DuFortFrankel):
+        return (steps - 1) * tau
+    if isinstance(scheme, FSI | FED):
+        n = scheme.cycle_length
+        return (steps - 1) * sp.Rational(n * (n + 1), 3) * tau
+    if isinstance(scheme, RKL):
+        return (steps - (sp.Rational(1, 2) if scheme.order == 2 else 1)) * tau
+    return (steps - 1 + scheme.theta) * tau if isinstance(scheme, Theta) else steps * tau
+
+
+def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
+    """The times whose coefficients are bounded, as the claims say; None if there are no such coefficients.
+
+    Raises RecheckError if claims are about other times than those of the network.
+    """
+    problem = form.problem
+    if not problem.depends_on_time:
+        return None
+    said = [m[1] for c in certificate.claims.values() if (m := _SAID.search(c.reason))]
+    if not said:
+        return Clock(problem.time)
+    last, tau = (
+        e.subs(problem.parameters)
+        for e in (last_time(certificate.declaration.scheme, certificate.tau), certificate.tau)
+    )
+    if last.free_symbols or any(from_text(text, {}) != last for text in said):
+        raise RecheckError(f"the network evaluates coefficients up to the time {last}")
+    jumps = any(p.has(problem.time) for e in moving(form) for p in e.atoms(*_JUMPS))
+    return Clock(problem.time, last, last + tau if jumps else last)
+
+
+def timeless(certificate: Certificate, clock: Clock | None) -> Certificate:
+    """The certificate without the words about times, which every claim that holds must have.
+
+    Raises RecheckError for one that has none, or has a limit, which would be one for other times.
+    """
+    if clock is None or not clock.until.is_finite:
+        return certificate
+    claims: dict[str, Claim] = {}
+    for name, claim in certificate.claims.items():
+        if name != "consistency" and claim.status in POSITIVE:
+            if not _SAID.search(claim.reason) or claim.limit is not None or claim.condition is not None:
+                raise RecheckError(
+                    f"{name.replace('_', ' ')} must say up to which time it holds, and no limit"
+                )
+            claim = replace(claim, reason=_SAID.sub("", claim.reason))
+        claims[name] = claim
+    return replace(certificate, claims=claims)
+
+
+def at_time(problem: Problem, now: sp.Expr) -> Problem:
+    """The problem with the coefficients of one time."""
+    still = {u: sp.Function(f"_{u.func}")(*problem.space) for u in problem.unknowns}
+    rhs = problem.rhs.xreplace(still).subs(problem.time, now).xreplace({v: k for k, v in still.items()})
+    used = {s: v for s, v in problem.parameters.items() if s in rhs.free_symbols}
+    (equation,) = problem.equations
+    return Problem(sp.Eq(equation.lhs, rhs, evaluate=False), dict(problem.boundary), used, problem.channels)
+
+
+def hidden_values(certificate: Certificate, clock: Clock | None) -> Mapping[sp.Symbol, sp.Expr]:
+    """Numbers for the symbols of stated ranges that stand for positive functions of t, and for t itself."""
+    if clock is None:
+        return {}
+    found = {s for a in certificate.ranges for e in (a.function, a.found.upper) for s in e.free_symbols}
+    chosen = sorted((s for s in found if re.fullmatch(r"_c\d+_", s.name) or s == clock.time), key=str)
+    return {s: sp.Rational(7 + 2 * k, 11 + k) for k, s in enumerate(chosen)}
