@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pde2net.audit.iterations import Solves, solves_of
+from dataclasses import replace
+
+from pde2net.audit.iterations import Solves, joint_method, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
 from pde2net.verify.certificate import Certificate
@@ -11,7 +14,7 @@ from pde2net.verify.certificate import Certificate
 SYSTEMS = {"elimination": "exact solves", "cg": "conjugate gradients", "bicgstab": "BiCGStab"}
 
 
-def line(certificate: Certificate, semi: Semidiscrete) -> str | None:
+def line(certificate: Certificate, semi: Semidiscrete | SemidiscreteSystem) -> str | None:
     """None for other schemes."""
     scheme = certificate.declaration.scheme
     if not isinstance(scheme, AOS | Implicit | Theta | Multigrid):
@@ -24,13 +27,21 @@ def line(certificate: Certificate, semi: Semidiscrete) -> str | None:
     if isinstance(scheme, Multigrid):
         how, weight = _cycles(scheme), None
     else:
-        s = solves_of(scheme, semi)
+        s = solves(scheme, semi)
         how = ", ".join(_iterations(scheme.solver, s))
         weight = None if s.theta == 1 else s.theta
     solution = "v = u + tau F(v)" if weight is None else f"v = u + tau ({1 - weight} F(u) + {weight} F(v))"
     if certificate.tau.is_infinite:
         solution = "F(v) = 0"
     return f"{start}, {how}: {solution}; {rate}"
+
+
+def solves(scheme: Implicit | Theta, semi: Semidiscrete | SemidiscreteSystem) -> Solves:
+    """Of one equation, or of several together."""
+    if isinstance(semi, Semidiscrete):
+        return solves_of(scheme, semi)
+    s = solves_of(scheme, semi.parts[0])
+    return replace(s, method=joint_method(semi.parts, s))
 
 
 def many(count: int, what: str) -> str:

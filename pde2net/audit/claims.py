@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
 from pde2net.normalise.form import SecondOrder, Tensor
-from pde2net.verify.certificate import Claim, Discharged
+from pde2net.verify.certificate import Claim, Discharged, Status
 
 Find = Callable[[Numbers], Number]
 
@@ -50,6 +51,12 @@ class Rule:
     weak: Callable[[Numbers], str] = lambda n: ""
     per: str = "step"
     reasons: Mapping[str, Callable[[Numbers], Sequence[Number]]] = field(default_factory=dict)
+
+
+def out_of_time(claim: Claim) -> bool:
+    """Whether nothing is claimed, since the derivation ended before there was anything to say."""
+    given_up = re.fullmatch(r"The derivation took longer than [0-9.e+-]+ s\.", claim.reason) is not None
+    return given_up and claim == Claim(claim.name, Status.UNKNOWN, reason=claim.reason)
 
 
 def over(numerator: Number, rate: Find) -> Callable[[Numbers, Claim], Number]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.audit import multigrid, solvers, wording
-from pde2net.audit.claims import BELOW, FIGURES, NONNEGATIVE, STATEMENTS, Own, Rule
+from pde2net.audit.claims import BELOW, FIGURES, NONNEGATIVE, STATEMENTS, Own, Rule, out_of_time
 from pde2net.audit.exactly import DIGITS, INFINITY, Number, at_most, number, require_plain, same
 from pde2net.audit.numbers import Numbers
 from pde2net.errors import RecheckError
@@ -49,6 +49,8 @@ class Conclusions:
         name = claim.name.replace("_", " ")
         for figure in self.figures(claim):
             require_plain(figure)
+        if out_of_time(claim):
+            return
         claim = self.with_limit(claim, rule)
         if claim.theorem != ("" if claim.status == Status.NOT_APPLICABLE else rule.title):
             yield f"The theorem of {name} is {rule.title}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -47,6 +48,17 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     conditioned = solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none"
     method = "" if kind == "Picard" else _method(semi, kind)
     return Solves(kind, theta, solver.iterations, method, conditioned, mixed, linear, scheme.tau == sp.oo)
+
+
+def joint_method(parts: Sequence[Semidiscrete], s: Solves) -> str:
+    """That of the linear systems of several equations, which are solved as one."""
+    if s.kind in ("AOS", "Picard"):
+        return s.method
+    if s.kind == "Newton":
+        return "bicgstab"
+    if all(not p.form.terms or _method(p, s.kind) == "elimination" for p in parts):
+        return "elimination"
+    return "cg" if all(t.prefactor == 1 for p in parts for t in p.form.terms) else "bicgstab"
 
 
 def _method(semi: Semidiscrete, kind: str) -> str:

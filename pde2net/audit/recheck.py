@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sympy as sp
 
-from pde2net.audit import multigrid, rows, training, wording
+from pde2net.audit import multigrid, rows, systems, training, wording
 from pde2net.audit.clock import at_time, clock_of, hidden_values, timeless
 from pde2net.audit.conclusions import Conclusions
 from pde2net.audit.consistency import disagreements as consistency_disagreements
@@ -19,12 +19,15 @@ from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
 from pde2net.audit.witnesses import disagreements as witness_disagreements
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
+from pde2net.discretise.system import SemidiscreteSystem, semidiscretise_system
 from pde2net.errors import RecheckError
 from pde2net.language.schemes import DuFortFrankel
-from pde2net.normalise.recognise import recognise
+from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.clock import Clock
 from pde2net.verify.ranges.deadline import within
+
+Semi = Semidiscrete | SemidiscreteSystem
 
 DRAWS, THOROUGH = 6, 2
 SECONDS = 300.0
@@ -43,10 +46,10 @@ def recheck(text: str) -> Certificate:
     for one that does not hold or was edited.
     """
     certificate = Certificate.from_json(text)
-    if len(certificate.declaration.problem.equations) > 1:
-        raise RecheckError("Certificates of systems cannot be checked again yet.")
     try:
-        problems = within(SECONDS, "checking the certificate", lambda: _problems(certificate, text))
+        several = len(certificate.declaration.problem.equations) > 1
+        find = _system_problems if several else _problems
+        problems = within(SECONDS, "checking the certificate", lambda: find(certificate, text))
     except RecheckError as error:
         raise RecheckError(f"The certificate does not hold: {error}") from error
     except Exception as error:  # whatever goes wrong, it is not confirmed
@@ -70,11 +73,47 @@ def _problems(certificate: Certificate, text: str) -> list[str]:
         lambda: witness_disagreements(certificate, semi),
         lambda: _consistency(certificate, semi),
     )
+    return _first(stages)
+
+
+def _first(stages: Sequence[Callable[[], Iterator[str]]]) -> list[str]:
     for stage in stages:
         found = list(dict.fromkeys(stage()))
         if found:
             return found
     return []
+
+
+def _system_problems(certificate: Certificate, text: str) -> list[str]:
+    """The same for a system, whose claims are those of its equations."""
+    systems.require_known(certificate)
+    problem, grid = certificate.declaration.problem, certificate.declaration.grid
+    semi = semidiscretise_system(recognise_system(problem), grid)
+    return _first(
+        (
+            lambda: _form(certificate, text),
+            lambda: _declared(certificate, semi),
+            lambda: _system_claims(certificate, semi),
+            lambda: _ranges(certificate, semi, None),
+            lambda: systems.counterexamples(certificate, semi),
+            lambda: systems.orders(certificate, semi),
+        )
+    )
+
+
+def _system_claims(certificate: Certificate, semi: SemidiscreteSystem) -> Iterator[str]:
+    parameters = semi.form.problem.parameters
+    for draw in range(DRAWS):
+        for values, exact in _values(certificate, semi, draw, None):
+            declared = all(values[s] == v for s, v in parameters.items())
+            system = systems.System(certificate, semi, values, exact, declared)
+            found = [*rows.disagreements(certificate.ranges, values, False), *system.disagreements()]
+            for answer in set(certificate.ranges) - system.asked():
+                found.append(f"The range of {answer.function} is no question about the problem.")
+            if found:
+                yield from found
+                return
+    yield from _step(certificate, semi)
 
 
 def _form(certificate: Certificate, text: str) -> Iterator[str]:
@@ -96,7 +135,7 @@ def _alike(a: Any, b: Any, key: str = "") -> bool:
     return bool(a == b) or (isinstance(a, str) and key in EXPRESSIONS)
 
 
-def _declared(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
+def _declared(certificate: Certificate, semi: Semi) -> Iterator[str]:
     declared = certificate.declaration
     if declared.scheme.tau is not None and certificate.tau != declared.scheme.tau:
         yield f"tau = {certificate.tau} is not the step {declared.scheme.tau} of the scheme."
@@ -114,7 +153,7 @@ def _declared(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
 
 
 def _values(
-    certificate: Certificate, semi: Semidiscrete, draw: int, clock: Clock | None
+    certificate: Certificate, semi: Semi, draw: int, clock: Clock | None
 ) -> Iterator[tuple[Values, bool]]:
     """Numbers for all symbols: those declared and others for the rest; then others for the declared ones.
 
@@ -157,7 +196,7 @@ def _claims(
     yield from _step(certificate, semi)
 
 
-def _ranges(certificate: Certificate, semi: Semidiscrete, clock: Clock | None) -> Iterator[str]:
+def _ranges(certificate: Certificate, semi: Semi, clock: Clock | None) -> Iterator[str]:
     """Stated ranges against ball arithmetic."""
     for draw in range(THOROUGH):
         for values, _ in _values(certificate, semi, draw, clock):
@@ -180,7 +219,7 @@ def _given(certificate: Certificate) -> dict[sp.Symbol, sp.Expr]:
     return dict(certificate.declaration.problem.parameters) if assumed else {}
 
 
-def _step(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
+def _step(certificate: Certificate, semi: Semi) -> Iterator[str]:
     """tau = None asked for the limit of l2 stability, or else of frozen stability."""
     scheme = certificate.declaration.scheme
     if isinstance(scheme, DuFortFrankel):

@@ -13,13 +13,14 @@ from pde2net.audit.exactly import Number, same
 from pde2net.audit.lines import scheme_line
 from pde2net.audit.numbers import Numbers, peaks_at_the_highest_frequency
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.language.expressions import from_text, symbol_table
 from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, Answer
 from pde2net.verify.certificate import Certificate, Discharged
 
 
-def subject(certificate: Certificate, semi: Semidiscrete) -> dict[str, str]:
+def subject(certificate: Certificate, semi: Semidiscrete | SemidiscreteSystem) -> dict[str, str]:
     """The lines that name problem, scheme and grid."""
     form, problem = semi.form, semi.form.problem
     kinds = {a.name: kind for a, kind in problem.boundary.items()}

@@ -128,7 +128,7 @@ class _Jet:
         reaction = self.functions(self.reaction)
         by_order = {2: self._second_order, 4: self._fourth_order}
         for candidate in by_order[self.order]() if self.order in by_order else ():
-            if is_zero((candidate + reaction - self.rhs).doit()):
+            if is_zero((candidate + reaction).doit() - self.rhs):
                 return sp.Add(candidate, reaction)
         raise EquationError(self._reason(reaction))
 
@@ -242,9 +242,21 @@ class _Jet:
 def is_zero(expression: sp.Expr) -> bool:
     """Whether the expression is proved to vanish; derivatives and functions are independent variables."""
     found = expression.xreplace(_dummies(expression))
-    if found.is_rational_function(*found.free_symbols):
-        return bool(sp.expand(sp.numer(sp.together(found))) == 0)
+    symbols = sorted(found.free_symbols, key=str)
+    if found.is_rational_function(*symbols):
+        return _vanishes(sp.numer(sp.together(found)), symbols)
     return bool(sp.simplify(found) == 0)
+
+
+def _vanishes(polynomial: sp.Expr, symbols: list[sp.Symbol]) -> bool:
+    """In a ring of sparse polynomials, which is much faster than expanding an expression."""
+    if not symbols:
+        return bool(sp.expand(polynomial) == 0)
+    ring, *_ = sp.ring(symbols, sp.QQ)
+    try:
+        return bool(ring.from_expr(polynomial) == 0)
+    except (ValueError, sp.CoercionFailed):  # coefficients that are not rational
+        return bool(sp.expand(polynomial) == 0)
 
 
 def _dummies(expression: sp.Expr) -> dict[sp.Expr, sp.Dummy]:

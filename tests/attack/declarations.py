@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 from hypothesis import strategies as st
-from support import AXES, equation, unknown
+from support import AXES, equation, t, unknown
 
 import pde2net as p2n
 from pde2net import (
@@ -186,6 +186,52 @@ def right_hand_sides(draw: Any, dim: int) -> sp.Expr:
     return div(draw(diffusivities(norm2(grad(u)))) * grad(u)) + draw(reactions(u))
 
 
+@st.composite
+def clocks(draw: Any) -> sp.Expr:
+    """Coefficients c(t), some of which turn negative."""
+    a = draw(numbers)
+    return draw(
+        st.sampled_from(
+            [
+                sp.exp(-a * t),
+                1 / (1 + a * t),
+                1 + a * t,
+                1 + sp.cos(a * t) / 2,
+                sp.cos(a * t),
+                a - t,
+                sp.Max(0, 1 - a * t),
+                sp.Piecewise((1, t < a), (2, True)),
+                a * t,
+            ]
+        )
+    )
+
+
+@st.composite
+def timed(draw: Any, dim: int) -> sp.Expr:
+    """A factor of the flux, or of the contrast, and one of the reaction."""
+    u = unknown(dim)
+    c, s2 = draw(clocks()), norm2(grad(u))
+    flux = [div(c * draw(diffusivities(s2)) * grad(u)), div(draw(diffusivities(c * s2)) * grad(u))]
+    source = draw(reactions(u))
+    return draw(st.sampled_from([*flux, c * laplacian(u)])) + draw(st.one_of(st.just(1), clocks())) * source
+
+
+@st.composite
+def systems(draw: Any, dim: int) -> list[sp.Eq]:
+    """Two unknowns, whose diffusivities and reactions may contain the other."""
+    pair = [sp.Function(n)(*AXES[:dim], t) for n in "uv"]
+    equations = []
+    for own, other in (pair, pair[::-1]):
+        g = draw(diffusivities(norm2(grad(own))))
+        inside = draw(st.sampled_from([0, 0, other**2, norm2(grad(other))]))
+        g = g if inside == 0 else g * draw(profiles(inside))
+        rhs = div(draw(st.one_of(st.just(1), st.just(1), clocks())) * g * grad(own))
+        rhs += draw(st.sampled_from([0, 0, 0, -own, other - own, -own * other**2, -other]))
+        equations.append(sp.Eq(own.diff(t), rhs, evaluate=False))
+    return equations
+
+
 def explicits(draw: Any) -> dict[str, Any]:
     return {"steps": draw(st.integers(1, 2))}
 
@@ -267,11 +313,15 @@ SCHEMES = {
 def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declared:
     dim = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
     borders = st.sampled_from(["reflecting", "periodic", "periodic", "dirichlet"])
-    problem = p2n.Problem(
-        equation(draw(right_hand_sides(dim)), dim),
-        boundary={a: draw(borders) for a in AXES[:dim]},
-        channels=draw(st.sampled_from([1, 1, 1, 1, 2, 3])),
-    )
+    boundary = {a: draw(borders) for a in AXES[:dim]}
+    form = draw(st.integers(0, 9))
+    if form == 0:
+        problem = p2n.Problem(draw(systems(dim)), boundary)
+    else:
+        rhs = draw(timed(dim) if form == 1 else right_hand_sides(dim))
+        problem = p2n.Problem(
+            equation(rhs, dim), boundary, channels=draw(st.sampled_from([1, 1, 1, 1, 2, 3]))
+        )
     spacing = draw(st.one_of(st.just(1), numbers.map(lambda n: sp.Rational(n)), st.none()))
     if spacing is None:
         spacing = {a: draw(numbers) for a in AXES[:dim]}

@@ -139,18 +139,6 @@ def test_fluxes_without_a_norm_do_not_couple_channels() -> None:
         p2n.verify(p2n.Problem(sp.Eq(u.diff(t), sp.Derivative(flux, x)), channels=2), p2n.Explicit(tau=1))
 
 
-@pytest.mark.parametrize(
-    "scheme",
-    [
-        p2n.Multigrid(tau=1, steps=1, levels=2),
-        p2n.Implicit(tau=1, steps=1, solver=p2n.Newton(iterations=2)),
-    ],
-)
-def test_what_takes_one_channel_says_so(scheme: object) -> None:
-    with pytest.raises(p2n.DeclarationError, match="one channel"):
-        p2n.verify(perona_malik(), scheme)
-
-
 def test_text_round_trip() -> None:
     problem = perona_malik()
     assert "channels  3" in problem.to_text()

@@ -204,8 +204,6 @@ def test_refusals() -> None:
         p2n.verify(gray_scott(), p2n.Multigrid(tau=1, steps=1))
     with pytest.raises(p2n.DeclarationError, match="one equation"):
         p2n.advise(gray_scott(), 1)
-    with pytest.raises(p2n.RecheckError, match="systems"):
-        p2n.recheck(p2n.verify(gray_scott(), steps).to_json())
 
 
 def test_declarations_and_text_round_trip() -> None:
