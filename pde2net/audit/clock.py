@@ -44,7 +44,8 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
     if not problem.depends_on_time:
         return None
     said = [m[1] for c in certificate.claims.values() if (m := _SAID.search(c.reason))]
-    if not said:
+    finite = any(s.name == "_s" for a in certificate.ranges for s in _variables(a.function, a.variable))
+    if not (said or finite):
         return Clock(problem.time)
     last, tau = (
         e.subs(problem.parameters)
@@ -54,6 +55,11 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
         raise RecheckError(f"the network evaluates coefficients up to the time {last}")
     jumps = any(p.has(problem.time) for e in moving(form) for p in e.atoms(*_JUMPS))
     return Clock(problem.time, last, last + tau if jumps else last)
+
+
+def _variables(function: sp.Expr, variable: sp.Symbol) -> set[sp.Symbol]:
+    """Symbols of a stated range, |s| as s."""
+    return {sp.Symbol(s.name.strip("|")) for s in function.free_symbols | {variable}}
 
 
 def timeless(certificate: Certificate, clock: Clock | None) -> Certificate:

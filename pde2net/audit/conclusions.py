@@ -62,7 +62,7 @@ class Conclusions:
             yield from self.applied(claim, rule, name)
         elif claim.hypotheses or claim.factor is not None:
             yield f"{name} is {claim.status}, but lists hypotheses."
-        elif self.declared and not self.timed and not self.explained(claim, rule):
+        elif self.declared and self.numbers.clock is None and not self.explained(claim, rule):
             yield f"The reason given for {name} has figures that are not those of the problem."
         elif claim.reason.startswith(wording.sentence(rule.conclusion)):
             yield f"{name} is {claim.status}, but worded as if it were proved."

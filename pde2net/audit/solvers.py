@@ -99,7 +99,11 @@ def disagreements(c: Conclusions, claim: Claim) -> Iterator[str]:
         yield from (contraction if s.kind == "Picard" else solved)(c, claim, rule, s)
     elif claim.hypotheses or claim.factor is not None:
         yield f"{NAME} is {claim.status}, but lists hypotheses."
-    elif c.declared and not c.timed and not wording.explains(claim.reason, c.numbers, c.certificate):
+    elif (
+        c.declared
+        and c.numbers.clock is None
+        and not wording.explains(claim.reason, c.numbers, c.certificate)
+    ):
         yield f"The reason given for {NAME} has figures that are not those of the problem."
     elif claim.reason.startswith(wording.sentence(rule.conclusion)):
         yield f"{NAME} is {claim.status}, but worded as if it were proved."

@@ -28,7 +28,6 @@ from pde2net.language.declaration import Declaration
 from pde2net.language.schemes import AOS, CELLS, DuFortFrankel, Explicit, Implicit
 from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.registry import update_of
-from pde2net.verify.bounds import Answer
 from pde2net.verify.certificate import Certificate, Claim, Discharged, Status
 
 JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence")
@@ -114,10 +113,6 @@ class System:
             given,
             self.exact,
         )
-
-    def asked(self) -> set[Answer]:
-        """The stated ranges that something rests on."""
-        return {a for index in range(len(self.semi.parts)) for a in self.numbers(index, False).asked()}
 
     def rules(self, index: int, n: Numbers) -> Mapping[str, Rule]:
         scheme = self.certificate.declaration.scheme

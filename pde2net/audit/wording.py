@@ -193,7 +193,7 @@ def beyond(certificate: Certificate, limit: sp.Expr) -> str:
 _PHRASES = r"u = 0|[Ss]tencils of order 4|g\(q\^2\) q|g\(\|grad u\|\^2\)|Phi\(q\)|s2|l2_stability"
 _SEARCH = (
     "could not|longer than|no time was left|contradicts|too large|not known to be continuous"
-    "|the range of .* over .* is not known|is not defined|jumps at"
+    "|the range of .* over .* is not known|is not defined|jumps at|no short formula|is not algebraic"
 )
 
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
-from sympy.core.function import Application, AppliedUndef
+from sympy.core.function import AppliedUndef
 
-from pde2net.errors import DeclarationError, EquationError, known_options, suggestion
+from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.calculus import TIME_NAME
-from pde2net.language.difference_quotients import diagnosis
-from pde2net.language.exact import exact, rationalise
+from pde2net.language.checks import check_functions, check_nodes, checked_equations, checked_values
+from pde2net.language.exact import rationalise
 from pde2net.language.linear_operator import (
-    AdjointResponse,
     LinearOperator,
-    Response,
-    norm_symbol,
     operators_of,
 )
-from pde2net.language.smoothing import smooth
-from pde2net.language.tensors import projection
 from pde2net.language.text.write import equation_texts, problem_text
 
-FUNCTIONS = (
-    *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
-    *("Abs", "sign", "Min", "Max", "Piecewise"),
-)
 BOUNDARIES = ("reflecting", "periodic", "dirichlet")
 
 
@@ -87,7 +77,7 @@ class Problem:
     ) -> None:
         if type(channels) is not int or channels < 1:
             raise DeclarationError(f"channels is the number of channels of u, 1 or more, not {channels!r}.")
-        given = _equations(equation, channels)
+        given = checked_equations(equation, channels)
         set_ = object.__setattr__
         kept = tuple(sp.Eq(e.lhs, rationalise(e.rhs), evaluate=False) for e in given)
         set_(self, "equation", kept[0] if len(kept) == 1 else kept)
@@ -101,9 +91,9 @@ class Problem:
         set_(self, "parameters", MappingProxyType({}))
         set_(self, "channels", channels if len(kept) == 1 else len(kept))
         for e in kept:
-            _check_nodes(e.rhs)
-        _check_functions(self)
-        set_(self, "parameters", MappingProxyType(_values(self.symbols, parameters or {})))
+            check_nodes(e.rhs)
+        check_functions(self)
+        set_(self, "parameters", MappingProxyType(checked_values(self.symbols, parameters or {})))
 
     @property
     def equations(self) -> tuple[sp.Eq, ...]:
@@ -213,197 +203,3 @@ class Problem:
         if len(lines) == 1:
             return f"$\\displaystyle {lines[0]}$"
         return "$\\displaystyle \\begin{gathered}" + r" \\ ".join(lines) + "\\end{gathered}$"
-
-
-def _equations(equation: Any, channels: int) -> tuple[sp.Eq, ...]:
-    """The equations, each for an unknown of its own that depends on the same space and time."""
-    given = tuple(equation) if isinstance(equation, list | tuple) else (equation,)
-    if not given:
-        raise EquationError("A system has at least one equation sp.Eq(u.diff(t), right_hand_side).")
-    unknowns = [_unknown(e) for e in given]
-    for k, unknown in enumerate(unknowns):
-        if unknown.args != unknowns[0].args:
-            raise EquationError(
-                f"The unknowns of a system depend on the same variables in the same order: {unknowns[0]} "
-                f"and {unknown} do not."
-            )
-        if unknown.func in [u.func for u in unknowns[:k]]:
-            raise EquationError(f"There are two equations for {unknown}; a system has one for each unknown.")
-    if len(given) > 1 and channels not in (1, len(given)):
-        raise DeclarationError(
-            f"The channels of a system are its {len(given)} unknowns, not {channels}; leave channels out."
-        )
-    return given
-
-
-def _unknown(equation: Any) -> AppliedUndef:
-    """The unknown u(x, ..., t) of `equation`, or an EquationError that says what is missing."""
-    if equation in (sp.true, sp.false):
-        raise EquationError(
-            f"SymPy has evaluated the equation to {equation}: both sides must be scalars, and the left "
-            "one u.diff(t)."
-        )
-    if not isinstance(equation, sp.Eq):
-        raise EquationError(
-            f"Problem takes an equation sp.Eq(u.diff(t), right_hand_side), not {equation!r}: "
-            "wrap the right-hand side in sp.Eq."
-        )
-    lhs, rhs = equation.lhs, equation.rhs
-    if not isinstance(lhs, sp.Derivative) or not isinstance(lhs.expr, AppliedUndef):
-        raise EquationError(
-            f"The left-hand side must be u.diff(t), the first derivative of the unknown in time, "
-            f"not {lhs}. Solve the equation for it: sp.Eq(u.diff(t), ...). If u.diff(t) came out "
-            "as 0, u is not a function of that symbol t."
-        )
-    unknown = lhs.expr
-    if any(v.name != TIME_NAME or v not in unknown.args for v in lhs.variables):
-        raise EquationError(
-            f"The left-hand side {lhs} must be the derivative in time, a symbol named "
-            f'"{TIME_NAME}"; the unknown {unknown} '
-            + ("has it." if TIME_NAME in map(str, unknown.args) else f"is no function of {TIME_NAME}.")
-        )
-    if len(lhs.variables) != 1 or any(
-        v in d.variables for d in rhs.atoms(sp.Derivative) for v in lhs.variables
-    ):
-        raise EquationError(
-            f"Only equations of first order in time with no time derivative on the right are "
-            f"diffusion equations; {equation.lhs} = {rhs} is not of that kind (wave-like "
-            "equations are not covered)."
-        )
-    if not all(isinstance(a, sp.Symbol) for a in unknown.args) or len(set(unknown.args)) != len(unknown.args):
-        raise EquationError(f"The arguments of the unknown {unknown} must be distinct symbols.")
-    if not 2 <= len(unknown.args) <= 4:
-        raise EquationError(
-            f"The unknown {unknown} must have 1, 2 or 3 spatial arguments besides "
-            f"{TIME_NAME}, not {len(unknown.args) - 1}."
-        )
-    return unknown
-
-
-_PLAIN = (sp.Add, sp.Mul, sp.Pow, sp.Number, sp.NumberSymbol, sp.Symbol, sp.Derivative, Application)
-
-
-def _check_nodes(rhs: sp.Expr) -> None:
-    """Refuse what is no real pointwise expression of derivatives: integrals, matrices, complex numbers."""
-    if not isinstance(rhs, sp.Expr):
-        raise EquationError(f"The right-hand side must be a scalar, not {rhs}.")
-    for node in sp.preorder_traversal(rhs):
-        if node is sp.I:
-            raise EquationError(f"The right-hand side is complex: {rhs}; diffusion equations are real.")
-        if isinstance(node, sp.Piecewise):
-            _check_pieces(node)
-        if isinstance(node, sp.Function) and not isinstance(node, AppliedUndef | Response | AdjointResponse):
-            _check_function(node)
-        if isinstance(node, sp.Expr) and not isinstance(node, _PLAIN):
-            raise EquationError(
-                f"{node} is a {type(node).__name__}, which a right-hand side may not contain: it is "
-                "made of derivatives, functions and arithmetic."
-            )
-
-
-def _check_function(node: sp.Function) -> None:
-    name = type(node).__name__
-    if isinstance(node, smooth | projection):
-        return
-    if name not in FUNCTIONS:
-        raise EquationError(
-            f"A network cannot evaluate the function {name} in {node}; rewrite it with arithmetic and "
-            f"{', '.join(FUNCTIONS)}."
-        )
-
-
-def _check_pieces(node: sp.Piecewise) -> None:
-    """Between pieces a network would have to make up a value."""
-    if sp.Or(*(condition for _, condition in node.args)) != sp.true:
-        raise EquationError(
-            f"{node} has no value where none of its conditions holds; end it with (value, True)."
-        )
-
-
-# Symbols of slots, of variables of loops and of ranges.
-_INTERNAL = re.compile(
-    r"_([acdgpuv]\w*|[qswx]|s2\w*|D_\w+|rates?|residual|state|step|start(_rate)?|update|rhs|edges|left|right"
-    r"|mu|nu|kappa)|[|(].*"
-)
-
-
-def _check_functions(problem: Problem) -> None:
-    unknown = problem.unknown
-    names: dict[str, Any] = {}
-    for function in problem.fields:
-        for own_unknown in problem.unknowns:
-            if function.func == own_unknown.func:
-                raise EquationError(diagnosis(function, own_unknown, problem.rhs))
-        if not all(argument.is_Symbol for argument in function.args):
-            raise EquationError(
-                f"{function.func} in {function} is not defined; write its formula, for example "
-                "one of pde2net.diffusivities."
-            )
-        if problem.time in function.args:
-            raise EquationError(
-                f"{function} depends on {problem.time}: only the unknown {unknown} may; a known "
-                "field is a function of space alone."
-            )
-        if not function.args or set(function.args) - set(problem.space):
-            raise EquationError(
-                f"The known field {function} must be a function of {', '.join(map(str, problem.space))}."
-            )
-        if function.args != problem.space:
-            raise EquationError(
-                f"The known field {function} must have all the spatial arguments in order: "
-                f"{function.func}({', '.join(map(str, problem.space))})."
-            )
-    if problem.operators and len(problem.unknowns) > 1:
-        raise EquationError(
-            "Systems take no learned operators yet; channels of one equation do: Problem(..., channels=2)."
-        )
-    own = {"tau", "s2"}
-    for name in (u.func.__name__ for u in problem.unknowns):
-        own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
-        own |= {f"{name}_{a}{a}" for a in problem.space}
-        own |= {f"{operator}_{name}" for operator in problem.operators}
-    own |= {norm_symbol(operator).name for operator in problem.operators}
-    for thing in (*problem.symbols, *(f.func for f in problem.fields), *problem.operators):
-        if str(thing) in own or _INTERNAL.fullmatch(str(thing)):
-            raise DeclarationError(
-                f'"{thing}" is a name that the compiler uses (tau for the time step, '
-                f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
-            )
-    things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields)]
-    things += [problem.time] if problem.depends_on_time else []
-    things += [u.func for u in problem.unknowns]
-    for thing in (*things, *problem.operators):
-        called = str(thing)
-        if called in names:
-            raise DeclarationError(
-                f'Two different things are called "{called}": {_shown(names[called])} and '
-                f"{_shown(thing)}. Declare each symbol once, with one set of assumptions."
-            )
-        names[called] = thing
-
-
-def _shown(thing: Any) -> str:
-    return repr(thing) if isinstance(thing, LinearOperator) else str(sp.srepr(thing))
-
-
-def _values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
-    known = {s.name: s for s in symbols}
-    values: dict[sp.Symbol, sp.Expr] = {}
-    for key, entry in given.items():
-        name = str(key)
-        if name not in known:
-            raise DeclarationError(f'The equation has no parameter "{name}".{suggestion(name, known)}')
-        symbol = known[name]
-        if isinstance(key, sp.Symbol) and key != symbol:
-            raise DeclarationError(
-                f'The parameter "{name}" is declared with other assumptions than in the equation; '
-                "use the same symbol object."
-            )
-        value = exact(entry, f"The parameter {name}")
-        if value.free_symbols:
-            raise DeclarationError(f"The value of the parameter {name} must be a number, not {value}.")
-        for kind in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero"):
-            if getattr(symbol, f"is_{kind}") and getattr(value, f"is_{kind}") is False:
-                raise DeclarationError(f"The parameter {name} is declared {kind}; its value {value} is not.")
-        values[symbol] = value
-    return {s: values[s] for s in symbols if s in values}

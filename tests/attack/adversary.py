@@ -142,7 +142,8 @@ class Attack:
     def mean_change(self, u: Tensor) -> Tensor:
         v = self.apply(u)
         size = torch.maximum(u.abs(), v.abs()).flatten(1).amax(1)  # rounding grows with the output
-        return (v - u).flatten(2).mean(2).abs().amax(1) / size
+        changed = (v - u).flatten(2).mean(2).abs().amax(1) / size
+        return torch.where(size < 1e150, changed, 0.0)  # products of larger numbers overflow
 
     def separation(self, u: Tensor) -> Tensor:
         """Distance to another input before and after."""

@@ -340,12 +340,6 @@ def test_smoothing_is_refused_where_it_has_no_meaning() -> None:
         smooth("u", 1)
     with pytest.raises(p2n.EquationError, match="only diffusivities"):
         p2n.verify(p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u) + smooth(u, 1) - u)), FIFTH)
-    for scheme in (
-        p2n.Multigrid(tau=1, steps=1),
-        p2n.Implicit(tau=1, steps=1, solver=p2n.Newton(iterations=1)),
-    ):
-        with pytest.raises(p2n.DeclarationError, match=r"smoothed|tensors"):
-            p2n.verify(catte(), scheme)
     with pytest.raises(p2n.DeclarationError, match="order 2"):
         p2n.verify(edge_enhancing(), FIFTH, p2n.Grid(order=4, gradient="staggered"))
 

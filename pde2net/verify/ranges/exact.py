@@ -241,7 +241,8 @@ def _better(a: tuple[sp.Expr, sp.Expr], b: tuple[sp.Expr, sp.Expr], extreme: Any
     except UndecidedError:
         if not (a[0].free_symbols | b[0].free_symbols):
             raise
-        return extreme(a[0], b[0]), a[1]
+        found = extreme(a[0], b[0])
+        return b if found == b[0] else (found, a[1])
     return a if keep else b
 
 
