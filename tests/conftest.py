@@ -8,7 +8,7 @@ from hypothesis import settings
 settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, print_blob=True)
 settings.load_profile("suite")
 
-# Of these tables of slow tests, `make test` runs every second or third row; `make test-long` the others.
+# Of these tables of slow tests, `make test` runs every second, third, ... row; `make test-long` the others.
 THINNED = {
     "test_examples.py::test_example_runs_and_prints": 4,
     "test_recheck.py::test_genuine_certificates_are_confirmed": 4,
@@ -35,6 +35,11 @@ THINNED = {
     "test_problem.py::test_a_parameter_may_have_any_name_or_is_refused": 2,
     "test_tensors.py::test_modules_agree_with_the_interpreter": 2,
     "test_systems.py::test_modules_agree_with_the_interpreter": 2,
+    "test_system_cells.py::test_modules_agree_with_the_interpreter": 5,
+    "test_breadth.py::test_modules_agree_with_the_interpreter": 5,
+    "test_time_in_schemes.py::test_modes_are_multiplied_by_the_factors_of_their_times": 4,
+    "test_time_in_schemes.py::test_modules_are_their_interpreters_in_the_plane": 2,
+    "test_time_in_schemes.py::test_backward_times_are_never_proved": 2,
 }
 
 
