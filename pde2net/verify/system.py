@@ -7,7 +7,7 @@ coupled; neither is anything about what reactions do together.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -214,6 +214,9 @@ class _System:
         statuses = {part.status for part in parts}
         order = (Status.NOT_APPLICABLE, Status.UNKNOWN, Status.LINEARISED, Status.PROVED_IF, Status.PROVED)
         status = next(s for s in order if s in statuses)
+        said = (
+            {status} if status in order[:2] else statuses
+        )  # why a claim is open, those say that leave it open
         limits = [part.limit for part in parts if part.limit is not None]
         complete = len(limits) == len(parts)
         conditions = [part.condition for part in parts if part.condition is not None]
@@ -224,15 +227,19 @@ class _System:
             condition=sp.And(*conditions) if conditions and complete else None,
             limit=sp.Min(*limits) if complete else None,
             factor=sp.Max(*factors) if len(factors) == len(parts) else None,
-            theorem="; ".join(dict.fromkeys(part.theorem for part in parts if part.theorem)),
+            theorem="; ".join(dict.fromkeys(p.theorem for p in parts if p.theorem and p.status in said)),
             hypotheses=self.hypotheses(parts) if status not in order[:2] else (),
-            reason=self.together([part.reason for part in parts]),
+            reason=self.together(
+                {n: p.reason for n, p in zip(self.names, parts, strict=True) if p.status in said}
+            ),
         )
 
-    def together(self, reasons: Sequence[str]) -> str:
-        if len(set(reasons)) == 1:
-            return reasons[0]
-        return " ".join(f"{name}: {reason}" for name, reason in zip(self.names, reasons, strict=True))
+    @staticmethod
+    def together(reasons: Mapping[str, str]) -> str:
+        """The reasons of some equations by name, or the one that is that of all of them."""
+        if len(set(reasons.values())) == 1:
+            return next(iter(reasons.values()))
+        return " ".join(f"{name}: {reason}" for name, reason in reasons.items())
 
     def hypotheses(self, parts: Sequence[Claim]) -> tuple[Discharged, ...]:
         found = [
