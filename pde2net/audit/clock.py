@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 import sympy as sp
 
+from pde2net.audit.exactly import drawn
 from pde2net.errors import RecheckError
 from pde2net.language.expressions import from_text
 from pde2net.language.problem import Problem
@@ -90,10 +90,10 @@ def at_time(problem: Problem, now: sp.Expr) -> Problem:
     return Problem(sp.Eq(equation.lhs, rhs, evaluate=False), dict(problem.boundary), used, problem.channels)
 
 
-def hidden_values(certificate: Certificate, clock: Clock | None) -> Mapping[sp.Symbol, sp.Expr]:
-    """Numbers for the symbols of stated ranges that stand for positive functions of t, and for t itself."""
+def hidden_values(certificate: Certificate, clock: Clock | None, draw: int) -> dict[sp.Symbol, sp.Expr]:
+    """Positive numbers, drawn for the symbols of stated ranges that stand for functions of t, and for t."""
     if clock is None:
         return {}
-    found = {s for a in certificate.ranges for e in (a.function, a.found.upper) for s in e.free_symbols}
-    chosen = sorted((s for s in found if re.fullmatch(r"_c\d+_", s.name) or s == clock.time), key=str)
-    return {s: sp.Rational(7 + 2 * k, 11 + k) for k, s in enumerate(chosen)}
+    found = {s for a in certificate.ranges for s in a.function.free_symbols}
+    chosen = {s for s in found if re.fullmatch(r"_c\d+_", s.name) or s == clock.time}
+    return {s: abs(v) for s, v in drawn(chosen, draw).items()}

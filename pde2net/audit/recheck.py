@@ -171,7 +171,7 @@ def _values(
     parameters = dict(semi.form.problem.parameters)
     symbols = {s for e in (*semi.spacing, *semi.origin, certificate.tau) for s in e.free_symbols}
     symbols |= set(semi.form.problem.symbols) | training.norms(semi.form.problem)
-    exact, hidden = symbols <= set(parameters), hidden_values(certificate, clock)
+    exact, hidden = symbols <= set(parameters), hidden_values(certificate, clock, draw)
     if draw == 0 or not exact:
         yield {**drawn(symbols - set(parameters), draw), **parameters, **hidden}, exact
     if draw > 0 and parameters and not _given(certificate):
