@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from pde2net.audit.iterations import Solves, joint_method, solves_of
+from pde2net.audit.iterations import Solves, joint, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
@@ -27,21 +25,16 @@ def line(certificate: Certificate, semi: Semidiscrete | SemidiscreteSystem) -> s
     if isinstance(scheme, Multigrid):
         how, weight = _cycles(scheme), None
     else:
-        s = solves(scheme, semi)
+        if isinstance(semi, SemidiscreteSystem):
+            s = joint(semi.parts, solves_of(scheme, semi.parts[0]))
+        else:
+            s = solves_of(scheme, semi)
         how = ", ".join(_iterations(scheme.solver, s))
         weight = None if s.theta == 1 else s.theta
     solution = "v = u + tau F(v)" if weight is None else f"v = u + tau ({1 - weight} F(u) + {weight} F(v))"
     if certificate.tau.is_infinite:
         solution = "F(v) = 0"
     return f"{start}, {how}: {solution}; {rate}"
-
-
-def solves(scheme: Implicit | Theta, semi: Semidiscrete | SemidiscreteSystem) -> Solves:
-    """Of one equation, or of several together."""
-    if isinstance(semi, Semidiscrete):
-        return solves_of(scheme, semi)
-    s = solves_of(scheme, semi.parts[0])
-    return replace(s, method=joint_method(semi.parts, s))
 
 
 def many(count: int, what: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -50,15 +50,16 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     return Solves(kind, theta, solver.iterations, method, conditioned, mixed, linear, scheme.tau == sp.oo)
 
 
-def joint_method(parts: Sequence[Semidiscrete], s: Solves) -> str:
-    """That of the linear systems of several equations, which are solved as one."""
+def joint(parts: Sequence[Semidiscrete], s: Solves) -> Solves:
+    """The same for several equations, whose linear systems are solved as one."""
     if s.kind in ("AOS", "Picard"):
-        return s.method
+        return s
     if s.kind == "Newton":
-        return "bicgstab"
+        return replace(s, method="bicgstab")
     if all(not p.form.terms or _method(p, s.kind) == "elimination" for p in parts):
-        return "elimination"
-    return "cg" if all(t.prefactor == 1 for p in parts for t in p.form.terms) else "bicgstab"
+        return replace(s, method="elimination")
+    symmetric = all(t.prefactor == 1 for p in parts for t in p.form.terms)
+    return replace(s, method="cg" if symmetric else "bicgstab")
 
 
 def _method(semi: Semidiscrete, kind: str) -> str:

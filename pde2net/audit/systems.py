@@ -14,7 +14,7 @@ from pde2net.audit.claims import Rule
 from pde2net.audit.conclusions import POSITIVE, Conclusions
 from pde2net.audit.consistency import disagreements as consistency_disagreements
 from pde2net.audit.exactly import INFINITY, Number, at_most, require_plain, same
-from pde2net.audit.iterations import joint_method, solves_of
+from pde2net.audit.iterations import joint, solves_of
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
@@ -64,12 +64,7 @@ class System:
 
     @property
     def coupled(self) -> bool:
-        return any(self.others(part) for part in self.semi.parts)
-
-    def others(self, part: Semidiscrete) -> set[sp.Symbol]:
-        """The unknowns of other equations in the fields of one."""
-        states = {p.form.state.name for p in self.semi.parts}
-        return {f for f in part.form.fields if f.name in states}
+        return self.semi.form.coupled
 
     @property
     def solver(self) -> object:
@@ -85,11 +80,11 @@ class System:
         if name == "mean_preservation":
             return not (self.coupled and isinstance(self.solver, Newton))
         if name == "maximum_principle":
-            pulled = any(p.form.reaction.free_symbols & self.others(p) for p in self.semi.parts)
+            forms = self.semi.form.parts
+            pulled = any(f.reaction.free_symbols & self.semi.form.others(f) for f in forms)
             return single and not pulled
         if name == "frozen_stability" and not single:
-            bare = [without_reaction(p) for p in self.semi.parts]
-            return not any(_diffusing(p) & self.others(p) for p in bare)
+            return not any(_diffusing(p) & self.semi.form.others(p.form) for p in self.semi.parts)
         return single
 
     # -- the equations ------------------------------------------------------------------------------
@@ -118,8 +113,7 @@ class System:
         scheme = self.certificate.declaration.scheme
         if not isinstance(scheme, CELLS):
             return rules(self.part_certificate(index), n)
-        s = solves_of(scheme, n.semi)
-        return cells.rules(replace(s, method=joint_method(self.semi.parts, s)), n)
+        return cells.rules(joint(self.semi.parts, solves_of(scheme, n.semi)), n)
 
     # -- claims -------------------------------------------------------------------------------------
 
@@ -275,6 +269,10 @@ def counterexamples(certificate: Certificate, semi: SemidiscreteSystem) -> Itera
         graph = build(bare, certificate.tau, update_of(certificate.declaration.scheme))
         u0 = np.array(witness["u0"], dtype=float)
         fields = {k: np.array(v, dtype=float) for k, v in witness.get("fields", {}).items()}
+        neutral = {f.name: 1 if f.is_positive else -1 if f.is_negative else 0 for f in semi.form.fields}
+        if set(fields) != set(neutral) or any((fields[k] != v).any() for k, v in neutral.items()):
+            yield f"The counterexample to {name} has other known fields than 0, or 1 with their sign."
+            continue
         with np.errstate(all="ignore"):
             u1 = Interpreter(graph)(u0, fields)
             grown = float(np.linalg.norm(u1) / np.linalg.norm(u0)) - 1

@@ -16,8 +16,7 @@ from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, returned, statements
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.labels import channel_name
-from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
+from pde2net.graph.network import blocks, channel_name, fields_of, node_of, parameters, sources
 from pde2net.graph.nodes import Channel, Input, Iterate, LinearSolve, Operator, State, Trial, VCycle
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU

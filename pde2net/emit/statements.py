@@ -15,8 +15,7 @@ from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_statement
 from pde2net.emit.torch_expressions import TorchPrinter, number
-from pde2net.graph.labels import channel_name
-from pde2net.graph.network import Graph, fields_of, node_of, sources
+from pde2net.graph.network import Graph, channel_name, fields_of, node_of, sources
 from pde2net.graph.nodes import (
     CHANNEL_SUM,
     Channel,

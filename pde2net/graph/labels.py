@@ -11,9 +11,8 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.graph.filters import along, axis_name, filters
 from pde2net.graph.formulas import MINUS, formula, greek, series, short_number
-from pde2net.graph.network import Graph, node_of, sources
+from pde2net.graph.network import Graph, channel_name, node_of, sources
 from pde2net.graph.nodes import (
-    CHANNEL,
     Channel,
     Convolution,
     Coordinate,
@@ -132,12 +131,6 @@ def _filter(graph: Graph, name: str, node: Filter | TransposedFilter) -> Label:
     own, flux = f"{MINUS}{node.operator}ᵀ", f"Φ{_number(sources(graph, name)['p'][0])}"
     line = f"{_adjoint_symbol(graph, name)} = {own} {flux}"
     return Label(f"transposed filter {own}", (line, "the same weights"))
-
-
-def channel_name(name: str) -> str:
-    """That of an unknown, u, or u of another array: "rhs_u"."""
-    *_, owner, local = name.split(".")
-    return owner if local == CHANNEL else f"{local}_{owner}"
 
 
 def short(name: str) -> str:

@@ -10,6 +10,7 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.graph.nodes import (
+    CHANNEL,
     Convolution,
     Field,
     Input,
@@ -73,6 +74,12 @@ def node_of(graph: Graph, name: str) -> Node:
 def sources(graph: Graph, name: str) -> dict[str, tuple[str, int]]:
     """slot -> (producer, port) of a node, in the order in which they were added."""
     return {data["slot"]: (producer, data["port"]) for producer, _, data in graph.in_edges(name, data=True)}
+
+
+def channel_name(name: str) -> str:
+    """That of an unknown, u, or u of another array: "rhs_u"."""
+    *_, owner, local = name.split(".")
+    return owner if local == CHANNEL else f"{local}_{owner}"
 
 
 def is_data(graph: Graph, name: str) -> bool:

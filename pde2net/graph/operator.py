@@ -32,8 +32,6 @@ class OperatorBuilder(RateBuilder):
 
     def __init__(self, semi: Semidiscrete, graph: Graph, mass: sp.Expr, factor: sp.Expr) -> None:
         super().__init__(semi, graph)
-        if semi.form.learned:
-            raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
         if any(
             isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms
         ):
