@@ -87,11 +87,17 @@ def require_values(semi: Semidiscrete, update: Update, tau: sp.Expr) -> None:
         now = clock.subs(TAU, tau).subs(problem.parameters)
         for coefficient in coefficients:
             value = coefficient.subs(problem.parameters).subs(problem.time, now)
-            if value.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity, sp.I):
+            if value.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity) or not _real(value):
                 raise EquationError(
                     f"{coefficient} has no value at {problem.time} = {now}, where step or cycle {number + 1} "
                     "evaluates it."
                 )
+
+
+def _real(value: sp.Expr) -> bool:
+    """Whether no number in an expression is known to be complex, such as acos(2)."""
+    numbers = (e for e in sp.preorder_traversal(value) if isinstance(e, sp.Expr) and e.is_number)
+    return all(e.is_extended_real is not False for e in numbers)
 
 
 def until_the_end(claim: Claim, until: sp.Expr) -> Claim:

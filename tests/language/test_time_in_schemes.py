@@ -224,6 +224,8 @@ def test_poles_at_later_steps_are_refused():
         p2n.verify(heat(pole), p2n.Implicit(1, 3))
     with pytest.raises(EquationError, match="no value at t = 2"):
         p2n.verify(heat(sp.sqrt(1 - t)), p2n.AOS(1, 3))
+    with pytest.raises(EquationError, match="no value at t = 2"):
+        p2n.verify(heat(sp.acos(t)), p2n.AOS(1, 3))
     p2n.verify(heat(pole), p2n.Explicit(HALF, 4))
 
 
