@@ -10,41 +10,42 @@ settings.load_profile("suite")
 
 # Of these tables of slow tests, `make test` runs every second, third, ... row; `make test-long` the others.
 THINNED = {
-    "test_examples.py::test_example_runs_and_prints": 4,
-    "test_recheck.py::test_genuine_certificates_are_confirmed": 4,
-    "test_recheck.py::test_an_edited_figure_is_rejected": 2,
-    "test_recheck_cells.py::test_genuine_certificates_are_confirmed": 2,
-    "test_module.py::test_module_equals_the_interpreter": 3,
-    "test_module.py::test_a_known_field_may_have_any_name_or_is_refused": 2,
-    "test_solvers.py::test_gradients_are_those_of_finite_differences": 2,
-    "test_explicit_claims.py::test_l2_threshold_from_both_sides": 4,
-    "test_explicit_claims.py::test_no_attack_breaks_a_proved_claim": 3,
-    "test_explicit_claims.py::test_fourth_order_threshold_from_both_sides": 2,
-    "test_explicit_claims.py::test_what_is_false_or_open_is_never_proved": 2,
-    "test_operators.py::test_fourth_order_diffusion_is_minus_K_transposed_g_K": 2,
+    "test_examples.py::test_example_runs_and_prints": 6,
+    "test_recheck.py::test_genuine_certificates_are_confirmed": 8,
+    "test_recheck.py::test_an_edited_figure_is_rejected": 5,
+    "test_recheck_cells.py::test_genuine_certificates_are_confirmed": 4,
+    "test_module.py::test_module_equals_the_interpreter": 6,
+    "test_module.py::test_a_known_field_may_have_any_name_or_is_refused": 4,
+    "test_solvers.py::test_gradients_are_those_of_finite_differences": 4,
+    "test_explicit_claims.py::test_l2_threshold_from_both_sides": 8,
+    "test_explicit_claims.py::test_no_attack_breaks_a_proved_claim": 6,
+    "test_explicit_claims.py::test_fourth_order_threshold_from_both_sides": 4,
+    "test_explicit_claims.py::test_what_is_false_or_open_is_never_proved": 4,
+    "test_operators.py::test_fourth_order_diffusion_is_minus_K_transposed_g_K": 6,
     "test_for_time.py::test_the_networks_are_proved_to_be_stable": 2,
     "test_hessian_claims.py::test_certificates_are_rechecked": 3,
-    "test_kept.py::test_networks_without_learned_operators": 2,
-    "test_unet.py::test_module_equals_the_interpreter_and_solves": 2,
-    "test_completeness.py::test_limit_with_a_symbolic_step": 2,
-    "test_completeness.py::test_factors_and_false_claims_with_a_symbolic_step": 2,
+    "test_kept.py::test_networks_without_learned_operators": 4,
+    "test_unet.py::test_module_equals_the_interpreter_and_solves": 5,
+    "test_completeness.py::test_limit_with_a_symbolic_step": 6,
+    "test_completeness.py::test_factors_and_false_claims_with_a_symbolic_step": 6,
     "test_consistency.py::test_the_coefficients_are_those_of_the_error": 2,
     "test_consistency.py::test_the_order_is_the_slope_of_the_error": 2,
     "test_cells.py::test_proved_claims_survive_an_attack_through_the_network": 2,
     "test_cli_advise.py::test_length_and_course_are_told_for_every_scheme": 2,
-    "test_problem.py::test_a_parameter_may_have_any_name_or_is_refused": 2,
-    "test_tensors.py::test_modules_agree_with_the_interpreter": 2,
-    "test_systems.py::test_modules_agree_with_the_interpreter": 2,
+    "test_problem.py::test_a_parameter_may_have_any_name_or_is_refused": 4,
+    "test_tensors.py::test_modules_agree_with_the_interpreter": 5,
+    "test_systems.py::test_modules_agree_with_the_interpreter": 5,
     "test_system_cells.py::test_modules_agree_with_the_interpreter": 5,
     "test_breadth.py::test_modules_agree_with_the_interpreter": 5,
     "test_time_in_schemes.py::test_modes_are_multiplied_by_the_factors_of_their_times": 4,
     "test_time_in_schemes.py::test_modules_are_their_interpreters_in_the_plane": 2,
     "test_time_in_schemes.py::test_backward_times_are_never_proved": 2,
+    "test_interpret.py::test_floats_agree_with_exact_rationals": 5,
 }
 
 
-# Other tables of these folders run every second row from this length on.
-FOLDERS, LENGTH = ("audit", "discretise", "emit", "graph", "guidance", "verify"), 8
+# Other tables of these folders run every second row from 4 rows on, every third from 8 rows on.
+FOLDERS = ("audit", "discretise", "emit", "graph", "guidance", "language", "verify")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -52,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     names = [f"{item.path.name}::{item.name.partition('[')[0]}" for item in items]
     rows, seen = Counter(names), Counter[str]()
     for item, name in zip(items, names, strict=True):
-        whole = item.path.parent.name not in FOLDERS or rows[name] < LENGTH or "golden" in name
-        if seen[name] % THINNED.get(name, 1 if whole else 2):
+        whole = item.path.parent.name not in FOLDERS or rows[name] < 4 or "golden" in name
+        if seen[name] % THINNED.get(name, 1 if whole else 2 if rows[name] < 8 else 3):
             item.add_marker(pytest.mark.long)
         seen[name] += 1

@@ -79,9 +79,10 @@ class ImplicitBuilder(RateBuilder):
         return self.node(name, node_, inputs)
 
     def divided(self, name: str, rhs: Source, diagonal: Rate) -> Source:
-        """x with diagonal x = rhs, of an equation without diffusion."""
+        """x with diagonal x = rhs, of an equation without diffusion; a step that it ends is a skip."""
         inputs = {RHS.name: rhs} | diagonal.inputs
-        return self.node(name, Pointwise((RHS / diagonal.expression,), "quotient"), inputs)
+        role = "skip" if name == "skip" else "quotient"
+        return self.node(name, Pointwise((RHS / diagonal.expression,), role), inputs)
 
     def cropped(self, weight: Source, axis: int) -> Source:
         """A weight without the cells that zero-Dirichlet borders add along the other axes."""

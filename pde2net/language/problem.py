@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -111,7 +112,7 @@ class Problem:
     def time(self) -> sp.Symbol:
         return self.equations[0].lhs.variables[0]
 
-    @property
+    @cached_property
     def depends_on_time(self) -> bool:
         """Whether coefficients contain t itself, as in exp(-t)*laplacian(u); the problem starts at t = 0."""
         if self.time not in self.rhs.free_symbols:

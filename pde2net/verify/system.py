@@ -224,7 +224,7 @@ class _System:
         return Claim(
             name,
             status,
-            condition=sp.And(*conditions) if conditions and complete else None,
+            condition=_together(conditions) if conditions and complete else None,
             limit=sp.Min(*limits) if complete else None,
             factor=sp.Max(*factors) if len(factors) == len(parts) else None,
             theorem="; ".join(dict.fromkeys(p.theorem for p in parts if p.theorem and p.status in said)),
@@ -248,6 +248,15 @@ class _System:
             for h in part.hypotheses
         ]
         return tuple(found)
+
+
+def _together(conditions: Sequence[sp.Basic]) -> sp.Basic:
+    """tau <= the smallest of the bounds; strictly, if that is asked of any equation."""
+    left = [c for c in conditions if c != sp.true]
+    if not left or sp.false in left:
+        return sp.false if left else sp.true
+    relation = sp.Lt if any(isinstance(c, sp.StrictLessThan) for c in left) else sp.Le
+    return relation(left[0].lhs, sp.Min(*(c.rhs for c in left)))
 
 
 def _symbols(record: object) -> set[sp.Symbol]:

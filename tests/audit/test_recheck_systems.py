@@ -32,8 +32,10 @@ def with_parameter() -> p2n.Problem:
 
 
 CERTIFIED = {
+    "symbols": (guided(), p2n.Explicit(sp.Symbol("tau", positive=True), 1)),
     "Gray-Scott": (gray_scott(), p2n.Explicit(R(1, 2), 2)),
     "Gray-Scott, largest step": (gray_scott(), p2n.Explicit(None, 2)),
+    "FitzHugh-Nagumo": (nagumo(), p2n.AOS(R(1, 2), 1)),
     "Gray-Scott, FSI": (gray_scott(), p2n.FSI(R(1, 2), 3, 2)),
     "Gray-Scott, implicit": (gray_scott(), p2n.Implicit(2, 1)),
     "Gray-Scott, AOS": (gray_scott(), p2n.AOS(2, 1)),
@@ -45,9 +47,7 @@ CERTIFIED = {
     "apart": (apart(), p2n.Explicit(R(1, 16), 2)),
     "apart, FSI": (apart(), p2n.FSI(R(1, 16), 3, 2)),
     "apart, implicit": (apart(), p2n.Implicit(3, 2, solver=p2n.Kacanov(iterations=2))),
-    "FitzHugh-Nagumo": (nagumo(), p2n.AOS(R(1, 2), 1)),
     "parameter": (with_parameter(), p2n.Explicit(R(1, 20), 1)),
-    "symbols": (guided(), p2n.Explicit(sp.Symbol("tau", positive=True), 1)),
 }
 
 
