@@ -30,7 +30,7 @@ from pde2net.verify.ranges.deadline import within
 Semi = Semidiscrete | SemidiscreteSystem
 
 DRAWS, THOROUGH = 6, 2
-SAMPLED = 24  # further draws for bounds that are another formula for other parameters
+SAMPLED = 24  # draws for figures that are another formula for other parameters
 SECONDS = 300.0
 EXPRESSIONS = (
     "function",
@@ -79,6 +79,7 @@ def _problems(certificate: Certificate, text: str) -> list[str]:
         lambda: _form(given, text),
         lambda: training.declared(given),
         lambda: _declared(certificate, semi),
+        lambda: _cases(certificate, semi, clock),
         lambda: _claims(certificate, semi, given, clock),
         lambda: _ranges(certificate, semi, clock),
         lambda: witness_disagreements(certificate, semi),
@@ -104,6 +105,7 @@ def _system_problems(certificate: Certificate, text: str) -> list[str]:
         (
             lambda: _form(certificate, text),
             lambda: _declared(certificate, semi),
+            lambda: _cases(certificate, semi, None),
             lambda: _system_claims(certificate, semi),
             lambda: _ranges(certificate, semi, None),
             lambda: systems.counterexamples(certificate, semi),
@@ -166,8 +168,8 @@ def _values(
 ) -> Iterator[tuple[Values, bool]]:
     """Numbers for all symbols: those declared and others for the rest; then others for the declared ones.
 
-    The second kind only where the certificate does not assume the declared values; with each, whether
-    no symbol but the declared ones had to be drawn.
+    Symbols that stand for functions of t are drawn each time. The second kind only where the certificate
+    does not assume the declared values; with each, whether no symbol but the declared ones had to be drawn.
     """
     parameters = dict(semi.form.problem.parameters)
     symbols = {s for e in (*semi.spacing, *semi.origin, certificate.tau) for s in e.free_symbols}
@@ -177,6 +179,24 @@ def _values(
         yield {**drawn(symbols - set(parameters), draw), **parameters, **hidden}, exact
     if draw > 0 and parameters and not _given(certificate):
         yield {**drawn(symbols, draw), **hidden}, exact
+
+
+def _cases(certificate: Certificate, semi: Semi, clock: Clock | None) -> Iterator[str]:
+    """Each argument of a Max or Min must be the one that holds for some numbers: others are never compared.
+
+    Between cases figures are analytic, so that one that is right where it was compared is right in general.
+    """
+    if _given(certificate):
+        return
+    stated = [f for c in certificate.claims.values() for f in (c.limit, c.factor, c.condition)]
+    stated += [bound for a in certificate.ranges for bound in (a.found.lower, a.found.upper)]
+    nodes = {n for f in stated if f is not None for n in f.atoms(sp.Max, sp.Min)}
+    idle = {(n, argument) for n in nodes for argument in n.args}
+    for draw in range(SAMPLED):
+        for values, _ in _values(certificate, semi, draw, clock) if idle else ():
+            idle -= {(n, a) for n, a in idle if same(number(a.subs(values)), number(n.subs(values)))}
+    for node, argument in sorted(idle, key=str):
+        yield f"The case {argument} of {node} holds for none of the numbers that were tried."
 
 
 def _claims(

@@ -296,3 +296,14 @@ def test_the_first_verifier_is_not_called():
             "verify.du_fort_frankel",
         )
         assert not [n for n in names if n and any(b in n for b in banned)], file.name
+
+
+@pytest.mark.parametrize("far", ["k/1000000000", "1/(1000000000*k**2)"])
+def test_cases_that_hold_for_none_of_the_numbers_tried_are_refused(far):
+    """Max(1/(2 k), k/10^9) is the limit for k < 22 000 and too large beyond, where nobody draws numbers."""
+    k, tau = sp.symbols("k tau", positive=True)
+    text = p2n.verify(diffusion(lambda s: k, dim=1), p2n.Explicit(tau, 1)).to_json()
+    assert "1/(2*k)" in text
+    p2n.recheck(text)
+    with pytest.raises(p2n.RecheckError, match="holds for none of the numbers"):
+        p2n.recheck(text.replace("1/(2*k)", f"Max(1/(2*k), {far})"))
