@@ -21,10 +21,12 @@ from pde2net.errors import (
 from pde2net.graph.build import build
 from pde2net.graph.network import Graph, banks_of, parameters
 from pde2net.graph.operator import hides_checkerboard
+from pde2net.language.assumptions import check_symbol
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
+from pde2net.language.stored import scheme_expressions
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import Update, trainable_tables
@@ -183,6 +185,11 @@ def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> 
                 f'"{name}" is a part of the operator K, whose weights stand in the source as numbers; '
                 "parameters of fluxes and reactions can be trained, and filters with LinearOperator."
             )
+        if any(s.name == name and s.is_integer for s in plan.semi.form.problem.symbols):
+            raise DeclarationError(
+                f'"{name}" is declared an integer, which training would not keep: it keeps signs. Declare '
+                "the sign alone, or do not train it."
+            )
         names.append(name)
     return tuple(sorted(set(names)))
 
@@ -224,3 +231,12 @@ def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     ):
         if not isinstance(value, kind):
             raise DeclarationError(f"{what}, not {value!r}.")
+    sizes = (*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme))
+    known = {s.name: s for s in problem.symbols}
+    for symbol in (*problem.symbols, *sorted(set().union(*(e.free_symbols for e in sizes)), key=str)):
+        check_symbol(symbol)
+        if known.setdefault(symbol.name, symbol) != symbol:
+            raise DeclarationError(
+                f'Two symbols are called "{symbol}", with other assumptions in the equation than in the '
+                "scheme or the grid; declare each symbol once."
+            )

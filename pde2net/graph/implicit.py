@@ -13,6 +13,7 @@ from pde2net.graph.nodes import Crop, Pointwise, Tridiagonal
 from pde2net.graph.place import Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
 from pde2net.language.solvers import Kacanov, Newton
+from pde2net.normalise.affine import affine
 from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.cell import Cell
 
@@ -133,7 +134,8 @@ class ImplicitBuilder(RateBuilder):
 
 def _split(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
     """(b, s) with r = s - b u: b of a reaction that is affine in u and not growing, else 0."""
-    rate = sp.simplify(-derivative(reaction, state))
-    if state in rate.free_symbols or rate.is_nonpositive:
+    found = affine(reaction, state)
+    rate = sp.S.Zero if found is None else sp.simplify(-found[1])
+    if found is None or rate.is_nonpositive:
         return sp.S.Zero, reaction
-    return rate, sp.simplify(reaction + rate * state)
+    return rate, sp.simplify(found[0])

@@ -10,6 +10,7 @@ import sympy as sp
 from sympy.core.function import Application, AppliedUndef
 
 from pde2net.errors import DeclarationError, EquationError, suggestion
+from pde2net.language.assumptions import check_field, check_unknown, check_value
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import exact
@@ -141,7 +142,10 @@ _INTERNAL = re.compile(
 def check_functions(problem: Problem) -> None:
     unknown = problem.unknown
     names: dict[str, Any] = {}
+    for own in problem.unknowns:
+        check_unknown(own)
     for function in problem.fields:
+        check_field(function)
         for own_unknown in problem.unknowns:
             if function.func == own_unknown.func:
                 raise EquationError(diagnosis(function, own_unknown, problem.rhs))
@@ -213,8 +217,14 @@ def checked_values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> 
         value = exact(entry, f"The parameter {name}")
         if value.free_symbols:
             raise DeclarationError(f"The value of the parameter {name} must be a number, not {value}.")
-        for kind in ("positive", "nonnegative", "negative", "nonpositive", "integer", "nonzero"):
-            if getattr(symbol, f"is_{kind}") and getattr(value, f"is_{kind}") is False:
-                raise DeclarationError(f"The parameter {name} is declared {kind}; its value {value} is not.")
+        check_value(symbol, value)
         values[symbol] = value
     return {s: values[s] for s in symbols if s in values}
+
+
+def check_defined(rhs: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> None:
+    """Refuse values of parameters at which the right-hand side is not defined, such as a = 1 in 1/(a - 1)."""
+    found = rhs.subs(values)
+    if found.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+        given = ", ".join(f"{s} = {v}" for s, v in values.items() if s in rhs.free_symbols)
+        raise EquationError(f"The right-hand side {rhs} has no real value at {given}.")

@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import UndefinedFunction
 
+from pde2net.language.assumptions import ASSUMED, stored
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.smoothing import smooth
 from pde2net.language.tensors import projection
@@ -24,7 +25,6 @@ _NAMES = (
 _FUNCTIONS = {name: getattr(sp, name) for name in _NAMES.split()}
 _FUNCTIONS |= {"smooth": smooth, "projection": projection}
 _CONSTANTS = {"oo": sp.oo, "E": sp.E, "pi": sp.pi, "True": sp.true, "False": sp.false}
-_ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real", "integer")
 _COMPARE = {ast.LtE: sp.Le, ast.Lt: sp.Lt, ast.GtE: sp.Ge, ast.Gt: sp.Gt}
 _LONGEST, _LARGEST_EXPONENT, _MOST_BITS = 20_000, 400, 8192
 
@@ -37,7 +37,7 @@ def to_text(expression: sp.Basic) -> str:
 def symbol_table(expressions: Iterable[sp.Basic]) -> dict[str, list[str]]:
     """name -> assumptions of every free symbol, sorted."""
     symbols = sorted({s for e in expressions for s in e.free_symbols}, key=lambda s: s.name)
-    return {s.name: [a for a in _ASSUMPTIONS if getattr(s, f"is_{a}")] for s in symbols}
+    return {s.name: stored(s) for s in symbols}
 
 
 def from_text(
@@ -63,7 +63,7 @@ def from_text(
         if name in functions:
             table[safe] = functions[name]
         else:
-            table[safe] = sp.Symbol(name, **{a: True for a in symbols[name] if a in _ASSUMPTIONS})
+            table[safe] = sp.Symbol(name, **{a: True for a in symbols[name] if a in ASSUMED})
     try:
         return _build(ast.parse(text, mode="eval").body, table)
     except (SyntaxError, RecursionError, AttributeError, MemoryError, OverflowError) as error:

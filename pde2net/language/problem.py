@@ -12,8 +12,15 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError, known_options, suggestion
+from pde2net.language.assumptions import position
 from pde2net.language.calculus import TIME_NAME
-from pde2net.language.checks import check_functions, check_nodes, checked_equations, checked_values
+from pde2net.language.checks import (
+    check_defined,
+    check_functions,
+    check_nodes,
+    checked_equations,
+    checked_values,
+)
 from pde2net.language.exact import rationalise
 from pde2net.language.linear_operator import (
     LinearOperator,
@@ -51,6 +58,9 @@ class Problem:
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
+    Of the coordinates and of t only that they are real is assumed: the grid says where cells lie.
+    Parameters may be assumed positive, nonnegative, negative, nonpositive, nonzero, real or integer, known
+    fields one of the first four or real; values are checked, and `compile` refuses other assumptions.
     Coefficients may contain t, which starts at 0 (theory.md, section 4.17): c(t)*laplacian(u).
     Functions without t, such as sp.Function("f")(x, y), are known fields. Numbers are read as the
     decimals they were written as and kept exact.
@@ -80,9 +90,11 @@ class Problem:
             raise DeclarationError(f"channels is the number of channels of u, 1 or more, not {channels!r}.")
         given = checked_equations(equation, channels)
         set_ = object.__setattr__
-        kept = tuple(sp.Eq(e.lhs, rationalise(e.rhs), evaluate=False) for e in given)
+        places = {a: position(a) for a in given[0].lhs.expr.args}
+        sides = ((e.lhs.xreplace(places), rationalise(e.rhs).xreplace(places)) for e in given)
+        kept = tuple(sp.Eq(*pair, evaluate=False) for pair in sides)
         set_(self, "equation", kept[0] if len(kept) == 1 else kept)
-        space = tuple(a for a in given[0].lhs.expr.args if a.name != TIME_NAME)
+        space = tuple(a for a in places.values() if a.name != TIME_NAME)
         conditions = per_axis(boundary, space, "boundary")
         for condition in conditions.values():
             if condition not in BOUNDARIES:
@@ -95,6 +107,8 @@ class Problem:
             check_nodes(e.rhs)
         check_functions(self)
         set_(self, "parameters", MappingProxyType(checked_values(self.symbols, parameters or {})))
+        for e in kept:
+            check_defined(e.rhs, self.parameters)
 
     @property
     def equations(self) -> tuple[sp.Eq, ...]:

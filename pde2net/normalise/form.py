@@ -15,6 +15,7 @@ import sympy as sp
 
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
+from pde2net.normalise.affine import affine
 from pde2net.normalise.tensors import spectrum
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
@@ -189,8 +190,8 @@ class DivergenceForm:
                         return False
             elif term.diffusivity is None or SQUARED in term.diffusivity.free_symbols:
                 return False
-        rate = sp.diff(self.reaction, self.state)
-        return not rate.free_symbols & moving
+        found = affine(self.reaction, self.state)
+        return found is not None and not found[1].free_symbols & moving
 
     def __str__(self) -> str:
         """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""

@@ -53,6 +53,8 @@ def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.E
         candidate = positive
     elif candidate.free_symbols & set(slopes):
         first, *rest = slopes
+        if sp.simplify(ratio - ratio.subs(first, -first)) != 0:
+            return None
         candidate = sp.simplify(ratio.subs(first, sp.sqrt(SQUARED - sum(p**2 for p in rest))))
     return None if candidate.free_symbols & set(slopes) else candidate
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.errors import EquationError
+from pde2net.language.continuous import jumps
 from pde2net.language.problem import Problem
 from pde2net.normalise.form import (
     Component,
@@ -242,6 +243,12 @@ class _Recogniser:
             raise EquationError(
                 f"The term {derivative} is not in divergence form with a diffusive flux; write "
                 "div(g * grad(u))."
+            )
+        part = jumps(inner, state)
+        if part is not None:
+            raise EquationError(
+                f"{derivative} is div(phi'(u) grad u) only where phi is continuous, which is not known of "
+                f"{part}; write the divergence form, div(g * grad(u))."
             )
         self.fluxes[prefactor][axis] += constant * sp.diff(inner, state) * slopes[axis]
 

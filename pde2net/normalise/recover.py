@@ -21,6 +21,7 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.deadline import within
 from pde2net.errors import EquationError
+from pde2net.language.continuous import jumps
 from pde2net.language.problem import Problem
 
 SECONDS = 4.0
@@ -30,11 +31,25 @@ def recovered(problem: Problem) -> sp.Expr:
     """An equal right-hand side in divergence form.
 
     Raises EquationError that says what is in the way: the value of the Euler operator, or what no flux
-    was found for.
+    was found for, or of which derivative the chain rule does not hold.
     """
+    for derivative in problem.rhs.atoms(sp.Derivative):
+        _require_smooth(derivative)
     return within(
         SECONDS, "bringing the equation to divergence form", lambda: _Jet.of(problem).invert(), EquationError
     )
+
+
+def _require_smooth(derivative: sp.Derivative) -> None:
+    """The chain rule needs a continuous function: the derivative of a jump is 0 beside it."""
+    inside = [d for d in derivative.expr.atoms(sp.Derivative) if isinstance(d.expr, AppliedUndef)]
+    names = {e: sp.Dummy(real=True) for e in (*inside, *derivative.expr.atoms(AppliedUndef))}
+    plain = derivative.expr.xreplace({e: names[e] for e in inside}).xreplace(names)
+    for name in names.values():
+        part = jumps(plain, name)
+        if part is not None:
+            back = {symbol: e for e, symbol in names.items()}
+            raise EquationError(f"{part.xreplace(back)} is not known to be continuous.")
 
 
 def _attempted(

@@ -8,6 +8,7 @@ import sympy as sp
 
 from pde2net.graph.cell import linear_method
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
 from pde2net.verify.case import Case
 from pde2net.verify.stages import constant_diffusivities, linear_reaction
@@ -47,7 +48,8 @@ def iteration_of(case: Case) -> Iteration:
     if not isinstance(cell, Cell):
         raise TypeError(f"{case.scheme.label} schemes have no cell")
     linear = constant_diffusivities(form) and linear_reaction(form)
-    rate = sp.simplify(-sp.diff(form.reaction, form.state))
+    affine_in_u = affine(form.reaction, form.state)
+    rate = sp.S.Zero if affine_in_u is None else sp.simplify(-affine_in_u[1])
     solver = cell.solver
     if solver is None:
         return Iteration("AOS", sp.S.One, 1, "direct", "none", False, cell.steady, linear, False)

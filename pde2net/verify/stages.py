@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+from pde2net.normalise.affine import affine
 from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
 from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
 from pde2net.verify.case import Case
@@ -85,7 +86,7 @@ def constant_diffusivities(form: DivergenceForm) -> bool:
 
 
 def linear_reaction(form: DivergenceForm) -> bool:
-    return form.state not in sp.diff(form.reaction, form.state).free_symbols
+    return affine(form.reaction, form.state) is not None
 
 
 def _kept(case: Case) -> Held | Missing:

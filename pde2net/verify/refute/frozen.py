@@ -11,6 +11,7 @@ from pde2net.discretise.arrays import Array
 from pde2net.errors import Pde2NetError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
+from pde2net.normalise.affine import affine
 from pde2net.scheme.stack import Stack
 from pde2net.verify.case import Case
 from pde2net.verify.refute.measures import growth
@@ -66,7 +67,8 @@ def _kept(case: Case, powers: int) -> Search | None:
         return None
     form = semi.form
     reaction = form.reaction.subs({f: neutral(f) for f in form.fields})
-    if reaction.subs(form.state, 0) != 0 or form.state in reaction.diff(form.state).free_symbols:
+    found = affine(reaction, form.state)
+    if found is None or found[0] != 0:
         return None
     stages = update.stages[:1] * powers if powers else update.stages
     try:

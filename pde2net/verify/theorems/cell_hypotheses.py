@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from pde2net.normalise.affine import affine
 from pde2net.normalise.form import SQUARED, DivergenceForm
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.unet import UNet
@@ -96,8 +97,8 @@ REGULAR = Hypothesis("exact solves", EXACT.statement, _regular)
 
 def implicit_reaction(form: DivergenceForm) -> sp.Expr | None:
     """b with r = s - b u, b and s free of u; None for other reactions."""
-    rate = sp.simplify(-sp.diff(form.reaction, form.state))
-    return None if form.state in rate.free_symbols else rate
+    found = affine(form.reaction, form.state)
+    return None if found is None else sp.simplify(-found[1])
 
 
 def _implicit(case: Case) -> Held | Missing:

@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy as sp
 
+from pde2net.normalise.affine import affine
 from pde2net.normalise.form import SecondOrder, Tensor
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
@@ -50,20 +51,23 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
         return sp.S.Zero, ""
     if damping is not None:
         return (damping.upper, "") if damping.nonnegative else (None, "")
-    beta = sp.simplify(-sp.diff(reaction, form.state))
-    if case.facts.until is not None:
-        return _pull_over_time(case, beta)
-    if beta.free_symbols & (form.data | {form.state}) or not beta.is_positive:
+    found = affine(reaction, form.state)
+    if found is None:
         return None, ""
-    return beta, str(sp.simplify(reaction / beta + form.state))
+    source, beta = found[0], sp.simplify(-found[1])
+    if case.facts.until is not None:
+        return _pull_over_time(case, source, beta)
+    if beta.free_symbols & form.data or not beta.is_positive:
+        return None, ""
+    return beta, str(sp.simplify(source / beta))
 
 
-def _pull_over_time(case: Case, beta: sp.Expr) -> tuple[sp.Expr | None, str]:
+def _pull_over_time(case: Case, source: sp.Expr, beta: sp.Expr) -> tuple[sp.Expr | None, str]:
     """The largest beta(t) of a reaction beta(t) (f - u); beta None unless beta(t) >= 0 for all t."""
     form, rate = case.semi.form, case.facts.rate
-    if beta.free_symbols & (form.data | {form.state}) or rate is None or not rate.nonnegative or beta == 0:
+    if beta.free_symbols & form.data or rate is None or not rate.nonnegative or beta == 0:
         return None, ""
-    target = sp.simplify(form.reaction / beta + form.state)
+    target = sp.simplify(source / beta)
     return (None, "") if form.problem.time in target.free_symbols else (rate.upper, str(target))
 
 
