@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -32,8 +33,9 @@ from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import Update, trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
-from pde2net.verify.certificate import Certificate, Claim
+from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.engine import certify, gather_until, instability
+from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
 from pde2net.verify.kept import kept, signed
 from pde2net.verify.plan import Plan, SystemPlan, planned
@@ -63,7 +65,10 @@ def _analysed(
     facts = gather_until(semi, scheme)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    return plan, graph, certify(plan, graph, facts), facts
+    values = evaluation(graph)
+    certificate = certify(plan, graph, facts, values)
+    _require_proved(scheme, certificate)
+    return plan, graph, certificate, replace(facts, given=(*facts.given, *values.given))
 
 
 def _analyse_system(
@@ -73,7 +78,20 @@ def _analyse_system(
     facts = gather_system(semi, scheme)
     plan = planned_system(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    return plan, graph, certify_system(plan, graph, facts)
+    certificate = certify_system(plan, graph, facts, evaluation(graph))
+    _require_proved(scheme, certificate)
+    return plan, graph, certificate
+
+
+def _require_proved(scheme: Scheme, certificate: Certificate) -> None:
+    """A largest step was asked for, and taken from limits that hold where the network has values."""
+    if scheme.tau is not None:
+        return
+    claims = [certificate.claims[name] for name in ("l2_stability", "frozen_stability")]
+    if all(claim.status == Status.UNKNOWN for claim in claims):
+        raise StabilityError(
+            f"tau = None asks for the largest proved step, but none is proved. {claims[0].reason}"
+        )
 
 
 @known_options

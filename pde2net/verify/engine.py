@@ -16,6 +16,7 @@ from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.claims import claims
 from pde2net.verify.clock import of_network, require_time
 from pde2net.verify.elasticity import with_elasticities
+from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
 from pde2net.verify.refute.candidates import amplitudes
@@ -25,8 +26,11 @@ from pde2net.verify.subject import subject
 TRUNCATION = 1e-3  # growth of the norm
 
 
-def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
-    """The certificate of `graph`, the network of `plan`. No torch is imported."""
+def certify(plan: Plan, graph: Graph, facts: Facts, values: Evaluation) -> Certificate:
+    """The certificate of `graph`, the network of `plan`. No torch is imported.
+
+    `values` says whether the network evaluates to numbers.
+    """
     semi, tau = plan.semi, plan.tau
     facts = with_elasticities(semi.form, plan.update, facts)
     search = None
@@ -41,7 +45,7 @@ def certify(plan: Plan, graph: Graph, facts: Facts) -> Certificate:
     with warnings.catch_warnings():
         for kind in (ConvergenceWarning, GridWarning):
             warnings.simplefilter("ignore", kind)
-        found = claims(case)
+        found = {name: values.rests(claim) for name, claim in claims(case).items()}
     return Certificate(subject(plan), tau, found, declaration, facts.answers)
 
 

@@ -32,6 +32,7 @@ from pde2net.verify.claims import claims
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.cycle import SOLVER
 from pde2net.verify.engine import gather_until
+from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import SystemPlan, smallest_alpha
 from pde2net.verify.refute import witness as wit
@@ -112,10 +113,10 @@ def _method(semi: SemidiscreteSystem, update: Update) -> str | None:
     return None if solver is None else linear_method(semi, solver)
 
 
-def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> Certificate:
+def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts], values: Evaluation) -> Certificate:
     """The certificate of `graph`, the network of a system."""
     semi = plan.semi
-    found = _System(plan, graph, facts).claims()
+    found = {n: values.rests(claim) for n, claim in _System(plan, graph, facts).claims().items()}
     answers = tuple(dict.fromkeys(a for f in facts for a in f.answers))
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     return Certificate(subject(plan), plan.tau, found, declaration, answers)
