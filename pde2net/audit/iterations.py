@@ -12,9 +12,11 @@ from pde2net.audit.numbers import Numbers
 from pde2net.audit.stacks import linear as is_linear
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
+from pde2net.graph.linear import linear_systems
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
+from pde2net.scheme.cell import cell
 from pde2net.verify.bounds import POINTWISE, Answer
 
 
@@ -45,8 +47,8 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     solver, theta = scheme.solver, scheme.theta if isinstance(scheme, Theta) else sp.S.One
     kind = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}[type(solver)]
     mixed = isinstance(solver, FixedPoint) and solver.anderson > 0
-    conditioned = solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none"
     method = "" if kind == "Picard" else _method(semi, kind)
+    conditioned = linear_systems(semi, cell(scheme)).preconditioner
     return Solves(kind, theta, solver.iterations, method, conditioned, mixed, linear, scheme.tau == sp.oo)
 
 

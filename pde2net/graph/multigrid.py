@@ -140,7 +140,8 @@ class Hierarchy:
             def product(x: Array, v: Array = v, diagonal: Array = diagonal) -> Array:
                 return divided(grid(v, "product", x=x)[0], diagonal)
 
-            v = v + bicgstab(product, divided(rhs - value, diagonal), float(node.tol), node.most)
+            right, most = divided(rhs - value, diagonal), min(node.most, v.size)
+            v = v + bicgstab(product, right, np.zeros_like(v), float(node.tol), most)
         return v
 
 
