@@ -284,6 +284,12 @@ class Operator:
     - the transposed convolution of fluxes times the area of the faces of a cell, divided by its length and
       its volume (area and volume are below 1 where the last cell of an axis is cut off).
 
+    If it is `weighted`, some cells take few corrections or none, as the known ones of inpainting. On grid
+    0 a cell is tied to them by the diffusion of "kept", divided by it. A tie goes to the next grid in series
+    with the half cell to its centre, t own/(own + axes t), own the diagonal without mass, and is averaged
+    like residuals. Where the operator of a coarse grid ties a cell less than that, the difference, times
+    the argument, is added to "value" and "product", and to "diagonal".
+
     levels    grids at most
     asked     whether `levels` was declared: then fewer are worth a notice
     adjoint   residuals are restricted by (1, 3, 3, 1)/8, as terms of order 4 need it, else by the mean

@@ -148,6 +148,8 @@ class Grid:
     known   data that the operator needs
     volume  of the cells, relative to a whole one; None if all are whole
     rows    how much the equation of a cell counts in means; None for equal weights
+    kept    how much of a correction a cell takes: none if it is known
+    held    what is added to the operator, so that cells are tied to known ones as on the finer grid
     """
 
     def __init__(self, axes: tuple[Axis, ...], u: Tensor) -> None:
@@ -164,7 +166,7 @@ class Grid:
         self.edges = tuple(1 / a.stride for a in axes)
         lines = (self.along(torch.arange(n, device=u.device), i) for i, n in enumerate(self.sizes))
         self.odd = (sum(lines) % 2).bool()
-        self.kept: Tensor | float = 1.0
+        self.kept = self.held = self.passed = self.ones()
 
     def along(self, line: Tensor, axis: int) -> Tensor:
         """A line as an array that varies along one axis."""
@@ -190,7 +192,22 @@ class Grid:
     def weigh(self, rows: Tensor, kept: Tensor) -> None:
         """Set the weights of rows, and how much of a correction each cell takes."""
         self.rows = rows * (self.ones() if self.volume is None else self.volume)
-        self.kept = kept
+        self.kept, self.held = kept, torch.zeros_like(kept)
+
+    def hold(self, tied: Tensor, own: Tensor, fine: Grid | None) -> None:
+        """Tie cells to known ones as strongly as the cells of the finer grid are.
+
+        A tie is passed on in series with the half cell to the centre, of which the diagonal `own` tells.
+        """
+        if fine is not None:
+            inherited = restrict(fine.passed, fine, self, fine.rows)
+            self.held = (inherited - tied).clamp_min(0)
+            tied = torch.maximum(inherited, tied)
+        self.passed = quotient(tied * own, own + len(self.axes) * tied)
+
+    def tie(self, value: Tensor, v: Tensor) -> Tensor:
+        """The operator of this grid at v, from that without ties."""
+        return value if self.finest else value + self.held * v
 
 
 def coarsened(axes: tuple[Axis, ...]) -> tuple[Axis, ...] | None:
@@ -345,6 +362,7 @@ class DiffusionOperator(nn.Module):
             grids.append(grid)
             grid.known = self.known(grid, c, f)
             grid.weigh(*self.rows(u, grid))
+            grid.hold(*self.ties(u, grid), grids[-2] if len(grids) > 1 else None)
             axes = coarsened(grid.axes)
             if axes is None or len(grids) == levels:
                 break
@@ -370,7 +388,8 @@ class DiffusionOperator(nn.Module):
         f = grid.known["f"]
         u_x, u_y = grid.slopes(Gradient.apply(v))
         KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
-        return KT_flux * (1 - c) - c * (f - v)
+        value = KT_flux * (1 - c) - c * (f - v)
+        return grid.tie(value, v)
 
     def linearised(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
         """N(v), and its diagonal with frozen diffusivities."""
@@ -380,7 +399,7 @@ class DiffusionOperator(nn.Module):
         u_x, u_y = grid.slopes(Gradient.apply(v))
         KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
         value = KT_flux * (1 - c) - c * (f - v)
-        return value, diagonal
+        return grid.tie(value, v), grid.tie(diagonal, 1)
 
     def rows(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
         """The weights of the equations of the cells in means; how much of a correction is kept."""
@@ -388,12 +407,20 @@ class DiffusionOperator(nn.Module):
         kept = grid.known["kept"]
         return rows, kept
 
+    def ties(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+        """How strongly cells are tied to known ones: the diffusion of `kept`; the diagonal without mass."""
+        _, diagonal = self.linearised(v, grid)
+        own = diagonal * grid.kept
+        flow = self.product(grid.kept, grid) - (diagonal - own) * grid.kept
+        return quotient(flow.clamp_min(0), grid.kept), own
+
     def product(self, trial: Tensor, grid: Grid) -> Tensor:
         """N with frozen diffusivities, applied to `trial`."""
         c = grid.known["c"]
         u_x, u_y = grid.slopes(Gradient.apply(trial))
         KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
-        return KT_flux * (1 - c) + trial * torch.clamp(c, min=0)
+        product = KT_flux * (1 - c) + trial * torch.clamp(c, min=0)
+        return grid.tie(product, trial)
 
 
 class UNet(nn.Module):
