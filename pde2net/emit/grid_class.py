@@ -101,7 +101,7 @@ HOLD = Function(
 
 TIED = Function(
     "tie",
-    ("self", "value: Tensor", "v: Tensor"),
+    ("self", "value: Tensor", "v: Tensor | float"),
     "Tensor",
     "The operator of this grid at v, from that without ties.",
     ["return value if self.finest else value + self.held * v"],

@@ -205,7 +205,7 @@ class Grid:
             tied = torch.maximum(inherited, tied)
         self.passed = quotient(tied * own, own + len(self.axes) * tied)
 
-    def tie(self, value: Tensor, v: Tensor) -> Tensor:
+    def tie(self, value: Tensor, v: Tensor | float) -> Tensor:
         """The operator of this grid at v, from that without ties."""
         return value if self.finest else value + self.held * v
 
