@@ -25,10 +25,7 @@ def line(certificate: Certificate, semi: Semidiscrete | SemidiscreteSystem) -> s
     if isinstance(scheme, Multigrid):
         how, weight = _cycles(scheme), None
     else:
-        if isinstance(semi, SemidiscreteSystem):
-            s = joint(semi.parts, solves_of(scheme, semi.parts[0]))
-        else:
-            s = solves_of(scheme, semi)
+        s = joint(semi, scheme) if isinstance(semi, SemidiscreteSystem) else solves_of(scheme, semi)
         how = ", ".join(_iterations(scheme.solver, s))
         weight = None if s.theta == 1 else s.theta
     solution = "v = u + tau F(v)" if weight is None else f"v = u + tau ({1 - weight} F(u) + {weight} F(v))"
@@ -52,8 +49,10 @@ def _iterations(solver: Solver, s: Solves) -> list[str]:
     if s.count is not None:
         words = many(s.count, f"{s.kind} iteration")
     else:
-        beyond = {"warn": "a warning", "error": "an error"}[solver.on_failure]
-        most = f"at most {solver.max_iterations} ({beyond} beyond)"
+        beyond = {"warn": "a warning", "error": "an error", "best": "a warning and the best iterate"}
+        most = (
+            f"at most {1 if s.systems.once else solver.max_iterations} ({beyond[solver.on_failure]} beyond)"
+        )
         words = f"{s.kind} iteration to {float(solver.tol or 0):g}, {most}"
     if isinstance(solver, FixedPoint):
         return [words + (f" with Anderson acceleration of depth {solver.anderson}" if s.accelerated else "")]
@@ -61,8 +60,9 @@ def _iterations(solver: Solver, s: Solves) -> list[str]:
     systems = SYSTEMS[s.method]
     if s.method == "elimination":
         return [words, systems]
-    limits = [f"{systems} to {float(solver.linear_tol):g}", f"at most {solver.linear_iterations}"]
-    return [words, *limits, *([f"preconditioner {s.preconditioner}"] if s.preconditioner != "none" else [])]
+    limits = [f"{systems} to {float(solver.linear_tol):g}", f"at most {s.systems.most}"]
+    kind = s.systems.preconditioner
+    return [words, *limits, *([f"preconditioner {kind}"] if kind != "none" else [])]
 
 
 def _cycles(scheme: Multigrid) -> str:

@@ -16,6 +16,7 @@ from pde2net.audit.stacks import says
 from pde2net.verify.certificate import Discharged
 
 STEP, LINEAR, IMPLICIT, EXACT = "time step", "linear equation", "implicit reaction", "exact solves"
+FROM_U, WITH_MEAN = "solves from u", "solves with a mean"
 SOLVED, FALLING, FIXED, PLAIN = (
     "bounded solves",
     "nonincreasing reaction",
@@ -26,10 +27,11 @@ BACKWARD, CONCAVE = "implicit scheme", "concave penaliser"
 FORWARD = (SYMMETRIC, BOUNDED, NONNEGATIVE)
 STABLE = ("no source", "damping reaction")
 ELIMINATED = "they are tridiagonal and solved by elimination"
-STEIHAUG = (
-    "conjugate gradients from x = 0 have norms that increase to that of the solution "
-    "(Steihaug 1983, Theorem 2.1)"
+NEAREST = (
+    "a truncated solve ends with the combination x of its result and its start that is nearest to the "
+    "solution in the norm of the system: <rhs - (I + theta tau B) x, x> = 0"
 )
+MEAN = "truncated solves get the mean of their right-hand side"
 TITLES = {
     "function": "Stability function of a linear step (Crank, Nicolson 1947; Hairer, Wanner 1996, "
     "section IV.3)",
@@ -70,7 +72,11 @@ OWN = {
     LINEAR: Own("F(u) - F(v) = -B (u - v) with a constant B", says("the equation is linear in u")),
     IMPLICIT: Own("r = s - b u with 0 <= b, and b and s are free of u", reaction_taken),
     EXACT: Own("linear systems are solved exactly", says(ELIMINATED)),
-    SOLVED: Own("‖x‖ <= ‖(I + theta tau B)^-1 rhs‖", says(ELIMINATED, STEIHAUG)),
+    SOLVED: Own("<rhs - (I + theta tau B) x, x> = 0 or better", says(ELIMINATED, NEAREST)),
+    FROM_U: Own(
+        "<rhs - (I + theta tau B) x, w> = 0 for w = x and w = u, or better", says(ELIMINATED, NEAREST)
+    ),
+    WITH_MEAN: Own("1^T x = 1^T rhs for every linear system", says(ELIMINATED, MEAN)),
     FALLING: Own("r' <= 0 is bounded", falling),
     FIXED: Own("the number of iterations is the same for all inputs", says("their number is fixed")),
     PLAIN: Own("v+ = rhs + theta tau F(v)", says("every iterate is computed from the one before")),
@@ -110,8 +116,17 @@ class Cell:
 
     @property
     def solved(self) -> Needs:
-        bounded = self.s.method == "cg" and self.s.preconditioner == "none"
-        return when(bounded or self.s.method == "elimination", "solves are not bounded")
+        return when(self.s.method in ("cg", "elimination"), "solves are not bounded")
+
+    @property
+    def from_u(self) -> Needs:
+        known = self.s.method == "elimination" or (self.s.method == "cg" and self.s.systems.once)
+        return when(known, "solves start elsewhere")
+
+    @property
+    def with_mean(self) -> Needs:
+        known = self.s.method == "elimination" or (self.s.method == "cg" and self.s.systems.means)
+        return when(known, "solves may change the mean")
 
     @property
     def fixed(self) -> Needs:

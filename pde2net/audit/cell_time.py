@@ -67,11 +67,11 @@ def accuracy(s: Solves, semi: Semidiscrete) -> int | None:
 def tight(update: Update) -> Any:
     """The update with nothing left to a tolerance."""
     if isinstance(update, UNet):
-        return replace(update, cycles=CYCLES, tol=TIGHT, on_failure="warn")
+        return replace(update, cycles=CYCLES, tol=TIGHT, on_failure="best")
     if not isinstance(update, Cell) or update.solver is None:
         return update
     solver = update.solver
-    changes: dict[str, Any] = {"on_failure": "warn"}
+    changes: dict[str, Any] = {"on_failure": "best"}
     if solver.tol is not None:
         changes["tol"] = TIGHT
     if isinstance(solver, Kacanov | Newton):

@@ -17,6 +17,7 @@ from pde2net.audit.cell_parts import (
     FALLS,
     FIXED,
     FORWARD,
+    FROM_U,
     IMPLICIT,
     LINEAR,
     LIPSCHITZ,
@@ -24,6 +25,7 @@ from pde2net.audit.cell_parts import (
     STABLE,
     STEP,
     TAKEN,
+    WITH_MEAN,
     Cell,
     limited,
     made,
@@ -111,20 +113,20 @@ def l2_stability(cell: Cell) -> Rule:
             TAKEN,
             cell.exact,
         )
-    if s.linear or s.kind == "Newton":
+    if s.kind == "Newton" or (s.linear and (s.method == "elimination" or s.systems.once)):
         return made(
             "function",
-            "‖v‖ <= ‖R(tau B) u‖ <= ‖u‖ for every iterate v",
-            (STEP, *STABLE, LINEAR, *FORWARD, SOLVED),
+            "‖v‖ <= ‖u‖ for every iterate v, as for R(tau B) u",
+            (STEP, *STABLE, LINEAR, *FORWARD, FROM_U),
             cell.finite,
             damped,
             cell.linear,
-            cell.solved,
+            cell.from_u,
             **limited(reach(s.theta), damped_rate),
         )
     return made(
         "lagged",
-        "‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, since (I + theta tau B(w))^-1 <= 1 for all w",
+        "‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, as ‖v‖² <= <v, (I + theta tau B(w)) v> = <v, rhs>",
         (STEP, *STABLE, IMPLICIT, *FORWARD, SOLVED),
         cell.finite,
         damped,
@@ -175,24 +177,24 @@ def energy(cell: Cell, dimension: int) -> Rule:
         return made(
             "energy",
             "E(v) <= E(u) for E(u) = 1/2 <B u, u> - <s, u>, r = s - b u",
-            (STEP, LINEAR, *FORWARD, FALLING, EXACT),
+            (STEP, LINEAR, *FORWARD, FALLING, FROM_U),
             cell.finite,
             cell.linear,
             forward,
             FALLS,
-            cell.exact,
+            cell.from_u,
             **limited(reach(s.theta), frozen_rate),
         )
     found = made(
         "majorised",
         "E(v) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r, and every iterate v",
-        (STEP, SYMMETRIC, FLUX, BELOW, REACTION, CONCAVE, IMPLICIT, BACKWARD, EXACT),
+        (STEP, SYMMETRIC, FLUX, BELOW, REACTION, CONCAVE, IMPLICIT, BACKWARD, SOLVED),
         cell.finite,
         forward,
         when(decreasing, "a diffusivity may increase"),
         TAKEN,
         when(s.theta == 1, "theta is below 1"),
-        cell.exact,
+        cell.solved,
     )
     return replace(found, needs=NOTHING) if underived else found
 
@@ -206,10 +208,10 @@ def mean(cell: Cell) -> Rule:
     return made(
         "mean",
         "the mean of u is kept: 1^T A = 0, so every solve keeps it",
-        (STEP, "no reaction", SYMMETRIC, "closed border", EXACT),
+        (STEP, "no reaction", SYMMETRIC, "closed border", WITH_MEAN),
         cell.finite,
         closed,
-        cell.exact,
+        cell.with_mean,
         when(regular, "systems may be singular"),
     )
 
@@ -231,7 +233,8 @@ def spectrum(cell: Cell) -> Rule:
         if s.kind == "Newton" and not s.linear:
             return "in Newton's systems Phi' takes the place of g"
         source = n.reaction.subs(n.semi.form.state, 0) != 0
-        if s.method == "elimination" or (s.method == "cg" and s.preconditioner == "none" and not source):
+        nearest = s.method == "cg" and not source and (s.theta == 1 or s.systems.once)
+        if s.method == "elimination" or nearest:
             return ""
         return f"linear systems are not solved exactly: {KRYLOV[s.method]}"
 

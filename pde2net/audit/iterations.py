@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -11,11 +10,16 @@ from pde2net.audit.exactly import ZERO, Number
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.stacks import linear as is_linear
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import RecheckError
+from pde2net.graph.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
+from pde2net.scheme.cell import cell
 from pde2net.verify.bounds import POINTWISE, Answer
+
+NO_SYSTEMS = LinearSystems("", "none", 0, once=False, means=False)
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Solves:
     theta: sp.Expr
     count: int | None
     method: str
-    preconditioner: str
+    systems: LinearSystems
     accelerated: bool
     linear: bool
     steady: bool
@@ -39,21 +43,24 @@ class Solves:
 def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     linear = is_linear(semi.form)
     if isinstance(scheme, AOS):
-        return Solves("AOS", sp.S.One, 1, "elimination", "none", False, linear, False)
+        return Solves("AOS", sp.S.One, 1, "elimination", NO_SYSTEMS, False, linear, False)
     if not isinstance(scheme, Implicit | Theta):
         raise RecheckError(f"{scheme.label} schemes have no cells")
     solver, theta = scheme.solver, scheme.theta if isinstance(scheme, Theta) else sp.S.One
     kind = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}[type(solver)]
     mixed = isinstance(solver, FixedPoint) and solver.anderson > 0
-    conditioned = solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none"
     method = "" if kind == "Picard" else _method(semi, kind)
-    return Solves(kind, theta, solver.iterations, method, conditioned, mixed, linear, scheme.tau == sp.oo)
+    systems = linear_systems(semi, cell(scheme))
+    count = 1 if systems.once and solver.iterations is not None else solver.iterations
+    return Solves(kind, theta, count, method, systems, mixed, linear, scheme.tau == sp.oo)
 
 
-def joint(parts: Sequence[Semidiscrete], s: Solves) -> Solves:
+def joint(semi: SemidiscreteSystem, scheme: Scheme) -> Solves:
     """The same for several equations, whose linear systems are solved as one."""
-    if s.kind in ("AOS", "Picard"):
+    s, parts = solves_of(scheme, semi.parts[0]), semi.parts
+    if s.kind in ("AOS", "Picard") or not isinstance(scheme, Implicit | Theta):
         return s
+    s = replace(s, systems=linear_systems(semi, cell(scheme)), count=scheme.solver.iterations)
     if s.kind == "Newton":
         return replace(s, method="bicgstab")
     if all(not p.form.terms or _method(p, s.kind) == "elimination" for p in parts):

@@ -57,7 +57,7 @@ def growth(
             if update.solver is None:
                 return 0.0
             before = float(np.linalg.norm(rate(u0)))
-            end = after(replace(update, solver=replace(update.solver, on_failure="warn")))
+            end = after(replace(update, solver=update.solver.counted()))
         else:
             plain = replace(update, tol=None, gradients="unrolled")
             before = left(after(replace(plain, cycles=FEW)))

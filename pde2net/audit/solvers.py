@@ -216,7 +216,7 @@ def rule_of(s: Solves) -> Rule:
         ),
         KRYLOV: Own(
             "x in the Krylov space minimises the error in the norm of the system",
-            says("symmetric, positive definite systems without preconditioner"),
+            says(f"symmetric, positive definite systems without preconditioner, k = {s.systems.most}"),
         ),
         ELASTIC: Own("|Phi' - G| <= sigma G", sigma),
     }
@@ -235,10 +235,11 @@ def rule_of(s: Solves) -> Rule:
             "solve", "one iteration solves the step", hypotheses, needs, factors=lambda n, tau: (ZERO,)
         )
     elif s.linear:
-        plain = when(s.method == "cg" and s.preconditioner == "none", "the rate of the systems is not known")
+        known = s.method == "cg" and s.systems.preconditioner == "none" and s.systems.once
+        plain = when(known, "the rate of the systems is not known")
         found = made(
             "krylov",
-            "errors in the norm of the system fall below twice factor^k after k conjugate gradients",
+            "k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
             (LINEAR, *FORWARD, FALLING, IMPLICIT, KRYLOV, DEFINITE),
             every(forward, FALLS, TAKEN, plain, regular),
             factors=krylov,

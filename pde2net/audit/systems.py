@@ -14,7 +14,7 @@ from pde2net.audit.claims import Rule
 from pde2net.audit.conclusions import POSITIVE, Conclusions
 from pde2net.audit.consistency import disagreements as consistency_disagreements
 from pde2net.audit.exactly import INFINITY, Number, at_most, require_plain, same
-from pde2net.audit.iterations import joint, solves_of
+from pde2net.audit.iterations import joint
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
@@ -113,7 +113,7 @@ class System:
         scheme = self.certificate.declaration.scheme
         if not isinstance(scheme, CELLS):
             return rules(self.part_certificate(index), n)
-        return cells.rules(joint(self.semi.parts, solves_of(scheme, n.semi)), n)
+        return cells.rules(joint(self.semi, scheme), n)
 
     # -- claims -------------------------------------------------------------------------------------
 

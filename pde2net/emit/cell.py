@@ -11,6 +11,7 @@ from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.cell_helpers import definitions
 from pde2net.emit.grids import grid_definitions
 from pde2net.emit.keeping import KeepingEmitter
+from pde2net.emit.loops import residuals, until
 from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, returned, statements
@@ -257,7 +258,7 @@ class CellEmitter(KeepingEmitter):
         doc += ": a recurrent cell, iterated." if node is not None else " of a cell without inner iterations."
         members = [Function("__init__", arguments, "None", "", body), self._forward()]
         if node is not None:
-            members += self._loops(node)
+            members += [*self._loops(node), self._residuals()]
         return Class(NETWORK, "nn.Module", doc, members)
 
     def _forward(self) -> Function:
@@ -272,29 +273,46 @@ class CellEmitter(KeepingEmitter):
         body += [*start, loop, *(f"    {line}" for line in lines)]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
 
+    def _residuals(self) -> Function:
+        """What the steps leave: the method of the network that measures it."""
+        arguments, _ = self.network_arguments()
+        body, data = self.prelude("self.cells[0]." if self.own else "self.cell.")
+        cell = "cell" if self.own else "self.cell"
+        start, before, after = self.times(f"{cell}.", self.cell.clock)
+        rest = [*data, *self.at_time()]
+        rows = [*before, f"v = self.step({', '.join([cell, 'u', *rest])})"]
+        if self.cell.steady:
+            doc = "‖F(v)‖/‖F(u)‖"
+            pairs = (("left", "v"), ("against", "u"))
+            rows += [f"{name} = {cell}.residual({', '.join([w, *rest])})" for name, w in pairs]
+        else:
+            doc = "‖v - tau F(v) - rhs‖/‖rhs‖"
+            rhs = "u" if self.cell.theta == 1 else f"{cell}.right_hand_side({', '.join(['u', *rest])})"
+            rows += [f"against = {rhs}", f"left = {cell}.residual({', '.join(['v', 'against', *rest])})"]
+        doc += " after each step, for every image: shape (steps, batch)."
+        loop = [self.loop_over("self.cells", cell)]
+        return residuals(arguments, doc, [*body, *start], loop, [*rows, *after])
+
     def _loops(self, node: Iterate) -> list[Function]:
         """The step: the right-hand side, the loop, and how gradients pass."""
         kinds = [*(f"{d}: Tensor" for d in self.data_sources.values()), *self.clock_arguments()]
         data = [*self.data_sources.values(), *self.at_time()]
-        rest = ", ".join(["", *data])
         rhs = [] if self.cell.steady else ["rhs"]
         passed = ", ".join(["v", *rhs, *data])
         body: list[str] = []
         if rhs and self.cell.theta != 1:
-            body.append(f"rhs = cell.right_hand_side(u{rest})")
+            body.append(f"rhs = cell.right_hand_side({', '.join(['u', *data])})")
         elif rhs:
             body.append("rhs = u")
-        update = f"cell({passed})"
         step_arguments = ("self", f"cell: {self.part}", "u: Tensor", *kinds)
         if node.tol == 0:
-            body.append("v = u")
-            if node.anderson:
-                body.append(f"accelerate = Anderson({node.anderson})")
-                update = f"accelerate(v, {update})"
-            body += ["for _ in range(self.iterations):", f"    v = {update}", "return v"]
-            return [
-                Function("step", step_arguments, "Tensor", "One implicit step: the cell, iterated.", body)
-            ]
+            body += ["v = u", *self._accelerated(node)]
+            if node.method == "Newton":
+                body.append(f"residual = lambda v: cell.residual({passed})")
+            body.append("for _ in range(self.iterations):")
+            body += [f"    {line}" for line in self._update(node, passed, "norm(residual(v))", "v")]
+            doc = "One implicit step: the cell, iterated."
+            return [Function("step", step_arguments, "Tensor", doc, [*body, "return v"])]
         start = ", ".join(["cell", "u", *rhs, *data])
         if node.gradients == "implicit":
             body += [
@@ -308,37 +326,26 @@ class CellEmitter(KeepingEmitter):
             "step", step_arguments, "Tensor", "One implicit step: the solution of its equation.", body
         )
         arguments = ("self", f"cell: {self.part}", "v: Tensor", *(f"{r}: Tensor" for r in rhs), *kinds)
-        return [
-            step,
-            Function("iterate", arguments, "Tensor", self._iterate_doc(), self._iterate(node, passed)),
-        ]
-
-    def _iterate_doc(self) -> str:
         against = "tol times the first one" if self.cell.steady else "tol ‖rhs‖"
-        return f"The cell iterated from v until ‖residual‖ <= {against} for every image."
+        doc = f"The cell iterated from v until ‖residual‖ <= {against}, for each image alone."
+        loop = until(
+            "iterations",
+            "iterations=..., without tol",
+            f"cell.residual({passed})",
+            "first" if self.cell.steady else "norm(rhs)",
+            lambda size: self._update(node, passed, size, "new"),
+            node.on_failure,
+        )
+        return [step, Function("iterate", arguments, "Tensor", doc, [*self._accelerated(node), *loop])]
 
-    def _iterate(self, node: Iterate, passed: str) -> list[str]:
+    @staticmethod
+    def _accelerated(node: Iterate) -> list[str]:
+        return [f"accelerate = Anderson({node.anderson})"] if node.anderson else []
+
+    @staticmethod
+    def _update(node: Iterate, passed: str, size: str, target: str) -> list[str]:
+        """Statements that set `target` to the next v."""
         update = f"cell({passed})"
-        body = [f"residual = cell.residual({passed})"]
-        body += [
-            f"scale = norm({'residual' if self.cell.steady else 'rhs'})",
-            "bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale",
-        ]
-        if node.anderson:
-            body.append(f"accelerate = Anderson({node.anderson})")
-            update = f"accelerate(v, {update})"
-        body += ["for _ in range(self.most):", "    if (norm(residual) <= bound).all():", "        return v"]
         if node.method == "Newton":
-            body += [
-                f"    new = {update}",
-                f"    v = line_search(lambda v: cell.residual({passed}), v, new, norm(residual))",
-            ]
-        else:
-            body.append(f"    v = {update}")
-        body += [
-            f"    residual = cell.residual({passed})",
-            "if not (norm(residual) <= bound).all():",
-            "    not_converged(norm(residual), scale, self.most)",
-            "return v",
-        ]
-        return body
+            return [f"{target} = line_search(residual, v, {update}, {size})"]
+        return [f"{target} = accelerate(v, {update})" if node.anderson else f"{target} = {update}"]

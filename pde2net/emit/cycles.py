@@ -84,7 +84,8 @@ def _bottleneck(node: Bottleneck, frozen: bool, steady: bool) -> Function:
         "value, diagonal = self.operator.linearised(v, grid)",
         *(("frozen = self.operator.frozen(v, grid)",) if frozen else ()),
         f"scaled = lambda x: {scaled}",
-        f"v = v + bicgstab(scaled, {right}, {number(node.tol)}, {node.most})",
+        f"right, most = {right}, min({node.most}, v[0].numel())",
+        f"v = v + bicgstab(scaled, right, torch.zeros_like(v), {number(node.tol)}, most)",
     ]
     if node.rounds == 1:
         last = body.pop().removeprefix("v = ")

@@ -37,7 +37,7 @@ def grid_class(layout: Layout) -> Class:
             "self.odd = (sum(lines) % 2).bool()",
         ]
     if layout.uneven:
-        body.append("self.kept: Tensor | float = 1.0")
+        body += ["self.kept = self.held = self.passed = self.ones()"]
     if layout.time:
         body.append(f"self.time: {layout.time} = 0.0")
     members = [
@@ -54,7 +54,7 @@ def grid_class(layout: Layout) -> Class:
         *_scalings(layout),
     ]
     if layout.uneven:
-        members.append(WEIGH)
+        members += [WEIGH, HOLD, TIED]
     return Class(
         "Grid",
         "",
@@ -62,17 +62,49 @@ def grid_class(layout: Layout) -> Class:
         "known   data that the operator needs\n"
         "volume  of the cells, relative to a whole one; None if all are whole\n"
         "rows    how much the equation of a cell counts in means; None for equal weights\n"
+        + (_TIES if layout.uneven else "")
         + ("time    of the step\n" if layout.time else ""),
         members,
     )
 
+
+_TIES = (
+    "kept    how much of a correction a cell takes: none if it is known\n"
+    "held    what is added to the operator, so that cells are tied to known ones as on the finer grid\n"
+)
 
 WEIGH = Function(
     "weigh",
     ("self", "rows: Tensor", "kept: Tensor"),
     "None",
     "Set the weights of rows, and how much of a correction each cell takes.",
-    ["self.rows = rows * (self.ones() if self.volume is None else self.volume)", "self.kept = kept"],
+    [
+        "self.rows = rows * (self.ones() if self.volume is None else self.volume)",
+        "self.kept, self.held = kept, torch.zeros_like(kept)",
+    ],
+)
+
+HOLD = Function(
+    "hold",
+    ("self", "tied: Tensor", "own: Tensor", "fine: Grid | None"),
+    "None",
+    "Tie cells to known ones as strongly as the cells of the finer grid are.\n\n"
+    "A tie is passed on in series with the half cell to the centre, of which the diagonal `own` tells.",
+    [
+        "if fine is not None:",
+        "    inherited = restrict(fine.passed, fine, self, fine.rows)",
+        "    self.held = (inherited - tied).clamp_min(0)",
+        "    tied = torch.maximum(inherited, tied)",
+        "self.passed = quotient(tied * own, own + len(self.axes) * tied)",
+    ],
+)
+
+TIED = Function(
+    "tie",
+    ("self", "value: Tensor", "v: Tensor | float"),
+    "Tensor",
+    "The operator of this grid at v, from that without ties.",
+    ["return value if self.finest else value + self.held * v"],
 )
 
 

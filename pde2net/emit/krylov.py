@@ -16,113 +16,114 @@ QUOTIENT = Function(
     "quotient",
     ("a: Tensor", "b: Tensor"),
     "Tensor",
-    "a / b, and 0 where b is 0: images that have converged stay as they are.",
-    ["return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))"],
+    "a / b, and 0 where b is 0.",
+    ["return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))"],
+)
+
+FINISHED = Function(
+    "finished",
+    ("done: Tensor",),
+    "bool",
+    "Whether all images are done; not asked while the network is traced, when loops run to their end.",
+    ["return not torch.compiler.is_compiling() and bool(done.all())"],
 )
 
 CG = Function(
     "conjugate_gradients",
-    ("product: Product", "rhs: Tensor", "tol: float", "most: int"),
+    (
+        "product: Product",
+        "rhs: Tensor",
+        "x: Tensor",
+        "tol: float",
+        "most: int",
+        "precondition: Product = lambda r: r",
+    ),
     "Tensor",
-    "x with product(x) = rhs, symmetric and positive definite; from x = 0, so that the norm of x only grows.",
+    "x with product(x) = rhs, symmetric and positive definite, from a first x on (Notay 2000).\n\n"
+    "`precondition` need be neither symmetric nor linear: each direction p is made conjugate to the last.\n"
+    "Images that are done keep their x, whatever happens to others.",
     [
-        "x, r, p = torch.zeros_like(rhs), rhs, rhs",
-        "rho = dot(r, r)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * rho",
-        "for _ in range(most):",
-        "    if (rho <= bound).all():",
-        "        break",
-        "    q = product(p)",
-        "    alpha = quotient(rho, dot(p, q))",
-        "    x, r = x + alpha * p, r - alpha * q",
-        "    before, rho = rho, dot(r, r)",
-        "    p = r + quotient(rho, before) * p",
-        "return x",
-    ],
-)
-
-DIAGONAL_CG = Function(
-    "preconditioned_conjugate_gradients",
-    ("product: Product", "rhs: Tensor", "tol: float", "most: int", "diagonal: Tensor"),
-    "Tensor",
-    "x with product(x) = rhs, symmetric and positive definite; preconditioned by its diagonal.",
-    [
-        "x, r, p = torch.zeros_like(rhs), rhs, rhs / diagonal",
-        "size, rho = dot(r, r), dot(r, p)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size",
-        "for _ in range(most):",
-        "    if (size <= bound).all():",
-        "        break",
-        "    q = product(p)",
-        "    alpha = quotient(rho, dot(p, q))",
-        "    x, r = x + alpha * p, r - alpha * q",
-        "    z = r / diagonal",
-        "    size, rho, before = dot(r, r), dot(r, z), rho",
-        "    p = z + quotient(rho, before) * p",
-        "return x",
-    ],
-)
-
-FLEXIBLE_CG = Function(
-    "flexible_conjugate_gradients",
-    ("product: Product", "rhs: Tensor", "tol: float", "most: int", "precondition: Product"),
-    "Tensor",
-    "x with product(x) = rhs, symmetric and positive definite (Notay 2000), from x = 0.\n\n"
-    "`precondition` need be neither symmetric nor linear: each direction p is made conjugate to the last.",
-    [
-        "x, r = torch.zeros_like(rhs), rhs",
+        "r = rhs - product(x)",
         "p = q = torch.zeros_like(rhs)",
         "curvature = dot(p, q)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(r, r)",
+        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)",
         "for _ in range(most):",
-        "    done = dot(r, r) <= bound",
-        "    if done.all():",
+        "    done = ~(dot(r, r) > bound)",
+        "    if finished(done):",
         "        break",
         "    z = precondition(r)",
         "    p = z - quotient(dot(z, q), curvature) * p",
         "    q = product(p)",
         "    curvature = dot(p, q)",
-        "    alpha = quotient(dot(p, r), curvature).masked_fill(done, 0)",
-        "    x, r = x + alpha * p, r - alpha * q",
+        "    alpha = quotient(dot(p, r), curvature)",
+        "    x, r = torch.where(done, x, x + alpha * p), torch.where(done, r, r - alpha * q)",
         "return x",
     ],
 )
 
+NEAREST = Function(
+    "nearest",
+    ("product: Product", "rhs: Tensor", "directions: Sequence[Tensor]"),
+    "Tensor",
+    "The combination y of directions that is nearest to the solution in the norm of the product.\n\n"
+    "<rhs - product(y), y> = 0, so ‖y‖ <= ‖rhs‖ if no eigenvalue of the product is below 1.",
+    [
+        "y, r, used = torch.zeros_like(rhs), rhs, []",
+        "for d in directions:",
+        "    for p, q, size in used:",
+        "        d = d - quotient(dot(d, q), size) * p",
+        "    q = product(d)",
+        "    used.append((d, q, dot(d, q)))",
+        "    scale = quotient(dot(d, r), used[-1][2])",
+        "    y, r = y + scale * d, r - scale * q",
+        "return y",
+    ],
+)
 
-def bicgstab(preconditioned: bool) -> Function:
-    """With an argument that preconditions from the right, or without."""
-    first, second = ("y", "z") if preconditioned else ("p", "s")
-    more = ("precondition: Product = lambda r: r",) if preconditioned else ()
-    doc = "x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from x = 0."
-    if preconditioned:
-        doc += "\n\n`precondition` acts from the right, on the directions."
-    return Function(
-        "bicgstab",
-        ("product: Product", "rhs: Tensor", "tol: float", "most: int", *more),
-        "Tensor",
-        doc,
-        [
-            "x, r, p, shadow = torch.zeros_like(rhs), rhs, rhs, rhs",
-            "rho = size = dot(r, r)",
-            "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size",
-            "for _ in range(most):",
-            "    done = size <= bound",
-            "    if done.all():",
-            "        break",
-            *(["    y = precondition(p)"] if preconditioned else []),
-            f"    q = product({first})",
-            "    alpha = quotient(rho, dot(shadow, q)).masked_fill(done, 0)",
-            "    s = r - alpha * q",
-            *(["    z = precondition(s)"] if preconditioned else []),
-            f"    w = product({second})",
-            "    omega = quotient(dot(w, s), dot(w, w)).masked_fill(done, 0)",
-            f"    x, r = x + alpha * {first} + omega * {second}, s - omega * w",
-            "    size = dot(r, r)",
-            "    before, rho = rho, dot(shadow, r)",
-            "    p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)",
-            "return x",
-        ],
-    )
+WITH_MEAN = Function(
+    "nearest_with_mean",
+    ("product: Product", "rhs: Tensor", "directions: Sequence[Tensor]"),
+    "Tensor",
+    "The same with the mean of rhs in each channel, which is that of the solution: product(1) = 1.",
+    [
+        "mean = lambda a: a.mean(tuple(range(2, a.dim())), keepdim=True)",
+        "return mean(rhs) + nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])",
+    ],
+)
 
-
-BICGSTAB = bicgstab(preconditioned=False)
+BICGSTAB = Function(
+    "bicgstab",
+    (
+        "product: Product",
+        "rhs: Tensor",
+        "x: Tensor",
+        "tol: float",
+        "most: int",
+        "precondition: Product = lambda r: r",
+    ),
+    "Tensor",
+    "x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from a first x on.\n\n"
+    "`precondition` acts from the right, on the directions. Images that are done keep their x.",
+    [
+        "r = p = shadow = rhs - product(x)",
+        "rho = size = dot(r, r)",
+        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)",
+        "for _ in range(most):",
+        "    done = ~(size > bound)",
+        "    if finished(done):",
+        "        break",
+        "    y = precondition(p)",
+        "    q = product(y)",
+        "    alpha = quotient(rho, dot(shadow, q))",
+        "    s = r - alpha * q",
+        "    z = precondition(s)",
+        "    w = product(z)",
+        "    omega = quotient(dot(w, s), dot(w, w))",
+        "    x = torch.where(done, x, x + alpha * y + omega * z)",
+        "    r = torch.where(done, r, s - omega * w)",
+        "    size = dot(r, r)",
+        "    before, rho = rho, dot(shadow, r)",
+        "    p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)",
+        "return x",
+    ],
+)

@@ -130,7 +130,7 @@ ANDERSON = Class(
                 "eye = torch.eye(gram.shape[1], dtype=v.dtype, device=v.device)",
                 "tiny = torch.finfo(v.dtype)",
                 "gram = gram + (tiny.eps**0.75 * trace + tiny.tiny) * eye",
-                "gamma = torch.linalg.solve(gram, df.mT @ self.residuals[-1].flatten(1)[:, :, None])",
+                "gamma, _ = torch.linalg.solve_ex(gram, df.mT @ self.residuals[-1].flatten(1)[:, :, None])",
                 "return image - (dg @ gamma).view_as(image)",
             ],
         ),
@@ -141,40 +141,56 @@ LINE_SEARCH = Function(
     "line_search",
     ("residual: Product", "v: Tensor", "new: Tensor", "size: Tensor"),
     "Tensor",
-    "v + s (new - v), s halved for each image until its residual is below `size`.",
+    "v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.",
     [
         "step = torch.ones_like(size)",
         "for _ in range(12):",
         "    smaller = norm(residual(v + step * (new - v))) < size",
-        "    if smaller.all():",
+        "    if finished(smaller):",
         "        break",
         "    step = torch.where(smaller, step, step / 2)",
-        "return v + step * (new - v)",
+        "return torch.where(smaller, v + step * (new - v), v)",
     ],
 )
 
-REPORT = {
-    "warn": Function(
-        "not_converged",
-        ("reached: Tensor", "scale: Tensor", "iterations: int"),
-        "None",
-        "Say that the tolerance was not reached.",
-        [
-            "size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()",
-            'warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)',
-        ],
-    ),
-    "error": Function(
-        "not_converged",
-        ("reached: Tensor", "scale: Tensor", "iterations: int"),
-        "None",
-        "Say that the tolerance was not reached.",
-        [
-            "size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()",
-            'raise RuntimeError(f"relative residual {size:.2g} after {iterations} iterations")',
-        ],
-    ),
-}
+FAILURE = Class(
+    "ConvergenceError",
+    "RuntimeError",
+    "An iteration missed its tolerance, and ended worse than it started or has on_failure='error'.",
+    [],
+)
+
+ROUNDING = Function(
+    "rounding",
+    ("residual: Product", "v: Tensor"),
+    "Tensor",
+    "About what rounding does to the norm of residual(v): the change by the last digits of v.",
+    [
+        "odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2",
+        "last = torch.finfo(v.dtype).eps * odd * v",
+        "return 8 * norm(residual(v + last) - residual(v))",
+    ],
+)
+
+
+def report(on_failure: str) -> Function:
+    """What is done about images whose residual is above their bound in the end."""
+    warned = 'warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)'
+    raised = 'raise ConvergenceError(f"relative residual {size:.2g} after {iterations} iterations")'
+    arguments = ["reached: Tensor", "scale: Tensor", "iterations: int"]
+    body = ["size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()"]
+    doc = "Say that the tolerance was not reached."
+    if on_failure == "warn":
+        arguments.append("worse: Tensor")
+        doc = "Say that the tolerance was not reached; an error if images ended worse than they started."
+        raised = raised.replace("relative", "diverges: relative").replace(
+            'iterations")', """iterations; see on_failure")"""
+        )
+        body += ["if worse.any():", f"    {raised}", warned]
+    else:
+        body.append(raised if on_failure == "error" else warned)
+    return Function("not_converged", arguments, "None", doc, body)
+
 
 IMPLICIT = Function(
     "with_implicit_gradient",
@@ -197,9 +213,8 @@ IMPLICIT = Function(
         "    with torch.enable_grad():",
         "        point = v.clone().requires_grad_()",
         "        value = residual(point)",
-        "    return bicgstab(",
-        "        lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0], gradient, tol, 1000",
-        "    )",
+        "    transposed = lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0]",
+        "    return bicgstab(transposed, gradient, torch.zeros_like(gradient), tol, 1000)",
         "",
         "attached.register_hook(solve)",
         "return v - (attached - attached.detach())",

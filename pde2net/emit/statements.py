@@ -111,7 +111,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     if isinstance(node, Gaussian):
         return gaussian_statements(name, node, values, printer)
     if isinstance(node, LinearSolve):
-        return [_krylov(name, local, node, inputs, values)]
+        return _krylov(name, local, node, inputs, values)
     if isinstance(node, Tridiagonal):
         return _tridiagonal(name, local, node, inputs, values, printer)
     if isinstance(node, SquaredAdjoint):
@@ -148,25 +148,31 @@ def _cycle(name: str, values: Values) -> str:
     return f"{variable} = MultigridCycle({', '.join(['self.operator', state, *known])})"
 
 
-def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], values: Values) -> str:
+def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], values: Values) -> list[str]:
     """A linear system by conjugate gradients or by BiCGStab, preconditioned or not."""
-    variable, diagonal = values.fresh(local), inputs.get("diagonal")
+    variable, rhs = values.fresh(local), inputs["rhs"]
     values.bind(name, variable)
-    limits = f"{inputs['rhs']}, self.linear_tol, self.linear_iterations"
     captured = ", ".join(["", *values.captured[name]])
-    if node.method == "bicgstab" and diagonal:
-        product = f"lambda trial: self.product(trial / {diagonal}{captured})"
-        return f"{variable} = bicgstab({product}, {limits}) / {diagonal}"
-    product = f"lambda trial: self.product(trial{captured})"
-    method = "bicgstab" if node.method == "bicgstab" else "conjugate_gradients"
-    if diagonal:
-        return f"{variable} = preconditioned_{method}({product}, {limits}, {diagonal})"
-    if node.preconditioner == "multigrid":
+    product = f"lambda trial: self.product(trial{captured})" if values.captured[name] else "self.product"
+    preconditioner = []
+    if node.preconditioner == "diagonal":
+        preconditioner.append(f"lambda r: r / {inputs['diagonal']}")
+    elif node.preconditioner == "multigrid":
         cycle, _ = sources(values.graph, name)["preconditioner"]
-        flexible = method if node.method == "bicgstab" else f"flexible_{method}"
-        precondition = values.bound[sources(values.graph, cycle)["operator"]]
-        return f"{variable} = {flexible}({product}, {limits}, {precondition})"
-    return f"{variable} = {method}({product}, {limits})"
+        preconditioner.append(values.bound[sources(values.graph, cycle)["operator"]])
+    v = inputs.get("start", f"torch.zeros_like({rhs})")
+    limits = ["self.linear_tol", "self.linear_iterations", *preconditioner]
+    if node.method == "bicgstab":
+        return [f"{variable} = bicgstab({', '.join([product, rhs, v, *limits])})"]
+    lines = [f"product = {product}"] if values.captured[name] else []
+    product = "product" if lines else product
+    nearest, start = "nearest_with_mean" if node.means else "nearest", values.fresh("start")
+    return [
+        *lines,
+        f"{start} = {nearest}({product}, {rhs}, [{v}])",
+        f"{variable} = conjugate_gradients({', '.join([product, rhs, start, *limits])})",
+        f"{variable} = {nearest}({product}, {rhs}, [{variable}, {v}])",
+    ]
 
 
 def _tridiagonal(

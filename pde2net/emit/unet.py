@@ -8,8 +8,10 @@ import sympy as sp
 
 from pde2net.emit import krylov, solvers
 from pde2net.emit.base import NETWORK, Request
+from pde2net.emit.cell_helpers import failures
 from pde2net.emit.cycles import chebyshev, unet_class
 from pde2net.emit.grids import grid_definitions
+from pde2net.emit.loops import RELATIVE, residuals, until
 from pde2net.emit.squares import squares_of
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
@@ -38,14 +40,11 @@ class UNetEmitter(OperatorEmitter):
         found: list[Function | Class] = []
         found += squares_of(self.graph, self.banks, self.dimension, self.value)
         found += grid_definitions(self.layout())
-        tol = self.unet.tol is not None
-        if tol:
-            found.append(solvers.NORM)
-        found += [krylov.DOT, krylov.QUOTIENT, krylov.BICGSTAB]
+        found += [solvers.NORM, RELATIVE, krylov.FINISHED, krylov.DOT, krylov.QUOTIENT, krylov.BICGSTAB]
         if self.unet.smoother == "chebyshev" and self.smoother:
             found.append(chebyshev(self.smoother))
-        if tol:
-            found.append(solvers.REPORT[self.unet.on_failure])
+        if self.unet.tol is not None:
+            found += failures(self.unet.on_failure)
         if self.implicit:
             found.append(solvers.IMPLICIT)
         return found
@@ -75,6 +74,7 @@ class UNetEmitter(OperatorEmitter):
         members = [Function("__init__", arguments, "None", "", body), self._forward(), self._step()]
         if unet.tol is not None:
             members.append(self._solve())
+        members.append(self._residuals())
         return Class(NETWORK, "nn.Module", doc, members)
 
     def _forward(self) -> Function:
@@ -86,6 +86,26 @@ class UNetEmitter(OperatorEmitter):
         body += [*start, self.loop_over("self.nets", net)]
         body += [f"    {line}" for line in (*before, step, *after)]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
+
+    def _residuals(self) -> Function:
+        """What the steps leave: the method of the network that measures it."""
+        arguments, _ = self.network_arguments()
+        net = "net" if self.own else "self.net"
+        start, before, after = self.times(f"{net}.operator.", self.unet.clock)
+        known = [*self.fields, *self.at_time()]
+        rows = [
+            f"v = self.step({', '.join([net, 'u', *known])})",
+            f"grids = {net}.operator.grids({', '.join(['u', '1', *known])})",
+        ]
+        if self.unet.steady:
+            pairs = (("left", "v"), ("against", "u"))
+            rows += [f"{name} = {net}.operator({w}, grids[0])" for name, w in pairs]
+        else:
+            rows.append(f"left, against = {net}.operator(v, grids[0]) - u, u")
+        doc = f"‖{'F(v)‖/‖F(u)' if self.unet.steady else 'v - tau F(v) - u‖/‖u'}‖"
+        doc += " after each step, for every image: shape (steps, batch)."
+        loop = [self.loop_over("self.nets", net)]
+        return residuals(arguments, doc, [*self.checks(), *start], loop, [*before, *rows, *after])
 
     def _step(self) -> Function:
         unet = self.unet
@@ -110,25 +130,20 @@ class UNetEmitter(OperatorEmitter):
 
     def _solve(self) -> Function:
         steady = self.unet.steady
-        start = "net.start(u, rhs, grids)" if self.operator.levels > 1 else "u"
-        against = "‖N(u)‖" if steady else "‖rhs‖"
+        start = "net.start(v, rhs, grids)"
+        against = "‖N(v)‖ of the first v" if steady else "‖rhs‖"
         return Function(
             "solve",
-            ("self", "net: UNet", "u: Tensor", "rhs: Tensor", "grids: list[Grid]"),
+            ("self", "net: UNet", "v: Tensor", "rhs: Tensor", "grids: list[Grid]"),
             "Tensor",
-            f"Cycles until ‖rhs - N(v)‖ <= tol {against} for every image.",
-            [
-                f"scale = norm({'net.operator(u, grids[0])' if steady else 'rhs'})",
-                "bound = max(self.tol, 50 * torch.finfo(u.dtype).eps) * scale",
-                f"v = {start}",
-                "for _ in range(self.most):",
-                "    residual = norm(rhs - net.operator(v, grids[0]))",
-                "    if (residual <= bound).all():",
-                "        return v",
-                "    v = net(v, rhs, grids)",
-                "residual = norm(rhs - net.operator(v, grids[0]))",
-                "if not (residual <= bound).all():",
-                "    not_converged(residual, scale, self.most)",
-                "return v",
-            ],
+            f"Cycles until ‖rhs - N(v)‖ <= tol {against}, for each image alone.",
+            until(
+                "cycles",
+                "cycles=..., without tol",
+                "net.operator(v, grids[0]) - rhs",
+                "first" if steady else "norm(rhs)",
+                lambda _: ["new = net(v, rhs, grids)"],
+                self.unet.on_failure,
+                start if self.operator.levels > 1 else "",
+            ),
         )

@@ -93,7 +93,8 @@ class OperatorEmitter(Emitter):
         values.bind(self.variable, "v")
         for node in names:
             body += self.on_grid(node, values)
-        found = [values.bound[self.feeds[s]] for s in slots]
+        held = {"value": "v", "diagonal": "1"} if self.operator.weighted else {}
+        found = [self.tied(values.bound[self.feeds[s]], held.get(s)) for s in slots]
         return Function(
             name,
             ("self", "v: Tensor", "grid: Grid"),
@@ -101,6 +102,26 @@ class OperatorEmitter(Emitter):
             doc,
             returned([*body, f"return {', '.join(found)}"]),
         )
+
+    @staticmethod
+    def tied(text: str, argument: str | None) -> str:
+        """What a method returns, with the ties of the grid."""
+        return text if argument is None else f"grid.tie({text}, {argument})"
+
+    def ties(self) -> Function:
+        """The method that finds how strongly cells are tied to known ones."""
+        frozen = "self.frozen(v, grid), " if self.captured() else ""
+        diagonal = "diagonal = self.diagonal(v, grid)"
+        if not self.operator.linear:
+            diagonal = "_, diagonal = self.linearised(v, grid)"
+        body = [
+            diagonal,
+            "own = diagonal * grid.kept",
+            f"flow = self.product(grid.kept, {frozen}grid) - (diagonal - own) * grid.kept",
+            "return quotient(flow.clamp_min(0), grid.kept), own",
+        ]
+        doc = "How strongly cells are tied to known ones: the diffusion of `kept`; the diagonal without mass."
+        return Function("ties", ("self", "v: Tensor", "grid: Grid"), "tuple[Tensor, Tensor]", doc, body)
 
     def known_data(
         self, names: Iterable[str], values: Values, more: Iterable[tuple[str, int]] = ()
@@ -128,7 +149,8 @@ class OperatorEmitter(Emitter):
                 values.bind(name, "trial")
             else:
                 body += self.on_grid(name, values)
-        body.append(f"return {values.bound[self.feeds['product']]}")
+        held = "trial" if self.operator.weighted else None
+        body.append(f"return {self.tied(values.bound[self.feeds['product']], held)}")
         frozen = ("frozen: tuple[Tensor, ...]",) if names else ()
         doc = "N with frozen diffusivities, applied to `trial`."
         return Function(
@@ -184,6 +206,7 @@ class OperatorEmitter(Emitter):
             body.append(f"    grid.known = self.known({known})")
         if uneven:
             body.append("    grid.weigh(*self.rows(u, grid))")
+            body.append("    grid.hold(*self.ties(u, grid), grids[-2] if len(grids) > 1 else None)")
         body += [
             "    axes = coarsened(grid.axes)",
             "    if axes is None or len(grids) == levels:",
@@ -221,7 +244,7 @@ class OperatorEmitter(Emitter):
             ]
         if self.operator.weighted:
             doc = "The weights of the equations of the cells in means; how much of a correction is kept."
-            members.append(self.method("rows", doc, ["rows", "kept"], "tuple[Tensor, Tensor]"))
+            members += [self.method("rows", doc, ["rows", "kept"], "tuple[Tensor, Tensor]"), self.ties()]
         members += [*self.frozen(), self.product()]
         n = "-F(v)" if self.update.steady else "v - tau F(v)"
         doc = f"N(v) = {n} on every grid: convolutions K, activations, transposed convolutions K^T."

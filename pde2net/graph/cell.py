@@ -9,8 +9,9 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.graph.derivative import derivative
-from pde2net.graph.implicit import ImplicitBuilder, splits
+from pde2net.graph.implicit import ImplicitBuilder
 from pde2net.graph.iteration import StepLoop
+from pde2net.graph.linear import linear_systems
 from pde2net.graph.network import Graph, add, new_graph, validate
 from pde2net.graph.nodes import Input, Output, Trial
 from pde2net.graph.place import NodeBuilder, Source, clock_of
@@ -18,8 +19,6 @@ from pde2net.graph.precondition import diagonal, v_cycle
 from pde2net.graph.rate import Rate
 from pde2net.graph.system_cell import ImplicitSystem, SplitSystem
 from pde2net.graph.tangent import Tangent
-from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
-from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 
@@ -56,38 +55,7 @@ def _steps(
         if isinstance(semi, SemidiscreteSystem)
         else ImplicitEquation(semi, graph, cell)
     )
-    return equations, StepLoop(equations, cell, cell.solver, linear_method(semi, cell.solver)).step
-
-
-def linear_method(semi: Semidiscrete | SemidiscreteSystem, solver: Solver) -> str:
-    """How the linear systems of `solver` are solved: "direct", "cg", "bicgstab", or "" if there are none.
-
-    Those of the equations of a system are solved together, as one.
-    """
-    if isinstance(solver, FixedPoint):
-        return ""
-    symmetric = all(t.prefactor == 1 for t in semi.form.terms)
-    krylov = "cg" if symmetric and isinstance(solver, Kacanov) else "bicgstab"
-    if isinstance(semi, SemidiscreteSystem):
-        direct = all(tridiagonal(part) or not part.form.terms for part in semi.parts)
-        return "direct" if direct and isinstance(solver, Kacanov) else krylov
-    if tridiagonal(semi) and (isinstance(solver, Kacanov) or _flux_of_slopes(semi)):
-        return "direct"
-    return krylov
-
-
-def tridiagonal(semi: Semidiscrete) -> bool:
-    """Whether A is tridiagonal: one divergence on one axis, with differences of two neighbours."""
-    return len(semi.spacing) == 1 and splits(semi)
-
-
-def _flux_of_slopes(semi: Semidiscrete) -> bool:
-    """Whether the flux at a point depends on the slope at that point alone."""
-    (term,) = semi.form.terms
-    if not isinstance(term, FirstOrder) or semi.cell is not None:
-        return False
-    expressions = [e for c in term.components for e in (c.coefficient, *c.responses)]
-    return all(semi.form.state not in e.free_symbols for e in expressions)
+    return equations, StepLoop(equations, cell, cell.solver, linear_systems(semi, cell)).step
 
 
 class ImplicitEquation(ImplicitBuilder):
@@ -96,29 +64,26 @@ class ImplicitEquation(ImplicitBuilder):
     def kacanov(self, loop: StepLoop, v: Source, rhs: Source) -> Source:
         weights = self.weights(v)
         full = self.lagged(rhs, v)
-        if loop.method == "direct":
+        if loop.systems.method == "direct":
             ((weight,),) = weights
             return self.tridiagonal("update", 0, weight, self.diagonal(v), full, self.cell.step)
         with self.within(self.full("update"), "product."):
             x = self.node("x", Trial(), {})
             product = self.frozen_product("product", x, weights, self.diagonal(v))
-        return loop.linear_solve("update", full, x, product, v)
+        return loop.linear_solve("update", full, x, product, v, start=v)
 
     def correction(self, loop: StepLoop, tangent: Tangent, v: Source, rhs: Source) -> Source:
-        if loop.method != "direct":
+        if loop.systems.method != "direct":
             return loop.newton_system(tangent, v, rhs)
         slope = derivative(self.form.reaction, self.form.state)
         expression = self.cell.mass - self.cell.step * slope
         own = Rate(expression, self.local_inputs(expression, v))
         return self.tridiagonal("correction", 0, tangent.slope_weight(), own, rhs, self.cell.step)
 
-    def preconditioned(self, solver: Kacanov | Newton, name: str, x: Source, v: Source) -> dict[str, Source]:
-        mass = self.cell.mass + self.cell.step * self.pull(solver)
-        if solver.preconditioner == "diagonal":
+    def preconditioned(self, kind: str, name: str, x: Source, v: Source) -> dict[str, Source]:
+        mass = self.cell.mass + self.cell.step * self.pull(self.cell.solver)
+        if kind == "diagonal":
             return {"diagonal": diagonal(self, v, mass, self.cell.step)}
-        if solver.preconditioner == "multigrid":
+        if kind == "multigrid":
             return {"preconditioner": v_cycle(self, name, x, v, mass, self.cell.step)}
         return {}
-
-
-__all__ = ["linear_method", "recurrent_cell", "splits", "tridiagonal"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pde2net.discretise.stencils import Stencil
 from pde2net.language.schemes import SMOOTHERS
-from pde2net.language.solvers import PRECONDITIONERS, SOLVERS
+from pde2net.language.solvers import ON_FAILURE, PRECONDITIONERS, SOLVERS
 
 # (record, field) -> the values that it may have
 CHOICES = {
@@ -20,7 +20,7 @@ CHOICES = {
     ("Pad", "mode"): ("zero", "replicate"),
     ("Iterate", "method"): (*SOLVERS, "multigrid"),
     ("Iterate", "gradients"): ("unrolled", "implicit"),
-    ("Iterate", "on_failure"): ("warn", "error"),
+    ("Iterate", "on_failure"): ON_FAILURE,
     ("LinearSolve", "method"): ("cg", "bicgstab"),
     ("LinearSolve", "preconditioner"): PRECONDITIONERS,
     ("Tridiagonal", "closure"): ("reflecting", "periodic", "dirichlet"),

@@ -12,7 +12,7 @@ from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Crop, Pointwise, Tridiagonal
 from pde2net.graph.place import Source
 from pde2net.graph.rate import Rate, RateBuilder, Weights
-from pde2net.language.solvers import Kacanov, Newton
+from pde2net.language.solvers import Newton, Solver
 from pde2net.normalise.affine import affine
 from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.cell import Cell
@@ -34,7 +34,7 @@ class ImplicitBuilder(RateBuilder):
     def __init__(self, semi: Semidiscrete, graph: Graph, cell: Cell) -> None:
         super().__init__(semi, graph)
         self.cell = cell
-        self.damping, self.source = _split(self.form.reaction, self.form.state)
+        self.damping, self.source = split_reaction(self.form.reaction, self.form.state)
 
     def lagged(self, rhs: Source, v: Source) -> Source:
         """The right-hand side with the part of the reaction that is taken at v."""
@@ -93,7 +93,7 @@ class ImplicitBuilder(RateBuilder):
         name = weight[0].rpartition(".")[2]
         return self.once(f"{name}_{weight[1]}_{self.form.space[axis]}", Crop(others), {"u": weight})
 
-    def pull(self, solver: Kacanov | Newton) -> sp.Expr:
+    def pull(self, solver: Solver | None) -> sp.Expr:
         """What the reaction adds to the diagonal of a linear system."""
         if isinstance(solver, Newton):
             return nonnegative(-derivative(self.form.reaction, self.form.state))
@@ -132,7 +132,7 @@ class ImplicitBuilder(RateBuilder):
         return self.node(name, mean, {s.name: p for s, p in zip(slots, parts, strict=True)})
 
 
-def _split(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+def split_reaction(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
     """(b, s) with r = s - b u: b of a reaction that is affine in u and not growing, else 0."""
     found = affine(reaction, state)
     rate = sp.S.Zero if found is None else sp.simplify(-found[1])

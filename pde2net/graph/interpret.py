@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import networkx as nx
@@ -46,8 +47,9 @@ from pde2net.graph.nodes import (
 from pde2net.graph.solve import (
     bicgstab,
     conjugate_gradients,
-    flexible_conjugate_gradients,
     iterate,
+    nearest,
+    same,
     solve_tridiagonal,
 )
 
@@ -206,16 +208,31 @@ class Interpreter:
             return lambda v: self.body(name, inputs[slot], v, computed)
 
         if isinstance(node, LinearSolve):
-            product, rhs, tol = function("product"), fixed["rhs"], float(node.tol)
-            if node.preconditioner == "multigrid":
-                method = flexible_conjugate_gradients if node.method == "cg" else bicgstab
-                return method(product, rhs, tol, node.most, function("preconditioner"))
-            diagonal = fixed.get("diagonal", np.float64(1))
-            if node.method == "cg":
-                return conjugate_gradients(product, rhs, tol, node.most, diagonal)
-            return bicgstab(lambda y: product(y / diagonal), rhs, tol, node.most) / diagonal
+            return self.krylov(node, function("product"), fixed, function)
         residual = function("residual") if "residual" in inputs else None
         return iterate(node, fixed["start"], fixed.get("rhs"), function("next"), residual)
+
+    def krylov(
+        self,
+        node: LinearSolve,
+        product: Callable[[Array], Array],
+        fixed: Mapping[str, Array],
+        function: Callable[[str], Callable[[Array], Array]],
+    ) -> Array:
+        """The solution of a linear system; see graph.nodes.LinearSolve."""
+        rhs, tol = fixed["rhs"], float(node.tol)
+        start = fixed.get("start", np.zeros_like(rhs))
+        precondition: Callable[[Array], Array] = same
+        if node.preconditioner == "multigrid":
+            precondition = function("preconditioner")
+        elif node.preconditioner == "diagonal":
+            precondition = partial(np.multiply, 1 / fixed["diagonal"])
+
+        if node.method == "bicgstab":
+            return bicgstab(product, rhs, start, tol, node.most, precondition)
+        first = nearest(product, rhs, [start], self.dimension, node.means)
+        x = conjugate_gradients(product, rhs, first, tol, node.most, precondition)
+        return nearest(product, rhs, [x, start], self.dimension, node.means)
 
     def body(self, loop: str, wanted: tuple[str, int], variable: Array, computed: Computed) -> Array:
         """The value of `wanted`, a node of the body of `loop`, for a value of its variable."""

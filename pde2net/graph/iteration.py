@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import sympy as sp
 
 from pde2net.graph.implicit import RHS, TRIAL
+from pde2net.graph.linear import LinearSystems
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Iterate, LinearSolve, Node, Pointwise, State, Trial
 from pde2net.graph.place import Source
@@ -42,15 +43,15 @@ class Equations(Protocol):
     def correction(self, loop: StepLoop, tangent: Tangent, v: Source, rhs: Source) -> Source:
         """(mass - step F'(v)) x = rhs."""
 
-    def preconditioned(self, solver: Kacanov | Newton, name: str, x: Source, v: Source) -> dict[str, Source]:
-        """The slot of the preconditioner of a linear system."""
+    def preconditioned(self, kind: str, name: str, x: Source, v: Source) -> dict[str, Source]:
+        """The slot of the preconditioner of a linear system, if there is one."""
 
 
 class StepLoop:
-    """Adds implicit steps to the graph of `builder`; `method` solves linear systems."""
+    """Adds implicit steps to the graph of `builder`."""
 
-    def __init__(self, builder: Equations, cell: Cell, solver: Solver, method: str) -> None:
-        self.builder, self.cell, self.solver, self.method = builder, cell, solver, method
+    def __init__(self, builder: Equations, cell: Cell, solver: Solver, systems: LinearSystems) -> None:
+        self.builder, self.cell, self.solver, self.systems = builder, cell, solver, systems
 
     def step(self, u: Source) -> Source:
         rhs = self.right_hand_side(u)
@@ -58,10 +59,9 @@ class StepLoop:
         with self.builder.within(loop):
             v = self.builder.node("v", State(), {"start": u})
             update, residual = self.body(v, rhs)
-        inputs = {"start": u, "next": update}
-        if self.solver.tol is not None:
-            inputs |= {"residual": residual or self.residual(v, rhs)}
-            inputs |= {} if self.cell.steady else {"rhs": rhs}
+            residual = residual or self.residual(v, rhs)
+        inputs = {"start": u, "next": update, "residual": residual}
+        inputs |= {} if self.cell.steady else {"rhs": rhs}
         return self.builder.node("skip", self.iterate(), inputs)
 
     def right_hand_side(self, u: Source) -> Source:
@@ -77,12 +77,13 @@ class StepLoop:
         )
 
     def iterate(self) -> Iterate:
-        s = self.solver
+        s, once = self.solver, self.systems.once
+        fixed = s.iterations is not None
         return Iterate(
             s.label,
-            s.iterations or 0,
+            (1 if once else s.iterations or 0) if fixed else 0,
             s.tol or sp.S.Zero,
-            s.iterations or s.max_iterations,
+            1 if once else s.iterations or s.max_iterations,
             s.anderson if isinstance(s, FixedPoint) else 0,
             s.gradients,
             s.on_failure,
@@ -134,11 +135,15 @@ class StepLoop:
             product = self.product(x, tangent.along(x))
         return self.linear_solve("correction", rhs, x, product, v)
 
-    def linear_solve(self, name: str, rhs: Source, x: Source, product: Source, v: Source) -> Source:
-        """A Krylov method, preconditioned like mass + step A(v)."""
-        s = self.solver
+    def linear_solve(
+        self, name: str, rhs: Source, x: Source, product: Source, v: Source, start: Source | None = None
+    ) -> Source:
+        """A Krylov method from `start` on, else from 0, preconditioned like mass + step A(v)."""
+        s, systems = self.solver, self.systems
         if not isinstance(s, Kacanov | Newton):
             raise TypeError("a fixed point solves no linear system")
-        inputs = {"rhs": rhs, "product": product} | self.builder.preconditioned(s, name, x, v)
-        node = LinearSolve(self.method, s.linear_tol, s.linear_iterations, s.preconditioner)
+        inputs = {"rhs": rhs, "product": product} | ({} if start is None else {"start": start})
+        inputs |= self.builder.preconditioned(systems.preconditioner, name, x, v)
+        means = systems.means and systems.method == "cg"
+        node = LinearSolve(systems.method, s.linear_tol, systems.most, systems.preconditioner, means)
         return self.builder.node(name, node, inputs)

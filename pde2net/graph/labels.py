@@ -104,11 +104,12 @@ def label(graph: Graph, name: str) -> Label:
     if isinstance(node, Pointwise):
         return _pointwise(graph, name, node)
     if isinstance(node, State | Trial):
-        return Label(VARIABLE[type(node)], (f"{node.role}, from {START[type(node)]} on",))
+        return Label(VARIABLE[type(node)], (f"{node.role}, from {_start(graph, name)} on",))
     if isinstance(node, Iterate):
         return Label("result", ("v of the last iteration",))
     if isinstance(node, LinearSolve):
-        return Label("linear solve", (f"{_names(graph, name, 0)[0]} = w of the last iteration",))
+        last = "w of the last iteration" + (", combined with v" if node.method == "cg" else "")
+        return Label("linear solve", (f"{_names(graph, name, 0)[0]} = {last}",))
     if isinstance(node, Tridiagonal):
         return _tridiagonal(graph, name, node)
     if isinstance(node, Operator):
@@ -131,6 +132,15 @@ def _filter(graph: Graph, name: str, node: Filter | TransposedFilter) -> Label:
     own, flux = f"{MINUS}{node.operator}ᵀ", f"Φ{_number(sources(graph, name)['p'][0])}"
     line = f"{_adjoint_symbol(graph, name)} = {own} {flux}"
     return Label(f"transposed filter {own}", (line, "the same weights"))
+
+
+def _start(graph: Graph, name: str) -> str:
+    """Where the variable of a loop starts."""
+    node = node_of(graph, name)
+    loop = graph.nodes[name]["loop"]
+    if isinstance(node, Trial) and loop is not None and "start" in sources(graph, loop):
+        return "v"
+    return START[type(node)]
 
 
 def short(name: str) -> str:

@@ -27,7 +27,7 @@ from pde2net.graph.nodes import (
     State,
     VCycle,
 )
-from pde2net.graph.on_grid import FrozenGrid, OnGrid
+from pde2net.graph.on_grid import FrozenGrid, OnGrid, divided
 from pde2net.graph.solve import bicgstab
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class Hierarchy:
             if node.weighted:
                 rows, grid.kept = grid(state, "rows", "kept")
                 grid.weights = grid.weights * rows
+                grid.hold(state, self.grids[-2] if len(self.grids) > 1 else None)
             coarse = cells.coarser(spacing, node.smallest, 0.5 if node.adjoint else 0.0)
             if coarse is None or len(self.grids) == node.levels:
                 break
@@ -140,13 +141,9 @@ class Hierarchy:
             def product(x: Array, v: Array = v, diagonal: Array = diagonal) -> Array:
                 return divided(grid(v, "product", x=x)[0], diagonal)
 
-            v = v + bicgstab(product, divided(rhs - value, diagonal), float(node.tol), node.most)
+            right, most = divided(rhs - value, diagonal), min(node.most, v.size)
+            v = v + bicgstab(product, right, np.zeros_like(v), float(node.tol), most)
         return v
-
-
-def divided(a: Array, b: Array) -> Array:
-    """a / b, 0 where b = 0."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
 
 
 def chebyshev(low: float, high: float, sweeps: int) -> list[tuple[float, float]]:

@@ -174,13 +174,15 @@ class Iterate:
     Slots: "start", "next" and "residual", the last two functions of the State. With `tol`, iteration ends
     at ‖residual‖ <= tol ‖rhs‖, rhs the slot "rhs", or tol times the first residual if there is none.
 
-    method         "fixed point", "Kacanov" or "Newton", whose updates are halved until the residual decreases
+    method         "fixed point", "Kacanov", "multigrid", or "Newton": its updates are halved until the
+                   residual decreases, and left out if it does not
     iterations     their number, 0 if `tol` decides
     tol            relative, 0 if the number of iterations is fixed
     most           the largest number of iterations
     anderson       how many earlier iterates Anderson acceleration combines
     gradients      "unrolled" or "implicit"
-    on_failure     "warn" or "error" if `tol` is not reached
+    on_failure     if `tol` is not reached: "warn" (an error if the residual ends above that of the start),
+                   "error", or "best", the iterate of least residual
     """
 
     method: str
@@ -202,19 +204,25 @@ class Trial:
 
 @dataclass(frozen=True)
 class LinearSolve:
-    """x with product(x) = rhs, by a Krylov method from x = 0; slots "rhs" and "product", linear in the Trial.
+    """x with product(x) = rhs, by a Krylov method; slots "rhs" and "product", linear in the Trial.
 
-    method  "cg" (conjugate gradients) or "bicgstab"
+    It starts from the slot "start", else from 0. Conjugate gradients, which have a start v, start from the
+    multiple of v, and return the combination of v and their result, that is nearest to the solution in the
+    norm of the product.
+
+    method  "cg" (flexible conjugate gradients) or "bicgstab", preconditioned from the right
     tol     of the residual, relative to ‖rhs‖
     most    the largest number of iterations
     preconditioner  "none", "diagonal" (slot "diagonal") or "multigrid" (slot "preconditioner", a function of
-                    the Trial): then the methods are the flexible ones, from the right
+                    the Trial)
+    means   whether the result gets the mean of rhs, channel by channel, since product(1) = 1
     """
 
     method: str
     tol: sp.Expr
     most: int
     preconditioner: str
+    means: bool = False
     role: str = "linear solve"
 
 
@@ -275,6 +283,12 @@ class Operator:
       values stay one spacing of grid 0 beyond the outermost centres of that;
     - the transposed convolution of fluxes times the area of the faces of a cell, divided by its length and
       its volume (area and volume are below 1 where the last cell of an axis is cut off).
+
+    If it is `weighted`, some cells take few corrections or none, as the known ones of inpainting. On grid
+    0 a cell is tied to them by the diffusion of "kept", divided by it. A tie goes to the next grid in series
+    with the half cell to its centre, t own/(own + axes t), own the diagonal without mass, and is averaged
+    like residuals. Where the operator of a coarse grid ties a cell less than that, the difference, times
+    the argument, is added to "value" and "product", and to "diagonal".
 
     levels    grids at most
     asked     whether `levels` was declared: then fewer are worth a notice

@@ -31,6 +31,12 @@ from pde2net.graph.nodes import (
 if TYPE_CHECKING:
     from pde2net.graph.interpret import Interpreter
 
+
+def divided(a: Array, b: Array) -> Array:
+    """a / b, 0 where b = 0."""
+    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+
+
 Row = tuple[tuple[sp.Expr, Difference], ...]
 
 
@@ -43,11 +49,32 @@ class OnGrid:
         self.known: dict[str, tuple[Array, ...]] = {}
         self.weights: Array = cells.volumes
         self.kept: Array | float = 1.0
+        self.held: Array | float = 0.0
+        self.passed: Array | float = 0.0
 
     def __call__(self, v: Array, *slots: str, x: Array | None = None) -> list[Array]:
         """The slots of the operator at v; `x` is the trial of "product"."""
         found: dict[str, tuple[Array, ...]] = {}
-        return [self.output(self.feeds[s], v, x, found) for s in slots]
+        more = {"value": v, "product": x, "diagonal": 1.0}
+        return [
+            self.output(self.feeds[s], v, x, found) + (self.held * more[s] if s in more else 0.0)  # type: ignore[operator]  # a product has a trial
+            for s in slots
+        ]
+
+    def hold(self, state: Array, fine: OnGrid | None) -> None:
+        """Tie cells to those that take no correction as strongly as those of the finer grid are tied.
+
+        Without `fine` only what the next grid inherits is found; see graph.nodes.Operator.
+        """
+        kept, (diagonal,) = np.asarray(self.kept), self(state, "diagonal")
+        own = diagonal * kept
+        flow = self(state, "product", x=kept)[0] - (diagonal - own) * kept
+        tied = divided(np.maximum(flow, 0), kept)
+        if fine is not None:
+            inherited = hierarchy.mean(np.asarray(fine.passed), fine.weights, fine.cells, self.cells)
+            self.held = np.maximum(inherited - tied, 0)
+            tied = np.maximum(inherited, tied)
+        self.passed = divided(tied * own, own + len(self.cells.axes) * tied)
 
     def fixed(self, name: str) -> bool:
         """Whether a node has the same value at all times."""

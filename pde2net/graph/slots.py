@@ -73,15 +73,18 @@ def _squared_rows(node: SquaredAdjoint) -> Slots:
 
 
 def _iterate(node: Iterate) -> Slots:
-    """A tolerance needs a residual, and may be relative to a right-hand side."""
-    if node.iterations:
-        return Slots(frozenset({"start", "next"}))
-    return Slots(frozenset({"start", "next", "residual"}), frozenset({"rhs"}))
+    """The residual may be relative to a right-hand side; cycles of a fixed number need none."""
+    needed = {"start", "next", "residual"}
+    if node.method == "multigrid" and node.iterations:
+        needed.remove("residual")
+    return Slots(frozenset(needed), frozenset({"rhs"}))
 
 
 def _linear_solve(node: LinearSolve) -> Slots:
     preconditioner = {"none": set(), "diagonal": {"diagonal"}, "multigrid": {"preconditioner"}}
-    return Slots(frozenset({"rhs", "product"} | preconditioner[node.preconditioner]))
+    start = {"start"} if node.method == "cg" else set()
+    needed = {"rhs", "product"} | preconditioner[node.preconditioner] | start
+    return Slots(frozenset(needed), frozenset({"start"} - start))
 
 
 def _tridiagonal(node: Tridiagonal) -> Slots:

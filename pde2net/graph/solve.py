@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,43 +15,60 @@ from pde2net.graph.nodes import Iterate, Tridiagonal
 Map = Callable[[Array], Array]
 EPSILON = float(np.finfo(np.float64).eps)
 HALVINGS = 12
+ROUNDING = 8
 
 
 def iterate(node: Iterate, start: Array, rhs: Array | None, update: Map, residual: Map | None) -> Array:
     """The result of a loop; see graph.nodes.Iterate."""
     accelerate = Anderson(node.anderson)
+
+    def after(v: Array, found: Array) -> Array:
+        new = accelerate(v, update(v))
+        if node.method == "Newton" and residual is not None:
+            new = backtracked(v, new, found, residual)
+        return new
+
     v = start
-    if residual is None:
-        for _ in range(node.most):
-            v = accelerate(v, update(v))
+    if node.iterations or residual is None:
+        for _ in range(node.iterations):
+            v = after(v, residual(v) if node.method == "Newton" and residual is not None else v)
         return v
     found = residual(v)
     scale = float(np.linalg.norm(found if rhs is None else rhs))
     bound = max(float(node.tol), 50 * EPSILON) * scale
+    first = reached = least = float(np.linalg.norm(found))
+    best = v
     for _ in range(node.most):
-        if float(np.linalg.norm(found)) <= bound:
+        if reached <= bound:
             return v
-        new = accelerate(v, update(v))
-        if node.method == "Newton":
-            new = backtracked(v, new, found, residual)
-        v, found = new, residual(new)
-    reached = float(np.linalg.norm(found))
+        v = after(v, found)
+        found = residual(v)
+        reached = float(np.linalg.norm(found))
+        if reached < least:
+            best, least = v, reached
     if not reached <= bound:
         message = f"{node.method}: residual {reached / (scale or 1):.2g} after {node.most} iterations"
-        if node.on_failure == "error":
+        diverged = np.isfinite(first) and not reached <= first + rounding(residual, v, found)
+        if node.on_failure == "error" or (node.on_failure == "warn" and diverged):
             raise ConvergenceError(message)
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
-    return v
+    return best if node.on_failure == "best" else v
+
+
+def rounding(residual: Map, v: Array, found: Array) -> float:
+    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
+    last = EPSILON * (np.arange(v.size) % 2).reshape(v.shape) * v
+    return ROUNDING * float(np.linalg.norm(residual(v + last) - found))
 
 
 def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
-    """v + s (new - v) with s halved until the residual decreases."""
+    """v + s (new - v) with s halved until the residual decreases; v if it does not."""
     step, size = 1.0, float(np.linalg.norm(found))
     for _ in range(HALVINGS):
         if float(np.linalg.norm(residual(v + step * (new - v)))) < size:
-            break
+            return v + step * (new - v)
         step /= 2
-    return v + step * (new - v)
+    return v
 
 
 class Anderson:
@@ -81,40 +98,23 @@ class Anderson:
         return mixed
 
 
+def same(r: Array) -> Array:
+    return r
+
+
 def conjugate_gradients(
-    product: Map, rhs: Array, tol: float, most: int, diagonal: Array | float = 1.0
+    product: Map, rhs: Array, start: Array, tol: float, most: int, precondition: Map = same
 ) -> Array:
-    """Hestenes, Stiefel 1952, from x = 0, preconditioned by a diagonal.
-
-    Without one, the norms of the iterates increase to that of the solution.
-    """
-    x, r = np.zeros_like(rhs), rhs
-    p = r / diagonal
-    size, rho = float((r * r).sum()), float((r * p).sum())
-    bound = (max(tol, 4 * EPSILON) ** 2) * size
-    for _ in range(most):
-        if size <= bound:
-            break
-        q = product(p)
-        alpha = rho / float((p * q).sum())
-        x, r = x + alpha * p, r - alpha * q
-        z = r / diagonal
-        size, rho, before = float((r * r).sum()), float((r * z).sum()), rho
-        p = z + rho / before * p
-    return x
-
-
-def flexible_conjugate_gradients(product: Map, rhs: Array, tol: float, most: int, precondition: Map) -> Array:
-    """Notay, SIAM J. Sci. Comput. 22, 2000, from x = 0.
+    """Flexible conjugate gradients (Notay, SIAM J. Sci. Comput. 22, 2000) from `start` on.
 
     `precondition` need be neither symmetric nor linear: each direction is made conjugate to the one before.
     """
-    x, r = np.zeros_like(rhs), rhs
+    x, r = start, rhs - product(start)
     p = q = np.zeros_like(rhs)
     curvature = 0.0
-    bound = (max(tol, 4 * EPSILON) ** 2) * float((r * r).sum())
+    bound = (max(tol, 4 * EPSILON) ** 2) * float((rhs * rhs).sum())
     for _ in range(most):
-        if float((r * r).sum()) <= bound:
+        if not float((r * r).sum()) > bound:
             break
         z = precondition(r)
         p = z - _ratio(float((z * q).sum()), curvature) * p
@@ -125,18 +125,41 @@ def flexible_conjugate_gradients(product: Map, rhs: Array, tol: float, most: int
     return x
 
 
-def _same(r: Array) -> Array:
-    return r
+def nearest(product: Map, rhs: Array, directions: Sequence[Array], space: int, means: bool) -> Array:
+    """The combination y of `directions` that is nearest to the solution in the norm of the product.
+
+    <rhs - product(y), y> = 0. With `means`, product(1) = 1: constants, those of each channel, are added to
+    the combinations. The first `space` axes are those of the image.
+    """
+    if means:
+        axes = tuple(range(space))
+        mean = rhs.mean(axes, keepdims=True)
+        apart = [d - d.mean(axes, keepdims=True) for d in directions]
+        found: Array = mean + nearest(product, rhs - mean, apart, space, means=False)
+        return found
+    y, r = np.zeros_like(rhs), rhs
+    used: list[tuple[Array, Array, float]] = []
+    for d in directions:
+        for p, q, size in used:
+            d = d - _ratio(float((d * q).sum()), size) * p
+        q = product(d)
+        size = float((d * q).sum())
+        scale = _ratio(float((d * r).sum()), size)
+        y, r = y + scale * d, r - scale * q
+        used.append((d, q, size))
+    return y
 
 
-def bicgstab(product: Map, rhs: Array, tol: float, most: int, precondition: Map = _same) -> Array:
-    """van der Vorst, SIAM J. Sci. Stat. Comput. 13, 1992, from x = 0, preconditioned from the right."""
-    x, r = np.zeros_like(rhs), rhs
+def bicgstab(
+    product: Map, rhs: Array, start: Array, tol: float, most: int, precondition: Map = same
+) -> Array:
+    """van der Vorst, SIAM J. Sci. Stat. Comput. 13, 1992, from `start` on, preconditioned from the right."""
+    x, r = start, rhs - product(start)
     shadow, p = r, r
     rho = size = float((r * r).sum())
-    bound = (max(tol, 4 * EPSILON) ** 2) * size
+    bound = (max(tol, 4 * EPSILON) ** 2) * float((rhs * rhs).sum())
     for _ in range(most):
-        if size <= bound:
+        if not size > bound:
             break
         y = precondition(p)
         q = product(y)

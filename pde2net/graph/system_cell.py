@@ -18,7 +18,6 @@ from pde2net.graph.place import Source
 from pde2net.graph.precondition import diagonal
 from pde2net.graph.system import PartBuilder, SystemBuilder
 from pde2net.graph.tangent import Tangent
-from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.cell import Cell
 
 
@@ -48,7 +47,7 @@ class ImplicitSystem(_SystemBuilder):
         weights = [part.weights(source) for part, source in pairs]
         sides = zip(pairs, self.split("rhs", rhs), strict=True)
         rights = [part.lagged(side, source) for (part, source), side in sides]
-        if loop.method == "direct":
+        if loop.systems.method == "direct":
             solved = []
             for (part, source), own, right in zip(pairs, weights, rights, strict=True):
                 if not own:
@@ -70,20 +69,20 @@ class ImplicitSystem(_SystemBuilder):
             ]
             product = self.joined("products", products)
         self.place_parts()
-        return loop.linear_solve("update", full, x, product, v)
+        return loop.linear_solve("update", full, x, product, v, start=v)
 
     def correction(self, loop: StepLoop, tangent: Tangent, v: Source, rhs: Source) -> Source:
         return loop.newton_system(tangent, v, rhs)
 
-    def preconditioned(self, solver: Kacanov | Newton, name: str, x: Source, v: Source) -> dict[str, Source]:
-        if solver.preconditioner == "none":
+    def preconditioned(self, kind: str, name: str, x: Source, v: Source) -> dict[str, Source]:
+        if kind == "none":
             return {}
-        if solver.preconditioner == "multigrid":
+        if kind == "multigrid":
             raise DeclarationError(
                 'Systems take linear systems with preconditioner="none" or "diagonal", not "multigrid".'
             )
+        mass, step, solver = self.cell.mass, self.cell.step, self.cell.solver
         parts = [
-            diagonal(part, source, self.cell.mass + self.cell.step * part.pull(solver), self.cell.step)
-            for part, source in self.channels(v)
+            diagonal(part, source, mass + step * part.pull(solver), step) for part, source in self.channels(v)
         ]
         return {"diagonal": self.joined("diagonals", parts)}

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 
-from pde2net.graph.cell import linear_method
+from pde2net.graph.linear import LinearSystems, linear_systems
 from pde2net.guidance.limit import Prepared
 from pde2net.language.schemes import (
     FED,
@@ -34,6 +34,7 @@ from pde2net.language.schemes import (
 )
 from pde2net.language.solvers import FixedPoint, Solver
 from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
+from pde2net.scheme.cell import cell
 
 DIRECT = 8.0  # measured on images of 64^2 to 256^2; elimination reads and writes memory many times
 OUTER = 6  # 3 to 9 on images and noise, tolerance 1e-2, tau 1 to 30; not monotone fluxes may need more
@@ -56,25 +57,26 @@ def work(scheme: Scheme, prepared: Prepared) -> float:
     if isinstance(scheme, Implicit | Theta):
         theta = float(scheme.theta) if isinstance(scheme, Theta) else 1.0
         explicit_part = float(theta < 1)
-        return scheme.steps * (explicit_part + _solves(scheme.solver, theta * float(scheme.tau), prepared))
+        return scheme.steps * (explicit_part + _solves(scheme, theta * float(scheme.tau), prepared))
     return scheme.repeats * (1 + DIRECT)
 
 
-def _solves(solver: Solver, step: float, prepared: Prepared) -> float:
-    outer = solver.iterations or (1 if is_linear(prepared.semi.form) else OUTER)
-    return outer * (1 + _linear_solve(solver, step, prepared))
+def _solves(scheme: Implicit | Theta, step: float, prepared: Prepared) -> float:
+    systems, solver = linear_systems(prepared.semi, cell(scheme)), scheme.solver
+    outer = 1 if systems.once else solver.iterations or (1 if is_linear(prepared.semi.form) else OUTER)
+    return outer * (1 + _linear_solve(solver, systems, step, prepared))
 
 
-def _linear_solve(solver: Solver, step: float, prepared: Prepared) -> float:
+def _linear_solve(solver: Solver, systems: LinearSystems, step: float, prepared: Prepared) -> float:
     if isinstance(solver, FixedPoint):
         return 0.0
-    method = linear_method(prepared.semi, solver)
+    method = systems.method
     if method == "direct":
         return DIRECT
-    most = float(getattr(solver, "linear_iterations", 1))
+    most = float(systems.most)
     norm, tolerance = norm_of(prepared), float(getattr(solver, "linear_tol", 1))
     per_iteration = 1.0 if method == "cg" else 2.0
-    if getattr(solver, "preconditioner", "none") == "multigrid":
+    if systems.preconditioner == "multigrid":
         cycle = 2 / (1 - 2.0 ** -len(prepared.semi.spacing))  # two products on every grid
         return (
             per_iteration

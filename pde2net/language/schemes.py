@@ -15,7 +15,7 @@ import sympy as sp
 
 from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.exact import count, exact, positive
-from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
+from pde2net.language.solvers import ON_FAILURE, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stopping import ChosenSteps, CyclicTime, DampedTime, ExplicitTime, StagedTime, Stopping
 
 FREEZE = ("cycle", "step")
@@ -223,7 +223,7 @@ class Multigrid(ChosenSteps, Scheme):
     damping    of Jacobi; None: the optimal one by local Fourier analysis
     tol        stop when the residual is below tol times the one of the start (or of the input)
     gradients  "unrolled" or "implicit" back-propagation
-    on_failure "warn" or "error" if tol is not reached
+    on_failure "warn", "error" or "best" if tol is not reached, as of solvers
     """
 
     label: ClassVar[str] = "multigrid"
@@ -275,7 +275,7 @@ class Multigrid(ChosenSteps, Scheme):
             damping=damping,
             tol=None if tol is None else positive(tol, "The tolerance"),
             gradients=_choice(gradients, ("unrolled", "implicit"), "gradients"),
-            on_failure=_choice(on_failure, ("warn", "error"), "on_failure"),
+            on_failure=_choice(on_failure, ON_FAILURE, "on_failure"),
         )
         if self.tau == sp.oo and self.steps > 1:
             raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")

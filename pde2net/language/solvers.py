@@ -1,8 +1,17 @@
 """The solvers of implicit steps as typed choices.
 
 All iterate v towards v = rhs + tau F(v), from v = u. `iterations` asks for a fixed number; `tol` stops
-when the residual is at most tol ‖rhs‖ for every image of the batch, after `max_iterations` with a warning
-(on_failure="warn") or RuntimeError ("error"). With neither, tol = 1e-6.
+when the residual of an image is at most tol ‖rhs‖. With neither, tol = 1e-6.
+
+If `tol` is not reached after `max_iterations`,
+on_failure="warn"   warns and returns the last iterate; if its residual is above that of the start, it raises
+                    ConvergenceError (of the emitted source), since the last iterate is no result then
+           "error"  raises it in both cases
+           "best"   warns and returns the iterate of the least residual in both cases
+A fixed number of iterations never raises; `module.residuals(u)` returns the residuals that it leaves.
+
+If the linear systems of Kacanov's iterations are all the same, as those of linear equations are, one
+iteration is made, in which a Krylov method may take the steps of all.
 
 gradients  how to back-propagate: "unrolled" through the iterations, or "implicit", by the implicit
            function theorem, in memory independent of their number; None: implicit with a tolerance
@@ -10,7 +19,7 @@ gradients  how to back-propagate: "unrolled" through the iterations, or "implici
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -19,7 +28,9 @@ from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.exact import count, positive
 
 LINEAR_TOL = sp.Rational(1, 10**8)
-PRECONDITIONERS = ("none", "diagonal", "multigrid")
+LINEAR_ITERATIONS = {"none": 200, "diagonal": 200, "multigrid": 50}
+PRECONDITIONERS = tuple(LINEAR_ITERATIONS)
+ON_FAILURE = ("warn", "error", "best")
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class Solver:
         gradients = gradients or ("unrolled" if tol is None else "implicit")
         for value, choices, what in (
             (gradients, ("unrolled", "implicit"), "gradients"),
-            (on_failure, ("warn", "error"), "on_failure"),
+            (on_failure, ON_FAILURE, "on_failure"),
         ):
             if value not in choices:
                 raise DeclarationError(f'There is no {what}="{value}".{suggestion(str(value), choices)}')
@@ -62,6 +73,11 @@ class Solver:
             gradients=gradients,
             on_failure=on_failure,
         )
+
+    def counted(self) -> Solver:
+        """The same with a fixed number of iterations, all that it may make."""
+        count = self.iterations or self.max_iterations
+        return replace(self, iterations=count, tol=None, gradients="unrolled")
 
 
 def _set(solver: Solver, **values: Any) -> None:
@@ -98,15 +114,15 @@ class _Linearising(Solver):
     """Solves a linear system per iteration: exactly where it is tridiagonal, else by a Krylov method.
 
     linear_tol         relative residual of each system
-    linear_iterations  the most Krylov iterations per system
-    preconditioner     "none" (then every truncated solve is provably stable, docs/theory.md, section 4.11),
-                       "diagonal", for rows of very different size, or "multigrid", for large steps: a cycle
-                       over nested grids, with which the iterations do not grow with the image or the step
+    linear_iterations  the most Krylov iterations per system; None: 50 with multigrid, else 200
+    preconditioner     "none"; "diagonal", for rows of very different size; "multigrid", for large steps: a
+                       cycle over nested grids, with which the iterations do not grow with the image or the
+                       step; None: multigrid where it applies, else the diagonal, else none
     """
 
     linear_tol: sp.Expr = LINEAR_TOL
-    linear_iterations: int = 200
-    preconditioner: str = "none"
+    linear_iterations: int | None = None
+    preconditioner: str | None = None
 
     @known_options
     def __init__(
@@ -115,13 +131,13 @@ class _Linearising(Solver):
         tol: Any = None,
         max_iterations: int = 50,
         linear_tol: Any = None,
-        linear_iterations: int = 200,
-        preconditioner: str = "none",
+        linear_iterations: int | None = None,
+        preconditioner: str | None = None,
         gradients: str | None = None,
         on_failure: str = "warn",
     ) -> None:
         self._common(iterations, tol, max_iterations, gradients, on_failure)
-        if preconditioner not in PRECONDITIONERS:
+        if preconditioner is not None and preconditioner not in PRECONDITIONERS:
             raise DeclarationError(
                 f'There is no preconditioner="{preconditioner}".'
                 f"{suggestion(str(preconditioner), PRECONDITIONERS)}"
@@ -130,19 +146,30 @@ class _Linearising(Solver):
         _set(
             self,
             linear_tol=default if linear_tol is None else positive(linear_tol, "The linear tolerance"),
-            linear_iterations=count(linear_iterations, "The number of linear iterations"),
+            linear_iterations=None
+            if linear_iterations is None
+            else count(linear_iterations, "The number of linear iterations"),
             preconditioner=preconditioner,
         )
 
 
 class Kacanov(_Linearising):
-    """Lagged diffusivity: solves (I + tau A(v)) v+ = rhs with the diffusivities of v."""
+    """Lagged diffusivity: solves (I + tau A(v)) v+ = rhs with the diffusivities of v, from v on.
+
+    A truncated solve of a symmetric system ends with the combination of its start and its result that is
+    nearest to the solution: neither the norm, nor the energy, nor the mean is left to the truncation
+    (docs/theory.md, section 4.11).
+    """
 
     label: ClassVar[str] = "Kacanov"
 
 
 class Newton(_Linearising):
-    """Newton's method, v+ = v - s J^-1 (v - tau F(v) - rhs), with s halved until the residual decreases."""
+    """Newton's method, v+ = v - s J^-1 (v - tau F(v) - rhs).
+
+    s is 1, halved until the residual decreases, and 0 if 12 values do not do it, for each image alone; with
+    a fixed number of iterations too.
+    """
 
     label: ClassVar[str] = "Newton"
 

@@ -173,6 +173,24 @@ class DivergenceForm:
         return tuple(t for t in self.terms if isinstance(t, Learned))
 
     @property
+    def linear_flux(self) -> bool:
+        """Whether every flux is linear in u; its coefficients may vary in space."""
+        moving = {self.state, *self.slopes, self.curvature, SQUARED, *self.lagging}
+        for term in self.terms:
+            if isinstance(term, Tensor):
+                if term.free_symbols & moving:
+                    return False
+                continue
+            if isinstance(term, FirstOrder):
+                if any(c.groups is None or c.coefficient.free_symbols & moving for c in term.components):
+                    return False
+                if any(g.diffusivity.free_symbols & moving for c in term.components for g in c.groups or ()):
+                    return False
+            elif term.diffusivity is None or term.diffusivity.free_symbols & moving:
+                return False
+        return True
+
+    @property
     def is_linear(self) -> bool:
         """Linear in u with coefficients that depend on neither u nor position."""
         moving = {*self.slopes, self.curvature, self.state} | self.data

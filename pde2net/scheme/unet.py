@@ -28,7 +28,7 @@ class UNet:
     tol         of the residual, relative to the one of u; None: a fixed number of cycles
     steady      whether tau is infinite
     gradients   "unrolled" or "implicit"
-    on_failure  "warn" or "error" if tol is not reached
+    on_failure  "warn", "error" or "best" if tol is not reached
     order       in time
     """
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.graph.linear import LinearSystems
 from pde2net.language.schemes import Scheme
 from pde2net.scheme.registry import Update
 from pde2net.verify.bounds import Bounds
@@ -19,7 +20,7 @@ from pde2net.verify.refute import witness as wit
 class Case:
     """What the claims are derived from: operators, facts, scheme, step, and a search for witnesses.
 
-    method  how linear systems are solved, where that is not up to this equation alone
+    systems  how linear systems are solved, where that is not up to this equation alone
     """
 
     semi: Semidiscrete
@@ -28,7 +29,7 @@ class Case:
     update: Update
     tau: sp.Expr
     search: wit.Search | None
-    method: str | None = None
+    systems: LinearSystems | None = None
 
     @property
     def plain(self) -> bool:

@@ -52,7 +52,7 @@ def _l2_stability(case: Case) -> Claim:
         return prove(exact.SPLIT_L2, case)
     if it.kind == "Picard":
         return prove(picard.LINEAR_L2 if it.linear else picard.NONLINEAR_L2, case)
-    if it.linear or it.kind == "Newton":
+    if it.kind == "Newton" or (it.linear and (it.method == "direct" or it.once)):
         return prove(limited(exact.LINEAR_L2, exact.exact_reach(it), damped_rate), case)
     return prove(limited(exact.LAGGED_L2, exact.explicit_part(it, 2), damped_rate), case)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.graph.cell import linear_method
+from pde2net.graph.linear import linear_systems
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
@@ -21,7 +21,10 @@ class Iteration:
     kind    "Picard", "Kacanov", "Newton", or "AOS", which needs none
     count   the number of iterations; None if a tolerance decides
     method  of the linear systems: "direct", "cg", "bicgstab", or "" if there are none
-    preconditioner, accelerated  of conjugate gradients; whether Picard iterates are mixed
+    preconditioner, most  of Krylov methods, and how many iterations they may make per system
+    once    whether the systems of all iterations are the same, and one is solved, from u on
+    means   whether truncated solves get the mean of their right-hand side
+    accelerated  whether Picard iterates are mixed
     linear  whether the equation is linear in u
     lagged  whether a reaction that lets u grow is taken at the previous iterate (Kacanov)
     """
@@ -31,6 +34,9 @@ class Iteration:
     count: int | None
     method: str
     preconditioner: str
+    most: int
+    once: bool
+    means: bool
     accelerated: bool
     steady: bool
     linear: bool
@@ -52,14 +58,20 @@ def iteration_of(case: Case) -> Iteration:
     rate = sp.S.Zero if affine_in_u is None else sp.simplify(-affine_in_u[1])
     solver = cell.solver
     if solver is None:
-        return Iteration("AOS", sp.S.One, 1, "direct", "none", False, cell.steady, linear, False)
+        return Iteration(
+            "AOS", sp.S.One, 1, "direct", "none", 0, False, False, False, cell.steady, linear, False
+        )
     kinds = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+    systems = case.systems or linear_systems(case.semi, cell)
     return Iteration(
         kinds[type(solver)],
         cell.theta,
-        solver.iterations,
-        linear_method(case.semi, solver) if case.method is None else case.method,
-        solver.preconditioner if isinstance(solver, Kacanov | Newton) else "none",
+        1 if systems.once and solver.iterations is not None else solver.iterations,
+        systems.method,
+        systems.preconditioner,
+        systems.most,
+        systems.once,
+        systems.means,
         isinstance(solver, FixedPoint) and solver.anderson > 0,
         cell.steady,
         linear,

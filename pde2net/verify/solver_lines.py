@@ -6,11 +6,13 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
-from pde2net.graph.cell import linear_method
+from pde2net.graph.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
+from pde2net.scheme.cell import cell
 
 NAMES = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+FAILURES = {"warn": "a warning", "error": "an error", "best": "a warning and the best iterate"}
 METHODS = {"cg": "conjugate gradients", "bicgstab": "BiCGStab"}
 
 
@@ -26,8 +28,9 @@ def line(
     if isinstance(scheme, Multigrid):
         return f"{head}, {_cycles(scheme)}: {equation(tau, sp.S.One)}; {rate}"
     theta = scheme.theta if isinstance(scheme, Theta) else sp.S.One
-    solves = _systems(semi, scheme.solver)
-    return f"{head}, {_iteration(scheme.solver)}{solves}: {equation(tau, theta)}; {rate}"
+    systems = linear_systems(semi, cell(scheme))
+    solves = _systems(scheme.solver, systems)
+    return f"{head}, {_iteration(scheme.solver, systems.once)}{solves}: {equation(tau, theta)}; {rate}"
 
 
 def equation(tau: sp.Expr, theta: sp.Expr) -> str:
@@ -39,27 +42,27 @@ def equation(tau: sp.Expr, theta: sp.Expr) -> str:
     return f"v = u + tau ({1 - theta} F(u) + {theta} F(v))"
 
 
-def _iteration(solver: Solver) -> str:
-    name = NAMES[type(solver)]
+def _iteration(solver: Solver, once: bool) -> str:
+    name, count = NAMES[type(solver)], 1 if once else solver.iterations
     if solver.tol is None:
-        text = f"{solver.iterations} {name} iteration{'s' if solver.iterations != 1 else ''}"
+        text = f"{count} {name} iteration{'s' if count != 1 else ''}"
     else:
-        text = f"{name} iteration to {float(solver.tol):g}, at most {solver.max_iterations}"
-        text += f" ({'an error' if solver.on_failure == 'error' else 'a warning'} beyond)"
+        most = 1 if once else solver.max_iterations
+        text = f"{name} iteration to {float(solver.tol):g}, at most {most}"
+        text += f" ({FAILURES[solver.on_failure]} beyond)"
     if isinstance(solver, FixedPoint) and solver.anderson:
         text += f" with Anderson acceleration of depth {solver.anderson}"
     return text
 
 
-def _systems(semi: Semidiscrete | SemidiscreteSystem, solver: Solver) -> str:
-    method = linear_method(semi, solver)
+def _systems(solver: Solver, systems: LinearSystems) -> str:
     if not isinstance(solver, Kacanov | Newton):
         return ""
-    if method == "direct":
+    if systems.method == "direct":
         return ", exact solves"
-    text = f", {METHODS[method]} to {float(solver.linear_tol):g}, at most {solver.linear_iterations}"
-    if solver.preconditioner != "none":
-        text += f", preconditioner {solver.preconditioner}"
+    text = f", {METHODS[systems.method]} to {float(solver.linear_tol):g}, at most {systems.most}"
+    if systems.preconditioner != "none":
+        text += f", preconditioner {systems.preconditioner}"
     return text
 
 

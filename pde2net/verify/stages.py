@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
 from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
 from pde2net.verify.case import Case
 from pde2net.verify.theorem import Held, Hypothesis, Missing
@@ -69,20 +69,7 @@ def cycles(stack: Stack) -> int:
 
 def constant_diffusivities(form: DivergenceForm) -> bool:
     """Whether every flux is linear in u; its coefficients may vary in space."""
-    moving = {form.state, *form.slopes, form.curvature, SQUARED, *form.lagging}
-    for term in form.terms:
-        if isinstance(term, Tensor):
-            if term.free_symbols & moving:
-                return False
-            continue
-        if isinstance(term, FirstOrder):
-            if any(c.groups is None or c.coefficient.free_symbols & moving for c in term.components):
-                return False
-            if any(g.diffusivity.free_symbols & moving for c in term.components for g in c.groups or ()):
-                return False
-        elif term.diffusivity is None or term.diffusivity.free_symbols & moving:
-            return False
-    return True
+    return form.linear_flux
 
 
 def linear_reaction(form: DivergenceForm) -> bool:

@@ -16,7 +16,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.graph.build import build
-from pde2net.graph.cell import linear_method
+from pde2net.graph.linear import LinearSystems, linear_systems
 from pde2net.graph.network import Graph
 from pde2net.language.declaration import Declaration
 from pde2net.language.schemes import AOS, DuFortFrankel, Explicit, Implicit, Scheme
@@ -79,7 +79,7 @@ def _largest_step(
     """The smallest limit of the diffusion of each unknown."""
     limits, reasons = [], []
     for part, known in zip(semi.parts, facts, strict=True):
-        claim = claims(_alone(part, known, scheme, update, TAU, _method(semi, update)))["l2_stability"]
+        claim = claims(_alone(part, known, scheme, update, TAU, _systems(semi, update)))["l2_stability"]
         if claim.limit is None or claim.status not in (*PROVED, Status.LINEARISED):
             reasons.append(f"{part.form.state}: {claim.reason}")
         else:
@@ -99,18 +99,22 @@ def _without_reaction(part: Semidiscrete) -> Semidiscrete:
 
 
 def _alone(
-    part: Semidiscrete, facts: Facts, scheme: Scheme, update: Update, tau: sp.Expr, method: str | None
+    part: Semidiscrete,
+    facts: Facts,
+    scheme: Scheme,
+    update: Update,
+    tau: sp.Expr,
+    systems: LinearSystems | None,
 ) -> Case:
     """The diffusion of one unknown."""
     zero = Bounds(sp.S.Zero, sp.S.Zero)
     known = replace(facts, damping=zero, rate=zero, source=False)
-    return Case(_without_reaction(part), known, scheme, update, tau, None, method)
+    return Case(_without_reaction(part), known, scheme, update, tau, None, systems)
 
 
-def _method(semi: SemidiscreteSystem, update: Update) -> str | None:
+def _systems(semi: SemidiscreteSystem, update: Update) -> LinearSystems | None:
     """How the linear systems of all equations are solved together."""
-    solver = update.solver if isinstance(update, Cell) else None
-    return None if solver is None else linear_method(semi, solver)
+    return linear_systems(semi, update) if isinstance(update, Cell) and update.solver is not None else None
 
 
 def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts], values: Evaluation) -> Certificate:
@@ -127,10 +131,10 @@ class _System:
         semi = plan.semi
         self.semi, self.form, self.plan, self.graph, self.facts = semi, semi.form, plan, graph, facts
         self.names = [str(s) for s in self.form.states]
-        options, method = (plan.scheme, plan.update, plan.tau), _method(semi, plan.update)
+        options, systems = (plan.scheme, plan.update, plan.tau), _systems(semi, plan.update)
         pairs = list(zip(semi.parts, facts, strict=True))
-        self.whole = [claims(Case(part, known, *options, None, method)) for part, known in pairs]
-        self.alone = [claims(_alone(part, known, *options, method)) for part, known in pairs]
+        self.whole = [claims(Case(part, known, *options, None, systems)) for part, known in pairs]
+        self.alone = [claims(_alone(part, known, *options, systems)) for part, known in pairs]
         self.solver = plan.update.solver if isinstance(plan.update, Cell) else None
         # Every new state is that of a step whose other unknowns are some known fields.
         lagged = isinstance(plan.scheme, Implicit) and isinstance(self.solver, Kacanov)

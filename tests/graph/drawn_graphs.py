@@ -96,12 +96,12 @@ CELLS = {
     "fixed_point": lambda: of_scheme(
         p2n.Implicit(tau=sp.Rational(1, 9), steps=1, solver=p2n.FixedPoint(iterations=4))
     ),
-    "kacanov": lambda: of_scheme(p2n.Implicit(tau=5, steps=3)),
+    "kacanov": lambda: of_scheme(p2n.Implicit(tau=5, steps=3, solver=p2n.Kacanov(preconditioner="none"))),
     "kacanov_multigrid": lambda: of_scheme(
         p2n.Implicit(tau=5, steps=3, solver=p2n.Kacanov(preconditioner="multigrid"))
     ),
     "kacanov_1d": lambda: of_scheme(p2n.Implicit(tau=5, steps=2), 1),
-    "newton": lambda: of_scheme(p2n.Implicit(tau=5, steps=2, solver=p2n.Newton())),
+    "newton": lambda: of_scheme(p2n.Implicit(tau=5, steps=2, solver=p2n.Newton(preconditioner="none"))),
     "newton_1d": lambda: of_scheme(p2n.Implicit(tau=5, steps=2, solver=p2n.Newton()), 1),
     "theta": lambda: of_scheme(p2n.Theta(tau=5, steps=2)),
     "aos": lambda: of_scheme(p2n.AOS(tau=5, steps=3)),

@@ -9,8 +9,8 @@ import numpy as np
 
 from pde2net.discretise.arrays import Array
 from pde2net.graph.build import build
-from pde2net.graph.cell import linear_method
 from pde2net.graph.interpret import Interpreter
+from pde2net.graph.linear import linear_systems
 from pde2net.graph.stack import explicit_steps
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
@@ -50,9 +50,8 @@ def _robust(case: Case, found: Found) -> Found:
     cell = case.update
     if found is None or not isinstance(cell, Cell) or cell.solver is None:
         return found
-    method = linear_method(case.semi, cell.solver)
-    multigrid = method and getattr(cell.solver, "preconditioner", "none") == "multigrid"
-    fragile = method == "bicgstab" or multigrid
+    systems = case.systems or linear_systems(case.semi, cell)
+    fragile = systems.method == "bicgstab" or systems.preconditioner == "multigrid"
     return None if fragile and found["excess"] < LARGE else found
 
 
@@ -96,8 +95,7 @@ def residual(case: Case) -> Found:
     search, cell = case.search, case.update
     if search is None or not isinstance(cell, Cell) or cell.solver is None:
         return None
-    warned = replace(cell, steps=1, solver=replace(cell.solver, on_failure="warn"))
-    graph = build(search.semi, search.tau, warned)
+    graph = build(search.semi, search.tau, replace(cell, steps=1, solver=cell.solver.counted()))
     one = Interpreter(explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, graph))
     theta = float(cell.theta)
 

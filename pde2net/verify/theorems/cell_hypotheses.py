@@ -43,27 +43,34 @@ def _exact(case: Case) -> Held | Missing:
 
 EXACT = Hypothesis("exact solves", "linear systems are solved exactly", _exact)
 
-STEIHAUG = (
-    "conjugate gradients from x = 0 have norms that increase to that of the solution "
-    "(Steihaug 1983, Theorem 2.1)"
+GALERKIN = (
+    "a truncated solve ends with the combination x of its result and its start that is nearest to the "
+    "solution in the norm of the system"
 )
 
 
 def _bounded_solves(case: Case) -> Held | Missing:
-    it = iteration_of(case)
     exact = _exact(case)
-    if isinstance(exact, Held) or it.method != "cg":
+    if isinstance(exact, Held) or iteration_of(case).method != "cg":
         return exact
-    if it.preconditioner != "none":
-        return Missing(
-            "truncated conjugate gradients with a preconditioner bound another norm; "
-            'preconditioner="none" bounds this one',
-            violated=True,
-        )
-    return Held(STEIHAUG)
+    return Held(f"{GALERKIN}: <rhs - (I + theta tau B) x, x> = 0")
 
 
-BOUNDED_SOLVES = Hypothesis("bounded solves", "‖x‖ <= ‖(I + theta tau B)^-1 rhs‖", _bounded_solves)
+BOUNDED_SOLVES = Hypothesis("bounded solves", "<rhs - (I + theta tau B) x, x> = 0 or better", _bounded_solves)
+
+
+def _from_u(case: Case) -> Held | Missing:
+    """The start of the solve is u itself, which makes the change x - u one of the combinations."""
+    bounded = _bounded_solves(case)
+    it = iteration_of(case)
+    if isinstance(bounded, Missing) or it.method == "direct" or it.once:
+        return bounded
+    return Missing("later solves start from an iterate, not from u, and are not exact", violated=True)
+
+
+SOLVES_FROM_U = Hypothesis(
+    "solves from u", "<rhs - (I + theta tau B) x, w> = 0 for w = x and w = u, or better", _from_u
+)
 
 
 def _frozen_solves(case: Case) -> Held | Missing:
@@ -71,7 +78,7 @@ def _frozen_solves(case: Case) -> Held | Missing:
     it = iteration_of(case)
     if it.kind == "Newton" and not it.linear:
         return Missing("in Newton's systems Phi' takes the place of g", weakens=True)
-    bounded = _bounded_solves(case)
+    bounded = _bounded_solves(case) if it.theta == 1 else _from_u(case)
     if isinstance(bounded, Held) and (it.method == "direct" or not case.facts.source):
         return bounded
     reason = KRYLOV[it.method]
@@ -84,6 +91,8 @@ FROZEN_SOLVES = Hypothesis("bounded solves", BOUNDED_SOLVES.statement, _frozen_s
 def _regular(case: Case) -> Held | Missing:
     """1^T J = 1^T, and J is regular; Newton's matrix contains Phi', which may be negative."""
     it, curvature = iteration_of(case), case.facts.curvature
+    if it.method == "cg" and it.means:
+        return Held("truncated solves get the mean of their right-hand side")
     exact = _exact(case)
     if isinstance(exact, Missing) or it.kind != "Newton" or it.linear:
         return exact
@@ -92,7 +101,7 @@ def _regular(case: Case) -> Held | Missing:
     return exact
 
 
-REGULAR = Hypothesis("exact solves", EXACT.statement, _regular)
+REGULAR = Hypothesis("solves with a mean", "1^T x = 1^T rhs for every linear system", _regular)
 
 
 def implicit_reaction(form: DivergenceForm) -> sp.Expr | None:

@@ -9,7 +9,7 @@ import sympy as sp
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.iteration import iteration_of
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, prove
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, prove, quotient
 from pde2net.verify.theorems import cell_hypotheses as hyp
 from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
 from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, MONOTONE, PENALISER
@@ -33,8 +33,10 @@ DEFINITE = Hypothesis("definite systems", "mass I + theta tau B >= c > 0", _defi
 
 def _krylov(case: Case) -> Held | Missing:
     it = iteration_of(case)
+    if it.method == "cg" and it.preconditioner == "none" and it.once:
+        return Held(f"symmetric, positive definite systems without preconditioner, k = {it.most}")
     if it.method == "cg" and it.preconditioner == "none":
-        return Held("symmetric, positive definite systems without preconditioner")
+        return Missing("the solves of the iterations are not the same, and their truncation is not followed")
     if it.method == "cg":
         return Missing("the condition number with a preconditioner is not derived")
     return Missing("BiCGStab may break down, and no rate of it is known")
@@ -59,6 +61,26 @@ def krylov_factor(case: Case) -> sp.Expr | None:
     mass, step = scale(case)
     root = sp.sqrt(case.valued((mass + step * frozen_rate(case)) / (mass + step * rate.lower)))
     return sp.simplify((root - 1) / (root + 1))
+
+
+def krylov_limit(case: Case) -> sp.Expr:
+    """tau with 2 factor^k < 1 for the k conjugate gradients that are emitted, 0 if there is none.
+
+    That is kappa < ((1 + q)/(1 - q))^2 with q = 2^(-1/k), whose right-hand side is rounded down.
+    """
+    rate = case.facts.rate
+    if rate is None:
+        return sp.S.Zero
+    q = sp.Integer(2) ** sp.Rational(-1, iteration_of(case).most)
+    most = sp.floor(1000 * ((1 + q) / (1 - q)) ** 2) / 1000
+    mass, step = scale(case)
+    low = case.valued(rate.lower)
+    excess = case.valued(frozen_rate(case)) - most * low
+    if not low.is_number:
+        excess = case.valued(frozen_rate(case))
+    if excess.is_nonpositive:
+        return sp.oo
+    return sp.S.Zero if mass == 0 else quotient((most - 1) * case.tau / step, excess)
 
 
 def local_factor(case: Case) -> sp.Expr | None:
@@ -88,7 +110,8 @@ LINEAR_KRYLOV = Theorem(
     reference="Saad 2003, (6.128)",
     section="4.14",
     hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, KRYLOV, DEFINITE),
-    conclusion="errors in the norm of the system fall below twice factor^k after k conjugate gradients",
+    conclusion="k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
+    limit=krylov_limit,
     factor=krylov_factor,
     refute=lambda case: None,
 )
@@ -122,9 +145,21 @@ def convergence(case: Case) -> Claim:
     if it.kind == "AOS":
         reason = "AOS solves its linear systems by elimination, without iterations."
         return Claim("solver_convergence", Status.NOT_APPLICABLE, reason=reason)
+    if it.linear and it.method != "direct":
+        return emitted(prove(LINEAR_KRYLOV, case), it.most)
     if it.linear:
-        return prove(LINEAR_SOLVE if it.method == "direct" else LINEAR_KRYLOV, case)
+        return prove(LINEAR_SOLVE, case)
     return local(prove(NEWTON if it.kind == "Newton" else LAGGED, case))
+
+
+def emitted(claim: Claim, most: int) -> Claim:
+    """Beyond the limit the bound for the iterations that are emitted says nothing."""
+    if claim.status != Status.UNKNOWN or claim.limit is None:
+        return claim
+    return replace(claim, reason=f"The bound 2 factor^k is not below one for k = {most}, {_FEW}.")
+
+
+_FEW = "the conjugate gradients that a step may make"
 
 
 def local(claim: Claim) -> Claim:

@@ -62,8 +62,8 @@ LINEAR_L2 = Theorem(
     title="Stability function of a linear step",
     reference=_SMITH,
     section="4.12",
-    hypotheses=(hyp.STEP, *STABLE, hyp.LINEAR, *FORWARD, hyp.BOUNDED_SOLVES),
-    conclusion="‖v‖ <= ‖R(tau B) u‖ <= ‖u‖ for every iterate v",
+    hypotheses=(hyp.STEP, *STABLE, hyp.LINEAR, *FORWARD, hyp.SOLVES_FROM_U),
+    conclusion="‖v‖ <= ‖u‖ for every iterate v, as for R(tau B) u",
     refute=seek.growth,
 )
 
@@ -73,7 +73,7 @@ LAGGED_L2 = Theorem(
     reference="Kacanov 1959; Steihaug 1983, Theorem 2.1",
     section="4.12",
     hypotheses=(hyp.STEP, *STABLE, hyp.IMPLICIT, *FORWARD, hyp.BOUNDED_SOLVES),
-    conclusion="‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, since (I + theta tau B(w))^-1 <= 1 for all w",
+    conclusion="‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, as ‖v‖² <= <v, (I + theta tau B(w)) v> = <v, rhs>",
     refute=seek.growth,
 )
 
@@ -154,7 +154,7 @@ LINEAR_ENERGY = Theorem(
     title="Energy of a linear step",
     reference="Hairer, Lubich 2014",
     section="4.12",
-    hypotheses=(hyp.STEP, hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.EXACT),
+    hypotheses=(hyp.STEP, hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.SOLVES_FROM_U),
     conclusion="E(v) <= E(u) for E(u) = 1/2 <B u, u> - <s, u>, r = s - b u",
     refute=seek.energy,
 )
@@ -173,7 +173,7 @@ LAGGED_ENERGY = Theorem(
         hyp.CONCAVE,
         hyp.IMPLICIT,
         hyp.BACKWARD,
-        hyp.EXACT,
+        hyp.BOUNDED_SOLVES,
     ),
     conclusion="E(v) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r, and every "
     "iterate v",

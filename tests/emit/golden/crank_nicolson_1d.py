@@ -98,31 +98,54 @@ def norm(a: Tensor) -> Tensor:
     return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
 
 
+def relative(residual: Tensor, against: Tensor) -> Tensor:
+    """The quotient of the norms of each image, shape (batch,)."""
+    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
+
+
+def finished(done: Tensor) -> bool:
+    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
+    return not torch.compiler.is_compiling() and bool(done.all())
+
+
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """The inner product of each image of a batch, shape (batch, 1, ..., 1)."""
     return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0: images that have converged stay as they are."""
-    return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))
+    """a / b, and 0 where b is 0."""
+    return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))
 
 
-def bicgstab(product: Product, rhs: Tensor, tol: float, most: int) -> Tensor:
-    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from x = 0."""
-    x, r, p, shadow = torch.zeros_like(rhs), rhs, rhs, rhs
+def bicgstab(
+    product: Product,
+    rhs: Tensor,
+    x: Tensor,
+    tol: float,
+    most: int,
+    precondition: Product = lambda r: r,
+) -> Tensor:
+    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from a first x on.
+
+    `precondition` acts from the right, on the directions. Images that are done keep their x.
+    """
+    r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
-    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size
+    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
     for _ in range(most):
-        done = size <= bound
-        if done.all():
+        done = ~(size > bound)
+        if finished(done):
             break
-        q = product(p)
-        alpha = quotient(rho, dot(shadow, q)).masked_fill(done, 0)
+        y = precondition(p)
+        q = product(y)
+        alpha = quotient(rho, dot(shadow, q))
         s = r - alpha * q
-        w = product(s)
-        omega = quotient(dot(w, s), dot(w, w)).masked_fill(done, 0)
-        x, r = x + alpha * p + omega * s, s - omega * w
+        z = precondition(s)
+        w = product(z)
+        omega = quotient(dot(w, s), dot(w, w))
+        x = torch.where(done, x, x + alpha * y + omega * z)
+        r = torch.where(done, r, s - omega * w)
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
@@ -166,9 +189,24 @@ def solve_tridiagonal(
     return x
 
 
-def not_converged(reached: Tensor, scale: Tensor, iterations: int) -> None:
-    """Say that the tolerance was not reached."""
+class ConvergenceError(RuntimeError):
+    """An iteration missed its tolerance, and ended worse than it started or has on_failure='error'."""
+
+
+def rounding(residual: Product, v: Tensor) -> Tensor:
+    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
+    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
+    last = torch.finfo(v.dtype).eps * odd * v
+    return 8 * norm(residual(v + last) - residual(v))
+
+
+def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor) -> None:
+    """Say that the tolerance was not reached; an error if images ended worse than they started."""
     size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
+    if worse.any():
+        raise ConvergenceError(
+            f"diverges: relative residual {size:.2g} after {iterations} iterations; see on_failure"
+        )
     warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)
 
 
@@ -191,9 +229,8 @@ def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
         with torch.enable_grad():
             point = v.clone().requires_grad_()
             value = residual(point)
-        return bicgstab(
-            lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0], gradient, tol, 1000
-        )
+        transposed = lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0]
+        return bicgstab(transposed, gradient, torch.zeros_like(gradient), tol, 1000)
 
     attached.register_hook(solve)
     return v - (attached - attached.detach())
@@ -272,15 +309,41 @@ class DiffusionNetwork(nn.Module):
         return with_implicit_gradient(lambda v: cell.residual(v, rhs), v, self.tol / 100)
 
     def iterate(self, cell: ImplicitCell, v: Tensor, rhs: Tensor) -> Tensor:
-        """The cell iterated from v until ‖residual‖ <= tol ‖rhs‖ for every image."""
-        residual = cell.residual(v, rhs)
+        """The cell iterated from v until ‖residual‖ <= tol ‖rhs‖, for each image alone."""
+        if torch.compiler.is_exporting():
+            raise NotImplementedError(
+                "the number of iterations depends on the input: export a network of iterations=..., without tol"
+            )
+        residual = lambda v: cell.residual(v, rhs)
+        size = first = norm(residual(v))
         scale = norm(rhs)
         bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale
         for _ in range(self.most):
-            if (norm(residual) <= bound).all():
-                return v
-            v = cell(v, rhs)
-            residual = cell.residual(v, rhs)
-        if not (norm(residual) <= bound).all():
-            not_converged(norm(residual), scale, self.most)
+            done = (size <= bound) | ~size.isfinite()
+            if done.all():
+                break
+            new = cell(v, rhs)
+            v = torch.where(done, v, new)
+            size = norm(residual(v))
+        if not (size <= bound).all():
+            worse = first.isfinite() & ~(size <= first + rounding(residual, v))
+            not_converged(size, scale, self.most, worse)
         return v
+
+    @torch.no_grad()
+    def residuals(self, u: Tensor) -> Tensor:
+        """‖v - tau F(v) - rhs‖/‖rhs‖ after each step, for every image: shape (steps, batch)."""
+        if not isinstance(u, Tensor) or not u.is_floating_point():
+            raise TypeError("u must be a floating point tensor; convert it with .float()")
+        if u.dim() != 3 or u.shape[1] != 1:
+            raise ValueError(f"u must have the shape (batch, 1, x), not {tuple(u.shape)}")
+        if u.shape[2] < 2:
+            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
+        found = []
+        for _ in range(self.steps):
+            v = self.step(self.cell, u)
+            against = self.cell.right_hand_side(u)
+            left = self.cell.residual(v, against)
+            found.append(relative(left, against))
+            u = v
+        return torch.stack(found)

@@ -247,31 +247,59 @@ def prolong(e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
     return e
 
 
+def norm(a: Tensor) -> Tensor:
+    """The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1)."""
+    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
+
+
+def relative(residual: Tensor, against: Tensor) -> Tensor:
+    """The quotient of the norms of each image, shape (batch,)."""
+    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
+
+
+def finished(done: Tensor) -> bool:
+    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
+    return not torch.compiler.is_compiling() and bool(done.all())
+
+
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """The inner product of each image of a batch, shape (batch, 1, ..., 1)."""
     return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0: images that have converged stay as they are."""
-    return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))
+    """a / b, and 0 where b is 0."""
+    return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))
 
 
-def bicgstab(product: Product, rhs: Tensor, tol: float, most: int) -> Tensor:
-    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from x = 0."""
-    x, r, p, shadow = torch.zeros_like(rhs), rhs, rhs, rhs
+def bicgstab(
+    product: Product,
+    rhs: Tensor,
+    x: Tensor,
+    tol: float,
+    most: int,
+    precondition: Product = lambda r: r,
+) -> Tensor:
+    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from a first x on.
+
+    `precondition` acts from the right, on the directions. Images that are done keep their x.
+    """
+    r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
-    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size
+    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
     for _ in range(most):
-        done = size <= bound
-        if done.all():
+        done = ~(size > bound)
+        if finished(done):
             break
-        q = product(p)
-        alpha = quotient(rho, dot(shadow, q)).masked_fill(done, 0)
+        y = precondition(p)
+        q = product(y)
+        alpha = quotient(rho, dot(shadow, q))
         s = r - alpha * q
-        w = product(s)
-        omega = quotient(dot(w, s), dot(w, w)).masked_fill(done, 0)
-        x, r = x + alpha * p + omega * s, s - omega * w
+        z = precondition(s)
+        w = product(z)
+        omega = quotient(dot(w, s), dot(w, w))
+        x = torch.where(done, x, x + alpha * y + omega * z)
+        r = torch.where(done, r, s - omega * w)
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
@@ -374,7 +402,8 @@ class UNet(nn.Module):
             value, diagonal = self.operator.linearised(v, grid)
             frozen = self.operator.frozen(v, grid)
             scaled = lambda x: self.operator.product(x, frozen, grid) / diagonal
-            v = v + bicgstab(scaled, (rhs - value) / diagonal, 0.1, 200)
+            right, most = (rhs - value) / diagonal, min(200, v[0].numel())
+            v = v + bicgstab(scaled, right, torch.zeros_like(v), 0.1, most)
         return v
 
     def decoder(
@@ -444,3 +473,23 @@ class DiffusionNetwork(nn.Module):
         for _ in range(self.cycles):
             v = net(v, rhs, grids)
         return v
+
+    @torch.no_grad()
+    def residuals(self, u: Tensor) -> Tensor:
+        """‖v - tau F(v) - u‖/‖u‖ after each step, for every image: shape (steps, batch)."""
+        if not isinstance(u, Tensor) or not u.is_floating_point():
+            raise TypeError("u must be a floating point tensor; convert it with .float()")
+        if u.dim() != 4 or u.shape[1] != 1:
+            raise ValueError(f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}")
+        if u.shape[2] < 2:
+            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
+        if u.shape[3] < 2:
+            raise ValueError(f"the stencil needs 2 cells along y, not {u.shape[3]}")
+        found = []
+        for _ in range(self.steps):
+            v = self.step(self.net, u)
+            grids = self.net.operator.grids(u, 1)
+            left, against = self.net.operator(v, grids[0]) - u, u
+            found.append(relative(left, against))
+            u = v
+        return torch.stack(found)

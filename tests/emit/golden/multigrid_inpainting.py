@@ -148,6 +148,8 @@ class Grid:
     known   data that the operator needs
     volume  of the cells, relative to a whole one; None if all are whole
     rows    how much the equation of a cell counts in means; None for equal weights
+    kept    how much of a correction a cell takes: none if it is known
+    held    what is added to the operator, so that cells are tied to known ones as on the finer grid
     """
 
     def __init__(self, axes: tuple[Axis, ...], u: Tensor) -> None:
@@ -164,7 +166,7 @@ class Grid:
         self.edges = tuple(1 / a.stride for a in axes)
         lines = (self.along(torch.arange(n, device=u.device), i) for i, n in enumerate(self.sizes))
         self.odd = (sum(lines) % 2).bool()
-        self.kept: Tensor | float = 1.0
+        self.kept = self.held = self.passed = self.ones()
 
     def along(self, line: Tensor, axis: int) -> Tensor:
         """A line as an array that varies along one axis."""
@@ -190,7 +192,22 @@ class Grid:
     def weigh(self, rows: Tensor, kept: Tensor) -> None:
         """Set the weights of rows, and how much of a correction each cell takes."""
         self.rows = rows * (self.ones() if self.volume is None else self.volume)
-        self.kept = kept
+        self.kept, self.held = kept, torch.zeros_like(kept)
+
+    def hold(self, tied: Tensor, own: Tensor, fine: Grid | None) -> None:
+        """Tie cells to known ones as strongly as the cells of the finer grid are.
+
+        A tie is passed on in series with the half cell to the centre, of which the diagonal `own` tells.
+        """
+        if fine is not None:
+            inherited = restrict(fine.passed, fine, self, fine.rows)
+            self.held = (inherited - tied).clamp_min(0)
+            tied = torch.maximum(inherited, tied)
+        self.passed = quotient(tied * own, own + len(self.axes) * tied)
+
+    def tie(self, value: Tensor, v: Tensor | float) -> Tensor:
+        """The operator of this grid at v, from that without ties."""
+        return value if self.finest else value + self.held * v
 
 
 def coarsened(axes: tuple[Axis, ...]) -> tuple[Axis, ...] | None:
@@ -256,40 +273,78 @@ def norm(a: Tensor) -> Tensor:
     return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
 
 
+def relative(residual: Tensor, against: Tensor) -> Tensor:
+    """The quotient of the norms of each image, shape (batch,)."""
+    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
+
+
+def finished(done: Tensor) -> bool:
+    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
+    return not torch.compiler.is_compiling() and bool(done.all())
+
+
 def dot(a: Tensor, b: Tensor) -> Tensor:
     """The inner product of each image of a batch, shape (batch, 1, ..., 1)."""
     return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0: images that have converged stay as they are."""
-    return torch.where(b == 0, 0.0, a / torch.where(b == 0, 1.0, b))
+    """a / b, and 0 where b is 0."""
+    return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))
 
 
-def bicgstab(product: Product, rhs: Tensor, tol: float, most: int) -> Tensor:
-    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from x = 0."""
-    x, r, p, shadow = torch.zeros_like(rhs), rhs, rhs, rhs
+def bicgstab(
+    product: Product,
+    rhs: Tensor,
+    x: Tensor,
+    tol: float,
+    most: int,
+    precondition: Product = lambda r: r,
+) -> Tensor:
+    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from a first x on.
+
+    `precondition` acts from the right, on the directions. Images that are done keep their x.
+    """
+    r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
-    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * size
+    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
     for _ in range(most):
-        done = size <= bound
-        if done.all():
+        done = ~(size > bound)
+        if finished(done):
             break
-        q = product(p)
-        alpha = quotient(rho, dot(shadow, q)).masked_fill(done, 0)
+        y = precondition(p)
+        q = product(y)
+        alpha = quotient(rho, dot(shadow, q))
         s = r - alpha * q
-        w = product(s)
-        omega = quotient(dot(w, s), dot(w, w)).masked_fill(done, 0)
-        x, r = x + alpha * p + omega * s, s - omega * w
+        z = precondition(s)
+        w = product(z)
+        omega = quotient(dot(w, s), dot(w, w))
+        x = torch.where(done, x, x + alpha * y + omega * z)
+        r = torch.where(done, r, s - omega * w)
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
     return x
 
 
-def not_converged(reached: Tensor, scale: Tensor, iterations: int) -> None:
-    """Say that the tolerance was not reached."""
+class ConvergenceError(RuntimeError):
+    """An iteration missed its tolerance, and ended worse than it started or has on_failure='error'."""
+
+
+def rounding(residual: Product, v: Tensor) -> Tensor:
+    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
+    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
+    last = torch.finfo(v.dtype).eps * odd * v
+    return 8 * norm(residual(v + last) - residual(v))
+
+
+def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor) -> None:
+    """Say that the tolerance was not reached; an error if images ended worse than they started."""
     size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
+    if worse.any():
+        raise ConvergenceError(
+            f"diverges: relative residual {size:.2g} after {iterations} iterations; see on_failure"
+        )
     warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)
 
 
@@ -307,6 +362,7 @@ class DiffusionOperator(nn.Module):
             grids.append(grid)
             grid.known = self.known(grid, c, f)
             grid.weigh(*self.rows(u, grid))
+            grid.hold(*self.ties(u, grid), grids[-2] if len(grids) > 1 else None)
             axes = coarsened(grid.axes)
             if axes is None or len(grids) == levels:
                 break
@@ -332,7 +388,8 @@ class DiffusionOperator(nn.Module):
         f = grid.known["f"]
         u_x, u_y = grid.slopes(Gradient.apply(v))
         KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
-        return KT_flux * (1 - c) - c * (f - v)
+        value = KT_flux * (1 - c) - c * (f - v)
+        return grid.tie(value, v)
 
     def linearised(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
         """N(v), and its diagonal with frozen diffusivities."""
@@ -342,7 +399,7 @@ class DiffusionOperator(nn.Module):
         u_x, u_y = grid.slopes(Gradient.apply(v))
         KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
         value = KT_flux * (1 - c) - c * (f - v)
-        return value, diagonal
+        return grid.tie(value, v), grid.tie(diagonal, 1)
 
     def rows(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
         """The weights of the equations of the cells in means; how much of a correction is kept."""
@@ -350,12 +407,20 @@ class DiffusionOperator(nn.Module):
         kept = grid.known["kept"]
         return rows, kept
 
+    def ties(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+        """How strongly cells are tied to known ones: the diffusion of `kept`; the diagonal without mass."""
+        _, diagonal = self.linearised(v, grid)
+        own = diagonal * grid.kept
+        flow = self.product(grid.kept, grid) - (diagonal - own) * grid.kept
+        return quotient(flow.clamp_min(0), grid.kept), own
+
     def product(self, trial: Tensor, grid: Grid) -> Tensor:
         """N with frozen diffusivities, applied to `trial`."""
         c = grid.known["c"]
         u_x, u_y = grid.slopes(Gradient.apply(trial))
         KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
-        return KT_flux * (1 - c) + trial * torch.clamp(c, min=0)
+        product = KT_flux * (1 - c) + trial * torch.clamp(c, min=0)
+        return grid.tie(product, trial)
 
 
 class UNet(nn.Module):
@@ -392,7 +457,8 @@ class UNet(nn.Module):
         """The solution on the coarsest grid, by linear systems with the diffusivities of v."""
         value, diagonal = self.operator.linearised(v, grid)
         scaled = lambda x: quotient(self.operator.product(x, grid), diagonal)
-        return v + bicgstab(scaled, quotient(rhs - value, diagonal), 0.05, 200)
+        right, most = quotient(rhs - value, diagonal), min(200, v[0].numel())
+        return v + bicgstab(scaled, right, torch.zeros_like(v), 0.05, most)
 
     def decoder(
         self, v: Tensor, rhs: Tensor, correction: Tensor, grid: Grid, coarse: Grid
@@ -472,17 +538,59 @@ class DiffusionNetwork(nn.Module):
         v = self.solve(net, u, rhs, grids)
         return v
 
-    def solve(self, net: UNet, u: Tensor, rhs: Tensor, grids: list[Grid]) -> Tensor:
-        """Cycles until ‖rhs - N(v)‖ <= tol ‖N(u)‖ for every image."""
-        scale = norm(net.operator(u, grids[0]))
-        bound = max(self.tol, 50 * torch.finfo(u.dtype).eps) * scale
-        v = net.start(u, rhs, grids)
+    def solve(self, net: UNet, v: Tensor, rhs: Tensor, grids: list[Grid]) -> Tensor:
+        """Cycles until ‖rhs - N(v)‖ <= tol ‖N(v)‖ of the first v, for each image alone."""
+        if torch.compiler.is_exporting():
+            raise NotImplementedError(
+                "the number of cycles depends on the input: export a network of cycles=..., without tol"
+            )
+        residual = lambda v: net.operator(v, grids[0]) - rhs
+        size = first = norm(residual(v))
+        scale = first
+        bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale
+        v = net.start(v, rhs, grids)
+        size = norm(residual(v))
         for _ in range(self.most):
-            residual = norm(rhs - net.operator(v, grids[0]))
-            if (residual <= bound).all():
-                return v
-            v = net(v, rhs, grids)
-        residual = norm(rhs - net.operator(v, grids[0]))
-        if not (residual <= bound).all():
-            not_converged(residual, scale, self.most)
+            done = (size <= bound) | ~size.isfinite()
+            if done.all():
+                break
+            new = net(v, rhs, grids)
+            v = torch.where(done, v, new)
+            size = norm(residual(v))
+        if not (size <= bound).all():
+            worse = first.isfinite() & ~(size <= first + rounding(residual, v))
+            not_converged(size, scale, self.most, worse)
         return v
+
+    @torch.no_grad()
+    def residuals(self, u: Tensor, *, c: Tensor, f: Tensor) -> Tensor:
+        """‖F(v)‖/‖F(u)‖ after each step, for every image: shape (steps, batch)."""
+        if not isinstance(u, Tensor) or not u.is_floating_point():
+            raise TypeError("u must be a floating point tensor; convert it with .float()")
+        if u.dim() != 4 or u.shape[1] != 1:
+            raise ValueError(f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}")
+        if u.shape[2] < 2:
+            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
+        if u.shape[3] < 2:
+            raise ValueError(f"the stencil needs 2 cells along y, not {u.shape[3]}")
+        if not isinstance(c, Tensor) or c.dtype != u.dtype:
+            raise TypeError(f"c must be a tensor of the dtype of u, {u.dtype}")
+        if c.shape[1:] != u.shape[1:] or c.shape[0] not in (1, u.shape[0]):
+            raise ValueError(
+                f"c has the shape {tuple(c.shape)}, u {tuple(u.shape)}: they must agree"
+            )
+        if not isinstance(f, Tensor) or f.dtype != u.dtype:
+            raise TypeError(f"f must be a tensor of the dtype of u, {u.dtype}")
+        if f.shape[1:] != u.shape[1:] or f.shape[0] not in (1, u.shape[0]):
+            raise ValueError(
+                f"f has the shape {tuple(f.shape)}, u {tuple(u.shape)}: they must agree"
+            )
+        found = []
+        for _ in range(self.steps):
+            v = self.step(self.net, u, c, f)
+            grids = self.net.operator.grids(u, 1, c, f)
+            left = self.net.operator(v, grids[0])
+            against = self.net.operator(u, grids[0])
+            found.append(relative(left, against))
+            u = v
+        return torch.stack(found)

@@ -1,0 +1,81 @@
+"""The loops of emitted solvers: until a tolerance is met, image by image, and what is done if it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from pde2net.emit.tree import Function
+
+EXPORTED = (
+    "if torch.compiler.is_exporting():",
+    '    raise NotImplementedError("the number of {0} depends on the input: export a network of {1}")',
+)
+
+
+def until(
+    what: str,
+    fixed: str,
+    residual: str,
+    scale: str,
+    update: Callable[[str], Sequence[str]],
+    on_failure: str,
+    start: str = "",
+) -> list[str]:
+    """Statements that iterate v until its residual is small, for each image alone.
+
+    what      is counted, "iterations"; `fixed` is the option that makes their number a fixed one
+    residual  of v as an expression, a method of v; `scale` is the norm that it is small against
+    update    statements that set `new` to the next v; handed the name of the norm of the residual
+    start     the expression of the first v, if it is not v itself
+    """
+    best = on_failure == "best"
+    body = [line.format(what, fixed) for line in EXPORTED]
+    body += [
+        f"residual = lambda v: {residual}",
+        "size = first = norm(residual(v))",
+        f"scale = {scale}",
+        "bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale",
+        *([f"v = {start}", "size = norm(residual(v))"] if start else []),
+        *(["best, least = v, size"] if best else []),
+        "for _ in range(self.most):",
+        "    done = (size <= bound) | ~size.isfinite()",
+        "    if done.all():",
+        "        break",
+        *(f"    {line}" for line in update("size")),
+        "    v = torch.where(done, v, new)",
+        "    size = norm(residual(v))",
+    ]
+    if best:
+        body += [
+            "    best = torch.where(size < least, v, best)",
+            "    least = torch.where(size < least, size, least)",
+        ]
+    missed = "size, scale, self.most"
+    body.append("if not (size <= bound).all():")
+    if on_failure == "warn":
+        body.append("    worse = first.isfinite() & ~(size <= first + rounding(residual, v))")
+        missed += ", worse"
+    body.append(f"    not_converged({missed})")
+    body.append("return torch.where(size <= bound, v, best)" if best else "return v")
+    return body
+
+
+def residuals(
+    arguments: Sequence[str], doc: str, prelude: Sequence[str], loop: Sequence[str], rows: Sequence[str]
+) -> Function:
+    """The method of a network that measures what its steps leave.
+
+    `loop` and the statements `rows` in it go from u to v; they set `left`, a residual, and `against`.
+    """
+    inside = [*rows, "found.append(relative(left, against))", "u = v"]
+    body = [*prelude, "found = []", *loop, *(f"    {line}" for line in inside), "return torch.stack(found)"]
+    return Function("residuals", arguments, "Tensor", doc, body, ("@torch.no_grad()",))
+
+
+RELATIVE = Function(
+    "relative",
+    ("residual: Tensor", "against: Tensor"),
+    "Tensor",
+    "The quotient of the norms of each image, shape (batch,).",
+    ["return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()"],
+)
