@@ -13,7 +13,7 @@ from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
 
 @dataclass(frozen=True)
 class Bounds:
-    """Interval [lower, upper] of exact expressions."""
+    """Interval [lower, upper] of exact expressions; -oo and oo where there is no bound."""
 
     lower: sp.Expr
     upper: sp.Expr
@@ -28,16 +28,21 @@ class Bounds:
 
     def __mul__(self, other: Bounds) -> Bounds:
         if self.nonnegative and other.nonnegative:
-            return Bounds(self.lower * other.lower, self.upper * other.upper)
+            return Bounds(self.lower * other.lower, _times(self.upper, other.upper))
         for constant, interval in ((self, other), (other, self)):
             if constant.lower == constant.upper:
                 c = constant.lower
                 if c.is_nonnegative:
-                    return Bounds(c * interval.lower, c * interval.upper)
+                    return Bounds(_times(c, interval.lower), _times(c, interval.upper))
                 if c.is_negative:
-                    return Bounds(c * interval.upper, c * interval.lower)
+                    return Bounds(_times(c, interval.upper), _times(c, interval.lower))
         free = {s for b in (self, other) for s in (b.lower * b.upper).free_symbols}
         raise UndecidedError(f"the sign of a factor of the diffusivity is not known{advice(free)}")
+
+
+def _times(a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """a b, and 0 for 0 oo: the values of a weight are finite, only their supremum is not."""
+    return sp.S.Zero if a == 0 or b == 0 else a * b
 
 
 def advice(symbols: Iterable[sp.Symbol]) -> str:

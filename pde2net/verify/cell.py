@@ -13,13 +13,14 @@ from pde2net.verify import explicit
 from pde2net.verify.case import Case
 from pde2net.verify.cell_consistency import consistency
 from pde2net.verify.certificate import Claim
-from pde2net.verify.iteration import iteration_of
+from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.theorem import Hypothesis, Missing, Theorem, prove, quotient
 from pde2net.verify.theorems import cell_hypotheses as hyp
 from pde2net.verify.theorems import convergence, picard
 from pde2net.verify.theorems import solves as exact
 from pde2net.verify.theorems.explicit_l2 import rate as damped_rate
 from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
+from pde2net.verify.theorems.hypotheses import BOUNDED
 from pde2net.verify.theorems.maximum_principle import largest_diagonal
 from pde2net.verify.theorems.mean_preservation import MEAN_PRESERVATION
 
@@ -30,10 +31,16 @@ def one_step(case: Case) -> Case:
 
 
 def limited(theorem: Theorem, reach: sp.Expr, rate: Callable[[Case], sp.Expr]) -> Theorem:
-    """The theorem for tau <= reach/rate."""
+    """The theorem for tau <= reach/rate; for every tau, the diffusivity needs no upper bound."""
     if reach == sp.oo:
-        return theorem
+        return replace(theorem, hypotheses=tuple(h for h in theorem.hypotheses if h is not BOUNDED))
     return replace(theorem, limit=lambda case: quotient(reach, rate(case)))
+
+
+def _where_needed(theorem: Theorem, it: Iteration) -> Theorem:
+    """Nonexpansiveness, whose factor takes the largest rate too unless theta = 1."""
+    reach = exact.exact_reach(it)
+    return theorem if reach == sp.oo and it.theta != 1 else limited(theorem, reach, frozen_rate)
 
 
 def underived(theorem: Theorem, kind: str) -> Theorem:
@@ -61,7 +68,7 @@ def _nonexpansive(case: Case) -> Claim:
     it = iteration_of(case)
     if it.kind == "Picard":
         return prove(picard.NONEXPANSIVE, case)
-    return prove(limited(exact.EXACT_NONEXPANSIVE, exact.exact_reach(it), frozen_rate), case)
+    return prove(_where_needed(exact.EXACT_NONEXPANSIVE, it), case)
 
 
 def _maximum_principle(case: Case) -> Claim:

@@ -101,6 +101,7 @@ class _Gatherer:
         self.values = values if self.until is None else {**values, self.clock.time: self.clock.value}
         self.norms = operator_norms(semi)
         self.why: dict[str, str] = {}
+        self.unbounded: dict[str, None] = {}
         self.amplitudes: list[sp.Expr] = []
         self.expanding: list[sp.Expr] = []
 
@@ -165,7 +166,7 @@ class _Gatherer:
         """lower |p|² <= p^T D p <= upper |p|², which bounds K^T D K as equal weights on all axes do."""
         found = spectrum(term.matrix)
         if found is not None and len(found.weights) <= 1:
-            own = [self.pointwise_range(e.subs(self.values)) for e in found.eigenvalues]
+            own = [self.bounded_range(e.subs(self.values)) for e in found.eigenvalues]
             return Bounds(sp.Min(*(b.lower for b in own)), sp.Max(*(b.upper for b in own)))
         if not term.free_symbols & ({self.form.state} | self.form.data):
             return constant_eigenvalues([[e.subs(self.values) for e in row] for row in term.matrix])
@@ -206,7 +207,7 @@ class _Gatherer:
 
     def over_time(self, expression: sp.Expr) -> Bounds:
         if self.clock.symbol in expression.free_symbols:
-            return self.pointwise_range(expression)
+            return self.bounded_range(expression)
         return Bounds(expression, expression)
 
     def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
@@ -266,7 +267,8 @@ class _Gatherer:
         """sum over terms of sup|weight| ‖K‖², by the Fourier symbol of each stencil."""
         total = weighted_norm(self.norms, rows)
         if total is None:
-            self.why[name] = "the diffusivity is not bounded, so no step size is small enough"
+            what = "; ".join(self.unbounded) or "the diffusivity"
+            self.why[name] = f"{what} is not bounded, so no step size is small enough"
             return None
         return sp.factor_terms(sp.simplify(total.subs(self.values)))
 
@@ -278,7 +280,11 @@ class _Gatherer:
         return None if upper is None or lower is None else Bounds(-lower, upper)
 
     def coefficient(self, component: Component) -> Bounds:
-        return self.pointwise_range(component.coefficient.subs(self.values))
+        coefficient = component.coefficient.subs(self.values)
+        found = self.pointwise_range(coefficient)
+        if found.lower == -sp.oo or found.upper == sp.oo:
+            self.unbounded[str(coefficient)] = None
+        return found
 
     def damping(self, reaction: sp.Expr) -> Bounds:
         u = self.form.state
@@ -290,7 +296,7 @@ class _Gatherer:
         if ratio.subs(u, 0).has(sp.nan, sp.zoo):  # the limit, -r'(0), where it exists
             at_zero = sp.limit(ratio, u, 0)
             ratio = sp.Piecewise((at_zero, sp.Eq(u, 0)), (ratio, True))
-        return self.pointwise_range(ratio)
+        return self.bounded_range(ratio)
 
     def rate(self, reaction: sp.Expr) -> Bounds:
         """Range of -r', of a reaction without jumps: a derivative does not see them."""
@@ -299,7 +305,14 @@ class _Gatherer:
             s = sp.Symbol("s", positive=True)
             for side in (s, -s):
                 require_continuous(reaction.subs(u, side), s, reaction.subs(u, 0))
-        return self.pointwise_range(-sp.diff(reaction, u))
+        return self.bounded_range(-sp.diff(reaction, u))
+
+    def bounded_range(self, expression: sp.Expr) -> Bounds:
+        """The same, finite."""
+        found = self.pointwise_range(expression)
+        if found.lower == -sp.oo or found.upper == sp.oo:
+            raise UndecidedError(f"{expression} is not bounded over all values of its variables")
+        return found
 
     def pointwise_range(self, expression: sp.Expr) -> Bounds:
         """Interval of an expression in u, position and known fields over all real values."""
@@ -340,17 +353,11 @@ class _Gatherer:
         s = sp.Symbol(f"|{variable}|", nonnegative=True)
         right = self.questions.ask(POINTWISE, expression.xreplace({variable: s}), s)
         if variable.is_nonnegative:
-            return _finite(right, expression)
+            return Bounds(right.lower, right.upper)
         left = self.questions.ask(POINTWISE, expression.xreplace({variable: -s}), s)
         lower = sp.Min(right.lower, left.lower)
         upper = sp.Max(right.upper, left.upper)
-        return _finite(Range(lower, upper, sp.S.Zero, sp.S.Zero), expression)
-
-
-def _finite(found: Range, expression: sp.Expr) -> Bounds:
-    if found.lower == -sp.oo or found.upper == sp.oo:
-        raise UndecidedError(f"{expression} is not bounded over all values of its variables")
-    return Bounds(found.lower, found.upper)
+        return Bounds(lower, upper)
 
 
 def _separated(expression: sp.Expr, variables: list[sp.Symbol], combine: str) -> Iterator[sp.Expr]:

@@ -14,6 +14,7 @@ from pde2net.verify.certificate import Status
 from pde2net.verify.elasticity import diffusivities, elasticity, slope
 from pde2net.verify.iteration import iteration_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing
+from pde2net.verify.theorems.hypotheses import NONNEGATIVE
 
 KRYLOV = {
     "cg": "conjugate gradients stop at a tolerance",
@@ -91,6 +92,9 @@ FROZEN_SOLVES = Hypothesis("bounded solves", BOUNDED_SOLVES.statement, _frozen_s
 def _regular(case: Case) -> Held | Missing:
     """1^T J = 1^T, and J is regular; Newton's matrix contains Phi', which may be negative."""
     it, curvature = iteration_of(case), case.facts.curvature
+    forward = NONNEGATIVE.check(case)
+    if isinstance(forward, Missing) and it.kind != "Picard":
+        return Missing(f"linear systems may be singular: {forward.reason}", violated=True)
     if it.method == "cg" and it.means:
         return Held("truncated solves get the mean of their right-hand side")
     exact = _exact(case)

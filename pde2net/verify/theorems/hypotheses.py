@@ -65,7 +65,9 @@ BOUNDED = Hypothesis("bounded diffusivity", "g <= L, and ‖K^T G K‖ <= L ‖K
 
 
 def _nonnegative(case: Case) -> Held | Missing:
-    weights = case.facts.weights or ()
+    weights = case.facts.weights
+    if weights is None:
+        return Missing(f"the sign of the diffusivity is not known: {case.facts.why.get('weights')}")
     if nonnegative(weights):
         lowest = sorted({b.lower for row in weights for b in row}, key=str)
         return Held(
@@ -78,6 +80,8 @@ def _nonnegative(case: Case) -> Held | Missing:
 def _backward(bounds: list[Bounds]) -> str:
     """Why the weights are not known to be nonnegative."""
     negative = [b.lower for b in bounds if b.nonnegative is False]
+    if -sp.oo in negative:
+        return "the diffusivity is not known to be nonnegative: it has no lower bound"
     if negative:
         return (
             f"the diffusivity takes negative values, down to {negative[0]}: backward diffusion "
