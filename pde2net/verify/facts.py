@@ -12,9 +12,11 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor, Term
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
+from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.clock import Clock
 from pde2net.verify.eigenvalues import constant_eigenvalues
+from pde2net.verify.finite import require_finite_until
 from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
 from pde2net.verify.ranges import Range, UndecidedError, require_continuous
 from pde2net.verify.ranges.deadline import within
@@ -130,6 +132,8 @@ class _Gatherer:
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
         try:
+            if self.until is not None:
+                within(self.questions.left, "the search for poles in time", self.require_times)
             return within(self.questions.left, "this question", find)
         except UndecidedError as error:
             self.why[name] = str(error)
@@ -137,6 +141,14 @@ class _Gatherer:
             # SymPy gives up in many ways, none of which may become an answer, or a traceback.
             self.why[name] = f"it could not be derived ({type(error).__name__})"
         return None
+
+    def require_times(self) -> None:
+        """Ranges over [0, T) are those over [0, T] of what is continuous there."""
+        time = self.semi.form.problem.time
+        given = {s: v for s, v in self.values.items() if s != time}
+        for coefficient in moving(self.form):
+            if time in coefficient.free_symbols:
+                require_finite_until(coefficient.subs(given), time, self.clock.end)
 
     def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
         return tuple(self.weights(term) for term in self.form.terms)
