@@ -19,24 +19,32 @@ TRIDIAGONAL = Function(
     "x with lower[i] x[i-1] + middle[i] x[i] + upper[i] x[i+1] = rhs[i] along `dim`.\n\n"
     "Parallel cyclic reduction: each pass doubles the distance between the coupled entries.",
     [
-        "n, stride = rhs.shape[dim], 1",
+        "n = rhs.shape[dim]",
         "lower, upper, x = lower / middle, upper / middle, rhs / middle",
-        "while stride < n:",
-        "    left, right = shifts(n, stride, dim)",
+        "# Exported for all sizes, it has the passes for 2^20 cells.",
+        "for k in range((n - 1).bit_length() if isinstance(n, int) else 20):",
+        "    left, right = shifts(rhs, 2**k, dim)",
         "    scale = 1 / (1 - lower * left(upper) - upper * right(lower))",
         "    x = scale * (x - lower * left(x) - upper * right(x))",
         "    lower, upper = -scale * lower * left(lower), -scale * upper * right(upper)",
-        "    stride *= 2",
         "return x",
     ],
 )
 
 SHIFTS = Function(
     "shifts",
-    ("n: int", "stride: int", "dim: int"),
+    ("like: Tensor", "stride: int", "dim: int"),
     "tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]",
     "a -> a[i - stride] and a -> a[i + stride] along `dim`, 0 beyond the ends.",
     [
+        "n = like.shape[dim]",
+        "if not isinstance(n, int):",
+        "    i = torch.arange(n, device=like.device).view(-1, *(1,) * (-1 - dim))",
+        "    return (",
+        "        lambda a: torch.where(i >= stride, a.roll(stride, dim), 0),",
+        "        lambda a: torch.where(i < n - stride, a.roll(-stride, dim), 0),",
+        "    )",
+        "",
         "def left(a: Tensor) -> Tensor:",
         "    return F.pad(a.narrow(dim, 0, n - stride), beyond(dim, stride, 0))",
         "",

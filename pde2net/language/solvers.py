@@ -28,7 +28,7 @@ from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.exact import count, positive
 
 LINEAR_TOL = sp.Rational(1, 10**8)
-LINEAR_ITERATIONS = {"none": 200, "diagonal": 200, "multigrid": 50}
+LINEAR_ITERATIONS = {"none": 200, "diagonal": 200, "multigrid": 30}
 PRECONDITIONERS = tuple(LINEAR_ITERATIONS)
 ON_FAILURE = ("warn", "error", "best")
 
@@ -114,7 +114,7 @@ class _Linearising(Solver):
     """Solves a linear system per iteration: exactly where it is tridiagonal, else by a Krylov method.
 
     linear_tol         relative residual of each system
-    linear_iterations  the most Krylov iterations per system; None: 50 with multigrid, else 200
+    linear_iterations  the most Krylov iterations per system; None: 30 with multigrid, else 200
     preconditioner     "none"; "diagonal", for rows of very different size; "multigrid", for large steps: a
                        cycle over nested grids, with which the iterations do not grow with the image or the
                        step; None: multigrid where it applies, else the diagonal, else none

@@ -157,5 +157,5 @@ def test_the_subject_names_iteration_and_systems():
     line = p2n.verify(charbonnier(2), Implicit(5, 1, Kacanov()), UNIT).subject["scheme"]
     assert line == (
         "implicit, tau = 5, 1 step, Kacanov iteration to 1e-06, at most 50 (a warning beyond), conjugate "
-        "gradients to 1e-08, at most 50, preconditioner multigrid: v = u + tau F(v); F(u) = -K^T Phi(K u)"
+        "gradients to 1e-08, at most 30, preconditioner multigrid: v = u + tau F(v); F(u) = -K^T Phi(K u)"
     )
