@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from pde2net.audit.exactly import ZERO, Number
+from pde2net.audit.exactly import ZERO, NoOpinionError, Number
+from pde2net.audit.linear import linear as is_linear
 from pde2net.audit.numbers import Numbers
-from pde2net.audit.stacks import linear as is_linear
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import RecheckError
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
@@ -41,7 +40,7 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     if isinstance(scheme, AOS):
         return Solves("AOS", sp.S.One, 1, "elimination", "none", False, linear, False)
     if not isinstance(scheme, Implicit | Theta):
-        raise RecheckError(f"{scheme.label} schemes have no cells")
+        raise NoOpinionError(f"{scheme.label} schemes have no cells")
     solver, theta = scheme.solver, scheme.theta if isinstance(scheme, Theta) else sp.S.One
     kind = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}[type(solver)]
     mixed = isinstance(solver, FixedPoint) and solver.anderson > 0
@@ -115,12 +114,12 @@ def decreasing(n: Numbers) -> bool:
 
 
 def elasticity(n: Numbers) -> Number:
-    """sup |2 s g'/g|. Raises RecheckError if it is not stated or infinite."""
+    """sup |2 s g'/g|. Raises NoOpinionError if it is not stated or infinite."""
     largest = ZERO
     for g, _ in parts(n):
         relative = change(n, g)[0]
         if relative is None:
-            raise RecheckError(f"the range of 2 s g'/g for g = {g} is not stated")
+            raise NoOpinionError(f"the range of 2 s g'/g for g = {g} is not stated")
         low, high = n.rows.bounds(relative)
         largest = max(largest, -low, high)
     return largest

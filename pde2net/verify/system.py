@@ -31,7 +31,7 @@ from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, S
 from pde2net.verify.claims import claims
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.cycle import SOLVER
-from pde2net.verify.engine import gather_until
+from pde2net.verify.engine import Witnesses, gather_until, searching
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import SystemPlan, smallest_alpha
 from pde2net.verify.refute import witness as wit
@@ -112,18 +112,22 @@ def _method(semi: SemidiscreteSystem, update: Update) -> str | None:
     return None if solver is None else linear_method(semi, solver)
 
 
-def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> Certificate:
-    """The certificate of `graph`, the network of a system."""
+def certify_system(
+    plan: SystemPlan, graph: Graph, facts: Sequence[Facts], stated: Witnesses | None = None
+) -> Certificate:
+    """The certificate of `graph`, the network of a system; `stated` as in `certify`."""
     semi = plan.semi
-    found = _System(plan, graph, facts).claims()
+    found = _System(plan, graph, facts, stated).claims()
     answers = tuple(dict.fromkeys(a for f in facts for a in f.answers))
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     return Certificate(subject(plan), plan.tau, found, declaration, answers)
 
 
 class _System:
-    def __init__(self, plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> None:
-        semi = plan.semi
+    def __init__(
+        self, plan: SystemPlan, graph: Graph, facts: Sequence[Facts], stated: Witnesses | None
+    ) -> None:
+        semi, self.stated = plan.semi, stated
         self.semi, self.form, self.plan, self.graph, self.facts = semi, semi.form, plan, graph, facts
         self.names = [str(s) for s in self.form.states]
         options, method = (plan.scheme, plan.update, plan.tau), _method(semi, plan.update)
@@ -202,7 +206,7 @@ class _System:
         timed = semi.form.problem.depends_on_time
         first = graph if timed else build(semi, tau, shortest(self.plan.update))
         search = wit.Search(semi, first, graph, tau, amplitudes(semi, squares))
-        witness = wit.seek(search, wit.growth, said)
+        witness = wit.seek(searching(self.stated, search).about(claim.name), wit.growth, said)
         if witness is None:
             return claim
         reason = claim.reason.replace(", and no counterexample was found", "")
