@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,7 +34,7 @@ from pde2net.scheme.registry import Update, trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Claim, Status
-from pde2net.verify.engine import certify, gather_until, instability
+from pde2net.verify.engine import Witnesses, certify, gather_until, instability
 from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
 from pde2net.verify.kept import kept, signed
@@ -56,29 +56,29 @@ def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan | System
 
 
 def _analysed(
-    problem: Problem, scheme: Scheme, grid: Grid
+    problem: Problem, scheme: Scheme, grid: Grid, stated: Witnesses | None = None
 ) -> tuple[Plan | SystemPlan, Graph, Certificate, Facts | None]:
-    """The same, and the facts about a single equation."""
+    """The same, and the facts about a single equation; `stated` as in `network`."""
     if len(problem.equations) > 1:
-        return (*_analyse_system(problem, scheme, grid), None)
+        return (*_analyse_system(problem, scheme, grid, stated), None)
     semi = semidiscretise(recognise(problem), grid)
     facts = gather_until(semi, scheme)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     values = evaluation(graph)
-    certificate = certify(plan, graph, facts, values)
+    certificate = certify(plan, graph, facts, values, stated)
     _require_proved(scheme, certificate)
     return plan, graph, certificate, replace(facts, given=(*facts.given, *values.given))
 
 
 def _analyse_system(
-    problem: Problem, scheme: Scheme, grid: Grid
+    problem: Problem, scheme: Scheme, grid: Grid, stated: Witnesses | None
 ) -> tuple[Plan | SystemPlan, Graph, Certificate]:
     semi = semidiscretise_system(recognise_system(problem), grid)
     facts = gather_system(semi, scheme)
     plan = planned_system(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    certificate = certify_system(plan, graph, facts, evaluation(graph))
+    certificate = certify_system(plan, graph, facts, evaluation(graph), stated)
     _require_proved(scheme, certificate)
     return plan, graph, certificate
 
@@ -126,8 +126,9 @@ def compile(  # noqa: A001  the public name of the interface
                  Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED
                  and RKL have the same parameters
 
-    The module takes and returns (batch, channels, *spatial). Raises as `verify` does, and DeclarationError if
-    there is no condition to keep. Warns with GridWarning if multigrid is left with one grid.
+    The module takes and returns (batch, channels, *spatial). The certificate has the digest of its source,
+    unless a symbol is left without a value. Raises as `verify` does, and DeclarationError if there is no
+    condition to keep. Warns with GridWarning if multigrid is left with one grid.
     """
     if not isinstance(keep_stable, bool):
         raise DeclarationError(f"keep_stable is True or False, not {keep_stable!r}.")
@@ -136,9 +137,36 @@ def compile(  # noqa: A001  the public name of the interface
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
     _check_types(problem, scheme, grid or Grid())
-    plan, graph, certificate, facts = _analysed(problem, scheme, grid or Grid())
+    made = network(problem, scheme, grid or Grid(), tuple(trainable), bool(shared), keep_stable)
+    refuted = instability(made.certificate)
+    if refuted is not None and on_unstable != "ignore":
+        message = _unstable_message(refuted, made.certificate)
+        if on_unstable == "error":
+            raise StabilityError(message)
+        warnings.warn(message, StabilityWarning, stacklevel=3)
+    semi = made.semidiscrete
+    if isinstance(semi, Semidiscrete) and isinstance(made.update, UNet) and _has_one_grid(semi, made.update):
+        warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
+    return made
+
+
+def network(
+    problem: Problem,
+    scheme: Scheme,
+    grid: Grid,
+    trainable: Sequence[Any] = (),
+    shared: bool = True,
+    keep_stable: bool = False,
+    stated: Witnesses | None = None,
+) -> Network:
+    """The network of `compile`, stable or not, without warnings.
+
+    With `stated`, these counterexamples by the names of claims stand in place of a search, to derive a
+    certificate again from its JSON.
+    """
+    plan, graph, certificate, facts = _analysed(problem, scheme, grid, stated)
     names = _trainable(graph, plan, trainable)
-    _check_parametrised(problem, plan, names, keep_stable, bool(shared))
+    _check_parametrised(problem, plan, names, keep_stable, shared)
     condition = None
     if keep_stable:
         if facts is None or not isinstance(plan, Plan):
@@ -146,16 +174,8 @@ def compile(  # noqa: A001  the public name of the interface
                 "keep_stable=True keeps the condition of one equation, not yet of a system."
             )
         condition = kept(plan, facts, names)
-    certificate = trained(certificate, plan, names, bool(shared), condition)
-    refuted = instability(certificate)
-    if refuted is not None and on_unstable != "ignore":
-        message = _unstable_message(refuted, certificate)
-        if on_unstable == "error":
-            raise StabilityError(message)
-        warnings.warn(message, StabilityWarning, stacklevel=3)
-    if isinstance(plan, Plan) and isinstance(plan.update, UNet) and _has_one_grid(plan.semi, plan.update):
-        warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
-    return Network(plan.semi, scheme, graph, plan.update, certificate, names, bool(shared), condition)
+    certificate = trained(certificate, plan, names, shared, condition)
+    return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).bound()
 
 
 def _has_cycles(update: Update) -> bool:

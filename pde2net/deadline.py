@@ -5,15 +5,43 @@ Limits count the processor time of the thread, so that answers do not depend on 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from typing import TypeVar
 
 T = TypeVar("T")
 
+_PATIENCE: ContextVar[float] = ContextVar("patience", default=1.0)
+_EXPIRED: ContextVar[frozenset[str]] = ContextVar("expired", default=frozenset())
 AGAIN = 0.1  # seconds between attempts: one may be swallowed by a callback of the garbage collector
+
+
+@contextlib.contextmanager
+def paced(patience: float = 1.0, expired: Iterable[str] = ()) -> Iterator[None]:
+    """Work inside has `patience` times as long as its limits say; that named in `expired` has no time at all.
+
+    So what was found on another machine is found again: where time ran out there, it runs out here.
+    """
+    before = _PATIENCE.set(_PATIENCE.get() * patience), _EXPIRED.set(_EXPIRED.get() | set(expired))
+    try:
+        yield
+    finally:
+        _PATIENCE.reset(before[0])
+        _EXPIRED.reset(before[1])
+
+
+def expired(what: str) -> bool:
+    """Whether some work is to have no time."""
+    return what in _EXPIRED.get()
+
+
+def thread_time() -> float:
+    """Processor time of this thread, in the seconds that limits are given in."""
+    return time.thread_time() / _PATIENCE.get()
 
 
 def within(seconds: float, what: str, work: Callable[[], T], error: Callable[[str], Exception]) -> T:
@@ -26,6 +54,9 @@ def within(seconds: float, what: str, work: Callable[[], T], error: Callable[[st
     """
     if seconds <= 0:
         raise error(f"no time was left for {what}")
+    if expired(what):
+        raise error(f"{what} took longer than {seconds:.3g} s")
+    allowed = seconds * _PATIENCE.get()
 
     class Expired(BaseException):
         pass
@@ -34,10 +65,10 @@ def within(seconds: float, what: str, work: Callable[[], T], error: Callable[[st
     lock, done = threading.Lock(), threading.Event()
 
     clock = _clock()
-    end = clock() + seconds
+    end = clock() + allowed
 
     def watch() -> None:
-        left = seconds
+        left = allowed
         while not done.wait(max(left, AGAIN)):
             left = end - clock()
             with lock:

@@ -11,6 +11,16 @@ from pathlib import Path
 from pde2net.errors import FileError
 
 
+def read_text(path: str | Path) -> str:
+    """The text of a file in UTF-8, line ends as they are. Raises FileError if it cannot be read."""
+    try:
+        return Path(path).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise FileError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise FileError(f"Cannot read {path}: it is no text in UTF-8.") from error
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` as UTF-8. Raises FileError if the path cannot be written."""
     write_with(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))

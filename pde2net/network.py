@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
+from pde2net.errors import Pde2NetError
 from pde2net.files import write_text
 from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import Graph
@@ -66,9 +68,23 @@ class Network:
             )
         )
 
-    def save(self, path: str | Path) -> None:
-        """Write `source()` to `path`, whole or not at all. Raises FileError if it cannot be written."""
+    def bound(self) -> Network:
+        """The same network, with a certificate that carries the digest of `source()`, where there is one."""
+        try:
+            digest = hashlib.sha256(self.source().encode()).hexdigest()
+        except Pde2NetError:  # without values for all symbols there is no source
+            return self
+        return replace(self, certificate=replace(self.certificate, source=digest))
+
+    def save(self, path: str | Path, certificate: str | Path | None = None) -> None:
+        """Write `source()` to `path` and, if that is given, the JSON of its certificate to `certificate`.
+
+        `pde2net recheck certificate.json net.py` checks them together. Each file is written whole or not at
+        all. Raises FileError if it cannot be written.
+        """
         write_text(path, self.source())
+        if certificate is not None:
+            write_text(certificate, self.certificate.to_json())
 
     def module(self) -> torch.nn.Module:
         """The torch.nn.Module that `source()` defines, with fresh parameters.

@@ -21,35 +21,30 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import Update, shortest, update_of
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
-from pde2net.verify.certificate import Discharged
 
 CYCLES = 400
 TIGHT = sp.Rational(1, 10**15)
-SOLVED = Discharged(
-    "solver", "what is left of the residual is small against the error of the step", "assumed"
-)
 
 
-def orders(scheme: Scheme, semi: Semidiscrete, tau: sp.Symbol) -> tuple[int, sp.Expr | None, bool]:
-    """(order, leading error or None, whether something is left to a tolerance).
+def orders(scheme: Scheme, semi: Semidiscrete, tau: sp.Symbol) -> tuple[int, sp.Expr | None]:
+    """(order, leading error or None).
 
     The iterates of a step agree with its solution up to the power of tau that `accuracy` gives.
     """
     second, third = (sp.Symbol(f"{semi.form.state}_{k * 't'}", real=True) for k in (2, 3))
     if not isinstance(scheme, CELLS):
-        return 1, -tau * second / 2, True
+        return 1, -tau * second / 2
     s = solves_of(scheme, semi)
-    left = s.count is None or s.method not in ("elimination", "")
     if s.single:
-        return 1, tau * second / 2, False
+        return 1, tau * second / 2
     if s.kind == "AOS":
-        return 1, None, False
+        return 1, None
     full = 2 if 2 * s.theta == 1 else 1
     error = -(tau**2) * third / 12 if full == 2 else (1 - 2 * s.theta) * tau * second / 2
     power = accuracy(s, semi)
     if power is None or power >= full + 2:
-        return full, error, left
-    return min(full, power - 1), None, left
+        return full, error
+    return min(full, power - 1), None
 
 
 def accuracy(s: Solves, semi: Semidiscrete) -> int | None:

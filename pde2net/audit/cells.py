@@ -1,251 +1,108 @@
-"""The theorems about implicit cells whose systems are solved, a second time."""
+"""Implicit cells whose systems are solved, a second time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 
 import sympy as sp
 
 from pde2net.audit import explicit, picard
-from pde2net.audit.cell_parts import (
-    BACKWARD,
-    CONCAVE,
-    CONTRACTION,
-    EXACT,
-    FALLING,
-    FALLS,
-    FIXED,
-    FORWARD,
-    FROM_U,
-    IMPLICIT,
-    LINEAR,
-    LIPSCHITZ,
-    SOLVED,
-    STABLE,
-    STEP,
-    TAKEN,
-    WITH_MEAN,
-    Cell,
-    limited,
-    made,
-    when,
-)
 from pde2net.audit.claims import (
-    BELOW,
-    FLUX,
-    REACTION,
-    SYMMETRIC,
+    Find,
     Rule,
-    closed,
-    curvature,
-    damped,
+    away,
     damped_rate,
     diagonal,
-    forward,
+    every,
     frozen_rate,
+    growing_reaction,
+    negative,
+    norm,
+    open_border,
+    over,
+    symmetric,
     two_points,
+    undamped,
+    zero,
 )
-from pde2net.audit.exactly import INFINITY, Number, number
-from pde2net.audit.iterations import Solves, change, decreasing, parts
+from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, number
+from pde2net.audit.iterations import Solves, elasticity
 from pde2net.audit.numbers import Numbers
 
-KRYLOV = {
-    "cg": "conjugate gradients stop at a tolerance",
-    "bicgstab": "BiCGStab is truncated, and its iterates have no bound",
-}
-NOTHING = when(False, "nothing is derived for these iterates")
 
-
-def rules(s: Solves, n: Numbers) -> Mapping[str, Rule]:
-    """Of all claims but the convergence of solvers and consistency."""
-    if s.kind == "Kacanov":
-        for g, _ in parts(n):
-            change(n, g)  # ranges that are asked for
-    cell = Cell(s)
+def rules(s: Solves, dimension: int) -> Mapping[str, Rule]:
+    """Of all claims but consistency."""
+    found = picard.rules(s) if s.kind == "Picard" else _solved(s, dimension)
     if s.single:
-        return explicit.rules(sp.S.One)
-    if s.kind == "Picard":
-        derived = picard.rules(cell)
-    else:
-        derived = {
-            "l2_stability": l2_stability(cell),
-            "nonexpansive": linear_step(cell, CONTRACTION, reach(s.theta)),
-            "mean_preservation": mean(cell),
-            "well_posed": linear_step(cell, LIPSCHITZ, INFINITY),
-            "frozen_stability": spectrum(cell),
-        }
-    return {**derived, "maximum_principle": maximum(cell), "energy_decay": energy(cell, len(n.semi.spacing))}
+        found = explicit.rules(sp.S.One)
+    solver = _convergence(s)
+    return found if solver is None else {**found, "solver_convergence": solver}
 
 
-def reach(theta: sp.Expr) -> Number:
-    """Where |R| reaches 1: |1 - (1 - theta) z| = 1 + theta z."""
-    t = number(theta)
-    return INFINITY if 2 * t >= 1 else 2 / (1 - 2 * t)
+def _solved(s: Solves, dimension: int) -> Mapping[str, Rule]:
+    linear = s.kind == "Newton" or (s.linear and (s.method == "elimination" or s.systems.once))
+    theta = number(s.theta)
+    exact = INFINITY if 2 * theta >= 1 else 2 / (1 - 2 * theta)  # |1 - (1 - theta) z| <= 1 + theta z
 
-
-def explicit_part(theta: sp.Expr, share: int) -> Number:
-    """Where (1 - theta) z reaches what an explicit step may have."""
-    return INFINITY if theta == 1 else share / (1 - number(theta))
-
-
-def factors(s: Solves) -> Callable[[Numbers, Number], tuple[Number, ...]]:
-    t = number(s.theta)
+    def explicit_part(share: int) -> Number:
+        """Where (1 - theta) z reaches what an explicit step may have."""
+        return INFINITY if s.theta == 1 else share / (1 - theta)
 
     def amplification(z: Number) -> Number:
-        return (1 - (1 - t) * z) / (1 + t * z)
+        return (1 - (1 - theta) * z) / (1 + theta * z)
 
-    def found(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    def factors(n: Numbers, tau: Number) -> tuple[Number, ...]:
         low = amplification(tau * n.rate[0])
         return (low,) if s.theta == 1 else (max(low, -amplification(tau * frozen_rate(n))),)
 
+    split = s.kind == "AOS"
+    falling = every(negative, growing_reaction)
+    end = exact if linear else explicit_part(2)
+    found = {
+        "l2_stability": Rule(
+            every(negative, undamped), symmetric, None if split else _limited(end, damped_rate)
+        ),
+        "nonexpansive": Rule(falling, symmetric, _limited(exact, frozen_rate), factors),
+        "mean_preservation": Rule(open_border),
+        "well_posed": Rule(falling, symmetric, None, factors),
+        "frozen_stability": Rule(falling, symmetric, None if split else _limited(exact, frozen_rate)),
+    }
+    if s.kind == "Newton" and not s.linear:
+        return found
+    found["maximum_principle"] = Rule(every(negative, away), two_points, _limited(explicit_part(1), diagonal))
+    if not (split and dimension > 1):
+        found["energy_decay"] = Rule(negative, symmetric, _limited(exact, frozen_rate) if s.linear else None)
     return found
 
 
-def l2_stability(cell: Cell) -> Rule:
-    s = cell.s
+def _limited(reach: Number, rate: Find) -> Find | None:
+    """tau <= reach/rate, where the reach is finite."""
+    return None if reach == INFINITY else over(reach, rate)
+
+
+def _convergence(s: Solves) -> Rule | None:
+    """Of the iterations of a step."""
+    theta = number(s.theta)
+
+    def scaled(tau: Number) -> tuple[Number, Number]:
+        """(mass, theta tau)."""
+        return (ZERO, ONE) if s.steady else (ONE, theta * tau)
+
+    def local(n: Numbers, tau: Number) -> tuple[Number, ...]:
+        mass, step = scaled(tau)
+        moved = step * norm(n)
+        return (elasticity(n) * moved / (mass + moved),)
+
     if s.kind == "AOS":
-        return made(
-            "axes",
-            "‖u+‖ <= ‖u‖, since the inverse of every axis has norm at most 1",
-            (*STABLE, IMPLICIT, *FORWARD, EXACT),
-            damped,
-            TAKEN,
-            cell.exact,
+        return None
+    if s.kind == "Picard":
+        return Rule(
+            applies=symmetric,
+            limit=over(1 / theta, picard.slopes),
+            factors=lambda n, tau: (theta * tau * picard.slopes(n),),
         )
-    if s.kind == "Newton" or (s.linear and (s.method == "elimination" or s.systems.once)):
-        return made(
-            "function",
-            "‖v‖ <= ‖u‖ for every iterate v, as for R(tau B) u",
-            (STEP, *STABLE, LINEAR, *FORWARD, FROM_U),
-            cell.finite,
-            damped,
-            cell.linear,
-            cell.from_u,
-            **limited(reach(s.theta), damped_rate),
-        )
-    return made(
-        "lagged",
-        "‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, as ‖v‖² <= <v, (I + theta tau B(w)) v> = <v, rhs>",
-        (STEP, *STABLE, IMPLICIT, *FORWARD, SOLVED),
-        cell.finite,
-        damped,
-        TAKEN,
-        cell.solved,
-        **limited(explicit_part(s.theta, 2), damped_rate),
-    )
-
-
-def linear_step(cell: Cell, conclusion: str, end: Number) -> Rule:
-    return made(
-        "resolvent",
-        conclusion,
-        (STEP, LINEAR, *FORWARD, FALLING, EXACT, FIXED),
-        cell.finite,
-        cell.linear,
-        forward,
-        FALLS,
-        cell.exact,
-        cell.fixed,
-        factors=factors(cell.s),
-        **limited(end, frozen_rate),
-    )
-
-
-def maximum(cell: Cell) -> Rule:
-    s = cell.s
-    found = made(
-        "inverse",
-        "every value of every iterate is a weighted mean of values of u (and what the range includes)",
-        (STEP, "nonpositive off-diagonals", *FORWARD, "pull", IMPLICIT, EXACT),
-        cell.finite,
-        two_points,
-        TAKEN,
-        cell.exact,
-        **limited(explicit_part(s.theta, 1), diagonal),
-    )
-    underived = s.kind == "Picard" or (s.kind == "Newton" and not s.linear)
-    return replace(found, needs=NOTHING) if underived else found
-
-
-def energy(cell: Cell, dimension: int) -> Rule:
-    s = cell.s
-    underived = (
-        s.kind == "Picard" or (s.kind == "Newton" and not s.linear) or (s.kind == "AOS" and dimension > 1)
-    )
-    if s.linear and not underived:
-        return made(
-            "energy",
-            "E(v) <= E(u) for E(u) = 1/2 <B u, u> - <s, u>, r = s - b u",
-            (STEP, LINEAR, *FORWARD, FALLING, FROM_U),
-            cell.finite,
-            cell.linear,
-            forward,
-            FALLS,
-            cell.from_u,
-            **limited(reach(s.theta), frozen_rate),
-        )
-    found = made(
-        "majorised",
-        "E(v) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r, and every iterate v",
-        (STEP, SYMMETRIC, FLUX, BELOW, REACTION, CONCAVE, IMPLICIT, BACKWARD, SOLVED),
-        cell.finite,
-        forward,
-        when(decreasing, "a diffusivity may increase"),
-        TAKEN,
-        when(s.theta == 1, "theta is below 1"),
-        cell.solved,
-    )
-    return replace(found, needs=NOTHING) if underived else found
-
-
-def mean(cell: Cell) -> Rule:
-    s = cell.s
-
-    def regular(n: Numbers) -> bool:
-        return s.kind != "Newton" or s.linear or curvature(n)[0] == 0
-
-    return made(
-        "mean",
-        "the mean of u is kept: 1^T A = 0, so every solve keeps it",
-        (STEP, "no reaction", SYMMETRIC, "closed border", WITH_MEAN),
-        cell.finite,
-        closed,
-        cell.with_mean,
-        when(regular, "systems may be singular"),
-    )
-
-
-def spectrum(cell: Cell) -> Rule:
-    s = cell.s
-    if s.kind == "AOS":
-        return made(
-            "axes",
-            "the inverse of every axis has norm at most 1 at any frozen state",
-            (*FORWARD, FALLING, IMPLICIT, EXACT),
-            forward,
-            FALLS,
-            TAKEN,
-            cell.exact,
-        )
-
-    def weak(n: Numbers) -> str:
-        if s.kind == "Newton" and not s.linear:
-            return "in Newton's systems Phi' takes the place of g"
-        source = n.reaction.subs(n.semi.form.state, 0) != 0
-        nearest = s.method == "cg" and not source and (s.theta == 1 or s.systems.once)
-        if s.method == "elimination" or nearest:
-            return ""
-        return f"linear systems are not solved exactly: {KRYLOV[s.method]}"
-
-    return made(
-        "spectrum",
-        "|R(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
-        (STEP, *FORWARD, FALLING, IMPLICIT, SOLVED),
-        cell.finite,
-        forward,
-        FALLS,
-        TAKEN,
-        weak=weak,
-        **limited(reach(s.theta), frozen_rate),
-    )
+    if s.linear:
+        solved = s.method == "elimination"
+        against = every(negative, growing_reaction)
+        return Rule(against, symmetric, factors=zero) if solved else Rule(against, lambda n: False)
+    return Rule(negative, symmetric, factors=zero if s.kind == "Newton" else local)

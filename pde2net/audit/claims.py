@@ -1,68 +1,52 @@
-"""What the theorems need in numbers, a second time, and what a claim rests on."""
+"""What the theorems need in numbers, a second time, and what follows for a claim."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.audit.exactly import INFINITY, ONE, ZERO, Number, at_most, same
+from pde2net.audit.exactly import INFINITY, ONE, ZERO, NoOpinionError, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
 from pde2net.normalise.form import SecondOrder, Tensor
-from pde2net.verify.certificate import Claim, Discharged, Status
 
 Find = Callable[[Numbers], Number]
+Against = Callable[[Numbers], str]
+Applies = Callable[[Numbers], bool]
+Factors = Callable[[Numbers, Number], tuple[Number, ...]]
 
 
-@dataclass(frozen=True)
-class Own:
-    """A hypothesis of some schemes only: its statement, and what is wrong with how it is said to hold."""
-
-    statement: str
-    wrong: Callable[[Numbers, Discharged], str]
+def nothing(n: Numbers) -> str:
+    return ""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a claim rests on: it holds for tau <= limit if every hypothesis does.
+    """What the numbers say about a claim; all of it may raise NoOpinionError.
 
-    hypotheses  names, in order
-    needs       the first reason why a hypothesis fails, or ""
-    compares    the same where it depends on the values of parameters, as the comparison with the limit does
-    limit       at some numbers, for the claim as it is stated; None if it holds for every tau
-    factors     those that are admissible
-    own         hypotheses that are not in STATEMENTS
-    weak        why the claim holds with frozen coefficients only, without its last hypothesis; or ""
-    per         what factors are about
-    reasons     patterns of reasons for claims that are not proved, with the figures in them
+    against  why the claim is false, or ""
+    applies  whether limit and factors are those of the theorem that is known here
+    limit    of tau; None if the claim holds for every tau
+    factors  those that are admissible
     """
 
-    title: str
-    conclusion: str
-    hypotheses: tuple[str, ...]
-    needs: Callable[[Numbers], str]
-    limit: Callable[[Numbers, Claim], Number] | None = None
-    factors: Callable[[Numbers, Number], tuple[Number, ...]] = lambda n, tau: ()
-    compares: Callable[[Numbers], str] = lambda n: ""
-    own: Mapping[str, Own] = field(default_factory=dict)
-    weak: Callable[[Numbers], str] = lambda n: ""
-    per: str = "step"
-    reasons: Mapping[str, Callable[[Numbers], Sequence[Number]]] = field(default_factory=dict)
+    against: Against = nothing
+    applies: Applies = lambda n: True
+    limit: Find | None = None
+    factors: Factors | None = None
 
 
-def out_of_time(claim: Claim) -> bool:
-    """Whether nothing is claimed, since the derivation ended before there was anything to say."""
-    given_up = re.fullmatch(r"The derivation took longer than [0-9.e+-]+ s\.", claim.reason) is not None
-    return given_up and claim == Claim(claim.name, Status.UNKNOWN, reason=claim.reason)
+def every(*against: Against) -> Against:
+    """The first thing that speaks against a claim."""
+    return lambda n: next((text for text in (find(n) for find in against) if text), "")
 
 
-def over(numerator: Number, rate: Find) -> Callable[[Numbers, Claim], Number]:
+def over(numerator: Number, rate: Find) -> Find:
     """The limit numerator/rate."""
 
-    def limit(n: Numbers, claim: Claim) -> Number:
+    def limit(n: Numbers) -> Number:
         found = rate(n)
         return numerator / found if found > 0 else INFINITY
 
@@ -99,61 +83,61 @@ def largest_slope(n: Numbers) -> Number:
 
 
 def pull(n: Numbers) -> Number:
-    """beta of beta (f - u), or the largest damping; -1 for any other reaction."""
+    """beta of beta (f - u), or the largest damping; -1 for a reaction that pulls away."""
     if n.semi.form.reaction == 0:
         return ZERO
     if n.reaction.subs(n.semi.form.state, 0) == 0:
         low, high = n.damping
         return high if low >= 0 else -ONE
     low, high = n.rate
-    if n.clock is not None:
-        return high if low >= 0 and _one_target(n) else -ONE
-    return high if same(low, high) and high > 0 else -ONE
+    if low < 0:
+        return -ONE
+    if n.clock is None and not same(low, high):
+        raise NoOpinionError("the reaction is no pull towards a field")
+    return high
 
 
-def _one_target(n: Numbers) -> bool:
-    """Whether the reaction is beta(t) (f - u), with an f that is the same at all times."""
-    form, time = n.semi.form, n.semi.form.problem.time
-    beta = sp.simplify(-sp.diff(form.reaction, form.state))
-    if beta == 0 or beta.free_symbols & ({form.state} | form.data):
-        return False
-    return time not in sp.simplify(form.reaction / beta + form.state).free_symbols
+# What speaks against claims: numbers only, since another theorem may need less of the structure.
 
 
-def forward(n: Numbers) -> str:
-    return symmetric(n) or ("" if all(low >= 0 for (low, _), _ in n.weights) else "g takes negative values")
+def negative(n: Numbers) -> str:
+    return "" if all(low >= 0 for (low, _), _ in n.weights) else "g takes negative values"
 
 
-def damped(n: Numbers) -> str:
+def undamped(n: Numbers) -> str:
     if n.reaction.subs(n.semi.form.state, 0) != 0:
         return "there is a source"
-    return forward(n) or ("" if n.damping[0] >= 0 else "the reaction is no damping")
+    return "" if n.damping[0] >= 0 else "the reaction is no damping"
 
 
-def symmetric(n: Numbers) -> str:
-    return "" if n.symmetric else "the operator is not symmetric"
+def backward(n: Numbers) -> str:
+    return "" if least_slope(n) >= 0 else "the step is not monotone"
 
 
-def monotone(n: Numbers) -> str:
-    return symmetric(n) or ("" if least_slope(n) >= 0 else "the step is not monotone")
+def growing_reaction(n: Numbers) -> str:
+    return "" if n.rate[0] >= 0 else "the reaction may grow"
 
 
-def two_points(n: Numbers) -> str:
-    if n.semi.form.learned:
-        return "learned filters"
-    if any(isinstance(t, SecondOrder) for t in n.semi.form.terms):
-        return "fourth order"
-    if any(isinstance(t, Tensor) for t in n.semi.form.terms):
-        return "mixed derivatives"
-    if any(len(d.stencil.offsets) != 2 for ((_, d),) in n.semi.gradient.rows):
-        return "stencils of more than two points"
-    return forward(n) or ("" if pull(n) >= 0 else "the reaction pulls away")
+def away(n: Numbers) -> str:
+    return "" if pull(n) >= 0 else "the reaction pulls away"
 
 
-def closed(n: Numbers) -> str:
-    if n.semi.form.reaction != 0 or "dirichlet" in n.semi.boundary or n.semi.form.learned:
-        return "there is a reaction, an open border or a learned filter"
-    return symmetric(n)
+def open_border(n: Numbers) -> str:
+    if n.semi.form.reaction != 0 or "dirichlet" in n.semi.boundary:
+        return "there is a reaction or an open border"
+    return ""
+
+
+def symmetric(n: Numbers) -> bool:
+    return n.symmetric
+
+
+def two_points(n: Numbers) -> bool:
+    """Whether A is the Laplacian of a weighted graph."""
+    plain = not n.semi.form.learned and not any(
+        isinstance(t, SecondOrder | Tensor) for t in n.semi.form.terms
+    )
+    return plain and all(len(d.stencil.offsets) == 2 for ((_, d),) in n.semi.gradient.rows)
 
 
 def contraction(n: Numbers, tau: Number) -> tuple[Number, ...]:
@@ -188,35 +172,18 @@ def lipschitz(n: Numbers, tau: Number) -> tuple[Number, ...]:
     return (always,)
 
 
-def growing(n: Numbers, tau: Number) -> tuple[Number, ...]:
+def growth(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    """Of frozen modes, per step of size tau."""
     return (1 + tau * max(ZERO, -n.rate[0]),)
 
 
-SYMMETRIC, BOUNDED, NONNEGATIVE = "exact adjoints", "bounded diffusivity", "nonnegative diffusivity"
-FLUX, REACTION, BELOW = "Lipschitz flux", "Lipschitz reaction", "energy bounded from below"
+def one(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    return (ONE,)
 
-STATEMENTS = {
-    SYMMETRIC: "A(u) = K^T G(u) K is symmetric",
-    BOUNDED: "g <= L, and ‖K^T G K‖ <= L ‖K‖²",
-    NONNEGATIVE: "0 <= g",
-    BELOW: "0 <= g",
-    FLUX: "Phi is the gradient of a penaliser and |Phi'| <= L'",
-    REACTION: "r' is bounded",
-    "no source": "r(0) = 0",
-    "damping reaction": "r(u) = -b(u) u with 0 <= b <= beta",
-    "monotone step": "F(u) = K^T Phi(K u) - r(u) is monotone",
-    "nonpositive off-diagonals": "A_ij <= 0 for i != j, and A 1 = 0",
-    "pull": "r = beta (f - u), or r = -b(u) u with 0 <= b <= beta",
-    "no reaction": "r = 0",
-    "closed border": "K 1 = 0",
-}
 
-# The figures that a hypothesis must carry; nonnegative ones list the infima of the weights.
-FIGURES: Mapping[str, Mapping[str, Find]] = {
-    BOUNDED: {"L ‖K‖²": norm},
-    FLUX: {"L' ‖K‖²": slope_norm},
-    REACTION: {"inf -r'": lambda n: n.rate[0], "sup -r'": lambda n: n.rate[1]},
-    "damping reaction": {"beta": lambda n: n.damping[1]},
-    "monotone step": {"inf F'": least_slope},
-    "pull": {"beta": pull},
-}
+def zero(n: Numbers, tau: Number) -> tuple[Number, ...]:
+    return (ZERO,)
+
+
+def as_number(expression: sp.Expr) -> Find:
+    return lambda n: n.number(expression)

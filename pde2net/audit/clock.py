@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import sympy as sp
 
@@ -14,12 +13,11 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit, Scheme, Theta
 from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.time import moving
-from pde2net.verify.certificate import Certificate, Claim, Status
+from pde2net.verify.certificate import Certificate
 from pde2net.verify.clock import Clock
 
 _SAID = re.compile(r" ?This is about times t <= (.*?), at which the network evaluates its coefficients\.$")
 _JUMPS = (sp.Piecewise, sp.sign, sp.Heaviside)
-POSITIVE = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
 
 
 def last_time(scheme: Scheme, tau: sp.Expr) -> sp.Expr:
@@ -60,25 +58,6 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
 def _variables(function: sp.Expr, variable: sp.Symbol) -> set[sp.Symbol]:
     """Symbols of a stated range, |s| as s."""
     return {sp.Symbol(s.name.strip("|")) for s in function.free_symbols | {variable}}
-
-
-def timeless(certificate: Certificate, clock: Clock | None) -> Certificate:
-    """The certificate without the words about times, which every claim that holds must have.
-
-    Raises RecheckError for one that has none, or has a limit, which would be one for other times.
-    """
-    if clock is None or not clock.until.is_finite:
-        return certificate
-    claims: dict[str, Claim] = {}
-    for name, claim in certificate.claims.items():
-        if name != "consistency" and claim.status in POSITIVE:
-            if not _SAID.search(claim.reason) or claim.limit is not None or claim.condition is not None:
-                raise RecheckError(
-                    f"{name.replace('_', ' ')} must say up to which time it holds, and no limit"
-                )
-            claim = replace(claim, reason=_SAID.sub("", claim.reason))
-        claims[name] = claim
-    return replace(certificate, claims=claims)
 
 
 def at_time(problem: Problem, now: sp.Expr) -> Problem:

@@ -1,175 +1,100 @@
-"""The theorems about cycles of FSI, FED and RKL, a second time."""
+"""Cycles of FSI, FED and RKL a second time: the polynomials of their stages."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import sympy as sp
 
 from pde2net.audit.claims import (
-    BELOW,
-    BOUNDED,
-    FLUX,
-    NONNEGATIVE,
-    REACTION,
-    SYMMETRIC,
     Find,
-    Own,
     Rule,
-    damped,
+    backward,
+    curvature,
     damped_rate,
-    forward,
+    every,
     frozen_rate,
     largest_slope,
-    monotone,
+    negative,
+    one,
+    open_border,
+    symmetric,
+    undamped,
 )
-from pde2net.audit.exactly import CONTEXT, INFINITY, ONE, ZERO, Number
+from pde2net.audit.exactly import CONTEXT, INFINITY, ONE, ZERO, NoOpinionError, Number
+from pde2net.audit.linear import linear, linear_fluxes
 from pde2net.audit.numbers import Numbers
-from pde2net.audit.stacks import MEAN, affine, linear, linear_fluxes, says, well_posed
-from pde2net.audit.stages import bounded, confirm_factors, fed_rows, polynomial, rows
+from pde2net.audit.stages import (
+    Row,
+    bounded,
+    confirm_factors,
+    fed_rows,
+    lipschitz,
+    polynomial,
+    rounded_up,
+    rows,
+)
 from pde2net.errors import RecheckError
 from pde2net.language.schemes import FED, FSI, RKL
-from pde2net.normalise.form import DivergenceForm
-from pde2net.verify.certificate import Claim, Discharged
+from pde2net.verify.certificate import Claim
 
-POLYNOMIAL, KEPT, LINEAR = "polynomial of a cycle", "kept operator", "linear equation"
-UNIT = Fraction(1, 10**12)
 Cycle = FSI | FED | RKL
 
 
-def closed_form(scheme: Cycle) -> tuple[Fraction, str]:
-    """Z with |P| <= 1 on [0, Z], and P in words."""
-    if not isinstance(scheme, RKL):
-        return Fraction(2), f"(1 + 2 sum T_k(1 - z))/(2 n + 1), n = {scheme.cycle_length}"
-    s = scheme.stages
-    if scheme.order == 1:
-        return Fraction(s * (s + 1)), f"P_s(1 - {Fraction(2, s * (s + 1))} z), s = {s}"
-    reach = Fraction((s - 1) * (s + 2), 2)
-    b = Fraction((s - 1) * (s + 2), 2 * s * (s + 1))
-    return reach, f"{1 - b} + {b} P_s(1 - {2 / reach} z), s = {s}"
-
-
 def reach(scheme: Cycle, claim: Claim) -> Fraction:
-    """Z as the claim states it, after it was confirmed: in closed form, or the largest of 12 decimals."""
-    stated = [h.figures.get("Z") for h in claim.hypotheses if h.name == POLYNOMIAL]
-    if len(stated) != 1 or not isinstance(stated[0], sp.Rational):
-        raise RecheckError("Z of the polynomial of a cycle is not stated")
-    z, p = Fraction(int(stated[0].p), int(stated[0].q)), polynomial(scheme)
-    known, _ = closed_form(scheme)
-    if not bounded(p, z) or (isinstance(scheme, FED) and not confirm_factors(scheme)):
-        raise RecheckError(f"|P| exceeds 1 on [0, {z}]")
-    if z != known and (z < known or (z / UNIT).denominator != 1 or bounded(p, z + UNIT)):
-        raise RecheckError(f"Z = {z} is not the largest one of 12 decimals")
+    """The Z of the claim, on whose [0, Z] it takes P to be bounded, after that was confirmed.
+
+    Raises RecheckError where it is not.
+    """
+    found = [h.figures["Z"] for h in claim.hypotheses if "Z" in h.figures]
+    if len(found) != 1 or not isinstance(found[0], sp.Rational):
+        raise NoOpinionError("the claim names no Z")
+    z = Fraction(int(found[0].p), int(found[0].q))
+    if not bounded(polynomial(scheme), z):
+        raise RecheckError(f"the polynomial of a cycle exceeds 1 on [0, {z}]")
+    if isinstance(scheme, FED) and not confirm_factors(scheme):
+        raise RecheckError("the steps of a cycle are not the zeros of its polynomial")
     return z
 
 
-def limit(scheme: Cycle, rate: Find) -> Callable[[Numbers, Claim], Number]:
-    def found(n: Numbers, claim: Claim) -> Number:
-        z, here = reach(scheme, claim), rate(n)
-        return z.numerator * ONE / z.denominator / here if here > 0 else INFINITY
+def well_posed(table: Callable[[Numbers], Sequence[Row]], frozen: bool) -> Rule:
+    """`table` gives the weights of the stages; `frozen` keeps diffusivities of the start of a cycle."""
 
-    return found
+    def applies(n: Numbers) -> bool:
+        return n.symmetric and n.exact and (not frozen or linear_fluxes(n.semi.form))
 
+    def factors(n: Numbers, tau: Number) -> tuple[Number, ...]:
+        (low, high), (least, most) = curvature(n), n.rate
+        return rounded_up(lipschitz(table(n), tau, low + least, high + most))
 
-def bound(scheme: Cycle) -> Own:
-    """That hypothesis; `reach` confirms its figure."""
-    known, text = closed_form(scheme)
-
-    def wrong(n: Numbers, h: Discharged) -> str:
-        beyond = "" if h.figures.get("Z") == sp.Rational(known.numerator, known.denominator) else known
-        more = f"; P is monotone beyond {beyond}" if beyond else ""
-        words = f"P = {text}, equal to the product of the stages{more}"
-        return "" if h.how == words and list(h.figures) == ["Z"] else "other words"
-
-    return Own("|P| <= 1 on [0, Z]", wrong)
+    return Rule(applies=applies, factors=factors)
 
 
-def changing(scheme: Cycle) -> Callable[[Numbers], str]:
-    """Why the operator changes within a cycle, or ""."""
+def rules(scheme: Cycle, claims: Mapping[str, Claim]) -> Mapping[str, Rule]:
     frozen = getattr(scheme, "freeze", "") == "cycle"
+    count = 0 if isinstance(scheme, RKL) else scheme.cycle_length
+    time = ONE * (count * count + count) / 3 if count else ONE  # of a cycle, in units of tau
 
-    def why(n: Numbers) -> str:
-        form = n.semi.form
-        if not affine(form):
-            return f"the reaction term {form.reaction} is not linear in u"
-        return "" if frozen or linear_fluxes(form) else "diffusivities change within a cycle"
+    def limit(name: str, rate: Find) -> Find:
+        def found(n: Numbers) -> Number:
+            z, here = reach(scheme, claims[name]), rate(n)
+            return z.numerator * ONE / z.denominator / here if here > 0 else INFINITY
 
-    return why
+        return found
 
-
-def kept_words(form: DivergenceForm) -> str:
-    if linear(form):
-        return "the equation is linear in u"
-    return "diffusivities are those of the start of the cycle"
-
-
-def time_of(scheme: Cycle, tau: Number) -> Number:
-    n = 0 if isinstance(scheme, RKL) else scheme.cycle_length
-    return tau * (n * n + n) / 3 if n else tau
-
-
-def rules(scheme: Cycle, tau: sp.Expr) -> Mapping[str, Rule]:
-    polynomials = {POLYNOMIAL: bound(scheme)}
-    only_linear = polynomials | {
-        LINEAR: Own("F(u) - F(v) = -B (u - v) with a constant B", says("the equation is linear in u"))
-    }
-    kept = Own(
-        "A and b are the same in all stages of a cycle",
-        lambda n, h: says(kept_words(n.semi.form))(n, h),
-    )
-
-    def linearly(first: Callable[[Numbers], str]) -> Callable[[Numbers], str]:
-        return lambda n: first(n) or ("" if linear(n.semi.form) else "the equation is not linear")
+    def known(n: Numbers) -> bool:
+        return n.symmetric and linear(n.semi.form)
 
     def growth(n: Numbers, step: Number) -> tuple[Number, ...]:
-        return (CONTEXT.exp(max(ZERO, -n.rate[0]) * time_of(scheme, step)),)
+        return (CONTEXT.exp(max(ZERO, -n.rate[0]) * time * step),)
 
-    frozen = getattr(scheme, "freeze", "") == "cycle"
     table = fed_rows(scheme) if isinstance(scheme, FED) else rows(scheme)
     return {
-        "l2_stability": Rule(
-            "Polynomials of symmetric operators (Hafner et al. 2016; Meyer et al. 2014)",
-            "‖u+‖ <= ‖u‖ for every input, since a cycle is P(tau B), B = A + diag b, and 0 <= tau B <= Z",
-            ("no source", "damping reaction", SYMMETRIC, BOUNDED, NONNEGATIVE, POLYNOMIAL, KEPT),
-            damped,
-            limit=limit(scheme, damped_rate),
-            own=polynomials | {KEPT: kept},
-            weak=changing(scheme),
-        ),
-        "nonexpansive": Rule(
-            "Polynomials of symmetric operators, for differences (Hafner et al. 2016; Meyer et al. 2014)",
-            "‖N(u) - N(v)‖ <= factor ‖u - v‖ per cycle, factor <= 1",
-            (SYMMETRIC, FLUX, REACTION, "monotone step", LINEAR, POLYNOMIAL),
-            linearly(monotone),
-            limit=limit(scheme, largest_slope),
-            factors=lambda n, step: (ONE,),
-            own=only_linear,
-        ),
-        "maximum_principle": Rule(
-            "Maximum-minimum principle by nonnegative weights (Weickert 1998, Theorem 8)",
-            "every value of u+ is a weighted mean of values of u (and what the range includes)",
-            (),
-            lambda n: "weights of stages may be negative",
-        ),
-        "energy_decay": Rule(
-            "Polynomials that commute with the operator (spectral theorem)",
-            "E(u+) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r",
-            (SYMMETRIC, FLUX, BELOW, REACTION, LINEAR, POLYNOMIAL),
-            linearly(forward),
-            limit=limit(scheme, largest_slope),
-            own=only_linear,
-        ),
-        "mean_preservation": MEAN,
-        "well_posed": well_posed(lambda n: table, frozen, "per cycle"),
-        "frozen_stability": Rule(
-            "Polynomial at the spectrum of the frozen operator (von Neumann; Meyer et al. 2014)",
-            "|P(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
-            (SYMMETRIC, BOUNDED, NONNEGATIVE, REACTION, POLYNOMIAL),
-            forward,
-            limit=limit(scheme, frozen_rate),
-            factors=growth,
-            own=polynomials,
-            per="cycle",
-        ),
+        "l2_stability": Rule(every(negative, undamped), symmetric, limit("l2_stability", damped_rate)),
+        "nonexpansive": Rule(backward, known, limit("nonexpansive", largest_slope), one),
+        "energy_decay": Rule(negative, known, limit("energy_decay", largest_slope)),
+        "mean_preservation": Rule(open_border),
+        "well_posed": well_posed(lambda n: table, frozen),
+        "frozen_stability": Rule(negative, symmetric, limit("frozen_stability", frozen_rate), growth),
     }

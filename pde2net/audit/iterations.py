@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from pde2net.audit.exactly import ZERO, Number
+from pde2net.audit.exactly import ZERO, NoOpinionError, Number
+from pde2net.audit.linear import linear as is_linear
 from pde2net.audit.numbers import Numbers
-from pde2net.audit.stacks import linear as is_linear
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
-from pde2net.errors import RecheckError
 from pde2net.graph.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
@@ -45,7 +44,7 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     if isinstance(scheme, AOS):
         return Solves("AOS", sp.S.One, 1, "elimination", NO_SYSTEMS, False, linear, False)
     if not isinstance(scheme, Implicit | Theta):
-        raise RecheckError(f"{scheme.label} schemes have no cells")
+        raise NoOpinionError(f"{scheme.label} schemes have no cells")
     solver, theta = scheme.solver, scheme.theta if isinstance(scheme, Theta) else sp.S.One
     kind = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}[type(solver)]
     mixed = isinstance(solver, FixedPoint) and solver.anderson > 0
@@ -55,12 +54,12 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     return Solves(kind, theta, count, method, systems, mixed, linear, scheme.tau == sp.oo)
 
 
-def joint(semi: SemidiscreteSystem, scheme: Scheme) -> Solves:
+def joint(parts: Sequence[Semidiscrete], s: Solves) -> Solves:
     """The same for several equations, whose linear systems are solved as one."""
-    s, parts = solves_of(scheme, semi.parts[0]), semi.parts
-    if s.kind in ("AOS", "Picard") or not isinstance(scheme, Implicit | Theta):
+    if s.kind in ("AOS", "Picard"):
         return s
-    s = replace(s, systems=linear_systems(semi, cell(scheme)), count=scheme.solver.iterations)
+    if s.theta != 1:
+        raise NoOpinionError("theta schemes of systems are not derived a second time")
     if s.kind == "Newton":
         return replace(s, method="bicgstab")
     if all(not p.form.terms or _method(p, s.kind) == "elimination" for p in parts):
@@ -122,12 +121,12 @@ def decreasing(n: Numbers) -> bool:
 
 
 def elasticity(n: Numbers) -> Number:
-    """sup |2 s g'/g|. Raises RecheckError if it is not stated or infinite."""
+    """sup |2 s g'/g|. Raises NoOpinionError if it is not stated or infinite."""
     largest = ZERO
     for g, _ in parts(n):
         relative = change(n, g)[0]
         if relative is None:
-            raise RecheckError(f"the range of 2 s g'/g for g = {g} is not stated")
+            raise NoOpinionError(f"the range of 2 s g'/g for g = {g} is not stated")
         low, high = n.rows.bounds(relative)
         largest = max(largest, -low, high)
     return largest

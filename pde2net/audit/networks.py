@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from pde2net.audit.explicit import size_of
-from pde2net.audit.lines import alpha_of
-from pde2net.audit.stacks import affine
+from pde2net.audit.linear import affine
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import DuFortFrankel
-from pde2net.scheme.registry import shortest, update_of
+from pde2net.network import Network
+from pde2net.scheme.registry import shortest
 from pde2net.scheme.stack import Stack
-from pde2net.verify.certificate import Certificate
 
 MOST = 512  # steps of Du Fort-Frankel
 
@@ -34,23 +32,21 @@ class Whole:
     powers  whether frozen stability is about powers of a companion matrix
     """
 
-    def __init__(self, certificate: Certificate, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr]):
-        scheme = certificate.declaration.scheme
+    def __init__(self, network: Network, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr]) -> None:
+        scheme, update, tau = network.scheme, network.update, network.certificate.tau
         self.powers = isinstance(scheme, DuFortFrankel)
-        update = update_of(scheme, alpha_of(certificate) if self.powers else None)
         timed = semi.form.problem.depends_on_time  # then every part is another map
         part = update if timed else shortest(update)
-        self.semi, self.tau, self.values, self.part = semi, certificate.tau, values, part
-        self.once = Interpreter(build(semi, certificate.tau, part), values)
+        self.semi, self.tau, self.values, self.part = semi, tau, values, part
+        self.once = Interpreter(build(semi, tau, part), values)
         if not isinstance(update, Stack):  # a step at a time, whatever is iterated in it
-            self.repeats, self.work = 1 if timed else scheme.repeats, scheme.repeats
+            self.repeats = 1 if timed else scheme.repeats
             self.stages = False
             return
         if not isinstance(part, Stack):
             raise RecheckError("the network is no stack")
         self.repeats = len(update.stages) * update.cycles // (len(part.stages) * part.cycles)
-        self.work = len(update.stages) * update.cycles
-        self.stages = size_of(scheme) is None
+        self.stages = self.powers or (len(update.stages) > 1 and not update.repeated)
 
     def run(self, u: Array, fields: Mapping[str, Array]) -> Array:
         with np.errstate(all="ignore"), warnings.catch_warnings():

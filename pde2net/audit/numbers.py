@@ -1,12 +1,12 @@
 """What a certificate rests on, at one choice of numbers for all of its symbols.
 
-Derived again from the divergence form and the stencils; only the ranges of functions are those that the
-certificate states, after they were checked (rows.py). Numbers have 80 digits.
+Derived a second time from the divergence form and the stencils; only the ranges of functions are those of
+the certificate, after they were checked (rows.py). Numbers have 80 digits. What cannot be derived is no
+disagreement: NoOpinionError.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, reduce
@@ -14,7 +14,7 @@ from functools import cache, cached_property, reduce
 import numpy as np
 import sympy as sp
 
-from pde2net.audit.exactly import ZERO, Number, number, same
+from pde2net.audit.exactly import ZERO, NoOpinionError, Number, number
 from pde2net.audit.rows import Pair, Rows
 from pde2net.audit.tensors import constant_eigenvalues, drawn_eigenvalues
 from pde2net.discretise.operators import Bank, Operation, factors
@@ -25,7 +25,7 @@ from pde2net.language.linear_operator import norm_symbol
 from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
-from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer
+from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE
 from pde2net.verify.clock import Clock
 from pde2net.verify.ranges import UndecidedError, require_continuous
 from pde2net.verify.ranges.parts import through_one_part
@@ -56,13 +56,6 @@ class Numbers:
     def number(self, expression: sp.Basic) -> Number:
         return number(expression.subs(self.rows.values))
 
-    def asked(self) -> set[Answer]:
-        """The stated ranges that weights, slopes and the reaction rest on, as far as they can be derived."""
-        for find in (lambda: self.weights, lambda: self.slopes, lambda: self.rate, lambda: self.damping):
-            with contextlib.suppress(RecheckError, UndecidedError):
-                find()
-        return self.rows.used
-
     @cached_property
     def symmetric(self) -> bool:
         return all(t.prefactor == 1 for t in self.semi.form.terms)
@@ -92,7 +85,7 @@ class Numbers:
         for term in self.semi.form.terms:
             if isinstance(term, SecondOrder | Learned):
                 if term.diffusivity is None:
-                    raise RecheckError("the flux has no diffusivity")
+                    raise NoOpinionError("the flux has no diffusivity")
                 size = (
                     self.number(norm_symbol(term.operator)) ** 2
                     if isinstance(term, Learned)
@@ -106,7 +99,7 @@ class Numbers:
             totals: list[Pair] = [(ZERO, ZERO)] * len(self.semi.form.slopes)
             for component in term.components:
                 if component.groups is None:
-                    raise RecheckError("the flux has no diffusivity")
+                    raise NoOpinionError("the flux has no diffusivity")
                 outer = coefficient(component)
                 for group in component.groups:
                     inner = product(outer, radial(group.diffusivity))
@@ -165,7 +158,7 @@ class Numbers:
         elif not term.free_symbols & moving:
             ranges = [constant_eigenvalues([[self.number(e) for e in row] for row in term.matrix])]
         else:
-            raise RecheckError("the eigenvalues of the diffusion tensor cannot be confirmed")
+            raise NoOpinionError("the eigenvalues of the diffusion tensor cannot be confirmed")
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
         for values in drawn_eigenvalues(term, self.rows.values):
             if not low - 1e-9 <= values.min() <= values.max() <= high + 1e-9:
@@ -174,22 +167,20 @@ class Numbers:
 
     def constant_tensor(self, term: Tensor) -> Pair:
         if term.free_symbols & ({self.semi.form.state} | self.semi.form.data):
-            raise RecheckError("the flux is not the gradient of a penaliser")
+            raise NoOpinionError("the flux is not the gradient of a penaliser")
         return self.tensor(term)
 
     def diffusivity(self, g: sp.Expr) -> Pair:
         return self.range(DIFFUSIVITY, self.valued(g))
 
     def eigenvalues(self, g: sp.Expr) -> Pair:
-        self.rows.find(DIFFUSIVITY, self.valued(g), SQUARED)
-        self.rows.find(FLUX_SLOPE, self.valued(g), SQUARED)
         along, across = self.diffusivity(g), self.range(FLUX_SLOPE, self.valued(g))
         return min(along[0], across[0]), max(along[1], across[1])
 
     def range(self, quantity: str, g: sp.Expr) -> Pair:
         """Of a function of |grad u|²; if it contains t, of that with positive numbers for its parts in t.
 
-        Raises RecheckError for parts in t that are not known to be positive.
+        Raises NoOpinionError for parts in t that are not known to be positive.
         """
         if self.clock is None or self.clock.symbol not in g.free_symbols:
             return self.rows.range(quantity, g, SQUARED)
@@ -197,17 +188,17 @@ class Numbers:
             return self.pointwise(g)
         scaled, back = self.clock.hidden(g)
         if sp.simplify(scaled.xreplace(back) - g) != 0 or not all(e.is_positive for e in back.values()):
-            raise RecheckError(f"{g} is no function of positive expressions in t")
+            raise NoOpinionError(f"{g} is no function of positive expressions in t")
         answer = self.rows.find(quantity, scaled, SQUARED)
         if answer is None:
-            raise RecheckError(f"the range of {scaled} is not stated")
+            raise NoOpinionError(f"the range of {scaled} is not stated")
         self.rows.bounds(answer)
         low, high = (self.pointwise(e.xreplace(back)) for e in (answer.found.lower, answer.found.upper))
         return low[0], high[1]
 
     def valued(self, g: sp.Expr) -> sp.Expr:
         if g.free_symbols & (self.semi.form.data | {self.semi.form.state}):
-            raise RecheckError(f"{g} mixes derivatives with other variables")
+            raise NoOpinionError(f"{g} mixes derivatives with other variables")
         return g.subs(self.known)
 
     def coefficient(self, component: Component) -> Pair:
@@ -216,11 +207,11 @@ class Numbers:
     def constant(self, component: Component) -> Pair:
         """1, for components of the gradient of a penaliser."""
         if component.coefficient.free_symbols & (self.semi.form.data | {self.semi.form.state}):
-            raise RecheckError("the flux is not the gradient of a penaliser")
+            raise NoOpinionError("the flux is not the gradient of a penaliser")
         for group in component.groups or ():
             moving = SQUARED in group.diffusivity.free_symbols
             if moving and (len(set(group.weights)) > 1 or self.semi.cell is not None):
-                raise RecheckError("the flux is not the gradient of a penaliser")
+                raise NoOpinionError("the flux is not the gradient of a penaliser")
         return self.pointwise(component.coefficient.subs(self.known))
 
     @cached_property
@@ -262,13 +253,11 @@ class Numbers:
         composed = through_one_part(expression, variables)
         if composed is not None:
             return self.one_variable(*composed)
-        raise RecheckError(f"the range of {expression} cannot be confirmed")
+        raise NoOpinionError(f"the range of {expression} cannot be confirmed")
 
     def one_variable(self, expression: sp.Expr, v: sp.Symbol) -> Pair:
         s = sp.Symbol(f"|{v}|", nonnegative=True)
         sides = (s,) if v.is_nonnegative else (s, -s)
-        for side in sides:
-            self.rows.find(POINTWISE, expression.xreplace({v: side}), s)
         halves = [self.rows.range(POINTWISE, expression.xreplace({v: side}), s) for side in sides]
         return min(h[0] for h in halves), max(h[1] for h in halves)
 
@@ -317,8 +306,3 @@ def largest_square(stencil: Stencil) -> Number:
     if not -1e-12 <= float(largest) / sampled.max() - 1 <= 1e-5:
         raise RecheckError("the norm of a stencil could not be confirmed")
     return largest
-
-
-def peaks_at_the_highest_frequency(stencil: Stencil) -> bool:
-    taps = zip(stencil.offsets, stencil.weights, strict=True)
-    return same(sum(number(w) * (-1) ** k for k, w in taps) ** 2, largest_square(stencil))

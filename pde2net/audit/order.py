@@ -11,9 +11,9 @@ from functools import cached_property
 import numpy as np
 import sympy as sp
 
+from pde2net.audit.exactly import NoOpinionError
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
-from pde2net.errors import RecheckError
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.stack import explicit_steps
 from pde2net.language.grid import Grid
@@ -70,14 +70,14 @@ class Measured:
         try:
             return within(SECONDS, "measuring", lambda: [errors_in_h(self.semi, values, s) for s in seeds])
         except UndecidedError as error:  # SymPy's derivatives of nested pieces
-            raise RecheckError(f"the order of consistency cannot be measured: {error}") from error
+            raise NoOpinionError(f"the order of consistency cannot be measured: {error}") from error
 
     @cached_property
     def orders(self) -> tuple[int | None, int | None]:
         """(order in tau, order in h); None for h if there are no derivatives.
 
         None too if there are kinks, and no error falls with a power at the functions that are tried. Raises
-        RecheckError if the errors do not fall with a whole power.
+        NoOpinionError if the errors do not fall with a whole power.
         """
         values = numbers_for(self.semi)
         in_tau = self.order(lambda: [self.errors_in_tau(values, seed) for seed in SEEDS], self.exact)
@@ -106,7 +106,7 @@ class Measured:
     def order(self, errors: Callable[[], list[list[float]]], exact: int) -> int | None:
         try:
             return _order(errors(), exact)
-        except RecheckError:
+        except NoOpinionError:
             if self.semi.form.problem.rhs.has(*KINKS):
                 return None
             raise
@@ -211,5 +211,5 @@ def _order(measured: Sequence[Sequence[float]], exact: int) -> int:
         if len(slopes) == 2 and whole >= 1 and all(abs(s - whole) < NEAR for s in slopes):
             found.append(whole)
     if not found:
-        raise RecheckError("the order of consistency cannot be measured: errors do not fall with a power")
+        raise NoOpinionError("the order of consistency cannot be measured: errors do not fall with a power")
     return min(found)

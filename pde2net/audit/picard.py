@@ -1,37 +1,22 @@
-"""The theorems about Picard iterates, a second time: their polynomials by recursion."""
+"""Picard iterates a second time: their polynomials by recursion."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pde2net.audit.cell_parts import (
-    BACKWARD,
-    CONTRACTION,
-    FALLING,
-    FALLS,
-    FIXED,
-    FORWARD,
-    LINEAR,
-    LIPSCHITZ,
-    PLAIN,
-    STABLE,
-    Cell,
-    made,
-    when,
-)
 from pde2net.audit.claims import (
-    FLUX,
-    REACTION,
-    SYMMETRIC,
     Rule,
-    closed,
-    damped,
     damped_rate,
-    forward,
+    every,
     frozen_rate,
+    growing_reaction,
+    negative,
+    one,
+    open_border,
     over,
     slope_norm,
     symmetric,
+    undamped,
 )
 from pde2net.audit.exactly import CONTEXT, ONE, ZERO, Number, number
 from pde2net.audit.iterations import Solves
@@ -77,10 +62,9 @@ def geometric(q: Number, count: int) -> Number:
     return count * max(ONE, q) ** (count - 1)
 
 
-def rules(cell: Cell) -> Mapping[str, Rule]:
+def rules(s: Solves) -> Mapping[str, Rule]:
     """Of the claims that Picard iterates may have; more than one of them."""
-    s, t = cell.s, number(cell.s.theta)
-    end = reach(s)
+    t, end = number(s.theta), reach(s)
 
     def factors(n: Numbers, tau: Number) -> tuple[Number, ...]:
         z, count = tau * slopes(n), s.count or 1
@@ -90,61 +74,12 @@ def rules(cell: Cell) -> Mapping[str, Rule]:
         z = tau * max(ZERO, -n.rate[0])
         return (1 + z * geometric(t * z, s.count or 1),)
 
-    linear = made(
-        "picard",
-        "‖v‖ = ‖p(tau B) u‖ <= ‖u‖ for the polynomial p of the iterates",
-        (*STABLE, LINEAR, *FORWARD, PLAIN),
-        damped,
-        cell.linear,
-        cell.plain,
-        limit=over(end, damped_rate),
-    )
-    nonlinear = made(
-        "extragradient",
-        "‖v‖ <= ‖u‖ for every input, since the differences of F at the iterates decrease",
-        (*STABLE, *FORWARD, FLUX, REACTION, BACKWARD, PLAIN),
-        damped,
-        when(s.theta == 1, "theta is below 1"),
-        cell.plain,
-        limit=over(ONE if s.count == 2 else ONE / 2, slopes),
-    )
-    bounded = when(
-        lambda n: s.count is not None or bool(n.rate[0] >= 0), "modes may grow with every iteration"
-    )
+    stable = over(end, damped_rate) if s.linear else over(ONE if s.count == 2 else ONE / 2, slopes)
+    falling = every(negative, growing_reaction)
     return {
-        "l2_stability": linear if s.linear else nonlinear,
-        "nonexpansive": made(
-            "picard",
-            CONTRACTION,
-            (LINEAR, *FORWARD, FALLING, PLAIN, FIXED),
-            cell.linear,
-            forward,
-            FALLS,
-            cell.plain,
-            cell.fixed,
-            limit=over(end, frozen_rate),
-            factors=lambda n, tau: (ONE,),
-        ),
-        "mean_preservation": made(
-            "mean", "the mean of u is kept: 1^T K^T = 0", ("no reaction", SYMMETRIC, "closed border"), closed
-        ),
-        "well_posed": made(
-            "lipschitz",
-            LIPSCHITZ,
-            (SYMMETRIC, FLUX, REACTION, PLAIN, FIXED),
-            symmetric,
-            cell.plain,
-            cell.fixed,
-            factors=factors,
-        ),
-        "frozen_stability": made(
-            "picard",
-            "|p(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
-            (*FORWARD, REACTION, PLAIN),
-            forward,
-            cell.plain,
-            bounded,
-            limit=over(end, frozen_rate),
-            factors=growth,
-        ),
+        "l2_stability": Rule(every(negative, undamped), symmetric, stable),
+        "nonexpansive": Rule(falling, symmetric, over(end, frozen_rate), one),
+        "mean_preservation": Rule(open_border),
+        "well_posed": Rule(applies=symmetric, factors=factors),
+        "frozen_stability": Rule(negative, symmetric, over(end, frozen_rate), growth),
     }

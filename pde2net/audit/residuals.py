@@ -15,28 +15,28 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.stack import explicit_steps
+from pde2net.network import Network
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import shortest, update_of
+from pde2net.scheme.registry import Update, shortest
 from pde2net.scheme.stack import Stack
-from pde2net.verify.certificate import Certificate
 
 FEW, MANY = 4, 8  # cycles
 LEAST = 1e-6  # of a residual that is compared, relative to the input
 
 
 def growth(
-    certificate: Certificate,
+    network: Network,
     semi: Semidiscrete,
     values: Mapping[sp.Symbol, sp.Expr],
     u0: Array,
     fields: Mapping[str, Array],
 ) -> float:
     """Of the residual of the first step: from its start to its end, of cycles from the 4th to the 8th."""
-    update = shortest(update_of(certificate.declaration.scheme))
+    update, tau = shortest(network.update), network.certificate.tau
     if isinstance(update, Stack):
         return 0.0
-    steady = bool(certificate.tau.is_infinite)
-    size = sp.S.One if steady else certificate.tau
+    steady = bool(tau.is_infinite)
+    size = sp.S.One if steady else tau
     explicit = Interpreter(explicit_steps(semi, size, 1), values)
     theta = float(update.theta) if isinstance(update, Cell) else 1.0
 
@@ -48,8 +48,8 @@ def growth(
         change = 0 * v if steady else v - u0
         return float(np.linalg.norm(change - (1 - theta) * rate(u0) - theta * rate(v)))
 
-    def after(made: Cell | object) -> Array:
-        return Interpreter(build(semi, certificate.tau, made), values)(u0, fields)  # type: ignore[arg-type]  # tau was checked
+    def after(made: Update) -> Array:
+        return Interpreter(build(semi, tau, made), values)(u0, fields)
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")

@@ -10,8 +10,7 @@ from typing import Any
 
 import flint
 
-from pde2net.audit.exactly import CONTEXT, ONE, ZERO, Number
-from pde2net.errors import RecheckError
+from pde2net.audit.exactly import CONTEXT, ONE, ZERO, NoOpinionError, Number
 from pde2net.language.schemes import FED, FSI, RKL, SCHEMES, Scheme
 from pde2net.language.stored import scheme_to_data
 
@@ -28,7 +27,7 @@ def rows(scheme: Scheme) -> list[Row]:
         weights = [Fraction(4 * k + 2, 2 * k + 3) for k in range(scheme.cycle_length)]
         return [(a, 1 - a, 0, a, 0) for a in weights]
     if not isinstance(scheme, RKL):
-        raise RecheckError(f"{scheme.label} has no cycles of stages")
+        raise NoOpinionError(f"{scheme.label} has no cycles of stages")
     s = scheme.stages
     if scheme.order == 1:
         w = Fraction(2, s * s + s)

@@ -9,65 +9,50 @@ import numpy as np
 import sympy as sp
 
 from pde2net.audit import cell_time, explicit
-from pde2net.audit.lines import alpha_of
+from pde2net.audit.exactly import NoOpinionError
+from pde2net.audit.linear import linear_fluxes
 from pde2net.audit.order import Rate, Setting, StepError
-from pde2net.audit.stacks import linear_fluxes
 from pde2net.audit.stages import polynomial
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import RecheckError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Scheme
-from pde2net.normalise.form import SecondOrder
+from pde2net.network import Network
 from pde2net.scheme.registry import shortest, update_of
-from pde2net.scheme.stack import TAU
-from pde2net.verify.certificate import Certificate, Discharged
+from pde2net.scheme.stack import ALPHA, TAU
 
 
 @dataclass(frozen=True)
 class InTime:
-    """The order in tau, the leading error where it is known, and sentences with figures of their own."""
+    """The order in tau, the leading error where it is known, and how errors are measured."""
 
     order: int
     leading: sp.Expr | None
     measure: StepError
-    words: tuple[str, ...] = ()
-    assumed: tuple[Discharged, ...] = ()
 
 
-def in_time(certificate: Certificate, semi: Semidiscrete) -> InTime:
-    scheme = certificate.declaration.scheme
+def in_time(network: Network, semi: Semidiscrete) -> InTime:
+    """Raises NoOpinionError for schemes that are not known here."""
+    scheme, certificate = network.scheme, network.certificate
     tau = certificate.tau if certificate.tau.is_Symbol else sp.Symbol("tau", positive=True)
     second = sp.Symbol(f"{semi.form.state}_tt", real=True)
     size = explicit.size_of(scheme)
     if size is not None:
         return InTime(1, size * tau * second / 2, explicit_error)
     if cell_time.implicit(scheme):
-        order, leading, left = cell_time.orders(scheme, semi, tau)
-        measure = cell_time.step_error(scheme, _solution)
-        return InTime(order, leading, measure, assumed=(cell_time.SOLVED,) if left else ())
+        order, leading = cell_time.orders(scheme, semi, tau)
+        return InTime(order, leading, cell_time.step_error(scheme, _solution))
     if isinstance(scheme, DuFortFrankel):
-        alpha = alpha_of(certificate)
-        return InTime(2, alpha * tau**2 * second, two_steps, _two_step_words(semi, tau))
+        return InTime(2, network.update.values[ALPHA] * tau**2 * second, two_steps)
     if not isinstance(scheme, FSI | FED | RKL):
-        raise RecheckError(f"the order of {scheme.label} schemes cannot be measured")
+        raise NoOpinionError(f"the order of {scheme.label} schemes cannot be measured")
     if isinstance(scheme, RKL) and scheme.order == 2:
         return InTime(2, None, network_error(scheme))
     if not isinstance(scheme, RKL) and scheme.freeze == "cycle" and not linear_fluxes(semi.form):
         return InTime(1, None, network_error(scheme))
     p1, p2 = (sp.Rational(str(abs(polynomial(scheme)[k]))) for k in (1, 2))
     return InTime(1, (p1**2 - 2 * p2) / (2 * p1) * tau * second, network_error(scheme))
-
-
-def _two_step_words(semi: Semidiscrete, tau: sp.Symbol) -> tuple[str, ...]:
-    start = f" The start from u- = u is an error O({tau}), made once."
-    if not semi.form.terms:
-        return (f"{tau}**2", start)
-    fourth = any(isinstance(t, SecondOrder) for t in semi.form.terms)
-    ratio, square = (f"{tau}/h**2", "h**4") if fourth else (f"{tau}/h", "h**2")
-    limit = f" It converges only if {ratio} -> 0, since alpha grows like 1/{square}."
-    return (f"{tau}**2/{square}", f"{tau}**2", limit + start)
 
 
 def explicit_error(rate: Rate, u: Array, setting: Setting) -> Callable[[float], float]:

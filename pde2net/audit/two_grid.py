@@ -41,21 +41,6 @@ def factor(scheme: Multigrid, tau: sp.Expr, n: Numbers) -> float:
     return max(found, default=float("inf"))
 
 
-def sweep(scheme: Multigrid, tau: sp.Expr, n: Numbers) -> float:
-    """The smoothing factor of damped Jacobi at upper bounds, from the eigenvalues of a periodic operator."""
-    step = 1.0 if tau.is_infinite else float(n.number(tau))
-    mass = (0.0 if tau.is_infinite else 1.0) + step * float(n.rate[1])
-    spacing = [float(n.number(h)) for h in n.semi.spacing]
-    count = CELLS[len(spacing)][-1] // 4 * 4  # with the frequencies pi/2 and pi
-    sizes = [count] * len(spacing)
-    a = _operator(n, mass, step, spacing, sizes)
-    ratio = np.fft.fftn((a[0] / a[0, 0]).reshape(sizes)).real
-    high = np.indices(sizes)
-    chosen = ((high >= count // 4) & (high <= count - count // 4)).any(axis=0)
-    damping = float(scheme.damping or relaxation.damping(n.semi))
-    return float(abs(1 - damping * ratio[chosen]).max())
-
-
 def joined(n: Numbers, spacing: Sequence[float]) -> tuple[int, ...]:
     if n.semi.second:
         return tuple(range(len(spacing)))

@@ -12,12 +12,17 @@ import sympy as sp
 
 from pde2net.audit.networks import Whole
 from pde2net.audit.residuals import growth
+from pde2net.audit.systems import counterexample
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import RecheckError
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.stack import explicit_steps
 from pde2net.language.expressions import from_text
+from pde2net.network import Network
+from pde2net.scheme.registry import update_of
+from pde2net.scheme.stack import Stack
 from pde2net.verify.certificate import Certificate, Claim, Status
 from pde2net.verify.refute.candidates import candidates
 
@@ -38,12 +43,26 @@ _SAYS = {
 }
 
 
-def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]:
-    """What is wrong with the counterexamples."""
+def require_runnable(certificate: Certificate) -> None:
+    """Raises RecheckError for counterexamples that would take too long to run."""
+    scheme = certificate.declaration.scheme
+    update = update_of(scheme, sp.S.One)
+    blocks = len(update.stages) * update.cycles if isinstance(update, Stack) else scheme.repeats
     for claim in certificate.claims.values():
+        if claim.witness is not None and np.size(np.array(claim.witness["u0"], dtype=object)) * blocks > WORK:
+            raise RecheckError("a counterexample takes too many steps to be run again")
+
+
+def disagreements(network: Network) -> Iterator[str]:
+    """What is wrong with the counterexamples."""
+    semi = network.semidiscrete
+    for claim in network.certificate.claims.values():
         if claim.status == Status.REFUTED:
             try:
-                yield from _Replay(certificate, semi, claim).problems()
+                if isinstance(semi, SemidiscreteSystem):
+                    yield from counterexample(network, semi, claim)
+                else:
+                    yield from _Replay(network, semi, claim).problems()
             except (KeyError, IndexError, TypeError, ValueError) as error:
                 name = claim.name.replace("_", " ")
                 raise RecheckError(f"The counterexample to {name} is malformed: {error}.") from error
@@ -52,13 +71,13 @@ def disagreements(certificate: Certificate, semi: Semidiscrete) -> Iterator[str]
 class _Replay:
     """One witness: its inputs as arrays, the step, and the network as repeated steps."""
 
-    def __init__(self, certificate: Certificate, semi: Semidiscrete, claim: Claim) -> None:
+    def __init__(self, network: Network, semi: Semidiscrete, claim: Claim) -> None:
         self.witness: Mapping[str, Any] = claim.witness or {}
         self.claim, self.semi, self.name = claim.name, semi, claim.name.replace("_", " ")
-        self.certificate, self.values = certificate, self.parameters()
-        self.whole = Whole(certificate, semi, self.values)
-        self.step = Interpreter(explicit_steps(semi, certificate.tau, 1), self.values)
-        self.tau = float(self.step.number(certificate.tau))
+        self.of, self.values = network, self.parameters()
+        self.whole = Whole(network, semi, self.values)
+        self.step = Interpreter(explicit_steps(semi, self.whole.tau, 1), self.values)
+        self.tau = float(self.step.number(self.whole.tau))
         self.u0 = self.array(self.witness["u0"])
         stated = self.witness.get("fields", {})
         if set(stated) != {f.name for f in semi.form.fields}:
@@ -67,8 +86,6 @@ class _Replay:
         for f in semi.form.fields:
             if (self.fields[f.name] != (1 if f.is_positive else -1 if f.is_negative else 0)).any():
                 raise RecheckError("known fields are 0 in a counterexample, or 1 with their declared sign")
-        if self.u0.size * self.whole.work > WORK:
-            raise RecheckError("A counterexample takes too many steps to be run again.")
 
     def parameters(self) -> dict[sp.Symbol, sp.Expr]:
         """A value of admissible sign for each symbol without one, and for no other."""
@@ -130,7 +147,7 @@ class _Replay:
     def excess(self) -> float:
         """By how much the claim is violated; 0 if a figure in the witness is wrong."""
         if self.claim == "solver_convergence":
-            return growth(self.certificate, self.semi, self.values, self.u0, self.fields)
+            return growth(self.of, self.semi, self.values, self.u0, self.fields)
         u0, u1 = self.u0, self.network(self.u0)
         if "v0" in self.witness:
             if self.claim not in ("nonexpansive", "frozen_stability"):

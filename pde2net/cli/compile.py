@@ -11,9 +11,11 @@ from pde2net.cli.verify import verdict
 from pde2net.cli.wording import size
 
 
-def compile_file(file: Path, output: Path, on_unstable: str) -> None:
-    """Write the source and say where and how stable it is."""
+def compile_file(file: Path, output: Path, certificate: Path | None, on_unstable: str) -> None:
+    """Write the source, its certificate where asked for, and say where and how stable it is."""
     network = compiled(declaration(file), on_unstable)
-    network.save(output)
+    network.save(output, certificate)
     typer.echo(f"{output}: {network.architecture}, {size(network)}")
+    if certificate is not None:
+        typer.echo(f"{certificate}: its certificate")
     typer.echo(verdict(network.certificate))

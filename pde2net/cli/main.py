@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pde2net import __version__
-from pde2net.errors import Pde2NetError, StabilityError
+from pde2net.errors import Pde2NetError, RecheckError, StabilityError
 
 DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -29,7 +29,8 @@ grid. A Python file is executed: use those that you trust; a text is not.
 
 Example: pde2net verify heat.pde
 
-Exit status: 0 done; 1 stability refuted or not proved; 2 bad usage or input.
+Exit status: 0 done; 1 stability refuted or not proved, or a certificate that
+does not hold; 2 bad usage or input.
 """
 
 app = typer.Typer(
@@ -109,11 +110,15 @@ def compile_(
     output: Annotated[Path, typer.Option("-o", "--output", help="The Python file to write.")] = Path(
         "net.py"
     ),
+    certificate: Annotated[
+        Path | None, typer.Option("--certificate", help="The JSON file of its certificate, to write too.")
+    ] = None,
     on_unstable: Unstable = OnUnstable.ERROR,
 ) -> None:
     """Write the network of FILE as standalone PyTorch source.
 
-    The source imports torch and math only. All symbols need values.
+    The source imports torch and math only. All symbols need values. The
+    certificate carries the digest of the source; recheck checks both.
 
     Example: pde2net compile examples/perona_malik.py -o net.py
 
@@ -122,7 +127,30 @@ def compile_(
     """
     from pde2net.cli.compile import compile_file
 
-    compile_file(file, output, on_unstable)
+    compile_file(file, output, certificate, on_unstable)
+
+
+@app.command()
+def recheck(
+    certificate: Annotated[
+        Path, typer.Argument(metavar="CERTIFICATE", help="The JSON of a certificate.", show_default=False)
+    ],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[NET.PY]", help="The source that it must be about.")
+    ] = None,
+) -> None:
+    """Check a certificate from its JSON, and that a source is the one it is about.
+
+    The certificate is derived again from the declaration in it and must be
+    the same; its counterexamples are run. NET.PY must be what is emitted.
+
+    Example: pde2net recheck certificate.json net.py
+
+    Exit status: 0 accepted; 1 refused; 2 bad usage or input.
+    """
+    from pde2net.cli.recheck import recheck_file
+
+    recheck_file(certificate, source)
 
 
 @app.command(name="run")
@@ -249,7 +277,7 @@ def run() -> None:
             stream.reconfigure(errors="replace")
     try:
         app()
-    except StabilityError as error:
+    except (StabilityError, RecheckError) as error:
         _fail(error, REFUSED)
     except Pde2NetError as error:
         _fail(error, USAGE)

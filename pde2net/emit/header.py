@@ -44,7 +44,7 @@ def module_docstring(
     shape = f"(batch, {channels}, {', '.join(axes)})"
     sizes = ", ".join(f"{a} >= {s}" for a, s in zip(axes, smallest, strict=True) if s > 1)
     lines += ["", *_entry("Shapes", f"{shape} -> {shape}" + (f", {sizes}" if sizes else ""))]
-    if certificate.training is not None:
+    if "training" in certificate.subject:
         lines += _entry("Trainable", certificate.subject["training"])
     elif trained:
         note = f"{', '.join(trained)}; the claims hold at the initial values"

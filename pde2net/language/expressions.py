@@ -25,6 +25,7 @@ _NAMES = (
 _FUNCTIONS = {name: getattr(sp, name) for name in _NAMES.split()}
 _FUNCTIONS |= {"smooth": smooth, "projection": projection}
 _CONSTANTS = {"oo": sp.oo, "E": sp.E, "pi": sp.pi, "True": sp.true, "False": sp.false}
+_MINUS_ONE = ast.Constant(-1)
 _COMPARE = {ast.LtE: sp.Le, ast.Lt: sp.Lt, ast.GtE: sp.Ge, ast.Gt: sp.Gt}
 _LONGEST, _LARGEST_EXPONENT, _MOST_BITS = 20_000, 400, 8192
 
@@ -86,7 +87,7 @@ def _build(node: ast.AST, symbols: Mapping[str, Any]) -> sp.Basic:
         return -sub(node.operand)
     if isinstance(node, ast.BinOp):
         if isinstance(node.op, ast.Mult | ast.Div):
-            return sp.Mul(*(sub(f) ** e for f, e in _factors(node, 1)))
+            return _product([sub(f) ** e for f, e in _factors(node, 1)])
         left, right = sub(node.left), sub(node.right)
         if isinstance(node.op, ast.Pow):
             return power(left, right)
@@ -121,8 +122,19 @@ def _factors(node: ast.AST, exponent: int) -> Iterator[tuple[ast.AST, int]]:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
         yield from _factors(node.left, exponent)
         yield from _factors(node.right, -exponent if isinstance(node.op, ast.Div) else exponent)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        yield _MINUS_ONE, 1
+        yield from _factors(node.operand, exponent)
     else:
         yield node, exponent
+
+
+def _product(factors: Sequence[sp.Basic]) -> sp.Basic:
+    """The product as it was written: SymPy would distribute a lone number over a sum."""
+    number, rest = sp.Mul(*(f for f in factors if f.is_Rational)), [f for f in factors if not f.is_Rational]
+    if number != 1 and len(rest) == 1 and rest[0].is_Add:
+        return sp.Mul(number, rest[0], evaluate=False)
+    return sp.Mul(*factors)
 
 
 def power(base: sp.Basic, exponent: sp.Basic) -> sp.Basic:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import sympy as sp
 
+from pde2net import deadline
 from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
+from pde2net.verify.ranges.half_line import EXACT_SEARCH
 
 
 @dataclass(frozen=True)
@@ -79,19 +80,24 @@ _ENGINES: dict[str, Callable[[sp.Expr, sp.Symbol, float], Range]] = {
 }
 
 
+def exact_search(quantity: str, function: sp.Expr) -> str:
+    """The name of the exact search for one range, for deadline.paced."""
+    return f"{EXACT_SEARCH} for {quantity}: {function}"
+
+
 class Questions:
     """Asks each question once, with a time limit for each and twice that for all of them."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.end = time.thread_time() + 2 * seconds
+        self.end = deadline.thread_time() + 2 * seconds
         self.answers: dict[tuple[str, sp.Expr], Answer] = {}
         self.refused: dict[tuple[str, sp.Expr], str] = {}
 
     @property
     def left(self) -> float:
         """Seconds for the next question."""
-        return min(self.seconds, self.end - time.thread_time())
+        return min(self.seconds, self.end - deadline.thread_time())
 
     def ask(self, quantity: str, function: sp.Expr, variable: sp.Symbol) -> Range:
         """The range over [0, oo). Raises UndecidedError."""
@@ -100,7 +106,9 @@ class Questions:
             raise UndecidedError(self.refused[key])
         if key not in self.answers:
             try:
-                found = _ENGINES[quantity](function, variable, self.left)
+                gone = deadline.expired(exact_search(quantity, function))
+                with deadline.paced(expired=(EXACT_SEARCH,) if gone else ()):
+                    found = _ENGINES[quantity](function, variable, self.left)
             except UndecidedError as error:
                 self.refused[key] = f"{error}{advice(function.free_symbols - {variable})}"
                 raise UndecidedError(self.refused[key]) from error

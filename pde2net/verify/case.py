@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -30,6 +30,10 @@ class Case:
     tau: sp.Expr
     search: wit.Search | None
     systems: LinearSystems | None = None
+
+    def about(self, claim: str) -> Case:
+        """The case whose search is for a counterexample to one claim."""
+        return self if self.search is None else replace(self, search=self.search.about(claim))
 
     @property
     def plain(self) -> bool:

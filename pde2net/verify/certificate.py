@@ -98,14 +98,18 @@ class Claim:
 
 @dataclass(frozen=True)
 class Training:
-    """What is trained of the network, where claims depend on it.
+    """What is trained of the network: the options that it was compiled with, and what they amount to.
 
-    trainable  names of parameters and learned operators, sorted
-    owner      what has parameters of its own: the "network", each "block" or each "cycle"
-    kept       the claims that hold for all values of what is trained; () if no condition is kept
+    trainable    names of parameters and learned operators, sorted
+    shared       whether all blocks were to share them
+    keep_stable  whether a condition is kept in training
+    owner        what has parameters of its own: the "network", each "block" or each "cycle"
+    kept         the claims that hold for all values of what is trained; () if no condition is kept
     """
 
     trainable: tuple[str, ...]
+    shared: bool
+    keep_stable: bool
     owner: str
     kept: tuple[str, ...]
 
@@ -125,7 +129,8 @@ class Certificate:
     tau          the step of the network: a number, or an expression that is still symbolic
     declaration  problem, scheme and grid, from which `recheck` starts again
     ranges       the ranges of functions that the hypotheses rest on
-    training     what is trained, if the claims depend on it
+    training     what is trained, if compile was asked for anything but its defaults
+    source       SHA-256 of the source that compile emitted, in hexadecimal; None where there is none
     """
 
     subject: Mapping[str, str]
@@ -134,6 +139,7 @@ class Certificate:
     declaration: Declaration
     ranges: tuple[Answer, ...] = ()
     training: Training | None = None
+    source: str | None = None
 
     @property
     def stable(self) -> bool:

@@ -53,7 +53,7 @@ def _underived(name: str, case: Case) -> Claim:
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    found = {name: _derived(name, partial(find, case)) for name, find in table(case).items()}
+    found = {name: _derived(name, partial(find, case.about(name))) for name, find in table(case).items()}
     until = case.facts.until
     if until is None:
         return found
@@ -69,7 +69,7 @@ def stability(case: Case) -> Iterator[Claim]:
 
 def derived(name: str, case: Case) -> Claim:
     """One claim, in the same way."""
-    return _derived(name, partial(table(case)[name], case))
+    return _derived(name, partial(table(case)[name], case.about(name)))
 
 
 def _derived(name: str, find: Callable[[], Claim]) -> Claim:

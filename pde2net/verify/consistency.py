@@ -91,6 +91,11 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
     )
 
 
+def expansion(order: int) -> str:
+    """The name of the search for the error of one order, for deadline.paced."""
+    return f"the expansion of the step to order {order}"
+
+
 def space_error(semi: Semidiscrete) -> SpaceError:
     """Of one channel, as others are alike; of a linear equation as if there were no others.
 
@@ -102,7 +107,7 @@ def space_error(semi: Semidiscrete) -> SpaceError:
         return SpaceError(semi.grid.order, sp.S.Zero)
     for order in range(1, semi.grid.order + 1):
         try:
-            found = within(SECONDS, "the expansion of the step", partial(Expansion, semi, step, order))
+            found = within(SECONDS, expansion(order), partial(Expansion, semi, step, order))
         except UndecidedError:
             if order == 1:
                 raise

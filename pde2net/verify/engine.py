@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from typing import Any
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import ConvergenceWarning, GridWarning
@@ -20,16 +22,22 @@ from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
 from pde2net.verify.refute.candidates import amplitudes
-from pde2net.verify.refute.witness import Search
+from pde2net.verify.refute.witness import Search, Stated
 from pde2net.verify.subject import subject
 
 TRUNCATION = 1e-3  # growth of the norm
 
 
-def certify(plan: Plan, graph: Graph, facts: Facts, values: Evaluation) -> Certificate:
+Witnesses = Mapping[str, Mapping[str, Any]]
+
+
+def certify(
+    plan: Plan, graph: Graph, facts: Facts, values: Evaluation, stated: Witnesses | None = None
+) -> Certificate:
     """The certificate of `graph`, the network of `plan`. No torch is imported.
 
-    `values` says whether the network evaluates to numbers.
+    `values` says whether the network evaluates to numbers. With `stated`, these counterexamples are those
+    that a search for one to a claim finds.
     """
     semi, tau = plan.semi, plan.tau
     facts = with_elasticities(semi.form, plan.update, facts)
@@ -39,7 +47,7 @@ def certify(plan: Plan, graph: Graph, facts: Facts, values: Evaluation) -> Certi
         squares = (*facts.amplitudes, *facts.expanding_at)
         # Blocks at different times are different maps: then only the whole network is run.
         first = graph if facts.until is not None else build(semi, tau, shortest(plan.update))
-        search = Search(semi, first, graph, tau, amplitudes(semi, squares))
+        search = searching(stated, Search(semi, first, graph, tau, amplitudes(semi, squares)))
     case = Case(semi, facts, plan.scheme, plan.update, tau, search)
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     with warnings.catch_warnings():
@@ -47,6 +55,13 @@ def certify(plan: Plan, graph: Graph, facts: Facts, values: Evaluation) -> Certi
             warnings.simplefilter("ignore", kind)
         found = {name: values.rests(claim) for name, claim in claims(case).items()}
     return Certificate(subject(plan), tau, found, declaration, facts.answers)
+
+
+def searching(stated: Witnesses | None, search: Search) -> Search:
+    """The search, or what stands in its place when a certificate is derived again."""
+    if stated is None:
+        return search
+    return Stated(search.semi, search.step, search.network, search.tau, search.amplitudes, witnesses=stated)
 
 
 def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
@@ -76,4 +91,4 @@ def _truncation(claim: Claim, certificate: Certificate) -> bool:
     return cycles and claim.witness is not None and claim.witness["excess"] < TRUNCATION
 
 
-__all__ = ["certify", "gather", "gather_until", "instability"]
+__all__ = ["Witnesses", "certify", "gather", "gather_until", "instability", "searching"]

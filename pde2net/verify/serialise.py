@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 import sympy as sp
@@ -17,7 +19,8 @@ from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, S
 from pde2net.verify.ranges import Method, Range
 from pde2net.verify.ranges.deadline import within
 
-FORMAT = "pde2net-certificate-4"
+FAMILY = "pde2net-certificate-"
+FORMAT = f"{FAMILY}5"
 LONGEST = 50_000_000  # characters
 SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")
@@ -34,15 +37,16 @@ def to_json(certificate: Certificate) -> str:
         "tau": to_text(certificate.tau),
         "ranges": [_range_row(a) for a in certificate.ranges],
         "claims": [_claim_row(c) for c in certificate.claims.values()],
+        "training": _training_row(certificate.training),
+        "source": None if certificate.source is None else {"sha256": certificate.source},
     }
-    training = certificate.training
-    if training is not None:
-        document["training"] = {
-            "trainable": list(training.trainable),
-            "owner": training.owner,
-            "kept": list(training.kept),
-        }
     return json.dumps(document, indent=2, allow_nan=False)
+
+
+def _training_row(training: Training | None) -> dict[str, Any] | None:
+    if training is None:
+        return None
+    return {**asdict(training), "trainable": list(training.trainable), "kept": list(training.kept)}
 
 
 def _expressions(certificate: Certificate) -> Iterator[sp.Basic]:
@@ -124,8 +128,7 @@ def from_json(text: str) -> Certificate:
 
 def _certificate(text: str) -> Certificate:
     document = json.loads(text, parse_constant=_refused, object_pairs_hook=_once)
-    if document["format"] != FORMAT:
-        raise FileError(f"{document['format']!r} is not the certificate format {FORMAT!r}.")
+    _require_format(document["format"])
     symbols = document["symbols"]
 
     def read(value: Any) -> Any:
@@ -141,13 +144,36 @@ def _certificate(text: str) -> Certificate:
         claims={row["name"]: _claim(row, read) for row in document["claims"]},
         declaration=Declaration.from_data(document["declaration"]),
         ranges=tuple(_answer(row, read) for row in document["ranges"]),
-        training=_training(document["training"]) if "training" in document else None,
+        training=_training(document["training"]),
+        source=_digest(document["source"]),
     )
 
 
-def _training(row: Mapping[str, Any]) -> Training:
+def _require_format(stated: Any) -> None:
+    if stated == FORMAT:
+        return
+    if isinstance(stated, str) and stated.startswith(FAMILY):
+        raise FileError(f"This is a {stated[:40]}; this version reads {FORMAT}: verify again.")
+    raise FileError(f"This is not a certificate: its format is {str(stated)[:40]!r}, not {FORMAT!r}.")
+
+
+def _training(row: Mapping[str, Any] | None) -> Training | None:
+    if row is None:
+        return None
     _require_text([*row["trainable"], row["owner"], *row["kept"]])
-    return Training(tuple(row["trainable"]), row["owner"], tuple(row["kept"]))
+    if not all(isinstance(row[key], bool) for key in ("shared", "keep_stable")):
+        raise TypeError("a flag must be true or false")
+    names, kept = tuple(row["trainable"]), tuple(row["kept"])
+    return Training(names, row["shared"], row["keep_stable"], row["owner"], kept)
+
+
+def _digest(row: Mapping[str, Any] | None) -> str | None:
+    if row is None:
+        return None
+    digest = row["sha256"]
+    if not isinstance(digest, str) or not re.fullmatch("[0-9a-f]{64}", digest):
+        raise ValueError("a digest has 64 hexadecimal digits")
+    return digest
 
 
 def _refused(constant: str) -> Any:

@@ -31,7 +31,7 @@ from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, S
 from pde2net.verify.claims import claims
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.cycle import SOLVER
-from pde2net.verify.engine import gather_until
+from pde2net.verify.engine import Witnesses, gather_until, searching
 from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import SystemPlan, smallest_alpha
@@ -117,18 +117,26 @@ def _systems(semi: SemidiscreteSystem, update: Update) -> LinearSystems | None:
     return linear_systems(semi, update) if isinstance(update, Cell) and update.solver is not None else None
 
 
-def certify_system(plan: SystemPlan, graph: Graph, facts: Sequence[Facts], values: Evaluation) -> Certificate:
-    """The certificate of `graph`, the network of a system."""
+def certify_system(
+    plan: SystemPlan,
+    graph: Graph,
+    facts: Sequence[Facts],
+    values: Evaluation,
+    stated: Witnesses | None = None,
+) -> Certificate:
+    """The certificate of `graph`, the network of a system; `values` and `stated` as in `certify`."""
     semi = plan.semi
-    found = {n: values.rests(claim) for n, claim in _System(plan, graph, facts).claims().items()}
+    found = {n: values.rests(claim) for n, claim in _System(plan, graph, facts, stated).claims().items()}
     answers = tuple(dict.fromkeys(a for f in facts for a in f.answers))
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     return Certificate(subject(plan), plan.tau, found, declaration, answers)
 
 
 class _System:
-    def __init__(self, plan: SystemPlan, graph: Graph, facts: Sequence[Facts]) -> None:
-        semi = plan.semi
+    def __init__(
+        self, plan: SystemPlan, graph: Graph, facts: Sequence[Facts], stated: Witnesses | None
+    ) -> None:
+        semi, self.stated = plan.semi, stated
         self.semi, self.form, self.plan, self.graph, self.facts = semi, semi.form, plan, graph, facts
         self.names = [str(s) for s in self.form.states]
         options, systems = (plan.scheme, plan.update, plan.tau), _systems(semi, plan.update)
@@ -207,7 +215,7 @@ class _System:
         timed = semi.form.problem.depends_on_time
         first = graph if timed else build(semi, tau, shortest(self.plan.update))
         search = wit.Search(semi, first, graph, tau, amplitudes(semi, squares))
-        witness = wit.seek(search, wit.growth, said)
+        witness = wit.seek(searching(self.stated, search).about(claim.name), wit.growth, said)
         if witness is None:
             return claim
         reason = claim.reason.replace(", and no counterexample was found", "")

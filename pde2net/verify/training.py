@@ -29,10 +29,13 @@ def trained(
     shared: bool,
     kept: Kept | None,
 ) -> Certificate:
-    """The certificate of the network whose parameters `trainable` are trained, `kept` being what it keeps."""
+    """The certificate of the network whose parameters `trainable` are trained, `kept` being what it keeps.
+
+    The subject speaks of training where claims depend on it.
+    """
     own = not shared and bool(set(trainable) - {"extrapolation"}) and len(blocks_of(plan)) > 1
     learned = bool(operators_of(plan.semi.form.problem.rhs))
-    if kept is None and not (own and learned):
+    if shared and kept is None and not trainable:
         return certificate
     claims = dict(certificate.claims)
     if own and learned:
@@ -44,8 +47,10 @@ def trained(
         names = tuple(n for n in possible if not (own and n == "energy_decay"))
         claims = {n: _kept(c, kept) if n in names else c for n, c in claims.items()}
     owner = "network" if not own else "cycle" if kept is not None and _several(plan) else "block"
-    training = Training(tuple(trainable), owner, names)
-    subject = {**certificate.subject, "training": str(training)}
+    training = Training(tuple(trainable), shared, kept is not None, owner, names)
+    subject = dict(certificate.subject)
+    if kept is not None or (own and learned):
+        subject["training"] = str(training)
     return replace(certificate, claims=claims, training=training, subject=subject)
 
 

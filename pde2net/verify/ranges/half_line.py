@@ -9,12 +9,12 @@ Positive parameters are scaled out first, and the function is cut into smooth pi
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import sympy as sp
 
+from pde2net import deadline
 from pde2net.verify.ranges import exact
 from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
@@ -23,6 +23,7 @@ from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 
 SECONDS = 10.0  # per question
+EXACT_SEARCH = "the exact search"
 SHARE_EXACT = 0.3
 
 
@@ -44,7 +45,7 @@ def flux_slope(diffusivity: sp.Expr, variable: sp.Symbol, seconds: float = SECON
 
 
 def _answer(expression: sp.Expr, seconds: float, find: Callable[[float], Range]) -> Range:
-    end = time.thread_time() + seconds
+    end = deadline.thread_time() + seconds
     try:
         return within(seconds, f"the range of {expression}", lambda: find(end))
     except UndecidedError:
@@ -139,17 +140,19 @@ def _engines(body: sp.Expr, s: sp.Symbol, end: float) -> Range:
 
 def _candidates(body: sp.Expr, s: sp.Symbol, end: float) -> Iterator[Callable[[], Range]]:
     def left() -> float:
-        return end - time.thread_time()
+        return end - deadline.thread_time()
 
-    yield lambda: within(SHARE_EXACT * left(), "the exact search", lambda: exact.extrema(body, s))
+    if not deadline.expired(EXACT_SEARCH):
+        what = f"{EXACT_SEARCH} for {body}"
+        yield lambda: within(SHARE_EXACT * left(), what, lambda: exact.extrema(body, s))
     if body.free_symbols - {s}:
         from pde2net.verify.ranges import smt
 
-        yield lambda: within(left(), "the proof by z3", lambda: smt.enclose(body, s))
+        yield lambda: within(left(), f"the proof by z3 for {body}", lambda: smt.enclose(body, s))
     else:
         from pde2net.verify.ranges import balls
 
-        yield lambda: within(left(), "ball arithmetic", lambda: balls.enclose(body, s))
+        yield lambda: within(left(), f"ball arithmetic for {body}", lambda: balls.enclose(body, s))
 
 
 def _moved(piece: Piece, found: Range) -> Range:

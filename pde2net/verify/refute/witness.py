@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,17 @@ from pde2net.verify.refute.ascent import CELLS, ascend, most_expanded
 from pde2net.verify.refute.candidates import Candidate, candidates, sizes
 from pde2net.verify.refute.measures import bounds, energies, growth, leaves_range, mean_change
 
-__all__ = ["Search", "growth", "mean_change", "neutral", "seek", "seek_energy", "seek_extremum", "seek_pair"]
+__all__ = [
+    "Search",
+    "Stated",
+    "growth",
+    "mean_change",
+    "neutral",
+    "seek",
+    "seek_energy",
+    "seek_extremum",
+    "seek_pair",
+]
 
 # A claim counts as violated only beyond what rounding explains.
 MARGIN = 1e-9
@@ -42,7 +52,10 @@ Violation = Callable[[Interpreter, Array, Fields], float]
 
 @dataclass(frozen=True)
 class Hit:
-    """An input that violates a claim, when it is run through the whole network."""
+    """An input that violates a claim, when it is run through the whole network.
+
+    stated  what is reported of it, if it was not searched for
+    """
 
     name: str
     u0: Array
@@ -51,6 +64,7 @@ class Hit:
     step: Interpreter
     values: Mapping[sp.Symbol, sp.Expr]
     excess: float
+    stated: Mapping[str, Any] | None = None
 
 
 @dataclass
@@ -76,6 +90,10 @@ class Search:
     tau: sp.Expr
     amplitudes: tuple[float, ...]
     budget: Budget = field(default_factory=Budget)
+
+    def about(self, claim: str) -> Search:
+        """The search for a counterexample to one claim."""
+        return self
 
     def first(self, violation: Violation, margin: float, most_cells: int, *used: Interpreter) -> Hit | None:
         """The smallest pattern that violates, else what ascent finds from the most promising ones.
@@ -112,6 +130,30 @@ class Search:
             if hit is not None:
                 return hit
         return None
+
+
+@dataclass(frozen=True)
+class Stated(Search):
+    """Finds the counterexample that is stated for a claim, and nothing else.
+
+    With it a certificate is derived again; that counterexamples are some was checked before (pde2net.audit).
+    """
+
+    witnesses: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    claim: str = ""
+
+    def about(self, claim: str) -> Search:
+        return replace(self, claim=claim)
+
+    def first(self, violation: Violation, margin: float, most_cells: int, *used: Interpreter) -> Hit | None:
+        witness = self.witnesses.get(self.claim)
+        if witness is None:
+            return None
+        values = sample_values(self.semi, self.network)
+        step, network = (Interpreter(graph, values) for graph in (self.step, self.network))
+        u0 = np.array(witness["u0"], dtype=float)
+        fields = {name: np.array(v, dtype=float) for name, v in witness.get("fields", {}).items()}
+        return Hit("", u0, fields, network, step, values, witness["excess"], witness)
 
 
 class _Runner:
@@ -211,6 +253,8 @@ def neutral(field: sp.Symbol) -> float:
 
 def described(hit: Hit, what: str, **more: Any) -> dict[str, Any]:
     """What is reported of a hit: inputs, parameters assumed, by how much, and one line."""
+    if hit.stated is not None:
+        return dict(hit.stated)
     size = " x ".join(map(str, hit.u0.shape))
     entries: dict[str, Any] = {"u0": hit.u0.tolist(), **more, "excess": hit.excess}
     if hit.values:

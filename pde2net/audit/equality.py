@@ -1,0 +1,106 @@
+"""Whether the JSON of two certificates says the same: text for text, expressions as decided."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+from pde2net import deadline
+from pde2net.errors import RecheckError
+from pde2net.language.expressions import from_text
+
+SECONDS = 20.0  # to decide about one figure
+LARGEST = 400  # operations of a difference that is expanded
+HIGHEST = 64  # exponent in it
+SHORT = 160  # characters of a value in a message
+# What an expression is written under; the keys of figures are names.
+EXPRESSIONS = ("tau", "function", "lower", "upper", "lower_at", "upper_at", "condition", "limit", "factor")
+# Seconds after which a search ended: no statement about the network.
+_SECONDS = re.compile(r"(took longer than) [0-9.e+-]+ s")
+
+Document = Mapping[str, Any]
+
+
+def differences(stated: Document, derived: Document) -> Iterator[str]:
+    """What `stated` has otherwise than `derived`, both as read from JSON."""
+    if stated.keys() != derived.keys():
+        yield f"The keys are {_short(sorted(stated))}, not {_short(sorted(derived))}."
+        return
+    symbols = stated["symbols"], derived["symbols"]
+    for key, value in derived.items():
+        if key == "claims":
+            for said, found in zip(stated[key], value, strict=True):
+                yield from _differences(said, found, symbols, found["name"])
+        else:
+            yield from _differences(stated[key], value, symbols, key)
+
+
+def _differences(stated: Any, derived: Any, symbols: tuple[Any, Any], where: str) -> Iterator[str]:
+    if isinstance(stated, dict) and isinstance(derived, dict) and stated.keys() == derived.keys():
+        for key, value in derived.items():
+            yield from _differences(stated[key], value, symbols, f"{where}.{key}")
+    elif isinstance(stated, list) and isinstance(derived, list) and len(stated) == len(derived):
+        for number, (a, b) in enumerate(zip(stated, derived, strict=True)):
+            yield from _differences(a, b, symbols, f"{where}[{number}]")
+    elif not _same(stated, derived, symbols, where):
+        yield f"{where} is {_short(stated)}; derived again it is {_short(derived)}."
+
+
+def _same(stated: Any, derived: Any, symbols: tuple[Any, Any], where: str) -> bool:
+    if type(stated) is not type(derived):
+        return False
+    if stated == derived or not isinstance(stated, str):
+        return bool(stated == derived)
+    path = where.split(".")
+    if path[0] not in ("declaration", "subject") and (path[-1] in EXPRESSIONS or path[-2:-1] == ["figures"]):
+        return equal(from_text(stated, symbols[0]), from_text(derived, symbols[1]))
+    return _SECONDS.sub(r"\1", stated) == _SECONDS.sub(r"\1", derived)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= SHORT else f"{text[:SHORT]}..."
+
+
+def equal(a: sp.Basic, b: sp.Basic) -> bool:
+    """Whether two expressions are the same function: decided, or RecheckError.
+
+    Relations and truth values are compared part by part.
+    """
+    if a == b:
+        return True
+    if isinstance(a, Relational) and isinstance(b, Relational):
+        return a.func == b.func and all(equal(*pair) for pair in zip(a.args, b.args, strict=True))
+    finite = all(isinstance(e, sp.Expr) and not e.has(sp.oo, -sp.oo, sp.zoo, sp.nan) for e in (a, b))
+    if not finite:
+        return False
+    return deadline.within(SECONDS, f"comparing {_short(str(a))}", lambda: vanishes(a - b), RecheckError)
+
+
+def vanishes(expression: sp.Expr) -> bool:
+    """Whether an expression is zero as a rational function of its symbols, roots and other functions.
+
+    These are taken to be independent, so that no numbers and no rounding decide: True is a proof, and what
+    would need a relation between them counts as not zero. Raises RecheckError for what is too large.
+    """
+    names: dict[sp.Expr, sp.Dummy] = {}
+    plain = _rational(expression, names)
+    highest = max((abs(p.exp) for p in plain.atoms(sp.Pow)), default=0)
+    if sp.count_ops(plain) > LARGEST or highest > HIGHEST:
+        raise RecheckError(f"a difference is too large to be decided: {_short(str(expression))}")
+    numerator, _ = sp.fraction(sp.together(plain))
+    return bool(sp.expand(numerator) == 0)
+
+
+def _rational(e: sp.Expr, names: dict[sp.Expr, sp.Dummy]) -> sp.Expr:
+    """The expression with a symbol for each part that is no rational operation."""
+    power = isinstance(e, sp.Pow) and e.exp.is_Integer
+    if e.is_Symbol or e.is_Rational:
+        return e
+    if isinstance(e, sp.Add | sp.Mul) or power:
+        return e.func(*(_rational(a, names) for a in e.args))
+    return names.setdefault(e, sp.Dummy())
