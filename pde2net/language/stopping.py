@@ -195,8 +195,13 @@ class StagedTime(Stopping):
 
 class ChosenSteps(Stopping):
     @classmethod
-    def for_time(cls, time: Any, steps: int = 1, **options: Any) -> Self:
-        """`steps` equal steps of time/steps; the scheme sets no limit, so their number is yours."""
+    def for_time(
+        cls, time: Any, problem: Any = None, grid: Any = None, *, steps: int = 1, **options: Any
+    ) -> Self:
+        """`steps` equal steps of time/steps; the scheme sets no limit, so their number is yours.
+
+        problem and grid, which other schemes derive their limit from, say nothing here.
+        """
         total, number = stopping_time(time), count(steps, "The number of steps")
         return cls._chosen(options, tau=total / number, steps=number)
 
