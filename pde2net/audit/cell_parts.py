@@ -36,7 +36,7 @@ TITLES = {
     "function": "Stability function of a linear step (Crank, Nicolson 1947; Hairer, Wanner 1996, "
     "section IV.3)",
     "spectrum": "Stability function (Crank, Nicolson 1947; Hairer, Wanner 1996, section IV.3)",
-    "lagged": "Lagged diffusivities with bounded solves (Kacanov 1959; Steihaug 1983, Theorem 2.1)",
+    "lagged": "Lagged diffusivities with bounded solves (Kacanov 1959; Saad 2003, Proposition 5.2)",
     "axes": "Mean of implicit steps along the axes (Weickert, ter Haar Romeny, Viergever 1998)",
     "resolvent": "Resolvent of a linear monotone operator (Minty 1962)",
     "inverse": "Inverse of an M-matrix (Varga 2000, Theorem 3.25)",
