@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import holes
 import schemes
 import torch
 from networks import Textbook, generated
@@ -159,6 +160,17 @@ def main() -> None:
         "## Multigrid: one implicit step of Charbonnier diffusion, tau = 20, to 1e-6, float64",
         "",
         *schemes.scaling(),
+        "",
+        "## Multigrid: factor per cycle for unknown regions of different shapes",
+        "",
+        "Steady-state inpainting, residual after 8 cycles over that after 4, to the power "
+        "1/4. Sizes on and off powers of two, and each mask with its complement.",
+        "",
+        *holes.contraction(),
+        "",
+        "## Implicit: one step of heat, tau = 1e5, default solver, float64, noise",
+        "",
+        *holes.default_cell(),
         "",
         "## Multigrid: steady-state inpainting of a 512 x 512 photograph from 5 % of its pixels",
         "",

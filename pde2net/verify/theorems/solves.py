@@ -71,7 +71,7 @@ LINEAR_L2 = Theorem(
 LAGGED_L2 = Theorem(
     claim="l2_stability",
     title="Lagged diffusivities with bounded solves",
-    reference="Kacanov 1959; Steihaug 1983, Theorem 2.1",
+    reference="Kacanov 1959; Saad 2003, Proposition 5.2",
     section="4.12",
     hypotheses=(hyp.STEP, *STABLE, hyp.IMPLICIT, *FORWARD, hyp.BOUNDED_SOLVES),
     conclusion="‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, as ‖v‖² <= <v, (I + theta tau B(w)) v> = <v, rhs>",
