@@ -69,7 +69,7 @@ class Whole:
             if type(steps) is not int or not 0 < steps <= MOST:
                 return 0.0
             stages = stages[:1] * steps
-        graph = build(self.semi, self.tau, replace(part, frozen=True, stages=stages))
+        graph = build(self.semi, self.tau, replace(part, frozen=True, cycles=1, stages=stages))
         u1 = Interpreter(graph, self.values)(u0, fields)
         if not np.isfinite(u1).all():
             return math.inf

@@ -37,9 +37,8 @@ def is_genuine(text: str) -> bool:
     """Whether a text is what compile or verify states about the declaration in it."""
     stated = p2n.Certificate.from_json(text)
     declared, training = stated.declaration, stated.training
-    options = (
-        {} if training is None else {k: getattr(training, k) for k in ("trainable", "shared", "keep_stable")}
-    )
+    names = ("trainable", "shared", "keep_stable") if training is not None else ()
+    options: dict[str, Any] = {name: getattr(training, name) for name in names}
     made = p2n.compile(declared.problem, declared.scheme, declared.grid, on_unstable="ignore", **options)
     own = json.loads(made.certificate.to_json())
     given = json.loads(text)
@@ -99,9 +98,8 @@ def _expressions(document: Any, text: str) -> Iterator[tuple[str, str]]:
         yield from ((kind, f"{left} {sign} {other}") for kind, other in _expressions(document, right))
         yield "strict", f"{left} {'<' if sign == '<=' else '<='} {right}"
         return
-    symbol = next(
-        (s for s, known in document["symbols"].items() if s.isidentifier() and "real" in known), None
-    )
+    symbols = document["symbols"].items()
+    symbol = next((name for name, known in symbols if name.isidentifier() and "real" in known), None)
     if text in ("oo", "-oo"):
         yield "finite", "10**80"
         yield "the other sign", "-oo" if text == "oo" else "oo"
@@ -116,7 +114,7 @@ def _expressions(document: Any, text: str) -> Iterator[tuple[str, str]]:
     s = symbol
     yield "far away", f"{text} + exp(1000*{s} - 200000)"
     yield "elsewhere", f"Piecewise(({text}, {s} < 10**6), ({text} + 1, True))"
-    yield "in another case", f"Max({text}, {s}/10**9)"
+    yield "in another case", f"Max({text}, {s}**7/10**9)"
     yield "at other integers", f"{text} + 1000*({s} - 1)**2*({s} - 2)**2*({s} - 3)**2*({s} - 4)**2"
     yield "by an angle", f"{text} + sin(10**6*{s})/10**12"
 
@@ -156,13 +154,9 @@ def structures(document: Any) -> Iterator[tuple[str, Any]]:
         better = {**claim, "status": "proved", "condition": "True", "limit": "oo", "witness": None}
         if better != claim:
             yield f"{claim['name']} proved for every step", changed(document, ("claims", i), better)
-    for training in (
-        {"trainable": [], "shared": False, "keep_stable": False, "owner": "network", "kept": []},
-    ):
-        if document["training"] != training:
-            yield "other training", {**document, "training": training}
-    for source in ({"sha256": "0" * 64},):
-        yield "another source", {**document, "source": source}
+    own = {"trainable": [], "shared": False, "keep_stable": False, "owner": "network", "kept": []}
+    yield "other training", {**document, "training": None if document["training"] else own}
+    yield "another source", {**document, "source": {"sha256": "0" * 64}}
 
 
 def _lists(document: Any) -> Iterator[tuple[Path, list[Any]]]:
