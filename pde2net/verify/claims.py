@@ -15,6 +15,7 @@ from pde2net.verify.certificate import CLAIMS, Claim, Status
 from pde2net.verify.clock import until_the_end
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges.failures import given_up
 from pde2net.verify.stages import pace
 
 SECONDS = 10.0  # per claim
@@ -86,5 +87,5 @@ def _derived(name: str, find: Callable[[], Claim]) -> Claim:
         TypeError,
         ValueError,
     ) as error:
-        reason = f"the derivation failed with {type(error).__name__}"
+        reason = given_up(f"{name.replace('_', ' ')}", error)
     return Claim(name, Status.UNKNOWN, reason=sentence(reason))

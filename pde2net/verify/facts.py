@@ -20,6 +20,7 @@ from pde2net.verify.finite import require_finite_until
 from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
 from pde2net.verify.ranges import Range, UndecidedError, require_continuous
 from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges.failures import given_up
 from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
@@ -138,8 +139,7 @@ class _Gatherer:
         except UndecidedError as error:
             self.why[name] = str(error)
         except Exception as error:
-            # SymPy gives up in many ways, none of which may become an answer, or a traceback.
-            self.why[name] = f"it could not be derived ({type(error).__name__})"
+            self.why[name] = given_up(f"the bounds of its {name}", error)
         return None
 
     def require_times(self) -> None:
@@ -335,6 +335,10 @@ class _Gatherer:
             return Bounds(expression, expression)
         if len(variables) == 1:
             return self.one_variable(expression, variables[0])
+        if isinstance(expression, sp.Min | sp.Max):
+            each = [self.pointwise_range(a) for a in expression.args]
+            lower, upper = [b.lower for b in each], [b.upper for b in each]
+            return Bounds(expression.func(*lower), expression.func(*upper))
         for combine in ("Mul", "Add"):
             parts = list(_separated(expression, variables, combine))
             if len(parts) > 1:

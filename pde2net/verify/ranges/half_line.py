@@ -19,6 +19,7 @@ from pde2net.verify.ranges import exact
 from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
 from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges.failures import given_up
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 
@@ -51,9 +52,7 @@ def _answer(expression: sp.Expr, seconds: float, find: Callable[[float], Range])
     except UndecidedError:
         raise
     except Exception as error:
-        # SymPy gives up in many ways; none of them may become an answer, or a traceback.
-        kind = type(error).__name__
-        raise UndecidedError(f"the range of {expression} could not be computed ({kind})") from error
+        raise UndecidedError(given_up(f"the range of {expression}", error)) from error
 
 
 def _range(expression: sp.Expr, variable: sp.Symbol, end: float) -> Range:
@@ -134,7 +133,7 @@ def _engines(body: sp.Expr, s: sp.Symbol, end: float) -> Range:
         except UndecidedError as error:
             reasons.append(str(error))
         except Exception as error:
-            reasons.append(f"the range of {body} could not be computed ({type(error).__name__})")
+            reasons.append(given_up(f"the range of {body}", error))
     raise UndecidedError("; ".join(dict.fromkeys(reasons)))
 
 
