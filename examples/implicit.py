@@ -33,7 +33,7 @@ for solver in (p2n.Kacanov(tol=1e-8), p2n.Newton(tol=1e-8)):
     count = len(iterations)
     residual = module.cell.residual(v, image).norm() / image.norm()
     v.square().sum().backward()
-    parameter = module.cell.lambda_
+    (parameter,) = module.parameters()
     with torch.no_grad():
         values = []
         for shift in (1e-5, -1e-5):
