@@ -11,9 +11,8 @@ settings.load_profile("suite")
 # Of these tables of slow tests, `make test` runs every n-th row; `make test-long` the others.
 THINNED = {
     "test_examples.py::test_example_runs_and_prints": 9,
-    "test_recheck.py::test_genuine_certificates_are_confirmed": 8,
-    "test_recheck.py::test_an_edited_figure_is_rejected": 5,
-    "test_recheck_cells.py::test_genuine_certificates_are_confirmed": 4,
+    "test_genuine.py::test_certificates_of_verify_are_accepted": 6,
+    "test_forged.py::test_a_forged_certificate_is_refused": 4,
     "test_module.py::test_module_equals_the_interpreter": 6,
     "test_module.py::test_a_known_field_may_have_any_name_or_is_refused": 4,
     "test_solvers.py::test_gradients_are_those_of_finite_differences": 4,
@@ -50,8 +49,7 @@ THINNED = {
 
 # Only `make test-long` runs these: others see the same, less thoroughly.
 LONG = (
-    "test_recheck.py::test_every_kind_of_claim_and_status_is_among_them",
-    "test_recheck_cells.py::test_every_kind_of_status_is_among_them",
+    "test_genuine.py::test_every_kind_of_claim_and_status_is_among_them",
     "test_examples.py::test_crank_nicolson_is_of_second_order_and_implicit_of_first",
     "test_examples.py::test_du_fort_frankel_converges_only_if_tau_over_h_vanishes",
     "test_unet.py::test_one_grid_is_told",

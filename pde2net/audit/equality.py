@@ -103,4 +103,9 @@ def _rational(e: sp.Expr, names: dict[sp.Expr, sp.Dummy]) -> sp.Expr:
         return e
     if isinstance(e, sp.Add | sp.Mul) or power:
         return e.func(*(_rational(a, names) for a in e.args))
+    if isinstance(e, sp.Pow | sp.exp):  # b**(p r/q) = (b**(r/q))**p for whole numbers p
+        base, exponent = e.as_base_exp()
+        c, r = exponent.as_coeff_Mul(rational=True)
+        c, r = (-c, -r) if r.could_extract_minus_sign() else (c, r)
+        return names.setdefault(base ** (r / c.q), sp.Dummy()) ** c.p
     return names.setdefault(e, sp.Dummy())

@@ -6,16 +6,19 @@ PYTHONPATH=tests python tests/attack/fuzz.py [seconds]
 from __future__ import annotations
 
 import multiprocessing
+import random
 import sys
 import time
 import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from adversary import GROWTH, Attack
 from declarations import Declared, declarations
+from forge import forgeries, is_genuine
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 import pde2net as p2n
@@ -24,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "docs" / "verification.md"
 MARK = "<!-- written by make fuzz -->"
 PROCESSES, PER_SEED = 2, 6
+FORGED = 12  # of each certificate that is rechecked
 
 
 @dataclass
@@ -38,6 +42,7 @@ class Tally:
     claims: Counter[tuple[str, str]] = field(default_factory=Counter)
     schemes: Counter[str] = field(default_factory=Counter)
     rechecked: int = 0
+    forged: int = 0
     rejected: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
@@ -50,12 +55,13 @@ class Tally:
         self.claims.update(other.claims)
         self.schemes.update(other.schemes)
         self.rechecked += other.rechecked
+        self.forged += other.forged
         self.rejected += other.rejected
         self.broken += other.broken
 
 
 def work(number: int, seconds: float) -> Tally:
-    """Attack declarations until the time is over; every tenth certificate is rechecked from its JSON."""
+    """Attack declarations until the time is over; every tenth certificate is rechecked and forged."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     tally, end = Tally(), time.monotonic() + seconds
@@ -102,11 +108,31 @@ def case(declared: Declared, tally: Tally) -> None:
         tally.broken.append(f"{what}: the network stops with {type(error).__name__}: {error}")
     tally.inputs += attack.inputs
     if tally.cases % 10 == 0:
-        tally.rechecked += 1
-        try:
-            p2n.recheck(network.certificate.to_json())
-        except p2n.Pde2NetError as error:
-            tally.rejected.append(f"{what}: {error}")
+        rechecked(network, what, tally)
+
+
+def rechecked(network: Any, what: str, tally: Tally) -> None:
+    """The certificate must be accepted with its source, and FORGED forgeries of it refused."""
+    text = network.certificate.to_json()
+    tally.rechecked += 1
+    try:
+        p2n.recheck(text, None if network.certificate.source is None else network.source())
+    except p2n.Pde2NetError as error:
+        tally.rejected.append(f"{what}: {error}")
+        return
+    forged = list(forgeries(text))
+    for kind, other in random.Random(what).sample(forged, min(FORGED, len(forged))):
+        tally.forged += 1
+        if accepted(other) and not is_genuine(other):
+            tally.broken.append(f"{what}: a forged certificate is accepted ({kind})")
+
+
+def accepted(text: str) -> bool:
+    try:
+        p2n.recheck(text)
+    except p2n.Pde2NetError:
+        return False
+    return True
 
 
 def report(tally: Tally, seconds: float) -> str:
@@ -130,7 +156,8 @@ def report(tally: Tally, seconds: float) -> str:
             f"{tally.cases} declarations in {seconds:.0f} s on {PROCESSES} processes; {tally.refused} were "
             f"refused in words, {tally.cases - tally.refused} attacked with {tally.inputs:,} inputs. "
             f"{verdict} {tally.rechecked} certificates were rechecked, {len(tally.rejected)} of them "
-            f"rejected though genuine. The slowest certificate took {tally.slowest:.1f} s.{rejected}",
+            f"rejected though genuine; {tally.forged} forgeries of them were tried. "
+            f"The slowest certificate took {tally.slowest:.1f} s.{rejected}",
             "",
             f"Schemes: {', '.join(f'{name} {count}' for name, count in sorted(tally.schemes.items()))}.",
             "",
