@@ -11,6 +11,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.discretise.system import semidiscretise_system
+from pde2net.emit.names import identifier
 from pde2net.errors import (
     DeclarationError,
     GridWarning,
@@ -261,6 +262,15 @@ def _check_parametrised(
             )
 
 
+def _check_passed(name: str) -> None:
+    """Known fields are keyword arguments of the module, under the name that they were declared with."""
+    if identifier(name) != name or name in ("input", "cell", "axes", "done", "levels"):
+        raise DeclarationError(
+            f'The known field "{name}" cannot be passed to the module by that name, which Python, torch or '
+            "the emitted source uses itself; rename it."
+        )
+
+
 def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     for value, kind, what in (
         (problem, Problem, "problem must be a Problem(sp.Eq(u.diff(t), ...))"),
@@ -269,6 +279,8 @@ def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     ):
         if not isinstance(value, kind):
             raise DeclarationError(f"{what}, not {value!r}.")
+    for field in problem.fields:
+        _check_passed(str(field.func))
     sizes = (*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme))
     known = {s.name: s for s in problem.symbols}
     for symbol in (*problem.symbols, *sorted(set().union(*(e.free_symbols for e in sizes)), key=str)):
