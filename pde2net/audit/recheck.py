@@ -10,7 +10,7 @@ from dataclasses import replace
 from pde2net.audit import second, witnesses
 from pde2net.audit.equality import differences
 from pde2net.audit.rederive import derivations
-from pde2net.errors import EmissionError, RecheckError
+from pde2net.errors import EmissionError, FileError, RecheckError
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.ranges import Method
@@ -33,6 +33,8 @@ def recheck(text: str, source: str | None = None) -> Certificate:
     wrong, for one that does not hold, was edited, could not be derived again, or is not about `source`.
     """
     stated = Certificate.from_json(text)
+    if not isinstance(source, str | None):
+        raise FileError(f"source is the text of a module, not {source!r:.80}.")
     try:
         problems = within(SECONDS, "checking the certificate", lambda: _problems(stated, text, source))
     except RecheckError as error:

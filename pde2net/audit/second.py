@@ -128,7 +128,7 @@ class _Second:
         """What the numbers of a claim are otherwise, or why it is false."""
         if not parts:
             return
-        if declared and claim.status in POSITIVE:
+        if declared and claim.status in (Status.PROVED, Status.PROVED_IF):
             for rule, n in parts:
                 with suppress(*NOT_KNOWN):
                     if against := rule.against(n):
