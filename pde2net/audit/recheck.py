@@ -17,6 +17,7 @@ from pde2net.verify.ranges import Method
 from pde2net.verify.ranges.deadline import within
 
 SECONDS = 600.0
+SHOWN = 5  # disagreements
 # What differences name that time may explain: another derivation, with more of it, may find the same.
 TIME = ("took longer than", "no time was left", *map(str, Method), "consistency")
 
@@ -42,7 +43,8 @@ def recheck(text: str, source: str | None = None) -> Certificate:
     except Exception as error:  # whatever goes wrong, it is not confirmed
         raise RecheckError(f"The certificate could not be confirmed: {str(error)[:500]}") from error
     if problems:
-        raise RecheckError("The certificate does not hold. " + " ".join(problems))
+        more = f" And {len(problems) - SHOWN} more." if len(problems) > SHOWN else ""
+        raise RecheckError(f"The certificate does not hold. {' '.join(problems[:SHOWN])}{more}")
     return stated
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.audit.exactly import NoOpinionError, Number, at_most, number, same
+from pde2net.audit.exactly import NoOpinionError, Number, as_far_as_known, at_most, number, same
 from pde2net.audit.ranges import BESIDE, Enclosure, ball_range, outliers, slope, slope_range, value_near
 from pde2net.verify.bounds import FLUX_SLOPE, Answer
 from pde2net.verify.ranges import Method, UndecidedError
@@ -64,7 +63,7 @@ def has_cases(answer: Answer) -> bool:
 def disagreements(answers: Sequence[Answer], values: Values, thorough: bool) -> Iterator[str]:
     """What is wrong with the stated ranges at these values: by balls if `thorough`, else by samples."""
     for answer in answers:
-        with contextlib.suppress(NoOpinionError, UndecidedError):
+        with as_far_as_known():
             yield from _wrong(answer, values, thorough)
 
 
