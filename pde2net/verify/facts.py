@@ -21,6 +21,12 @@ from pde2net.verify.ranges.deadline import within
 from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
+SOUGHT = {
+    "weights": "bounds of the diffusivity",
+    "slopes": "bounds of the slope of the flux",
+    "damping": "bounds of -r/u",
+    "rate": "bounds of -r'",
+}
 
 T = TypeVar("T")
 
@@ -129,7 +135,7 @@ class _Gatherer:
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
         try:
-            return within(self.questions.left, "this question", find)
+            return within(self.questions.left, f"the search for {SOUGHT[name]}", find)
         except UndecidedError as error:
             self.why[name] = str(error)
         except Exception as error:
