@@ -176,7 +176,7 @@ def network(
             )
         condition = kept(plan, facts, names)
     certificate = trained(certificate, plan, names, shared, condition)
-    return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).bound()
+    return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()
 
 
 def _has_cycles(update: Update) -> bool:

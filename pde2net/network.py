@@ -68,7 +68,7 @@ class Network:
             )
         )
 
-    def bound(self) -> Network:
+    def with_digest(self) -> Network:
         """The same network, with a certificate that carries the digest of `source()`, where there is one."""
         try:
             digest = hashlib.sha256(self.source().encode()).hexdigest()

@@ -19,8 +19,8 @@ HIGHEST = 64  # exponent in it
 SHORT = 160  # characters of a value in a message
 # What an expression is written under; the keys of figures are names.
 EXPRESSIONS = ("tau", "function", "lower", "upper", "lower_at", "upper_at", "condition", "limit", "factor")
-# Seconds after which a search ended: no statement about the network.
 _SECONDS = re.compile(r"(took longer than) [0-9.e+-]+ s")
+_NONE_LEFT = re.compile(r"[Nn]o time was left for ((?:(?!; ).)*?)(?=\.?$|; )")
 
 Document = Mapping[str, Any]
 
@@ -58,7 +58,13 @@ def _same(stated: Any, derived: Any, symbols: tuple[Any, Any], where: str) -> bo
     path = where.split(".")
     if path[0] not in ("declaration", "subject") and (path[-1] in EXPRESSIONS or path[-2:-1] == ["figures"]):
         return equal(from_text(stated, symbols[0]), from_text(derived, symbols[1]))
-    return _SECONDS.sub(r"\1", stated) == _SECONDS.sub(r"\1", derived)
+    return _timeless(stated) == _timeless(derived)
+
+
+def _timeless(text: str) -> str:
+    """The text without how long a search took: that is no statement about the network."""
+    plain = _SECONDS.sub(r"\1", _NONE_LEFT.sub(r"\1 took longer than", text))
+    return text if plain == text else plain[:1].lower() + plain[1:]
 
 
 def _short(value: Any) -> str:
@@ -84,28 +90,45 @@ def equal(a: sp.Basic, b: sp.Basic) -> bool:
 def vanishes(expression: sp.Expr) -> bool:
     """Whether an expression is zero as a rational function of its symbols, roots and other functions.
 
-    These are taken to be independent, so that no numbers and no rounding decide: True is a proof, and what
-    would need a relation between them counts as not zero. Raises RecheckError for what is too large.
+    A root satisfies its equation; beyond that all of them are taken to be independent, so that no numbers
+    and no rounding decide: True is a proof, and what would need another relation counts as not zero. Raises
+    RecheckError for what is too large.
     """
-    names: dict[sp.Expr, sp.Dummy] = {}
-    plain = _rational(expression, names)
+    field = _Field()
+    plain = field.element(expression)
     highest = max((abs(p.exp) for p in plain.atoms(sp.Pow)), default=0)
     if sp.count_ops(plain) > LARGEST or highest > HIGHEST:
         raise RecheckError(f"a difference is too large to be decided: {_short(str(expression))}")
-    numerator, _ = sp.fraction(sp.together(plain))
-    return bool(sp.expand(numerator) == 0)
+    for root, (degree, base) in reversed(field.roots.items()):
+        top = sp.Poly(sp.fraction(sp.together(plain))[0], root)
+        plain = sp.Add(*(c * base ** (k // degree) * root ** (k % degree) for (k,), c in top.terms()))
+    return bool(sp.expand(sp.fraction(sp.together(plain))[0]) == 0)
 
 
-def _rational(e: sp.Expr, names: dict[sp.Expr, sp.Dummy]) -> sp.Expr:
-    """The expression with a symbol for each part that is no rational operation."""
-    power = isinstance(e, sp.Pow) and e.exp.is_Integer
-    if e.is_Symbol or e.is_Rational:
-        return e
-    if isinstance(e, sp.Add | sp.Mul) or power:
-        return e.func(*(_rational(a, names) for a in e.args))
-    if isinstance(e, sp.Pow | sp.exp):  # b**(p r/q) = (b**(r/q))**p for whole numbers p
-        base, exponent = e.as_base_exp()
+class _Field:
+    """Rational functions in symbols, and in names for parts that are no rational operation.
+
+    roots  the names of roots, with their degrees and what they are roots of; inner roots come first
+    """
+
+    def __init__(self) -> None:
+        self.names: dict[sp.Expr, sp.Dummy] = {}
+        self.roots: dict[sp.Dummy, tuple[int, sp.Expr]] = {}
+
+    def element(self, e: sp.Expr) -> sp.Expr:
+        if e.is_Symbol or e.is_Rational:
+            return e
+        if isinstance(e, sp.Add | sp.Mul) or (isinstance(e, sp.Pow) and e.exp.is_Integer):
+            return e.func(*map(self.element, e.args))
+        if not isinstance(e, sp.Pow | sp.exp):
+            return self.name(e)
+        base, exponent = e.as_base_exp()  # b**(p r/q) = (b**(r/q))**p for whole numbers p
         c, r = exponent.as_coeff_Mul(rational=True)
         c, r = (-c, -r) if r.could_extract_minus_sign() else (c, r)
-        return names.setdefault(base ** (r / c.q), sp.Dummy()) ** c.p
-    return names.setdefault(e, sp.Dummy())
+        root = self.name(base ** (r / c.q))
+        if r == 1 and root not in self.roots:
+            self.roots[root] = c.q, self.element(base)
+        return root**c.p
+
+    def name(self, e: sp.Expr) -> sp.Dummy:
+        return self.names.setdefault(e, sp.Dummy())

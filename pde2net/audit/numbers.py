@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, reduce
+from functools import cached_property, reduce
 
-import numpy as np
 import sympy as sp
 
 from pde2net.audit.exactly import ZERO, NoOpinionError, Number, number
 from pde2net.audit.rows import Pair, Rows
+from pde2net.audit.stencils import largest_square
 from pde2net.audit.tensors import constant_eigenvalues, drawn_eigenvalues
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.stencils import Stencil
 from pde2net.errors import RecheckError
 from pde2net.language.linear_operator import norm_symbol
 from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor
@@ -291,18 +290,3 @@ def separated(expression: sp.Expr, func: type, constants: set[sp.Symbol]) -> lis
         groups = [g for g in groups if not g[0] & inside]
         groups.append((inside.union(*(g[0] for g in sharing)), func(argument, *(g[1] for g in sharing))))
     return [expression for _, expression in groups]
-
-
-@cache
-def largest_square(stencil: Stencil) -> Number:
-    """sup over theta of |sum_k w_k exp(i k theta)|²: a polynomial in cos theta, confirmed by samples."""
-    c = sp.Symbol("c")
-    taps = list(zip(stencil.offsets, stencil.weights, strict=True))
-    square = sp.Poly(sum(v * w * sp.chebyshevt(abs(j - k), c) for j, v in taps for k, w in taps), c)
-    places = [-1, 1, *(r for r in square.diff().real_roots() if -1 < r < 1)]
-    largest = max(number(square.as_expr().subs(c, p)) for p in places)
-    theta = np.linspace(0, np.pi, 2001)
-    sampled = abs(sum(float(w) * np.exp(1j * k * theta) for k, w in taps)) ** 2
-    if not -1e-12 <= float(largest) / sampled.max() - 1 <= 1e-5:
-        raise RecheckError("the norm of a stencil could not be confirmed")
-    return largest

@@ -10,13 +10,14 @@ from dataclasses import replace
 from pde2net.audit import second, witnesses
 from pde2net.audit.equality import differences
 from pde2net.audit.rederive import derivations
-from pde2net.errors import EmissionError, RecheckError
+from pde2net.errors import EmissionError, FileError, RecheckError
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.ranges import Method
 from pde2net.verify.ranges.deadline import within
 
 SECONDS = 600.0
+SHOWN = 5  # disagreements
 # What differences name that time may explain: another derivation, with more of it, may find the same.
 TIME = ("took longer than", "no time was left", *map(str, Method), "consistency")
 
@@ -33,6 +34,8 @@ def recheck(text: str, source: str | None = None) -> Certificate:
     wrong, for one that does not hold, was edited, could not be derived again, or is not about `source`.
     """
     stated = Certificate.from_json(text)
+    if not isinstance(source, str | None):
+        raise FileError(f"source is the text of a module, not {source!r:.80}.")
     try:
         problems = within(SECONDS, "checking the certificate", lambda: _problems(stated, text, source))
     except RecheckError as error:
@@ -40,7 +43,8 @@ def recheck(text: str, source: str | None = None) -> Certificate:
     except Exception as error:  # whatever goes wrong, it is not confirmed
         raise RecheckError(f"The certificate could not be confirmed: {str(error)[:500]}") from error
     if problems:
-        raise RecheckError("The certificate does not hold. " + " ".join(problems))
+        more = f" And {len(problems) - SHOWN} more." if len(problems) > SHOWN else ""
+        raise RecheckError(f"The certificate does not hold. {' '.join(problems[:SHOWN])}{more}")
     return stated
 
 

@@ -18,6 +18,7 @@ from pde2net.verify.ranges.half_line import EXACT_SEARCH
 DEFAULT = Training((), True, False, "network", ())
 PATIENCE = 5.0  # times the limits of the first derivation, which may have run on a faster machine
 SEARCHES = (
+    "the search for",
     "the expansion of the step",
     "the range of",
     f"{EXACT_SEARCH} for",
@@ -67,8 +68,9 @@ def _gone(stated: Certificate) -> Iterator[str]:
     """What time ran out for: as reasons say, and exact searches for ranges that another engine has found."""
     for claim in stated.claims.values():
         for kind in SEARCHES:
-            pattern = rf"[{kind[0].upper()}{kind[0]}]({kind[1:]}[^;]*?) took longer than"
-            yield from (kind[0] + match[1] for match in re.finditer(pattern, claim.reason))
+            what = rf"[{kind[0].upper()}{kind[0]}]({kind[1:]}[^;]*?)"
+            for pattern in (rf"{what} took longer than", rf"[Nn]o time was left for {what}(?=\.?$|; )"):
+                yield from (kind[0] + match[1] for match in re.finditer(pattern, claim.reason))
     for answer in stated.ranges:
         if answer.found.method != Method.EXACT:
             yield exact_search(answer.quantity, answer.function)

@@ -6,7 +6,6 @@ It states nothing by itself, and has no opinion about what it does not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 
 import sympy as sp
 
@@ -14,7 +13,7 @@ from pde2net.audit import multigrid, rows, systems
 from pde2net.audit.claims import Rule
 from pde2net.audit.clock import clock_of, hidden_values
 from pde2net.audit.consistency import disagreements as consistency_disagreements
-from pde2net.audit.exactly import INFINITY, NoOpinionError, Number, at_most, drawn, same
+from pde2net.audit.exactly import INFINITY, Number, as_far_as_known, at_most, drawn, same
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
@@ -25,12 +24,10 @@ from pde2net.network import Network
 from pde2net.normalise.system import SystemForm
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.clock import Clock
-from pde2net.verify.ranges import UndecidedError
 
 DRAWS, THOROUGH = 3, 2
 SAMPLED = 8  # draws for bounds that are another formula for other parameters
 POSITIVE = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
-NOT_KNOWN = (NoOpinionError, UndecidedError)
 
 Parts = Sequence[tuple[Rule, Numbers]]
 
@@ -93,7 +90,7 @@ class _Second:
             for values, exact, declared in self.values(draw):
                 for claim in self.certificate.claims.values():
                     if claim.status in POSITIVE or claim.limit is not None:
-                        with suppress(*NOT_KNOWN):
+                        with as_far_as_known():
                             yield from self.compared(claim, self.parts(claim, values, exact), declared)
 
     def parts(self, claim: Claim, values: Values, exact: bool) -> Parts:
@@ -111,11 +108,11 @@ class _Second:
         if isinstance(self.semi, Semidiscrete):
             values, exact, _ = next(self.values(0))
             n = Numbers(self.semi, Rows(self.certificate.ranges, values), self.given, exact, self.clock)
-            with suppress(*NOT_KNOWN):
+            with as_far_as_known():
                 yield from multigrid.disagreements(self.network, n)
 
     def orders(self) -> Iterator[str]:
-        with suppress(*NOT_KNOWN):
+        with as_far_as_known():
             if isinstance(self.semi, SemidiscreteSystem):
                 yield from systems.orders(self.network, self.semi)
             else:
@@ -128,9 +125,9 @@ class _Second:
         """What the numbers of a claim are otherwise, or why it is false."""
         if not parts:
             return
-        if declared and claim.status in POSITIVE:
+        if declared and claim.status in (Status.PROVED, Status.PROVED_IF):
             for rule, n in parts:
-                with suppress(*NOT_KNOWN):
+                with as_far_as_known():
                     if against := rule.against(n):
                         yield f"{claim.name} is {claim.status}, but {against}."
         if not all(rule.applies(n) for rule, n in parts):

@@ -24,6 +24,12 @@ from pde2net.verify.ranges.failures import given_up
 from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
+SOUGHT = {
+    "weights": "bounds of the diffusivity",
+    "slopes": "bounds of the slope of the flux",
+    "damping": "bounds of -r/u",
+    "rate": "bounds of -r'",
+}
 
 T = TypeVar("T")
 
@@ -135,7 +141,7 @@ class _Gatherer:
         try:
             if self.until is not None:
                 within(self.questions.left, "the search for poles in time", self.require_times)
-            return within(self.questions.left, "this question", find)
+            return within(self.questions.left, f"the search for {SOUGHT[name]}", find)
         except UndecidedError as error:
             self.why[name] = str(error)
         except Exception as error:

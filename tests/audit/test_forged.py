@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import genuine
@@ -228,6 +230,8 @@ def test_a_certificate_is_bound_to_its_source() -> None:
     network = p2n.compile(problem, scheme)
     text, source = network.certificate.to_json(), network.source()
     assert p2n.recheck(text, source=source) == network.certificate
+    assert network.certificate.source == hashlib.sha256(source.encode()).hexdigest()
+    assert network.source() == source and network.certificate.source not in source
     assert p2n.recheck(p2n.verify(problem, scheme).to_json(), source).source is None
     edited = source.replace("0.2", "0.6")
     assert edited != source
@@ -235,6 +239,8 @@ def test_a_certificate_is_bound_to_its_source() -> None:
     for wrong in (edited, other, source + "\n", "", source.replace("proved", "proven")):
         with pytest.raises(p2n.RecheckError, match="source"):
             p2n.recheck(text, source=wrong)
+    with pytest.raises(p2n.FileError, match="text of a module"):
+        p2n.recheck(text, source=Path("net.py"))  # type: ignore[arg-type]
     longer = json.loads(p2n.compile(problem, p2n.Explicit(R(1, 5), 3)).certificate.to_json())
     with pytest.raises(p2n.RecheckError, match="SHA-256"):
         p2n.recheck(json.dumps({**json.loads(text), "source": longer["source"]}))

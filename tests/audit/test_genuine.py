@@ -124,7 +124,8 @@ def test_every_kind_of_claim_and_status_is_among_them() -> None:
     assert {"proved", "proved if", "linearised", "refuted", "unknown"} <= statuses["solver_convergence"]
 
 
-GONE = ((EXACT_SEARCH,), (expansion(1),), (expansion(2),), ("the derivation",))
+DIFFUSIVITY = "the search for bounds of the diffusivity"
+GONE = ((EXACT_SEARCH,), (expansion(1),), (expansion(2),), ("the derivation",), (DIFFUSIVITY,))
 
 
 @pytest.mark.parametrize("gone", GONE, ids=str)
@@ -134,6 +135,14 @@ def test_certificates_of_slower_machines_are_accepted(name: str, gone: tuple[str
     with deadline.paced(expired=gone):
         text = genuine.GENUINE[name]().to_json()
     assert p2n.recheck(text).to_json() == text
+
+
+def test_how_long_a_search_took_is_no_statement() -> None:
+    with deadline.paced(expired=[DIFFUSIVITY]):
+        text = genuine.GENUINE["Perona-Malik"]().to_json()
+    for said in (f"{DIFFUSIVITY} took longer than 2.35 s", f"no time was left for {DIFFUSIVITY}"):
+        sooner = text.replace(f"{DIFFUSIVITY} took longer than 10 s", said)
+        assert sooner != text and p2n.recheck(sooner).to_json() == sooner
 
 
 @pytest.mark.parametrize(

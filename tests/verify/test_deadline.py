@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from pde2net import deadline
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
 
@@ -21,6 +22,19 @@ def test_work_within_the_limit_returns():
 def test_work_without_end_is_stopped():
     with pytest.raises(UndecidedError, match=r"the question took longer than 0\.05 s"):
         within(0.05, "the question", forever)
+
+
+def test_work_inside_has_as_much_time_as_patience_gives():
+    """And what has expired has none."""
+    with deadline.paced(4, ["another question"]):
+        start = time.thread_time()
+        with pytest.raises(UndecidedError, match=r"the question took longer than 0\.05 s"):
+            within(0.05, "the question", forever)
+        assert time.thread_time() - start >= 0.2
+        with pytest.raises(UndecidedError, match="another question took longer than 60 s"):
+            within(60, "another question", lambda: 7)
+        assert deadline.expired("another question") and not deadline.expired("the question")
+    assert within(60, "another question", lambda: 7) == 7
 
 
 def test_an_exception_that_was_swallowed_is_sent_again():
