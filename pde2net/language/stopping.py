@@ -202,6 +202,10 @@ class ChosenSteps(Stopping):
 
         problem and grid, which other schemes derive their limit from, say nothing here.
         """
+        if isinstance(problem, int):
+            raise DeclarationError(
+                f"Name the number of steps: {cls.__name__}.for_time({time}, steps={problem})."
+            )
         total, number = stopping_time(time), count(steps, "The number of steps")
         return cls._chosen(options, tau=total / number, steps=number)
 

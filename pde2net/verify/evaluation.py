@@ -45,7 +45,8 @@ class Evaluation:
             return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, reason=reason)
         at = f" at the values of {', '.join(map(str, self.given))}" if self.given else ""
         held = Discharged("finite values", "every expression has a finite real value", FOR_ALL + at)
-        return replace(claim, hypotheses=(held, *claim.hypotheses))
+        own = sum(h.how not in ("given", "declared") and h.name != "note" for h in claim.hypotheses)
+        return replace(claim, hypotheses=(*claim.hypotheses[:own], held, *claim.hypotheses[own:]))
 
 
 def evaluation(graph: Graph, seconds: float = SECONDS) -> Evaluation:
