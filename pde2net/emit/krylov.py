@@ -70,7 +70,7 @@ NEAREST = Function(
     [
         "y, r, used = torch.zeros_like(rhs), rhs, []",
         "for d in directions:",
-        "    for p, q, size in used:",
+        "    for p, q, size in used * 2:  # once more, for what cancels of nearly parallel directions",
         "        d = d - quotient(dot(d, q), size) * p",
         "    q = product(d)",
         "    used.append((d, q, dot(d, q)))",
@@ -87,7 +87,8 @@ WITH_MEAN = Function(
     "The same with the mean of rhs in each channel, which is that of the solution: product(1) = 1.",
     [
         "mean = lambda a: a.mean(tuple(range(2, a.dim())), keepdim=True)",
-        "return mean(rhs) + nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])",
+        "y = nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])",
+        "return mean(rhs) + (y - mean(y))",
     ],
 )
 

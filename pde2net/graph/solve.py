@@ -135,12 +135,13 @@ def nearest(product: Map, rhs: Array, directions: Sequence[Array], space: int, m
         axes = tuple(range(space))
         mean = rhs.mean(axes, keepdims=True)
         apart = [d - d.mean(axes, keepdims=True) for d in directions]
-        found: Array = mean + nearest(product, rhs - mean, apart, space, means=False)
-        return found
+        found = nearest(product, rhs - mean, apart, space, means=False)
+        centred: Array = mean + (found - found.mean(axes, keepdims=True))
+        return centred
     y, r = np.zeros_like(rhs), rhs
     used: list[tuple[Array, Array, float]] = []
     for d in directions:
-        for p, q, size in used:
+        for p, q, size in used * 2:  # once more, for what cancels of nearly parallel directions
             d = d - _ratio(float((d * q).sum()), size) * p
         q = product(d)
         size = float((d * q).sum())

@@ -60,7 +60,22 @@ class Attack:
             for shape in dict.fromkeys(self.shapes):
                 self.attack_energy(self.patterns(shape))
         self.replay()
+        self.train()
         return self.found
+
+    def train(self) -> None:
+        """What is kept holds for parameters far from where they started, too."""
+        training = self.certificate.training
+        kept = () if training is None else training.kept
+        for value in (-30.0, -3.0, 0.0, 3.0, 30.0) if kept else ():
+            with torch.no_grad():
+                for parameter in self.module.parameters():
+                    parameter.fill_(value)
+            for name, violation in self.violations():
+                if name in kept:
+                    self.judge(
+                        f"{name}, trained to {value}", *self.worst(violation, self.patterns(self.shapes[-1]))
+                    )
 
     def violations(self) -> Iterator[tuple[str, Violation]]:
         """For each proved claim by how much a batch of inputs violates it: positive beyond it."""
@@ -118,6 +133,9 @@ class Attack:
         """Known fields of any sign, the same for equal shapes."""
         rng = np.random.default_rng(7)
         one = {n: torch.from_numpy(rng.normal(size=(1, 1, *u.shape[2:]))) for n in self.names}
+        if "c" in one:  # a mask, or a diffusivity, with a hole in one piece
+            one["c"] = torch.ones(1, 1, *u.shape[2:], dtype=torch.float64)
+            one["c"][..., : u.shape[-1] // 2 + 1] = 0
         return {n: f.expand(u.shape).contiguous() for n, f in one.items()}
 
     def apply(self, u: Tensor) -> Tensor:

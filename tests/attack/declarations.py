@@ -39,6 +39,7 @@ class Declared:
     """A declaration, with a step that is `factor` times the largest one of the claim `aim`.
 
     options  of the scheme `kind`, but for tau; alpha is a multiple of the smallest one
+    train    parameters that are trained while their condition is kept
     """
 
     problem: p2n.Problem
@@ -47,6 +48,17 @@ class Declared:
     options: dict[str, Any]
     aim: str
     factor: sp.Rational
+    train: tuple[str, ...] = ()
+
+    def compiled(self, scheme: p2n.Scheme) -> p2n.Network:
+        return p2n.compile(
+            self.problem,
+            scheme,
+            self.grid,
+            on_unstable="ignore",
+            trainable=self.train,
+            keep_stable=bool(self.train),
+        )
 
     def scheme(self) -> p2n.Scheme:
         """The step is a number; where the aim has no limit, the factor itself."""

@@ -5,6 +5,7 @@ PYTHONPATH=tests python tests/attack/fuzz.py [seconds]
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import random
 import sys
@@ -19,7 +20,9 @@ import torch
 from adversary import GROWTH, Attack
 from declarations import Declared, declarations
 from forge import forgeries, is_genuine
+from hostile import hostile
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 import pde2net as p2n
 
@@ -43,6 +46,7 @@ class Tally:
     schemes: Counter[str] = field(default_factory=Counter)
     rechecked: int = 0
     forged: int = 0
+    internal: Counter[str] = field(default_factory=Counter)
     rejected: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
@@ -56,13 +60,32 @@ class Tally:
         self.schemes.update(other.schemes)
         self.rechecked += other.rechecked
         self.forged += other.forged
+        self.internal.update(other.internal)
         self.rejected += other.rejected
         self.broken += other.broken
+
+
+class Failures(logging.Handler):
+    """Exceptions on the way to a claim, by kind and place: each is a fault, though it became `unknown`."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.found: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        kind, error, trace = record.exc_info or (None, None, None)
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        where = "" if trace is None else f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
+        self.found[f"{getattr(kind, '__name__', '')} in {where}: {str(error)[:80]}"] += 1
 
 
 def work(number: int, seconds: float) -> Tally:
     """Attack declarations until the time is over; every tenth certificate is rechecked and forged."""
     torch.set_num_threads(1)
+    failures = Failures()
+    logging.getLogger("pde2net.verify").addHandler(failures)
+    logging.getLogger("pde2net.verify").setLevel(logging.DEBUG)
     warnings.simplefilter("ignore")
     tally, end = Tally(), time.monotonic() + seconds
     series = number
@@ -76,13 +99,14 @@ def work(number: int, seconds: float) -> Tally:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(declarations())
+        @given(st.one_of(declarations(), hostile()))
         def one(declared: Declared) -> None:
             if time.monotonic() < end:
                 case(declared, tally)
 
         one()
         series += PROCESSES
+    tally.internal.update(failures.found)
     return tally
 
 
@@ -91,10 +115,13 @@ def case(declared: Declared, tally: Tally) -> None:
     try:
         scheme = declared.scheme()
         start = time.monotonic()
-        network = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore")
+        network = declared.compiled(scheme)
         took = time.monotonic() - start
     except p2n.Pde2NetError:
         tally.refused += 1
+        return
+    except Exception as error:
+        tally.broken.append(f"{declared.problem}, {declared.kind.__name__}: {type(error).__name__}: {error}")
         return
     if took > tally.slowest:
         tally.slowest, tally.slowest_case = took, str(declared.problem.rhs)
@@ -157,7 +184,9 @@ def report(tally: Tally, seconds: float) -> str:
             f"refused in words, {tally.cases - tally.refused} attacked with {tally.inputs:,} inputs. "
             f"{verdict} {tally.rechecked} certificates were rechecked, {len(tally.rejected)} of them "
             f"rejected though genuine; {tally.forged} forgeries of them were tried. "
-            f"The slowest certificate took {tally.slowest:.1f} s.{rejected}",
+            f"The slowest certificate took {tally.slowest:.1f} s. "
+            f"{sum(tally.internal.values())} derivations ended in an exception.{rejected}",
+            *(f"- {count} times {what}" for what, count in tally.internal.most_common(10)),
             "",
             f"Schemes: {', '.join(f'{name} {count}' for name, count in sorted(tally.schemes.items()))}.",
             "",
