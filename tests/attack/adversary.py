@@ -225,7 +225,9 @@ class Attack:
                 totals.append(total)
             coarse, fine = totals
             rounding = 1e-14 * u.abs().flatten(1).amax(1) * direction.abs().flatten(1).sum(1)
-            growth = fine - 1e-9 * size - 20 * (fine - coarse).abs() - rounding
+            slope = (u - one(u, **self.fields(u))).abs().flatten(1).sum(1)
+            known = GROWTH * u.abs().flatten(1).amax(1) * slope  # v is known to that part of its size
+            growth = fine - 1e-9 * size - 20 * (fine - coarse).abs() - rounding - known
         k = int(torch.nan_to_num(growth, torch.inf).argmax())
         if not float(growth[k]) <= 0:
             self.found.append(f"energy_decay: energy grows by {float(fine[k])} at {u[k].squeeze().tolist()}")
