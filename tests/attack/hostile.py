@@ -1,7 +1,7 @@
 """Declarations that look harmless to a derivative, a limit or an assumption: one kind per function.
 
 Jumps with equal slopes, poles, values at single times, coordinates whose symbols promise what the grid does
-not keep, systems that may be singular, masks in blocks, parameters that training moves far from where they were.
+not keep, systems that may be singular, masks in blocks, parameters that training moves far away.
 """
 
 from __future__ import annotations
