@@ -22,7 +22,7 @@ from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
-from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Pointwise, Weighted
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Weighted, expressions_of
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
@@ -105,7 +105,7 @@ class Emitter(ABC):
 
     def occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
         nodes = [node_of(self.graph, name) for name in self.graph]
-        used = [e for n in nodes if isinstance(n, Pointwise) for e in n.expressions]
+        used = [e for n in nodes if isinstance(n, Weighted) for e in expressions_of(n)]
         used += [n.sigma for n in nodes if isinstance(n, Gaussian)]
         return any(symbol in e.free_symbols for e in used)
 

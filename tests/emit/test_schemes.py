@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from emit.test_module import BOUNDARIES, EQUATIONS, SHAPES, declared, inputs_of, tensors
 from support import uncertified
@@ -76,3 +77,18 @@ def test_module_equals_the_interpreter(name, scheme, boundary, gradient, order, 
     assert failed == also
     if not failed:
         np.testing.assert_allclose(got, want, rtol=0, atol=1e-8 * max(1, abs(want).max()))
+
+
+@pytest.mark.parametrize("kind", [p2n.AOS, p2n.Implicit, p2n.Multigrid])
+def test_parameters_of_constant_diffusivities_have_values(kind):
+    """A parameter that stands in a linear system alone is one of the network all the same."""
+    a = sp.Symbol("a", positive=True)
+    image = torch.linspace(0, 5, 30, dtype=torch.float64).sin().reshape(1, 1, 5, 6)
+    x, y, t = sp.symbols("x y t", real=True)
+    u = sp.Function("u")(x, y, t)
+
+    def result(weight, parameters):
+        problem = p2n.Problem(sp.Eq(u.diff(t), p2n.div(weight * p2n.grad(u))), parameters=parameters)
+        return uncertified(problem, kind(1, 1), p2n.Grid()).module().double()(image)
+
+    torch.testing.assert_close(result(a + a**2, {a: 2}), result(sp.Integer(6), {}), rtol=1e-12, atol=0)
