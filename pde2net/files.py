@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pde2net.errors import FileError
@@ -19,6 +19,21 @@ def read_text(path: str | Path) -> str:
         raise FileError(f"Cannot read {path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise FileError(f"Cannot read {path}: it is no text in UTF-8.") from error
+
+
+def check_output(path: str | Path, suffixes: Sequence[str], inputs: Sequence[str | Path] = ()) -> None:
+    """Raise FileError for a target whose suffix promises another kind of file, or that is one of `inputs`."""
+    if Path(path).suffix.lower() not in suffixes:
+        raise FileError(f"Cannot write {path}: its name must end in {' or '.join(suffixes)}.")
+    check_apart(path, inputs)
+
+
+def check_apart(path: str | Path, inputs: Sequence[str | Path]) -> None:
+    """Raise FileError for a target that is one of `inputs`."""
+    target = Path(path)
+    for source in map(Path, inputs):
+        if target.exists() and source.exists() and target.samefile(source):
+            raise FileError(f"Cannot write {target}: it is what was read, and would be overwritten.")
 
 
 def write_text(path: str | Path, text: str) -> None:

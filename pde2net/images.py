@@ -45,6 +45,11 @@ class Picture:
     profile: bytes | None = None
     first: bool = False
 
+    @property
+    def beyond(self) -> bool:
+        """Whether values lie outside of [0, 1], where those of pictures do."""
+        return bool(self.channels.min() < 0 or self.channels.max() > 1)
+
 
 def read(path: str | Path) -> Picture:
     """Read a grey image (8 or 16 bit), a colour image (8 bit) or an .npy array.
@@ -147,6 +152,12 @@ def check_writable(path: str | Path, like: Picture) -> None:
         raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use .npy.")
     if len(like.channels) not in (1, 3):
         raise FileError(f"Cannot write {file}: {len(like.channels)} channels make no picture; use .npy.")
+    if like.dtype.kind == "f" and suffix not in _TIFF and like.beyond:
+        low, high = like.channels.min(), like.channels.max()
+        raise FileError(
+            f"Cannot write {file}: a picture holds the range [0, 1] of floats, and the values of the input "
+            f"range from {low:.6g} to {high:.6g}. Scale the input, or write .npy or .tif."
+        )
     if not _holds(suffix, like):
         kind = "transparency" if like.alpha is not None else "16 bits per pixel"
         raise FileError(f"Cannot write {file}: {suffix} cannot hold {kind}; use .png.")
@@ -168,14 +179,23 @@ def _holds(suffix: str, like: Picture) -> bool:
     return (found in _DEEP) == (image.mode in _DEEP) and found.endswith("A") == image.mode.endswith("A")
 
 
+def clipped(path: str | Path, channels: NDArray[np.float64], like: Picture) -> float:
+    """The share of the values that `write` clips to [0, 1], beyond what is rounded."""
+    if like.dtype.kind == "f" and Path(path).suffix.lower() in (".npy", *_TIFF):
+        return 0.0
+    step = 0.5 / (255.0 if like.dtype.kind == "f" else like.top)
+    return float(((channels < -step) | (channels > 1 + step)).mean())
+
+
 def write(path: str | Path, channels: NDArray[np.float64], like: Picture) -> None:
     """Write channels in the mode and depth of `like`; integers are clipped and rounded.
 
-    As an image, floats become 8 bit by clipping to [0, 1], in a TIFF 32-bit floats.
+    As an image, floats become 8 bit by clipping to [0, 1], in a TIFF 32-bit floats. Arrays hold the channels,
+    without transparency, along the axis that the input had them, of pictures along the last one.
     """
     file, suffix = Path(path), Path(path).suffix.lower()
     if suffix == ".npy":
-        values = _with_alpha(_values(channels, like.dtype, like.top), like)
+        values = _values(channels, like.dtype, like.top)
         array = values[0] if len(values) == 1 else values if like.first else np.moveaxis(values, 0, -1)
         write_with(file, lambda temporary: np.save(temporary, array))
         return

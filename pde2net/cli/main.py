@@ -178,8 +178,10 @@ def run_(
     are scaled to \\[0, 1], and clipped and rounded to the same mode and depth
     on the way out. The channels of a colour image are filtered one by one,
     transparency is kept as it is. Arrays are .npy of 1, 2 or 3 dimensions
-    (float, uint8 or uint16) and keep their type. The first axis of the
-    equation runs down the rows of an image.
+    (float, uint8 or uint16) and keep their type; one more axis, the last one,
+    holds channels. The first axis of the equation runs down the rows of an
+    image. A picture holds floats from 0 to 1: others are refused, or said to
+    be clipped.
 
     Example: pde2net run examples/perona_malik.py noisy.png clean.png --stop-at 4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import time
 import warnings
@@ -22,16 +21,18 @@ from pde2net.cli.inputs import compiled, declaration, warn
 from pde2net.cli.wording import block_count, course
 from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, FileError, suggestion
-from pde2net.graph.network import fields as fields_of
+from pde2net.files import check_apart
 from pde2net.language.declaration import Declaration
 from pde2net.language.exact import positive
 from pde2net.language.expressions import to_text
 from pde2net.network import Network
+from pde2net.normalise.system import SystemForm
 
 if TYPE_CHECKING:
     import torch
 
 MOST_STEPS = 100_000
+MOST_CHANNELS = 4  # of an array whose channels are filtered one by one
 
 
 def run_file(
@@ -48,28 +49,57 @@ def run_file(
     declared = declaration(file)
     picture = images.read(source)
     picture = stacked(picture, source, declared)
+    named = [entry.partition("=")[2] for entry in fields]
     images.check_writable(target, picture)
+    check_apart(target, (file, source, *named))
     data = read_fields(fields, declared, picture.channels.shape[1:])
     network = network_for(declared, stop_at, on_unstable)
+    check_scale(network, picture, source)
     result, seconds = apply(network, picture.channels, data, dtype, device)
     images.write(target, result, picture)
+    share = images.clipped(target, result, picture)
+    if share:
+        warn(
+            f"{100 * share:.3g} % of the result lies outside of the range [0, 1] and was clipped in {target}."
+        )
+    if picture.alpha is not None and target.suffix.lower() == ".npy":
+        warn(f"{target} holds the {len(result)} channels without the transparency of {source}.")
     typer.echo(f"{course(network)}, in {seconds:.2f} s")
     for name, array in (("before", picture.channels), ("after", result)):
         typer.echo(f"{name:<7} min {array.min():.4f}  mean {array.mean():.4f}  max {array.max():.4f}")
     typer.echo(f"{target}")
 
 
+def check_scale(network: Network, picture: images.Picture, source: Path) -> None:
+    """Warn where contrasts that are meant for pictures, with values in [0, 1], meet others."""
+    form, values = network.semidiscrete.form, network.semidiscrete.form.problem.parameters
+    forms = form.parts if isinstance(form, SystemForm) else (form,)
+    if not picture.beyond or all(f.is_linear for f in forms) or not values:
+        return
+    low, high = picture.channels.min(), picture.channels.max()
+    given = ", ".join(f"{s} = {to_text(v)}" for s, v in values.items())
+    warn(
+        f"the values of {source} range from {low:.6g} to {high:.6g}, not over [0, 1] as in pictures, "
+        f"and the equation is nonlinear: is {given} meant for them?"
+    )
+
+
 def stacked(picture: images.Picture, source: Path, declared: Declaration) -> images.Picture:
     """The picture as channels of shape (channels, *spatial), as many as the unknown has if it has several.
 
-    The first axis of an array is that of the channels then. Raises FileError if the input has another
+    An array with one axis more than the equation has its channels along the last one, as arrays of pictures
+    do; along the first one, if only that has as many as the equation (or, for an equation of one channel,
+    which is applied to each, if only that is at most 4 long). Raises FileError if the input has another
     number of axes or channels than the equation.
     """
     problem, channels = declared.problem, picture.channels
     space, several = problem.space, problem.channels
-    first = several > 1 and channels.ndim == len(space) + 2 and len(channels) == 1
-    if first:
-        channels = channels[0]
+    first = False
+    if channels.ndim == len(space) + 2 and len(channels) == 1:
+        fits = [n == several if several > 1 else n <= MOST_CHANNELS for n in channels.shape[1:]]
+        first = fits[0] and not fits[-1]
+        if fits[0] or fits[-1]:
+            channels = channels[0] if first else np.moveaxis(channels[0], -1, 0)
     if channels.ndim - 1 != len(space):
         axes = ", ".join(a.name for a in space)
         raise FileError(f"{source} has dimension {channels.ndim - 1}, the equation {len(space)} (in {axes}).")
@@ -154,16 +184,12 @@ def apply(
     import torch
 
     module = network.module()
-    # A field may have another name there, since its own may be one that Python or the source uses.
-    arguments = inspect.signature(module.forward).parameters.values()
-    keywords = [p.name for p in arguments if p.kind is p.KEYWORD_ONLY]
-    data = dict(zip(keywords, (fields[s.name] for s in fields_of(network.graph)), strict=True))
     number = getattr(torch, dtype)
     try:
         place = torch.device(device)
         several = network.graph.graph["channels"] > 1  # else the channels are a batch
         u = torch.from_numpy(channels[None] if several else channels[:, None]).to(place, number)
-        known = {k: torch.from_numpy(v[None, None]).to(place, number) for k, v in data.items()}
+        known = {k: torch.from_numpy(v[None, None]).to(place, number) for k, v in fields.items()}
         module = module.to(place, number)
     except (RuntimeError, AssertionError, TypeError) as error:
         raise DeclarationError(f'The device "{device}" cannot be used: {_first_line(error)}') from error

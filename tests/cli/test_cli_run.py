@@ -256,13 +256,77 @@ def test_palettes_transparency_rotation_and_profiles_are_honoured(command, heat,
 
 
 def test_floats_become_eight_bit_images_and_stay_floats_in_tiff(command, heat, tmp_path: Path):
-    np.save(tmp_path / "in.npy", np.array([[-1.0, -1.0], [2.0, 2.0]]))
+    np.save(tmp_path / "in.npy", np.array([[0.0, 0.0], [1.0, 1.0]]))
     assert command("run", heat(tau="0.001", steps=1), "in.npy", "out.png").status == 0
     assert np.asarray(Image.open(tmp_path / "out.png")).tolist() == [[0, 0], [255, 255]]
+    np.save(tmp_path / "in.npy", np.array([[-1.0, -1.0], [2.0, 2.0]]))
     assert command("run", heat(tau="0.001", steps=1), "in.npy", "out.tif").status == 0
     assert Image.open(tmp_path / "out.tif").mode == "F"
     assert command("run", heat(tau="0.001", steps=1), "out.tif", "again.tif").status == 0
     np.testing.assert_allclose(np.asarray(Image.open(tmp_path / "again.tif"))[0, 0], -0.994, atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+@pytest.mark.parametrize("values", [(0, 255), (-1, 1), (0, 65535)])
+def test_floats_out_of_range_make_no_picture(command, heat, tmp_path: Path, suffix, values):
+    np.save(tmp_path / "in.npy", RNG.uniform(*values, (8, 8)))
+    result = command("run", heat(), "in.npy", f"out{suffix}")
+    assert result.status == 2 and "range" in result.err and not (tmp_path / f"out{suffix}").exists()
+    assert command("run", heat(), "in.npy", "out.tif").status == 0
+
+
+def test_what_is_clipped_of_a_result_is_said(command, heat, tmp_path: Path):
+    Image.fromarray(np.full((8, 8), 200, np.uint8)).save(tmp_path / "in.png")
+    result = command("run", heat(rhs="p2n.laplacian(u) + 1", tau="0.2", steps=4), "in.png", "out.png")
+    assert result.status == 0 and "100 %" in result.err and "range" in result.err
+
+
+def test_contrasts_of_pictures_meet_other_values_with_a_word(command, heat, tmp_path: Path):
+    g = "p2n.div(p2n.grad(u) / (1 + p2n.norm2(p2n.grad(u)) / sp.Rational(1, 100)))"
+    np.save(tmp_path / "in.npy", RNG.uniform(0, 255, (8, 8)))
+    (tmp_path / "pm.pde").write_text(
+        "unknown u(x, y, t)\nparameter lambda > 0 = 0.07\n"
+        "equation u_t = div(grad u / (1 + |grad u|^2 / lambda^2))\nscheme explicit(tau = 1/5, steps = 2)\n"
+    )
+    result = command("run", "pm.pde", "in.npy", "out.npy")
+    assert result.status == 0 and "lambda = 7/100" in result.err
+    assert "lambda" not in command("run", heat(), "in.npy", "out.npy").err
+    assert "nonlinear" not in command("run", heat(rhs=g), "in.npy", "out.npy").err  # no parameter to name
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_arrays_that_were_written_are_read_again(command, tmp_path: Path, channels, mode):
+    shape = (6, 9, 3 if mode == "RGB" else 4)
+    Image.fromarray(RNG.integers(0, 255, shape, dtype=np.uint8), mode).save(tmp_path / "in.png")
+    (tmp_path / "heat.pde").write_text(
+        f"unknown u(x, y, t)\nchannels {channels}\nequation u_t = laplacian(u)\n"
+        "scheme explicit(tau = 1/5, steps = 2)\n"
+    )
+    assert command("run", "heat.pde", "in.png", "a.npy").status == 0
+    assert np.load(tmp_path / "a.npy").shape == (6, 9, 3)
+    result = command("run", "heat.pde", "a.npy", "b.npy")
+    assert result.status == 0, result.err
+    once = np.load(tmp_path / "b.npy")
+    assert once.shape == (6, 9, 3)
+    np.save(tmp_path / "first.npy", np.moveaxis(np.load(tmp_path / "a.npy"), -1, 0))
+    assert command("run", "heat.pde", "first.npy", "c.npy").status == 0
+    np.testing.assert_array_equal(np.moveaxis(np.load(tmp_path / "c.npy"), 0, -1), once)
+
+
+def test_suffixes_say_what_is_written_and_inputs_are_kept(command, heat, tmp_path: Path):
+    file = heat()
+    text = Path(file).read_text()
+    np.save(tmp_path / "in.npy", RNG.random((4, 4)))
+    for arguments, word in (
+        (("draw", file, "-o", "h.png"), ".svg"),
+        (("compile", file, "-o", "net.onnx"), ".py"),
+        (("compile", file, "-o", file), "overwritten"),
+        (("run", file, "in.npy", "in.npy"), "overwritten"),
+    ):
+        result = command(*arguments)
+        assert result.status == 2 and word in result.err, arguments
+    assert Path(file).read_text() == text
 
 
 def test_unstable_networks_run_only_when_told(command, heat, tmp_path: Path):
