@@ -122,7 +122,7 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
     elif isinstance(node, Channels):
         text = f"torch.cat(({', '.join(inputs[f'c{i}'] for i in range(node.count))}), 1)"
     elif isinstance(node, Coordinate):
-        text = _coordinate(node, values)
+        text = _coordinate(name, node, values)
     elif isinstance(node, EdgeMean):
         dim = node.axis - len(values.axes)
         text = f"{mean_name(node.closure)}({inputs['a']}, {dim})"
@@ -218,7 +218,7 @@ def _output_names(values: Values, name: str, local: str, count: int) -> list[str
     return [f"{n}_cell" for n in names] if local == "K_cell" else names
 
 
-def _coordinate(node: Coordinate, values: Values) -> str:
+def _coordinate(name: str, node: Coordinate, values: Values) -> str:
     margin = node.margin[node.axis]
     size = f"u.shape[{node.axis + 2}]"
     stop = f"{size} + {margin}" if margin else size
@@ -230,9 +230,30 @@ def _coordinate(node: Coordinate, values: Values) -> str:
     if origin != 0:
         text = f"{number(origin)} + {text}"
     after = len(values.axes) - 1 - node.axis
-    if after:
-        text = f"({text}).view(-1{', 1' * after})"
-    return text
+    whole = len(values.axes) > 1 and _needed_everywhere(name, values.graph)
+    if after or whole:
+        text = f"({text}).view({'1, ' * node.axis if whole else ''}-1{', 1' * after})"
+    if not whole:
+        return text
+    sizes = [f"u.shape[{i + 2}]" + (f" + {2 * m}" if m else "") for i, m in enumerate(node.margin)]
+    return f"{text}.expand({', '.join(sizes)})"
+
+
+def _needed_everywhere(name: str, graph: Graph) -> bool:
+    """Whether something that looks at neighbours takes what is computed from coordinates alone."""
+    for consumer in graph.successors(name):
+        if not isinstance(node_of(graph, consumer), Pointwise):
+            return True
+        if _of_coordinates(consumer, graph) and _needed_everywhere(consumer, graph):
+            return True
+    return False
+
+
+def _of_coordinates(name: str, graph: Graph) -> bool:
+    node = node_of(graph, name)
+    if isinstance(node, Pointwise):
+        return all(_of_coordinates(producer, graph) for producer in graph.predecessors(name))
+    return isinstance(node, Coordinate)
 
 
 def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
