@@ -188,7 +188,7 @@ def solve_tridiagonal(node: Tridiagonal, scale: Any, values: Mapping[str, Any], 
     if node.margin:
         right, left = (take(g, 0, start, start + n) for start in (node.margin, node.margin - 1))
     else:
-        right = g if node.closure == "periodic" else np.concatenate([g[:-1], 0 * g[-1:]])
+        right = g if node.closure == "periodic" else np.concatenate([g[:-1], np.zeros_like(g[-1:])])
         left = np.roll(right, 1, axis=0)
     m = np.moveaxis(np.array(np.broadcast_to(values["m"], rhs.shape)), axis, 0)
     d = np.moveaxis(np.array(np.broadcast_to(values["d"], rhs.shape)), axis, 0)

