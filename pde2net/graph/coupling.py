@@ -98,9 +98,19 @@ def common_norms(
 
 def at_rest(ratio: sp.Expr, slopes: Sequence[sp.Symbol]) -> sp.Expr:
     """`ratio`, a diffusivity, if it is defined where all slopes vanish."""
-    if ratio.xreplace(dict.fromkeys(slopes, sp.S.Zero)).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+    if _at_zero(ratio, slopes).has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise EquationError(
             f"The diffusivity {ratio} is needed for a zero gradient too, where it is not defined. Regularise "
             'it, or let the flux be evaluated instead: Grid(gradient="forward"), freeze="step".'
         )
     return ratio
+
+
+def _at_zero(expression: sp.Expr, symbols: Sequence[sp.Symbol]) -> sp.Expr:
+    """The value where all symbols vanish; as in floating point, 1/0 is oo, and Min(1, oo) is 1."""
+    if not expression.has(sp.Min, sp.Max):
+        return expression.xreplace(dict.fromkeys(symbols, sp.S.Zero))
+    values = [_at_zero(a, symbols) if isinstance(a, sp.Expr) else a for a in expression.args]
+    if isinstance(expression, sp.Min | sp.Max):
+        values = [sp.oo if v is sp.zoo else v for v in values]
+    return expression.func(*values) if expression.args else expression

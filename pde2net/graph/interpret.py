@@ -85,7 +85,8 @@ def _exact_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callab
     return np.frompyfunc(at, len(symbols), 1) if symbols else lambda: expression
 
 
-FLOAT = Arithmetic(float, _float_function, np.float64)
+# Numbers of NumPy divide by 0 as arrays do.
+FLOAT = Arithmetic(lambda value: np.float64(float(value)), _float_function, np.float64)
 EXACT = Arithmetic(sp.sympify, _exact_function, object)
 
 

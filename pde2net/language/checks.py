@@ -13,7 +13,7 @@ from pde2net.errors import DeclarationError, EquationError, suggestion
 from pde2net.language.assumptions import check_field, check_unknown, check_value
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.difference_quotients import diagnosis
-from pde2net.language.exact import exact
+from pde2net.language.exact import at, exact
 from pde2net.language.linear_operator import AdjointResponse, LinearOperator, Response, norm_symbol
 from pde2net.language.smoothing import smooth
 from pde2net.language.tensors import projection
@@ -224,7 +224,7 @@ def checked_values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> 
 
 def check_defined(rhs: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> None:
     """Refuse values of parameters at which the right-hand side is not defined, such as a = 1 in 1/(a - 1)."""
-    found = rhs.subs(values)
+    found = at(rhs, values)
     if found.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
         given = ", ".join(f"{s} = {v}" for s, v in values.items() if s in rhs.free_symbols)
         raise EquationError(f"The right-hand side {rhs} has no real value at {given}.")

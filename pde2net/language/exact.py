@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
@@ -49,6 +50,14 @@ def decimal(number: sp.Float) -> sp.Rational:
     if not math.isfinite(value):
         raise DeclarationError(f"{number} is not a finite number.")
     return sp.Rational(repr(value))
+
+
+def at(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+    """The expression at these values; nan where it has none, also where SymPy refuses to compare 1/0."""
+    try:
+        return expression.subs(values)
+    except (ValueError, TypeError):
+        return sp.nan
 
 
 def positive(value: Any, what: str) -> sp.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.errors import EquationError
+from pde2net.language.exact import at
 from pde2net.normalise.form import DivergenceForm, FirstOrder, SecondOrder, Tensor
 
 
@@ -18,7 +19,7 @@ def require_apart(form: DivergenceForm) -> None:
     if not form.problem.depends_on_time:
         return
     for expression in moving(form):
-        if expression.subs(t, 0).has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity):
+        if at(expression, {t: sp.S.Zero}).has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity):
             raise EquationError(f"{expression} has no value at {t} = 0, where every network starts.")
     for where, expression in _constant_in_time(form):
         if t in expression.free_symbols:

@@ -8,6 +8,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import DeclarationError, EquationError
+from pde2net.language.exact import at
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.normalise.time import moving
@@ -86,7 +87,7 @@ def require_values(semi: Semidiscrete, update: Update, tau: sp.Expr) -> None:
     for number, clock in enumerate(update.clocks()):
         now = clock.subs(TAU, tau).subs(problem.parameters)
         for coefficient in coefficients:
-            value = coefficient.subs(problem.parameters).subs(problem.time, now)
+            value = at(coefficient.subs(problem.parameters), {problem.time: now})
             if value.has(sp.nan, sp.zoo, sp.oo, sp.S.NegativeInfinity) or not _real(value):
                 raise EquationError(
                     f"{coefficient} has no value at {problem.time} = {now}, where step or cycle {number + 1} "

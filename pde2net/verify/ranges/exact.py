@@ -144,8 +144,10 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
         return sign_on_half_line(sp.expand(expression.args[0] - 1), s)
     # SymPy's Poly recurses without end on 1 + log(1 + s).
     if not expression.is_polynomial(s):
-        summands = {sign_on_half_line(a, s) for a in sp.Add.make_args(expression)}
-        return summands.pop() if expression.is_Add and len(summands) == 1 else None
+        if not expression.is_Add:
+            return None
+        summands = {sign_on_half_line(a, s) for a in expression.args}
+        return summands.pop() if len(summands) == 1 else None
     polynomial = sp.Poly(expression, s)
     if s in polynomial.free_symbols_in_domain:
         return None

@@ -15,6 +15,7 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net import deadline
+from pde2net.language.exact import at
 from pde2net.verify.ranges import exact
 from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
@@ -118,7 +119,7 @@ def value_at_zero(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 
 def _value(body: sp.Expr, s: sp.Symbol, place: sp.Expr) -> sp.Expr:
-    value = body.subs(s, place)
+    value = at(body, {s: place})
     if value.has(sp.nan, sp.zoo) or value.is_real is False:
         raise UndecidedError(f"{body} has no value at {place}")
     return value
