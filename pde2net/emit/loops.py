@@ -55,7 +55,9 @@ def until(
     if on_failure == "warn":
         body.append("    worse = first.isfinite() & ~(size <= first + rounding(residual, v))")
         missed += ", worse"
+    result, of = ("best", "least") if best else ("v", "size")
     body.append(f"    not_converged({missed})")
+    body.append(f"    {result} = torch.where({of}.isfinite(), {result}, torch.nan)")
     body.append("return torch.where(size <= bound, v, best)" if best else "return v")
     return body
 

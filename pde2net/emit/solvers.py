@@ -149,7 +149,8 @@ LINE_SEARCH = Function(
     "line_search",
     ("residual: Product", "v: Tensor", "new: Tensor", "size: Tensor"),
     "Tensor",
-    "v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.",
+    "v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.\n\n"
+    "Where v has no residual there is no result either: nan.",
     [
         "step = torch.ones_like(size)",
         "for _ in range(12):",
@@ -157,6 +158,7 @@ LINE_SEARCH = Function(
         "    if finished(smaller):",
         "        break",
         "    step = torch.where(smaller, step, step / 2)",
+        "v = torch.where(size.isfinite(), v, torch.nan)",
         "return torch.where(smaller, v + step * (new - v), v)",
     ],
 )

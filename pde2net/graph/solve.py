@@ -52,6 +52,8 @@ def iterate(node: Iterate, start: Array, rhs: Array | None, update: Map, residua
         if node.on_failure == "error" or (node.on_failure == "warn" and diverged):
             raise ConvergenceError(message)
         warnings.warn(message, ConvergenceWarning, stacklevel=2)
+        if not np.isfinite(least if node.on_failure == "best" else reached):
+            return np.full_like(v, np.nan)
     return best if node.on_failure == "best" else v
 
 
@@ -62,13 +64,13 @@ def rounding(residual: Map, v: Array, found: Array) -> float:
 
 
 def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
-    """v + s (new - v) with s halved until the residual decreases; v if it does not."""
+    """v + s (new - v) with s halved until the residual decreases; v if it does not, nan if v has none."""
     step, size = 1.0, float(np.linalg.norm(found))
     for _ in range(HALVINGS):
         if float(np.linalg.norm(residual(v + step * (new - v)))) < size:
             return v + step * (new - v)
         step /= 2
-    return v
+    return v if np.isfinite(size) else np.full_like(v, np.nan)
 
 
 class Anderson:

@@ -560,6 +560,7 @@ class DiffusionNetwork(nn.Module):
         if not (size <= bound).all():
             worse = first.isfinite() & ~(size <= first + rounding(residual, v))
             not_converged(size, scale, self.most, worse)
+            v = torch.where(size.isfinite(), v, torch.nan)
         return v
 
     @torch.no_grad()

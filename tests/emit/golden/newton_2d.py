@@ -165,13 +165,17 @@ def bicgstab(
 
 
 def line_search(residual: Product, v: Tensor, new: Tensor, size: Tensor) -> Tensor:
-    """v + s (new - v), s halved for each image until its residual is below `size`; v if it never is."""
+    """v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.
+
+    Where v has no residual there is no result either: nan.
+    """
     step = torch.ones_like(size)
     for _ in range(12):
         smaller = norm(residual(v + step * (new - v))) < size
         if finished(smaller):
             break
         step = torch.where(smaller, step, step / 2)
+    v = torch.where(size.isfinite(), v, torch.nan)
     return torch.where(smaller, v + step * (new - v), v)
 
 
@@ -348,6 +352,7 @@ class DiffusionNetwork(nn.Module):
         if not (size <= bound).all():
             worse = first.isfinite() & ~(size <= first + rounding(residual, v))
             not_converged(size, scale, self.most, worse)
+            v = torch.where(size.isfinite(), v, torch.nan)
         return v
 
     @torch.no_grad()
