@@ -7,8 +7,10 @@ the package.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -160,6 +162,8 @@ class Attack:
     def mean_change(self, u: Tensor) -> Tensor:
         v = self.apply(u)
         size = torch.maximum(u.abs(), v.abs()).flatten(1).amax(1)  # rounding grows with the output
+        if isinstance(self.certificate.declaration.scheme, p2n.Theta):  # and with what is solved for
+            size = torch.maximum(size, self.explicit(u.detach()).abs().flatten(1).amax(1))
         changed = (v - u).flatten(2).mean(2).abs().amax(1) / size
         return torch.where(size < 1e150, changed, 0.0)  # products of larger numbers overflow
 
@@ -204,11 +208,20 @@ class Attack:
         k = int(best.argmax())
         return float(best[k]), where[k]
 
+    @functools.cached_property
+    def one(self) -> Any:
+        """An explicit step of the same size."""
+        declared, scheme = self.certificate.declaration, p2n.Explicit(self.certificate.tau, 1)
+        network = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore")
+        return network.module().double()
+
+    def explicit(self, u: Tensor) -> Tensor:
+        with torch.no_grad():
+            found: Tensor = self.one(u, **self.fields(u))
+        return found
+
     def attack_energy(self, u: Tensor) -> None:
         """E(u1) - E(u0) as the integral of its gradient, (w - step(w))/tau of an explicit step."""
-        declared = self.certificate.declaration
-        scheme = p2n.Explicit(self.certificate.tau, 1)
-        one = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore").module().double()
         nodes, weights = np.polynomial.legendre.leggauss(12)
         with torch.no_grad():
             v = self.apply(u)
@@ -219,13 +232,13 @@ class Attack:
                 for k in range(panels):
                     for node, weight in zip(nodes, weights, strict=True):
                         w = u + direction * ((k + (node + 1) / 2) / panels)
-                        part = ((w - one(w, **self.fields(u))) * direction).flatten(1).sum(1)
+                        part = ((w - self.explicit(w)) * direction).flatten(1).sum(1)
                         total = total + weight / (2 * panels) * part
                         size = size + weight / (2 * panels) * part.abs()
                 totals.append(total)
             coarse, fine = totals
             rounding = 1e-14 * u.abs().flatten(1).amax(1) * direction.abs().flatten(1).sum(1)
-            slope = (u - one(u, **self.fields(u))).abs().flatten(1).sum(1)
+            slope = (u - self.explicit(u)).abs().flatten(1).sum(1)
             known = GROWTH * u.abs().flatten(1).amax(1) * slope  # v is known to that part of its size
             growth = fine - 1e-9 * size - 20 * (fine - coarse).abs() - rounding - known
         k = int(torch.nan_to_num(growth, torch.inf).argmax())
