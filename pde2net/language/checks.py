@@ -117,6 +117,11 @@ def _check_function(node: sp.Function) -> None:
     name = type(node).__name__
     if isinstance(node, smooth | projection):
         return
+    if name in ("Heaviside", "DiracDelta", "im", "re", "conjugate", "arg"):
+        raise EquationError(
+            f"{node} comes from a derivative of Max, Min or Abs that SymPy has taken. Keep the divergence: "
+            "div(g * grad(u)), or sp.Derivative(flux, x) instead of flux.diff(x)."
+        )
     if name not in FUNCTIONS:
         raise EquationError(
             f"A network cannot evaluate the function {name} in {node}; rewrite it with arithmetic and "

@@ -49,10 +49,10 @@ class Grid:
                 f'There is no gradient "{gradient}".{suggestion(str(gradient), GRADIENTS)}'
             )
         set_ = object.__setattr__
-        set_(self, "spacing", _entries(spacing, lambda v: positive(v, "The spacing")))
+        set_(self, "spacing", _entries(spacing, lambda v: positive(v, "The spacing"), "The spacing"))
         set_(self, "order", int(order))
         set_(self, "gradient", gradient)
-        set_(self, "origin", _entries(origin, lambda v: exact(v, "The origin")))
+        set_(self, "origin", _entries(origin, lambda v: exact(v, "The origin"), "The origin"))
 
     def spacings(self, space: tuple[sp.Symbol, ...]) -> tuple[sp.Expr, ...]:
         """The spacing along each axis of `space`."""
@@ -70,9 +70,14 @@ class Grid:
         return hash((_key(self.spacing), self.order, self.gradient, _key(self.origin)))
 
 
-def _entries(value: Any, read: Any) -> Any:
+def _entries(value: Any, read: Any, what: str) -> Any:
     if isinstance(value, Mapping):
         return MappingProxyType({axis: read(entry) for axis, entry in value.items()})
+    if isinstance(value, tuple | list):
+        named = ", ".join(f"{axis}: {entry}" for axis, entry in zip("xyz", value, strict=False))
+        raise DeclarationError(
+            f"{what} is one for all axes, or one per axis by name, as in {{{named}}}, not {value!r}."
+        )
     return read(value)
 
 

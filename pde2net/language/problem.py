@@ -97,6 +97,11 @@ class Problem:
         space = tuple(a for a in places.values() if a.name != TIME_NAME)
         conditions = per_axis(boundary, space, "boundary")
         for condition in conditions.values():
+            if isinstance(condition, tuple | list):
+                raise DeclarationError(
+                    f"boundary = {condition!r}: both sides of an axis have one condition, and each axis its own by "
+                    f"name, as in {{{space[0]}: 'periodic', ...}}; a border per side is not available."
+                )
             if condition not in BOUNDARIES:
                 hint = suggestion(str(condition), BOUNDARIES)
                 raise DeclarationError(f'There is no boundary "{condition}".{hint}')

@@ -219,7 +219,7 @@ class Multigrid(ChosenSteps, Scheme):
     pre, post  smoothing sweeps before and after the coarse correction
     cycle      "V", "W" or "FMG" (full multigrid, then V-cycles)
     cycles     cycles per step; with `tol` the most that are made
-    smoother   "jacobi", "red-black" (Gauss-Seidel) or "chebyshev"
+    smoother   "jacobi", "red-black" (Gauss-Seidel; also "red_black", as texts have it) or "chebyshev"
     damping    of Jacobi; None: the optimal one by local Fourier analysis
     tol        stop when the residual is below tol times the one of the start (or of the input)
     gradients  "unrolled" or "implicit" back-propagation
@@ -271,7 +271,7 @@ class Multigrid(ChosenSteps, Scheme):
             post=sweeps[1],
             cycle=_choice(cycle, CYCLES, "cycle"),
             cycles=count(cycles, "The number of cycles"),
-            smoother=_choice(smoother, SMOOTHERS, "smoother"),
+            smoother=_choice(str(smoother).replace("_", "-"), SMOOTHERS, "smoother"),
             damping=damping,
             tol=None if tol is None else positive(tol, "The tolerance"),
             gradients=_choice(gradients, ("unrolled", "implicit"), "gradients"),

@@ -97,7 +97,10 @@ def _explained(source: Source, error: UnexpectedInput) -> TextError:
             return source.error(f'a line cannot begin with "{token}".{hint}', line, column)
     else:
         expected, found = set(), "this"
-    return source.error(f"{found} is not expected here, but {_list(expected)}.", line, column)
+    hint = ""
+    if re.match(r"\s*grid\b.*=\s*\(", source.text.splitlines()[line - 1]) and found == '","':
+        hint = " Each axis has a name: h_x = 1, h_y = 2."
+    return source.error(f"{found} is not expected here, but {_list(expected)}.{hint}", line, column)
 
 
 def _end_before(source: Source, token: Token) -> tuple[int, int]:
