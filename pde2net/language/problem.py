@@ -99,8 +99,8 @@ class Problem:
         for condition in conditions.values():
             if isinstance(condition, tuple | list):
                 raise DeclarationError(
-                    f"boundary = {condition!r}: both sides of an axis have one condition, and each axis its own by "
-                    f"name, as in {{{space[0]}: 'periodic', ...}}; a border per side is not available."
+                    f"boundary = {condition!r}: both sides of an axis have one condition, and each axis its "
+                    f"own by name, as in {{{space[0]}: 'periodic', ...}}; a border per side is not available."
                 )
             if condition not in BOUNDARIES:
                 hint = suggestion(str(condition), BOUNDARIES)
