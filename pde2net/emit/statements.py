@@ -10,7 +10,6 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.emit.filters import ADJOINT, RESPOND
-from pde2net.emit.guards import with_ends
 from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
@@ -335,7 +334,6 @@ def _shared(
         lines.append(f"{names['s2']} = {' + '.join(f'{names[s.name]}.square()' for s in slopes)}")
         found = [e.subs(square, s2) for e in found]
     lines += _guards(found, names, values, printer)
-    found = [with_ends(e, names.keys()) for e in found]
     fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in itertools.count(1))
     common, reduced = sp.cse(found, symbols=fresh, order="none")
     inlined: dict[sp.Symbol, sp.Expr] = {}

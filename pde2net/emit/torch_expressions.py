@@ -141,9 +141,6 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
     def _print_projection(self, expr: projection) -> str:
         return f"projection({', '.join(self._print(a) for a in expr.args)})"
 
-    def _print_away_from_zero(self, expr: sp.Expr) -> str:
-        return f"away_from_zero({', '.join(self._print(a) for a in expr.args)})"
-
     def _print_Abs(self, expr: sp.Abs) -> str:
         return (
             f"torch.abs({self._print(expr.args[0])})"
