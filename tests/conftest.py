@@ -15,6 +15,7 @@ THINNED = {
     "test_forged.py::test_a_forged_certificate_is_refused": 4,
     "test_module.py::test_module_equals_the_interpreter": 6,
     "test_module.py::test_a_known_field_may_have_any_name_or_is_refused": 4,
+    "test_flat_gradients.py::test_models_of_the_gallery": 1,
     "test_solvers.py::test_gradients_are_those_of_finite_differences": 4,
     "test_explicit_claims.py::test_l2_threshold_from_both_sides": 8,
     "test_explicit_claims.py::test_no_attack_breaks_a_proved_claim": 6,

@@ -10,6 +10,7 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.emit.filters import ADJOINT, RESPOND
+from pde2net.emit.guards import AtLeast, guarded
 from pde2net.emit.names import identifier
 from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
@@ -272,7 +273,8 @@ def _pointwise(name: str, local: str, node: Pointwise, values: Values, printer: 
         axis = f"_{_suffixes(values.axes, len(expressions), local)[i]}"
         variable = values.fresh(local if len(expressions) == 1 else local + axis)
         values.bind(name, *outputs, variable)
-        lines.append(f"{variable} = {printer(names).doprint(expression)}")
+        clamped, expression = _clamped(expression, names, values, printer)
+        lines += [*clamped, f"{variable} = {printer(names).doprint(expression)}"]
         outputs.append(variable)
     values.bind(name, *outputs)
     return lines
@@ -327,13 +329,13 @@ def _shared(
     squared = {p.base for e in found for p in e.atoms(sp.Pow) if p.exp == 2 and p.base in slots}
     slopes = sorted(squared, key=lambda s: s.name)
     square = sp.Add(*(s**2 for s in slopes))
-    guarded = any(e.has(sp.Piecewise) for e in found)
-    if slopes and (len(slopes) > 1 or guarded) and any(e.has(square) for e in found):
+    branched = any(e.has(sp.Piecewise) for e in found)
+    if slopes and (len(slopes) > 1 or branched) and any(e.has(square) for e in found):
         s2 = sp.Symbol("s2", nonnegative=True)
         names["s2"] = values.fresh("s2")
         lines.append(f"{names['s2']} = {' + '.join(f'{names[s.name]}.square()' for s in slopes)}")
         found = [e.subs(square, s2) for e in found]
-    lines += _guards(found, names, values, printer)
+    found = [guarded(e, names.keys()) for e in found]
     fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in itertools.count(1))
     common, reduced = sp.cse(found, symbols=fresh, order="none")
     inlined: dict[sp.Symbol, sp.Expr] = {}
@@ -343,35 +345,33 @@ def _shared(
             # A function of parameters alone is read more easily where it is used.
             inlined[symbol] = expression
             continue
+        clamped, expression = _clamped(expression, names, values, printer)
         text = printer(names).doprint(expression)
         names[symbol.name] = values.fresh(symbol.name)
+        lines += clamped
         lines.append(f"{names[symbol.name]} = {text}")
     return lines, [e.xreplace(inlined) for e in reduced], names
 
 
-def _guards(found: list[sp.Expr], names: dict[str, str], values: Values, printer: Printer) -> list[str]:
-    """Keep a branch for v != 0 finite at v = 0, where its gradient would be NaN though not taken."""
-    lines = []
-    cases = {p for e in found for p in e.atoms(sp.Piecewise) if isinstance(p.args[0].cond, sp.Eq)}
-    for piecewise in sorted(cases, key=str):
-        (value, condition), (rest, _) = piecewise.args[0], piecewise.args[-1]
-        if len(piecewise.args) != 2 or condition.rhs != 0 or not condition.lhs.is_Symbol:
-            continue
-        v = condition.lhs
-        safe = sp.Symbol(f"safe_{v.name}", positive=True)
-        if safe.name not in names:
-            names[safe.name] = values.fresh(safe.name)
-            variable = printer(names).doprint(v)
-            lines.append(f"{names[safe.name]} = torch.where({variable} == 0, 1.0, {variable})")
-        guarded = sp.Piecewise((value, condition), (rest.xreplace({v: safe}), True))
-        found[:] = [e.xreplace({piecewise: guarded}) for e in found]
-    return lines
+def _clamped(
+    expression: sp.Expr, names: dict[str, str], values: Values, printer: Printer
+) -> tuple[list[str], sp.Expr]:
+    """Statements for the arguments of decays, and the expression that contains their variables."""
+    lines, found = [], sorted(expression.atoms(AtLeast), key=str)
+    if found:
+        lines.append("# exp is 0 where its argument is clamped, so that no power underflows.")
+    for part in found:
+        name = identifier("ratio", [*values.bound.values(), *names.values()])
+        lines.append(f"{name} = {printer(names).doprint(part)}")
+        names[name] = name
+        expression = expression.xreplace({part: sp.Symbol(name, positive=True)})
+    return lines, expression
 
 
 def _update(name: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
     """The update of a block: a variable for its explicit step, the value returned for its skip."""
     inputs = values.inputs(name)
-    (expression,) = node.expressions
+    expression = guarded(node.expressions[0], inputs.keys())
     printed = printer({**inputs, **values.weights})
     states = [s for s in expression.free_symbols if inputs.get(s.name) == "u"]
     rate = (expression - states[0]) / values.factor if states else sp.S.Zero

@@ -8,6 +8,7 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
+from pde2net.emit.guards import AtLeast, Where
 from pde2net.errors import EmissionError
 from pde2net.language.tensors import projection
 
@@ -141,6 +142,13 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
     def _print_projection(self, expr: projection) -> str:
         return f"projection({', '.join(self._print(a) for a in expr.args)})"
 
+    def _print_Where(self, expr: Where) -> str:
+        return f"torch.where({', '.join(self._print(a) for a in expr.args)})"
+
+    def _print_AtLeast(self, expr: AtLeast) -> str:
+        value, bound = map(self._print, expr.args)
+        return f"torch.clamp({value}, min={bound})"
+
     def _print_Abs(self, expr: sp.Abs) -> str:
         return (
             f"torch.abs({self._print(expr.args[0])})"
@@ -195,10 +203,14 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
         return f"{self._print(expr.lhs)} {operator} {self._print(expr.rhs)}"
 
     def _print_And(self, expr: sp.And) -> str:
-        return " & ".join(f"({self._print(a)})" for a in expr.args)
+        return self._joined(" & ", expr)
 
     def _print_Or(self, expr: sp.Or) -> str:
-        return " | ".join(f"({self._print(a)})" for a in expr.args)
+        return self._joined(" | ", expr)
+
+    def _joined(self, operator: str, expr: sp.Basic) -> str:
+        parts = ((self._print(a), a.is_Symbol) for a in expr.args)
+        return operator.join(text if bare else f"({text})" for text, bare in parts)
 
 
 def _short(value: sp.Rational) -> bool:

@@ -68,7 +68,8 @@ class Arithmetic:
 
 
 def _projection(a: Array, b: Array, square: Array) -> Array:
-    return np.where(square == 0, 0.0, a * b / np.where(square == 0, 1.0, square))
+    empty = square < np.finfo(float).tiny
+    return np.where(empty, 0.0, a * b / np.where(empty, 1.0, square))
 
 
 def _float_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:

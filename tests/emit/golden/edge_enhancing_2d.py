@@ -31,8 +31,8 @@ __all__ = ["DiffusionNetwork"]
 
 
 def projection(a: Tensor, b: Tensor, square: Tensor) -> Tensor:
-    """a b/|v|^2 for two components of v, an entry of the projection onto v; 0 where v = 0."""
-    empty = square == 0
+    """a b/|v|^2 for two components of v, an entry of the projection onto v; 0 where |v|^2 underflows."""
+    empty = square < torch.finfo(square.dtype).tiny
     return torch.where(empty, 0.0, a * b / torch.where(empty, 1.0, square))
 
 
