@@ -26,7 +26,7 @@ square[..., 32:96, 32:96] = 1
 noisy = square + 0.05 * torch.randn(square.shape, generator=generator)
 
 schemes = [("explicit", p2n.Explicit(tau=sp.Rational(1, 20), steps=20 * T))]
-schemes += [(f"AOS, {n} steps", p2n.AOS.for_time(T, n)) for n in (1, 4, 16)]
+schemes += [(f"AOS, {n} steps", p2n.AOS.for_time(T, steps=n)) for n in (1, 4, 16)]
 reference = None
 print("                 tau    seconds    difference    error to the clean square")
 for name, scheme in schemes:

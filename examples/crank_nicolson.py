@@ -23,7 +23,7 @@ T = 40
 
 
 def network(theta, steps: int) -> p2n.Network:
-    return p2n.compile(problem, p2n.Theta.for_time(T, steps, theta=theta, solver=solver))
+    return p2n.compile(problem, p2n.Theta.for_time(T, steps=steps, theta=theta, solver=solver))
 
 
 half = sp.Rational(1, 2)

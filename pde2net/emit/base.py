@@ -13,6 +13,7 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.emit.checks import input_checks
+from pde2net.emit.guards import AWAY_FROM_ZERO
 from pde2net.emit.header import module_docstring
 from pde2net.emit.names import identifier, identifiers
 from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
@@ -290,9 +291,10 @@ class Emitter(ABC):
         if any("beyond(" in line for f in definitions if isinstance(f, Function) for line in f.body):
             definitions.insert(0, BEYOND)
         body = render(Source("x", (), (), definitions))
-        if "projection(" in body:
-            definitions.insert(0, PROJECTION)
-            body = render(Source("x", (), (), definitions))
+        for helper in (PROJECTION, AWAY_FROM_ZERO):
+            if f"{helper.name}(" in body:
+                definitions.insert(0, helper)
+        body = render(Source("x", (), (), definitions))
         standard = [f"import {name}" for name in ("math", "warnings") if f"{name}." in body]
         aliases = "Callable[" if "Product" in body else ""
         abstract = [a for a in ("Callable", "Sequence") if f"{a}[" in body + aliases]

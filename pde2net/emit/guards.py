@@ -6,9 +6,10 @@ derivative is replaced by a harmless value
 
     in a branch of a Piecewise, where the branch is not taken,
     in a root, sqrt(s2) for one, where it is 0: |v| then has the derivative 0 at its minimum,
-    in a decay exp(-c/x^n), where x is so small that it is 0: powers of x underflow there.
+    in a decay exp(-c/x^n), where x is so small that it is 0: powers of x underflow there,
+    in a quotient by x >= 0, where its derivative overflows: min(1, 1/x) has the derivative 0 there.
 
-The values stay the same, to rounding.
+The values stay the same, to rounding; 1/0 becomes a large number.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 from sympy.logic.boolalg import Boolean
+
+from pde2net.emit.tree import Function
 
 _GONE = 1000  # exp(-1000) is 0 in double precision
 _HARMLESS = {sp.log: 1, sp.asin: 0, sp.acos: 0, sp.tan: 0, sp.sinh: 0, sp.cosh: 0, sp.exp: 0}
@@ -38,6 +41,21 @@ class AtLeast(sp.Function):  # type: ignore[misc]  # SymPy has no types
     """AtLeast(y, y0) = max(y, y0), of a y > 0 whose exp(-c/y^n) is 0 up to y0."""
 
     is_positive = True
+
+
+class AwayFromZero(sp.Function):  # type: ignore[misc]  # SymPy has no types
+    """AwayFromZero(x, p) = max(x, tiny^p) of an x >= 0, tiny the smallest normal number of its type."""
+
+    is_positive = True
+
+
+AWAY_FROM_ZERO = Function(
+    "away_from_zero",
+    ("x: Tensor", "power: float"),
+    "Tensor",
+    "x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow.",
+    ["return x.clamp_min(torch.finfo(x.dtype).tiny ** power)"],
+)
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,8 @@ class _Guard:
             return Where(zero, 0, expression.func(Where(outside, 1, argument), *others))
         if left_out != sp.false and harmless is not None:
             argument = Where(left_out, harmless, argument)
+        elif self._is_quotient(expression):
+            argument = AwayFromZero(argument, 1 / (1 - expression.exp))
         return expression.func(argument, *others)
 
     def _pieces(self, expression: sp.Piecewise, left_out: Boolean) -> sp.Expr:
@@ -138,6 +158,13 @@ class _Guard:
             return False
         p = expression.exp
         return bool(p.is_positive and (p < 1 if p.is_number else True))
+
+    def _is_quotient(self, expression: sp.Expr) -> bool:
+        """x^-p of an x >= 0 that may be 0, as in min(1, 1/x): oo, whose derivative is taken 0 times."""
+        if not expression.is_Pow or not expression.exp.is_Rational or not expression.exp.is_negative:
+            return False
+        x = expression.base
+        return bool(self.varies(x) and x.is_nonnegative and not x.is_positive)
 
 
 def _rounded(number: sp.Expr) -> sp.Rational:

@@ -149,6 +149,9 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
         value, bound = map(self._print, expr.args)
         return f"torch.clamp({value}, min={bound})"
 
+    def _print_AwayFromZero(self, expr: sp.Expr) -> str:
+        return f"away_from_zero({', '.join(self._print(a) for a in expr.args)})"
+
     def _print_Abs(self, expr: sp.Abs) -> str:
         return (
             f"torch.abs({self._print(expr.args[0])})"

@@ -136,3 +136,33 @@ def test_diffusivities(name, dim):
         check(network.module(), {"u": image[None, None]})
         found = network.module().double()(torch.from_numpy(image)[None, None])[0, 0].detach().numpy()
         np.testing.assert_allclose(found, Interpreter(network.graph)(image), atol=1e-14)
+
+
+S2 = sp.Symbol("s2", nonnegative=True)
+ENDS = {
+    "root": 1 / (1 + sp.sqrt(S2) / lam),
+    "Huber": sp.Min(1, lam / sp.sqrt(S2)),
+    "quotient": 1 / (1 + lam / S2),
+    "clipped quotient": sp.Min(1, lam / S2),
+    "p-Laplacian": sp.sqrt(S2) + lam,
+    "decay": 1 - sp.exp(-lam / S2),
+    "Weickert": diffusivities.weickert(S2, lam),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("g", ENDS.values(), ids=ENDS)
+def test_slopes_from_nothing_to_one_have_gradients(g, dtype):
+    """Also of the contrast."""
+    x, y, t = sp.symbols("x y t", real=True)
+    u = sp.Function("u")(x, y, t)
+    flux = g.subs(S2, p2n.norm2(p2n.grad(u))) * p2n.grad(u)
+    problem = p2n.Problem(sp.Eq(u.diff(t), p2n.div(flux)), parameters={lam: sp.Rational(1, 10)})
+    scheme = p2n.Explicit(sp.Rational(1, 100), 2)
+    module = p2n.compile(problem, scheme, on_unstable="ignore", trainable=[lam]).module().to(dtype)
+    for scale in (0.0, 1e-30, 1e-20, 1e-12, 1e-6, 1e-3, 1.0):
+        image = (scale * (torch.arange(36, dtype=dtype) // 5)).reshape(1, 1, 6, 6).requires_grad_()
+        module.zero_grad()
+        module(image).square().sum().backward()
+        assert torch.isfinite(image.grad).all(), scale
+        assert all(torch.isfinite(p.grad).all() for p in module.parameters()), scale

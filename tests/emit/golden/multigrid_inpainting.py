@@ -32,6 +32,11 @@ __all__ = ["DiffusionNetwork"]
 Product = Callable[[Tensor], Tensor]
 
 
+def away_from_zero(x: Tensor, power: float) -> Tensor:
+    """x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow."""
+    return x.clamp_min(torch.finfo(x.dtype).tiny ** power)
+
+
 def beyond(dim: int, before: int, after: int) -> tuple[int, ...]:
     """Padding for F.pad: entries before and after along the negative dimension `dim`."""
     return (0, 0) * (-1 - dim) + (before, after)
@@ -377,7 +382,7 @@ class DiffusionOperator(nn.Module):
         """Data on a grid, computed once."""
         d = grid.adjoint(gradient_squares, grid.slopes((grid.ones(), grid.ones())))
         diagonal = d * (1 - c) + torch.clamp(c, min=0)
-        rows = d / torch.clamp(torch.maximum(c, d * (1 - c)), min=0)
+        rows = d / away_from_zero(torch.clamp(torch.maximum(c, d * (1 - c)), min=0), 0.5)
         g = d * (1 - c)
         kept = g / (g + torch.clamp(c, min=0))
         return {"c": c, "f": f, "diagonal": diagonal, "rows": rows, "kept": kept}
