@@ -16,7 +16,7 @@ from pde2net.emit.checks import input_checks
 from pde2net.emit.guards import AWAY_FROM_ZERO
 from pde2net.emit.header import module_docstring
 from pde2net.emit.names import identifier, identifiers
-from pde2net.emit.operators import BEYOND, along, bank_classes, difference_functions, mean_function
+from pde2net.emit.operators import BEYOND, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import PROJECTION, gaussian_function
 from pde2net.emit.statements import Values, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
@@ -284,6 +284,7 @@ class Emitter(ABC):
         borders = dict.fromkeys(b for n in smoothings for b in n.boundary)
         functions += [gaussian_function(border) for border in borders]
         definitions += functions + self.functions()
+        definitions += [LINEAR] if self.banks else []
         for bank, name in self.banks.items():
             what = self._what(bank)
             definitions += bank_classes(name, what, bank, self.dimension, self.value)
@@ -305,6 +306,8 @@ class Emitter(ABC):
         if "F." in body:
             imports.append("import torch.nn.functional as F")
         imports.append("from torch import Tensor, nn")
+        if "forward_ad." in body:
+            imports.append("from torch.autograd import forward_ad")
         constants = [f'__all__ = ["{NETWORK}"]']
         if "Product" in body:
             constants += ["", "Product = Callable[[Tensor], Tensor]"]

@@ -160,8 +160,34 @@ def mean_function(closure: str) -> Function:
     return Function(mean_name(closure), ("a: Tensor", "dim: int"), "Tensor", doc, body)
 
 
+LINEAR = Class(
+    "LinearFunction",
+    "torch.autograd.Function",
+    "A linear map, which is its own derivative, with its transpose as backward pass.",
+    [
+        Function(
+            "of",
+            ("cls", "*arrays: Tensor"),
+            "Tensor | tuple[Tensor, ...]",
+            "The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`.",
+            ["return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)"],
+            ("@classmethod",),
+        ),
+        Function(
+            "setup_context",
+            ("ctx: object", "inputs: object", "output: object"),
+            "None",
+            "A linear map keeps nothing.",
+            [],
+            ("@staticmethod",),
+        ),
+    ],
+    ["generate_vmap_rule = True"],
+)
+
+
 def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number) -> list[Class]:
-    """The autograd functions `name` (K) and `nameAdjoint` (K^T)."""
+    """The linear functions `name` (K) and `nameAdjoint` (K^T)."""
     outputs = [f"p{i}" for i in range(len(bank.operations))]
     rows = [_row(row, dimension, value) for row in bank.operations]
     forward = [f"{p} = {r}" for p, r in zip(outputs, rows, strict=True)]
@@ -173,67 +199,37 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
     ]
     adjoint = [f"u{i} = {part}" for i, part in enumerate(parts)]
     adjoint.append(f"return {' + '.join(f'u{i}' for i in range(len(parts)))}")
-    count = f"tuple[{', '.join(['Tensor'] * len(rows))}]"
-    context = Function(
-        "setup_context",
-        ("ctx: object", "inputs: object", "output: object"),
-        "None",
-        "K is linear: nothing is kept.",
-        [],
-        ("@staticmethod",),
-    )
+    many = f"tuple[{', '.join(['Tensor'] * len(rows))}]"
+    cell, slopes = ("u: Tensor",), tuple(f"{p}: Tensor" for p in outputs)
+    passed = ", ".join(outputs)
     return [
         Class(
             name,
-            "torch.autograd.Function",
+            LINEAR.name,
             f"K: {what}. Its backward pass is K^T.",
             [
-                Function("forward", ("u: Tensor",), count, "", forward, ("@staticmethod",)),
-                context,
-                Function(
-                    "backward",
-                    ("ctx: object", *(f"{p}: Tensor" for p in outputs)),
-                    "Tensor",
-                    "",
-                    [f"return {name}Adjoint.apply({', '.join(outputs)})"],
-                    ("@staticmethod",),
+                _static("forward", cell, many, forward),
+                _static(
+                    "backward", ("ctx: object", *slopes), "Tensor", [f"return {name}Adjoint.of({passed})"]
                 ),
+                _static("jvp", ("ctx: object", *cell), many, [f"return {name}.of(u)"]),
             ],
-            ["generate_vmap_rule = True"],
         ),
         Class(
             f"{name}Adjoint",
-            "torch.autograd.Function",
+            LINEAR.name,
             f"K^T, the exact transpose of {name}. Its backward pass is K.",
             [
-                Function(
-                    "forward",
-                    tuple(f"{p}: Tensor" for p in outputs),
-                    "Tensor",
-                    "",
-                    adjoint,
-                    ("@staticmethod",),
-                ),
-                Function(
-                    "setup_context",
-                    ("ctx: object", "inputs: object", "output: object"),
-                    "None",
-                    "K^T is linear: nothing is kept.",
-                    [],
-                    ("@staticmethod",),
-                ),
-                Function(
-                    "backward",
-                    ("ctx: object", "u: Tensor"),
-                    count,
-                    "",
-                    [f"return {name}.apply(u)"],
-                    ("@staticmethod",),
-                ),
+                _static("forward", slopes, "Tensor", adjoint),
+                _static("backward", ("ctx: object", *cell), many, [f"return {name}.of(u)"]),
+                _static("jvp", ("ctx: object", *slopes), "Tensor", [f"return {name}Adjoint.of({passed})"]),
             ],
-            ["generate_vmap_rule = True"],
         ),
     ]
+
+
+def _static(name: str, arguments: tuple[str, ...], returns: str, body: list[str]) -> Function:
+    return Function(name, arguments, returns, "", body, ("@staticmethod",))
 
 
 def _row(row: tuple[tuple[sp.Expr, Operation], ...], dimension: int, value: Number) -> str:

@@ -208,13 +208,16 @@ IMPLICIT = Function(
     "Tensor",
     "v, the solution of residual(v) = 0, differentiable by the implicit function theorem.\n\n"
     "dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves\n"
-    "J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations.",
+    "J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations;\n"
+    "forward-mode derivatives solve J dv = -dR.",
     [
         "v = v.detach()",
-        "if not torch.is_grad_enabled():",
-        "    return v",
         "attached = residual(v)",
-        "if not attached.requires_grad:",
+        "moved = forward_ad.unpack_dual(attached).tangent",
+        "if moved is not None:",
+        "    along = lambda x: forward_ad.unpack_dual(torch.func.jvp(residual, (v,), (x,))[1]).primal",
+        "    return forward_ad.make_dual(v, bicgstab(along, -moved, torch.zeros_like(v), tol, 1000))",
+        "if not attached.requires_grad or not torch.is_grad_enabled():",
         "    return v",
         "",
         "def solve(gradient: Tensor | None) -> Tensor | None:",

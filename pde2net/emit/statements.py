@@ -92,11 +92,11 @@ def statements(name: str, values: Values, printer: Printer) -> list[str]:
         outputs = [values.fresh(o) for o in _output_names(values, name, local, len(node.bank.operations))]
         values.bind(name, *outputs)
         left = ", ".join(outputs) if len(outputs) > 1 else f"({outputs[0]},)"
-        return [f"{left} = {values.banks[node.bank]}.apply({array})"]
+        return [f"{left} = {values.banks[node.bank]}.of({array})"]
     if isinstance(node, TransposedConvolution):
         variable = values.fresh(f"{local}_flux")
         values.bind(name, variable)
-        return [f"{variable} = {values.banks[node.bank]}Adjoint.apply({', '.join(inputs.values())})"]
+        return [f"{variable} = {values.banks[node.bank]}Adjoint.of({', '.join(inputs.values())})"]
     if isinstance(node, Filter):
         (array,) = inputs.values()
         (output,) = _output_names(values, name, local, 1)

@@ -66,11 +66,11 @@ def test_the_autograd_pair_is_exact(name):
     exec(compile(network.source(), "network", "exec"), space)
     K = next(v for k, v in space.items() if k in ("Hessian", "Curvature"))
     u = torch.from_numpy(start(problem))[None].requires_grad_()
-    outputs = K.apply(u)
+    outputs = K.of(u)
     p = [torch.from_numpy(np.random.default_rng(i).normal(size=o.shape)) for i, o in enumerate(outputs)]
     total = sum((o * q).sum() for o, q in zip(outputs, p, strict=True))
     total.backward()
-    adjoint = space[f"{K.__name__}Adjoint"].apply(*p)
+    adjoint = space[f"{K.__name__}Adjoint"].of(*p)
     assert torch.equal(u.grad, adjoint)
     assert abs(float(((u * adjoint).sum() - total).detach())) < 1e-12 * float(adjoint.abs().sum())
     small = torch.from_numpy(start(problem))[None].requires_grad_()

@@ -31,6 +31,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 __all__ = ["DiffusionNetwork"]
 
@@ -55,10 +56,23 @@ def forward_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     return out
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor]:
@@ -66,18 +80,16 @@ class Gradient(torch.autograd.Function):
         return (p0,)
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor) -> Tensor:
@@ -85,12 +97,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0)
 
 
 def norm(a: Tensor) -> Tensor:
@@ -222,13 +234,16 @@ def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
     """v, the solution of residual(v) = 0, differentiable by the implicit function theorem.
 
     dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves
-    J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations.
+    J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations;
+    forward-mode derivatives solve J dv = -dR.
     """
     v = v.detach()
-    if not torch.is_grad_enabled():
-        return v
     attached = residual(v)
-    if not attached.requires_grad:
+    moved = forward_ad.unpack_dual(attached).tangent
+    if moved is not None:
+        along = lambda x: forward_ad.unpack_dual(torch.func.jvp(residual, (v,), (x,))[1]).primal
+        return forward_ad.make_dual(v, bicgstab(along, -moved, torch.zeros_like(v), tol, 1000))
+    if not attached.requires_grad or not torch.is_grad_enabled():
         return v
 
     def solve(gradient: Tensor | None) -> Tensor | None:
@@ -254,21 +269,21 @@ class ImplicitCell(nn.Module):
 
     def right_hand_side(self, u: Tensor) -> Tensor:
         """u + (1 - theta) tau F(u)."""
-        (u_x,) = Gradient.apply(u)
+        (u_x,) = Gradient.of(u)
         flux = u_x * torch.rsqrt(1 + u_x.square() / self.lambda_**2)
-        KT_flux = GradientAdjoint.apply(flux)
+        KT_flux = GradientAdjoint.of(flux)
         return u - self.tau * (0.5 * KT_flux)
 
     def residual(self, v: Tensor, rhs: Tensor) -> Tensor:
         """v - tau F(v) - rhs."""
-        (u_x,) = Gradient.apply(v)
+        (u_x,) = Gradient.of(v)
         flux = u_x * torch.rsqrt(1 + u_x.square() / self.lambda_**2)
-        KT_flux = GradientAdjoint.apply(flux)
+        KT_flux = GradientAdjoint.of(flux)
         return 0.5 * KT_flux * self.tau - rhs + v
 
     def forward(self, v: Tensor, rhs: Tensor) -> Tensor:
         """The next state."""
-        (u_x,) = Gradient.apply(v)
+        (u_x,) = Gradient.of(v)
         g = torch.rsqrt(1 + u_x.square() / self.lambda_**2)
         left, right = edge_weights(g, -1)
         return solve_tridiagonal(

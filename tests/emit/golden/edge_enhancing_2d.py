@@ -91,10 +91,23 @@ def gaussian(u: Tensor, sigma: float, dim: int) -> Tensor:
     return out.view(rows.shape).movedim(-1, dim)
 
 
-class CellGradient(torch.autograd.Function):
-    """K: u -> u_x, u_y. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class CellGradient(LinearFunction):
+    """K: u -> u_x, u_y. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,18 +116,16 @@ class CellGradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return CellGradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return CellGradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return CellGradient.of(u)
 
 
-class CellGradientAdjoint(torch.autograd.Function):
+class CellGradientAdjoint(LinearFunction):
     """K^T, the exact transpose of CellGradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -123,18 +134,16 @@ class CellGradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return CellGradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return CellGradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return CellGradientAdjoint.of(p0, p1)
 
 
-class Gradient(torch.autograd.Function):
+class Gradient(LinearFunction):
     """K: u -> u_x, u_y. Its backward pass is K^T."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,18 +152,16 @@ class Gradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -163,12 +170,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
 
 class DiffusionBlock(nn.Module):
@@ -182,7 +189,7 @@ class DiffusionBlock(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         u_sigma = gaussian(u, 1, -2)
         u_sigma = gaussian(u_sigma, 1, -1)
-        u_sigma_x, u_sigma_y = CellGradient.apply(u_sigma)
+        u_sigma_x, u_sigma_y = CellGradient.of(u_sigma)
         s2 = u_sigma_x.square() + u_sigma_y.square()
         g = torch.reciprocal(1 + s2 / self.lambda_**2) - 1
         D_xx = 1 + g * projection(u_sigma_x, u_sigma_x, s2)
@@ -190,14 +197,14 @@ class DiffusionBlock(nn.Module):
         D_yy = 1 + g * projection(u_sigma_y, u_sigma_y, s2)
         D_x_edge = edge_mean(D_xx, -2)
         D_y_edge = edge_mean(D_yy, -1)
-        u_x, u_y = Gradient.apply(u)
+        u_x, u_y = Gradient.of(u)
         flux_x = D_x_edge * u_x
         flux_y = D_y_edge * u_y
-        KT_flux = GradientAdjoint.apply(flux_x, flux_y)
-        u_x_cell, u_y_cell = CellGradient.apply(u)
+        KT_flux = GradientAdjoint.of(flux_x, flux_y)
+        u_x_cell, u_y_cell = CellGradient.of(u)
         flux_cell_x = D_xy * u_y_cell
         flux_cell_y = D_xy * u_x_cell
-        K_cellT_flux = CellGradientAdjoint.apply(flux_cell_x, flux_cell_y)
+        K_cellT_flux = CellGradientAdjoint.of(flux_cell_x, flux_cell_y)
         KT_total = K_cellT_flux + KT_flux
         return u - self.tau * KT_total
 

@@ -48,10 +48,23 @@ def second_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     return wide.narrow(dim, 0, n) - 2 * wide.narrow(dim, 1, n) + wide.narrow(dim, 2, n)
 
 
-class Curvature(torch.autograd.Function):
-    """K: u -> d_xx + d_yy. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Curvature(LinearFunction):
+    """K: u -> d_xx + d_yy. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor]:
@@ -59,18 +72,16 @@ class Curvature(torch.autograd.Function):
         return (p0,)
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor) -> Tensor:
+        return CurvatureAdjoint.of(p0)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor) -> Tensor:
-        return CurvatureAdjoint.apply(p0)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor]:
+        return Curvature.of(u)
 
 
-class CurvatureAdjoint(torch.autograd.Function):
+class CurvatureAdjoint(LinearFunction):
     """K^T, the exact transpose of Curvature. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor) -> Tensor:
@@ -79,12 +90,12 @@ class CurvatureAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor]:
+        return Curvature.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor]:
-        return Curvature.apply(u)
+    def jvp(ctx: object, p0: Tensor) -> Tensor:
+        return CurvatureAdjoint.of(p0)
 
 
 class DiffusionBlock(nn.Module):
@@ -96,9 +107,9 @@ class DiffusionBlock(nn.Module):
         self.lambda_ = lambda_
 
     def forward(self, u: Tensor) -> Tensor:
-        (D_u,) = Curvature.apply(u)
+        (D_u,) = Curvature.of(u)
         flux = D_u / (1 + D_u.square() / self.lambda_**2)
-        KT_flux = CurvatureAdjoint.apply(flux)
+        KT_flux = CurvatureAdjoint.of(flux)
         return u - self.tau * KT_flux
 
 

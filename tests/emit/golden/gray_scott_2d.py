@@ -37,10 +37,23 @@ def forward_difference_periodic_adjoint(p: Tensor, dim: int) -> Tensor:
     return torch.roll(p, 1, dim) - p
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x, u_y. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x, u_y. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -49,18 +62,16 @@ class Gradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -69,12 +80,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
 
 class DiffusionBlock(nn.Module):
@@ -89,15 +100,15 @@ class DiffusionBlock(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         u_ = u[:, 0:1]
         v_ = u[:, 1:2]
-        u_x, u_y = Gradient.apply(u_)
+        u_x, u_y = Gradient.of(u_)
         flux_x = 0.16 * u_x
         flux_y = 0.16 * u_y
-        KT_flux = GradientAdjoint.apply(flux_x, flux_y)
+        KT_flux = GradientAdjoint.of(flux_x, flux_y)
         rate_u = self.F_ * (1 - u_) - KT_flux - u_ * v_.square()
-        v_x, v_y = Gradient.apply(v_)
+        v_x, v_y = Gradient.of(v_)
         flux_x_ = 0.08 * v_x
         flux_y_ = 0.08 * v_y
-        KT_flux_ = GradientAdjoint.apply(flux_x_, flux_y_)
+        KT_flux_ = GradientAdjoint.of(flux_x_, flux_y_)
         rate_v = u_ * v_.square() - KT_flux_ - v_ * (self.F_ + self.k)
         rates = torch.cat((rate_u, rate_v), 1)
         return u + self.tau * rates

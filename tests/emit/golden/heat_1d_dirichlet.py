@@ -41,10 +41,23 @@ def forward_difference_periodic_adjoint(p: Tensor, dim: int) -> Tensor:
     return torch.roll(p, 1, dim) - p
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor]:
@@ -52,18 +65,16 @@ class Gradient(torch.autograd.Function):
         return (p0,)
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor) -> Tensor:
@@ -71,12 +82,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0)
 
 
 class DiffusionBlock(nn.Module):
@@ -88,8 +99,8 @@ class DiffusionBlock(nn.Module):
 
     def forward(self, u: Tensor) -> Tensor:
         pad = F.pad(u, (2, 2))
-        (u_x,) = Gradient.apply(pad)
-        KT_flux = GradientAdjoint.apply(u_x)
+        (u_x,) = Gradient.of(pad)
+        KT_flux = GradientAdjoint.of(u_x)
         crop = F.pad(KT_flux, (-2, -2))
         return u - self.tau * crop
 

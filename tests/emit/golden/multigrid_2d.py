@@ -54,10 +54,23 @@ def forward_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     return out
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x, u_y. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x, u_y. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,18 +79,16 @@ class Gradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -86,12 +97,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
 
 def forward_difference_squares(g: Tensor, dim: int) -> Tensor:
@@ -328,22 +339,22 @@ class DiffusionOperator(nn.Module):
 
     def forward(self, v: Tensor, grid: Grid) -> Tensor:
         """N(v)."""
-        u_x, u_y = grid.slopes(Gradient.apply(v))
+        u_x, u_y = grid.slopes(Gradient.of(v))
         s2 = u_x.square() + u_y.square()
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         flux_x = g * u_x
         flux_y = g * u_y
-        KT_flux = grid.adjoint(GradientAdjoint.apply, (flux_x, flux_y))
+        KT_flux = grid.adjoint(GradientAdjoint.of, (flux_x, flux_y))
         return KT_flux * self.tau + v
 
     def linearised(self, v: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
         """N(v), and its diagonal with frozen diffusivities."""
-        u_x, u_y = grid.slopes(Gradient.apply(v))
+        u_x, u_y = grid.slopes(Gradient.of(v))
         s2 = u_x.square() + u_y.square()
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         flux_x = g * u_x
         flux_y = g * u_y
-        KT_flux = grid.adjoint(GradientAdjoint.apply, (flux_x, flux_y))
+        KT_flux = grid.adjoint(GradientAdjoint.of, (flux_x, flux_y))
         value = KT_flux * self.tau + v
         d = grid.adjoint(gradient_squares, grid.slopes((g, g)))
         diagonal = 1 + d * self.tau
@@ -351,7 +362,7 @@ class DiffusionOperator(nn.Module):
 
     def frozen(self, v: Tensor, grid: Grid) -> tuple[Tensor, ...]:
         """What the linear systems of the bottleneck take at v."""
-        u_x, u_y = grid.slopes(Gradient.apply(v))
+        u_x, u_y = grid.slopes(Gradient.of(v))
         s2 = u_x.square() + u_y.square()
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         return (g,)
@@ -359,10 +370,10 @@ class DiffusionOperator(nn.Module):
     def product(self, trial: Tensor, frozen: tuple[Tensor, ...], grid: Grid) -> Tensor:
         """N with frozen diffusivities, applied to `trial`."""
         (g,) = frozen
-        u_x, u_y = grid.slopes(Gradient.apply(trial))
+        u_x, u_y = grid.slopes(Gradient.of(trial))
         flux_x = g * u_x
         flux_y = g * u_y
-        KT_flux = grid.adjoint(GradientAdjoint.apply, (flux_x, flux_y))
+        KT_flux = grid.adjoint(GradientAdjoint.of, (flux_x, flux_y))
         return KT_flux * self.tau + trial
 
 

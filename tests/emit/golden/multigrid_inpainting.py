@@ -55,10 +55,23 @@ def forward_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     return out
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x, u_y. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x, u_y. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,18 +80,16 @@ class Gradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -87,12 +98,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
 
 def forward_difference_squares(g: Tensor, dim: int) -> Tensor:
@@ -391,8 +402,8 @@ class DiffusionOperator(nn.Module):
         """N(v)."""
         c = grid.known["c"]
         f = grid.known["f"]
-        u_x, u_y = grid.slopes(Gradient.apply(v))
-        KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
+        u_x, u_y = grid.slopes(Gradient.of(v))
+        KT_flux = grid.adjoint(GradientAdjoint.of, (u_x, u_y))
         value = KT_flux * (1 - c) - c * (f - v)
         return grid.tie(value, v)
 
@@ -401,8 +412,8 @@ class DiffusionOperator(nn.Module):
         c = grid.known["c"]
         f = grid.known["f"]
         diagonal = grid.known["diagonal"]
-        u_x, u_y = grid.slopes(Gradient.apply(v))
-        KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
+        u_x, u_y = grid.slopes(Gradient.of(v))
+        KT_flux = grid.adjoint(GradientAdjoint.of, (u_x, u_y))
         value = KT_flux * (1 - c) - c * (f - v)
         return grid.tie(value, v), grid.tie(diagonal, 1)
 
@@ -422,8 +433,8 @@ class DiffusionOperator(nn.Module):
     def product(self, trial: Tensor, grid: Grid) -> Tensor:
         """N with frozen diffusivities, applied to `trial`."""
         c = grid.known["c"]
-        u_x, u_y = grid.slopes(Gradient.apply(trial))
-        KT_flux = grid.adjoint(GradientAdjoint.apply, (u_x, u_y))
+        u_x, u_y = grid.slopes(Gradient.of(trial))
+        KT_flux = grid.adjoint(GradientAdjoint.of, (u_x, u_y))
         product = KT_flux * (1 - c) + trial * torch.clamp(c, min=0)
         return grid.tie(product, trial)
 

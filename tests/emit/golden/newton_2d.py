@@ -30,6 +30,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 __all__ = ["DiffusionNetwork"]
 
@@ -54,10 +55,23 @@ def forward_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     return out
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x, u_y. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x, u_y. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,18 +80,16 @@ class Gradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -86,12 +98,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
 
 def forward_difference_squares(g: Tensor, dim: int) -> Tensor:
@@ -204,13 +216,16 @@ def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
     """v, the solution of residual(v) = 0, differentiable by the implicit function theorem.
 
     dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves
-    J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations.
+    J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations;
+    forward-mode derivatives solve J dv = -dR.
     """
     v = v.detach()
-    if not torch.is_grad_enabled():
-        return v
     attached = residual(v)
-    if not attached.requires_grad:
+    moved = forward_ad.unpack_dual(attached).tangent
+    if moved is not None:
+        along = lambda x: forward_ad.unpack_dual(torch.func.jvp(residual, (v,), (x,))[1]).primal
+        return forward_ad.make_dual(v, bicgstab(along, -moved, torch.zeros_like(v), tol, 1000))
+    if not attached.requires_grad or not torch.is_grad_enabled():
         return v
 
     def solve(gradient: Tensor | None) -> Tensor | None:
@@ -244,32 +259,32 @@ class ImplicitCell(nn.Module):
 
     def residual(self, v: Tensor, rhs: Tensor) -> Tensor:
         """v - tau F(v) - rhs."""
-        u_x, u_y = Gradient.apply(v)
+        u_x, u_y = Gradient.of(v)
         s2 = u_x.square() + u_y.square()
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         flux_x = g * u_x
         flux_y = g * u_y
-        KT_flux = GradientAdjoint.apply(flux_x, flux_y)
+        KT_flux = GradientAdjoint.of(flux_x, flux_y)
         return KT_flux * self.tau - rhs + v
 
     def product(
         self, trial: Tensor, flux_slope: Tensor, flux_slope_1: Tensor, flux_slope_2: Tensor
     ) -> Tensor:
         """The linear operator of an iteration."""
-        p_du_x, p_du_y = Gradient.apply(trial)
+        p_du_x, p_du_y = Gradient.of(trial)
         dflux_x = p_du_x * flux_slope + p_du_y * flux_slope_1
         dflux_y = p_du_x * flux_slope_1 + p_du_y * flux_slope_2
-        dKT_flux = GradientAdjoint.apply(dflux_x, dflux_y)
+        dKT_flux = GradientAdjoint.of(dflux_x, dflux_y)
         return dKT_flux * self.tau + trial
 
     def forward(self, v: Tensor, rhs: Tensor) -> Tensor:
         """The next state."""
-        u_x, u_y = Gradient.apply(v)
+        u_x, u_y = Gradient.of(v)
         s2 = u_x.square() + u_y.square()
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         flux_x = g * u_x
         flux_y = g * u_y
-        KT_flux = GradientAdjoint.apply(flux_x, flux_y)
+        KT_flux = GradientAdjoint.of(flux_x, flux_y)
         residual_ = KT_flux * self.tau - rhs + v
         minus = -residual_
         s2 = u_x.square() + u_y.square()

@@ -51,10 +51,23 @@ def forward_difference_adjoint(p: Tensor, dim: int) -> Tensor:
     return out
 
 
-class Gradient(torch.autograd.Function):
-    """K: u -> u_x, u_y. Its backward pass is K^T."""
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
 
     generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+
+
+class Gradient(LinearFunction):
+    """K: u -> u_x, u_y. Its backward pass is K^T."""
 
     @staticmethod
     def forward(u: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,18 +76,16 @@ class Gradient(torch.autograd.Function):
         return p0, p1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K is linear: nothing is kept."""
+    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
     @staticmethod
-    def backward(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
-        return GradientAdjoint.apply(p0, p1)
+    def jvp(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
 
-class GradientAdjoint(torch.autograd.Function):
+class GradientAdjoint(LinearFunction):
     """K^T, the exact transpose of Gradient. Its backward pass is K."""
-
-    generate_vmap_rule = True
 
     @staticmethod
     def forward(p0: Tensor, p1: Tensor) -> Tensor:
@@ -83,12 +94,12 @@ class GradientAdjoint(torch.autograd.Function):
         return u0 + u1
 
     @staticmethod
-    def setup_context(ctx: object, inputs: object, output: object) -> None:
-        """K^T is linear: nothing is kept."""
+    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
+        return Gradient.of(u)
 
     @staticmethod
-    def backward(ctx: object, u: Tensor) -> tuple[Tensor, Tensor]:
-        return Gradient.apply(u)
+    def jvp(ctx: object, p0: Tensor, p1: Tensor) -> Tensor:
+        return GradientAdjoint.of(p0, p1)
 
 
 class DiffusionBlock(nn.Module):
@@ -100,12 +111,12 @@ class DiffusionBlock(nn.Module):
         self.lambda_ = nn.Parameter(torch.tensor(lambda_, dtype=torch.float64))
 
     def forward(self, u: Tensor) -> Tensor:
-        u_x, u_y = Gradient.apply(u)
+        u_x, u_y = Gradient.of(u)
         s2 = u_x.square() + u_y.square()
         g = torch.reciprocal(1 + s2 / self.lambda_.square())
         flux_x = g * u_x
         flux_y = g * u_y
-        KT_flux = GradientAdjoint.apply(flux_x, flux_y)
+        KT_flux = GradientAdjoint.of(flux_x, flux_y)
         return u - self.tau * KT_flux
 
 
