@@ -8,7 +8,6 @@ diffusion. Pattern Recognition 44, 2011.
 
 import sympy as sp
 import torch
-from skimage import data
 
 import pde2net as p2n
 from pde2net import laplacian
@@ -21,6 +20,11 @@ problem = p2n.Problem(sp.Eq(u.diff(t), c * (f - u) + (1 - c) * laplacian(u)))
 scheme = p2n.Multigrid(tau=sp.oo, pre=2, post=2, cycles=30, tol=1e-6)
 
 if __name__ == "__main__":
+    try:
+        from skimage import data
+    except ImportError:
+        raise SystemExit("This example needs scikit-image: pip install 'pde2net[demo]'") from None
+
     network = p2n.compile(problem, scheme)
     for name in ("solver_convergence", "l2_stability"):
         print(f"{name}: {network.certificate.claims[name].status}")

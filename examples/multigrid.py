@@ -8,10 +8,14 @@ import time
 
 import sympy as sp
 import torch
-from skimage import data
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, norm2
+
+try:
+    from skimage import data
+except ImportError:
+    raise SystemExit("This example needs scikit-image: pip install 'pde2net[demo]'") from None
 
 x, y, t = sp.symbols("x y t", real=True)
 lam = sp.Symbol("lambda", positive=True)

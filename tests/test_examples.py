@@ -35,6 +35,15 @@ def run(name: str) -> str:
     return done.stdout
 
 
+@pytest.mark.parametrize("name", ["multigrid.py", "inpainting_multigrid.py"])
+def test_photographs_need_scikit_image_which_is_said(name: str) -> None:
+    path = str(EXAMPLES / name)
+    code = f"import sys, runpy; sys.modules['skimage'] = None; runpy.run_path({path!r}, run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 1
+    assert done.stderr == "This example needs scikit-image: pip install 'pde2net[demo]'\n"
+
+
 def test_there_are_at_least_six() -> None:
     assert len(list(EXAMPLES.glob("*.py"))) >= 6
 

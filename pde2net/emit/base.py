@@ -259,7 +259,8 @@ class Emitter(ABC):
 
     def checks(self) -> list[str]:
         known = {s.name: self.names[s.name] for s in fields(self.graph)}
-        return input_checks(self.request.axes, self.request.smallest, known, self.channels)
+        request = self.request
+        return input_checks(request.axes, request.smallest, known, self.channels, request.unknowns)
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
@@ -301,13 +302,13 @@ class Emitter(ABC):
         abstract = [a for a in ("Callable", "Sequence") if f"{a}[" in body + aliases]
         if abstract:
             standard.append(f"from collections.abc import {', '.join(abstract)}")
+        if ": Any" in body:
+            standard.append("from typing import Any")
         imports = ["from __future__ import annotations", "", *standard, *([""] if standard else [])]
         imports.append("import torch")
         if "F." in body:
             imports.append("import torch.nn.functional as F")
         imports.append("from torch import Tensor, nn")
-        if "forward_ad." in body:
-            imports.append("from torch.autograd import forward_ad")
         constants = [f'__all__ = ["{NETWORK}"]']
         if "Product" in body:
             constants += ["", "Product = Callable[[Tensor], Tensor]"]

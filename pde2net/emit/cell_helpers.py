@@ -30,7 +30,7 @@ def definitions(nodes: Sequence[Node], loop: Iterate | None) -> list[Function | 
     if loop is not None and tol:
         found += failures(loop.on_failure)
     if implicit:
-        found.append(solvers.IMPLICIT)
+        found += solvers.IMPLICIT
     return found
 
 

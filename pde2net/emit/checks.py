@@ -6,19 +6,25 @@ from collections.abc import Mapping, Sequence
 
 
 def input_checks(
-    axes: Sequence[str], smallest: Sequence[int], fields: Mapping[str, str], channels: int
+    axes: Sequence[str],
+    smallest: Sequence[int],
+    fields: Mapping[str, str],
+    channels: int,
+    unknowns: Sequence[str] = (),
 ) -> list[str]:
     """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size.
 
-    `fields` maps the name of each known field to its variable.
+    `fields` maps the name of each known field to its variable; `unknowns` of a system are its channels.
     """
     rank = len(axes) + 2
     shape = f"(batch, {channels}, {', '.join(axes)})"
     lines = [
         "if not isinstance(u, Tensor) or not u.is_floating_point():",
         '    raise TypeError("u must be a floating point tensor; convert it with .float()")',
-        f"if u.dim() != {rank} or u.shape[1] != {channels}:",
+        f"if u.dim() != {rank}:",
         f'    raise ValueError(f"u must have the shape {shape}, not {{tuple(u.shape)}}")',
+        f"if u.shape[1] != {channels}:",
+        *_other_channels(channels, unknowns),
     ]
     for position, (axis, size) in enumerate(zip(axes, smallest, strict=True), start=2):
         if size > 1:
@@ -35,6 +41,23 @@ def input_checks(
             f"    raise ValueError({_disagreement(name, data)})",
         ]
     return lines
+
+
+def _other_channels(channels: int, unknowns: Sequence[str]) -> list[str]:
+    """An error that says where channels are declared, or images of one channel go."""
+    if unknowns:
+        words = f"the channels of u are {', '.join(unknowns)}, not {{u.shape[1]}} channels"
+        return [f'    raise ValueError(f"{words}")']
+    own = "1 channel" if channels == 1 else f"{channels} channels"
+    remedy = "declare Problem(..., channels={u.shape[1]})"
+    if channels == 1:
+        remedy += ", or put them into the batch"
+    return [
+        "    raise ValueError(",
+        f'        f"the network is for {own}, u has {{u.shape[1]}}: "',
+        f'        f"{remedy}"',
+        "    )",
+    ]
 
 
 def _unequal(data: str, channels: int) -> list[str]:

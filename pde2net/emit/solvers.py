@@ -202,34 +202,79 @@ def report(on_failure: str) -> Function:
     return Function("not_converged", arguments, "None", doc, body)
 
 
-IMPLICIT = Function(
-    "with_implicit_gradient",
-    ("residual: Product", "v: Tensor", "tol: float"),
-    "Tensor",
-    "v, the solution of residual(v) = 0, differentiable by the implicit function theorem.\n\n"
-    "dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves\n"
-    "J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations;\n"
-    "forward-mode derivatives solve J dv = -dR.",
-    [
-        "v = v.detach()",
-        "attached = residual(v)",
-        "moved = forward_ad.unpack_dual(attached).tangent",
-        "if moved is not None:",
-        "    along = lambda x: forward_ad.unpack_dual(torch.func.jvp(residual, (v,), (x,))[1]).primal",
-        "    return forward_ad.make_dual(v, bicgstab(along, -moved, torch.zeros_like(v), tol, 1000))",
-        "if not attached.requires_grad or not torch.is_grad_enabled():",
-        "    return v",
-        "",
-        "def solve(gradient: Tensor | None) -> Tensor | None:",
-        "    if gradient is None:",
-        "        return None",
-        "    with torch.enable_grad():",
-        "        point = v.clone().requires_grad_()",
-        "        value = residual(point)",
-        "    transposed = lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0]",
-        "    return bicgstab(transposed, gradient, torch.zeros_like(gradient), tol, 1000)",
-        "",
-        "attached.register_hook(solve)",
-        "return v - (attached - attached.detach())",
-    ],
+_STATIC = ("@staticmethod",)
+
+IMPLICIT: tuple[Function | Class, ...] = (
+    Class(
+        "Solution",
+        "torch.autograd.Function",
+        "v, a solution of residual(v) = 0, with its derivatives by the implicit function theorem.\n\n"
+        "dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves\n"
+        "with J^T, in memory that does not depend on the number of iterations, forward mode with J. What\n"
+        "they solve are such solutions again, so that all higher derivatives are right.",
+        [
+            Function(
+                "forward",
+                ("value: Tensor", "v: Tensor", "residual: Product", "tol: float"),
+                "Tensor",
+                "",
+                ["return v.clone()"],
+                _STATIC,
+            ),
+            Function(
+                "setup_context",
+                ("ctx: Any", "inputs: tuple[Any, ...]", "output: Tensor"),
+                "None",
+                "",
+                [
+                    "_, _, ctx.residual, ctx.tol = inputs",
+                    "ctx.save_for_backward(output)",
+                    "ctx.save_for_forward(output)",
+                ],
+                _STATIC,
+            ),
+            Function(
+                "jvp",
+                ("ctx: Any", "value: Tensor", "*_: Any"),
+                "Tensor",
+                "",
+                [
+                    "(v,) = ctx.saved_tensors",
+                    "product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]",
+                    "return -solved(product, value, ctx.tol)",
+                ],
+                _STATIC,
+            ),
+            Function(
+                "backward",
+                ("ctx: Any", "gradient: Tensor"),
+                "tuple[Tensor, None, None, None]",
+                "",
+                [
+                    "(v,) = ctx.saved_tensors",
+                    "transposed = torch.func.vjp(ctx.residual, v)[1]",
+                    "return -solved(lambda x: transposed(x)[0], gradient, ctx.tol), None, None, None",
+                ],
+                _STATIC,
+            ),
+        ],
+    ),
+    Function(
+        "with_implicit_gradient",
+        ("residual: Product", "v: Tensor", "tol: float"),
+        "Tensor",
+        "v, the solution of residual(v) = 0, with derivatives, which are solved for to `tol`.",
+        ["v = v.detach()", "return Solution.apply(residual(v), v, residual, tol)"],
+    ),
+    Function(
+        "solved",
+        ("product: Product", "rhs: Tensor", "tol: float"),
+        "Tensor",
+        "x with product(x) = rhs, with derivatives.",
+        [
+            "with torch.no_grad():",
+            "    x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)",
+            "return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)",
+        ],
+    ),
 )

@@ -19,7 +19,7 @@ def _coarsened(layout: Layout) -> Function:
     spacing = f"({', '.join(layout.spacing)}{',' if layout.dimension == 1 else ''})"
     body = [
         f"lengths = [a.stride * h for a, h in zip(axes, {spacing})]",
-        "shortest = min((h for a, h in zip(axes, lengths) if a.size > 1), default=0)",
+        "shortest = min([h for a, h in zip(axes, lengths) if a.size > 1] or [0])",
         f"fits = [a.cells > 2 * a.stride * (n - 1) for a, n in zip(axes, {smallest})]",
         *(("fits = [f and a.coarser().whole >= 0.5 for f, a in zip(fits, axes)]",) if layout.second else ()),
         "joined = [f and h <= 1.25 * shortest for f, h in zip(fits, lengths)]",

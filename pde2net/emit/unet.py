@@ -46,7 +46,7 @@ class UNetEmitter(OperatorEmitter):
         if self.unet.tol is not None:
             found += failures(self.unet.on_failure)
         if self.implicit:
-            found.append(solvers.IMPLICIT)
+            found += solvers.IMPLICIT
         return found
 
     @property

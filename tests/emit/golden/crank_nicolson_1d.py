@@ -27,11 +27,11 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 
 __all__ = ["DiffusionNetwork"]
 
@@ -230,33 +230,48 @@ def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor
     warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)
 
 
-def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
-    """v, the solution of residual(v) = 0, differentiable by the implicit function theorem.
+class Solution(torch.autograd.Function):
+    """v, a solution of residual(v) = 0, with its derivatives by the implicit function theorem.
 
     dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves
-    J^T x = gradient and hands -x to R, in memory that does not depend on the number of iterations;
-    forward-mode derivatives solve J dv = -dR.
+    with J^T, in memory that does not depend on the number of iterations, forward mode with J. What
+    they solve are such solutions again, so that all higher derivatives are right.
     """
+
+    @staticmethod
+    def forward(value: Tensor, v: Tensor, residual: Product, tol: float) -> Tensor:
+        return v.clone()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, _, ctx.residual, ctx.tol = inputs
+        ctx.save_for_backward(output)
+        ctx.save_for_forward(output)
+
+    @staticmethod
+    def jvp(ctx: Any, value: Tensor, *_: Any) -> Tensor:
+        (v,) = ctx.saved_tensors
+        product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]
+        return -solved(product, value, ctx.tol)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        (v,) = ctx.saved_tensors
+        transposed = torch.func.vjp(ctx.residual, v)[1]
+        return -solved(lambda x: transposed(x)[0], gradient, ctx.tol), None, None, None
+
+
+def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
+    """v, the solution of residual(v) = 0, with derivatives, which are solved for to `tol`."""
     v = v.detach()
-    attached = residual(v)
-    moved = forward_ad.unpack_dual(attached).tangent
-    if moved is not None:
-        along = lambda x: forward_ad.unpack_dual(torch.func.jvp(residual, (v,), (x,))[1]).primal
-        return forward_ad.make_dual(v, bicgstab(along, -moved, torch.zeros_like(v), tol, 1000))
-    if not attached.requires_grad or not torch.is_grad_enabled():
-        return v
+    return Solution.apply(residual(v), v, residual, tol)
 
-    def solve(gradient: Tensor | None) -> Tensor | None:
-        if gradient is None:
-            return None
-        with torch.enable_grad():
-            point = v.clone().requires_grad_()
-            value = residual(point)
-        transposed = lambda x: torch.autograd.grad(value, point, x, retain_graph=True)[0]
-        return bicgstab(transposed, gradient, torch.zeros_like(gradient), tol, 1000)
 
-    attached.register_hook(solve)
-    return v - (attached - attached.detach())
+def solved(product: Product, rhs: Tensor, tol: float) -> Tensor:
+    """x with product(x) = rhs, with derivatives."""
+    with torch.no_grad():
+        x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)
+    return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)
 
 
 class ImplicitCell(nn.Module):
@@ -316,8 +331,13 @@ class DiffusionNetwork(nn.Module):
         """u, shape (batch, 1, x) -> the state after all steps, same shape, dtype and device."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 3 or u.shape[1] != 1:
+        if u.dim() != 3:
             raise ValueError(f"u must have the shape (batch, 1, x), not {tuple(u.shape)}")
+        if u.shape[1] != 1:
+            raise ValueError(
+                f"the network is for 1 channel, u has {u.shape[1]}: "
+                f"declare Problem(..., channels={u.shape[1]}), or put them into the batch"
+            )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
         for _ in range(self.steps):
@@ -359,8 +379,13 @@ class DiffusionNetwork(nn.Module):
         """‖v - tau F(v) - rhs‖/‖rhs‖ after each step, for every image: shape (steps, batch)."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 3 or u.shape[1] != 1:
+        if u.dim() != 3:
             raise ValueError(f"u must have the shape (batch, 1, x), not {tuple(u.shape)}")
+        if u.shape[1] != 1:
+            raise ValueError(
+                f"the network is for 1 channel, u has {u.shape[1]}: "
+                f"declare Problem(..., channels={u.shape[1]}), or put them into the batch"
+            )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
         found = []

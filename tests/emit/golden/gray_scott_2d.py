@@ -131,8 +131,10 @@ class DiffusionNetwork(nn.Module):
         """
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4 or u.shape[1] != 2:
+        if u.dim() != 4:
             raise ValueError(f"u must have the shape (batch, 2, x, y), not {tuple(u.shape)}")
+        if u.shape[1] != 2:
+            raise ValueError(f"the channels of u are u, v, not {u.shape[1]} channels")
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
         if u.shape[3] < 2:

@@ -206,7 +206,7 @@ def coarsened(axes: tuple[Axis, ...]) -> tuple[Axis, ...] | None:
     Two cells are joined along axes whose cells are not longer than others by more than a quarter.
     """
     lengths = [a.stride * h for a, h in zip(axes, (1, 1))]
-    shortest = min((h for a, h in zip(axes, lengths) if a.size > 1), default=0)
+    shortest = min([h for a, h in zip(axes, lengths) if a.size > 1] or [0])
     fits = [a.cells > 2 * a.stride * (n - 1) for a, n in zip(axes, (2, 2))]
     joined = [f and h <= 1.25 * shortest for f, h in zip(fits, lengths)]
     if not any(joined):
@@ -466,8 +466,13 @@ class DiffusionNetwork(nn.Module):
         """u, shape (batch, 1, x, y) -> the state after all steps, same shape, dtype and device."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4 or u.shape[1] != 1:
+        if u.dim() != 4:
             raise ValueError(f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}")
+        if u.shape[1] != 1:
+            raise ValueError(
+                f"the network is for 1 channel, u has {u.shape[1]}: "
+                f"declare Problem(..., channels={u.shape[1]}), or put them into the batch"
+            )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
         if u.shape[3] < 2:
@@ -490,8 +495,13 @@ class DiffusionNetwork(nn.Module):
         """‖v - tau F(v) - u‖/‖u‖ after each step, for every image: shape (steps, batch)."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4 or u.shape[1] != 1:
+        if u.dim() != 4:
             raise ValueError(f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}")
+        if u.shape[1] != 1:
+            raise ValueError(
+                f"the network is for 1 channel, u has {u.shape[1]}: "
+                f"declare Problem(..., channels={u.shape[1]}), or put them into the batch"
+            )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
         if u.shape[3] < 2:
