@@ -11,7 +11,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.discretise.system import semidiscretise_system
-from pde2net.emit.names import identifier
+from pde2net.emit.names import is_argument
 from pde2net.errors import (
     DeclarationError,
     GridWarning,
@@ -264,10 +264,10 @@ def _check_parametrised(
 
 def _check_passed(name: str) -> None:
     """Known fields are keyword arguments of the module, under the name that they were declared with."""
-    if identifier(name) != name or name in ("input", "cell", "axes", "done", "levels"):
+    if not is_argument(name):
         raise DeclarationError(
-            f'The known field "{name}" cannot be passed to the module by that name, which Python, torch or '
-            "the emitted source uses itself; rename it."
+            f'The known field "{name}" cannot be passed to the module by that name: Python has no such '
+            "arguments; rename it."
         )
 
 

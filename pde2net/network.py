@@ -11,7 +11,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
-from pde2net.errors import Pde2NetError
+from pde2net.errors import EmissionError
 from pde2net.files import write_text
 from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import Graph
@@ -72,7 +72,7 @@ class Network:
         """The same network, with a certificate that carries the digest of `source()`, where there is one."""
         try:
             digest = hashlib.sha256(self.source().encode()).hexdigest()
-        except Pde2NetError:  # without values for all symbols there is no source
+        except EmissionError:  # without values for all symbols there is no source
             return self
         return replace(self, certificate=replace(self.certificate, source=digest))
 

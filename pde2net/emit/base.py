@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.emit.checks import input_checks
 from pde2net.emit.guards import AWAY_FROM_ZERO
 from pde2net.emit.header import module_docstring
-from pde2net.emit.names import identifier, identifiers
+from pde2net.emit.names import Namer
 from pde2net.emit.operators import BEYOND, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import PROJECTION, gaussian_function
 from pde2net.emit.statements import Values, statements
@@ -36,6 +36,7 @@ class Request:
     """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes.
 
     unknowns  the names of those of a system
+    namer     makes identifiers
     """
 
     graph: Graph
@@ -47,6 +48,7 @@ class Request:
     trainable: tuple[str, ...] = ()
     shared: bool = True
     kept: Kept | None = None
+    namer: Namer = field(default_factory=Namer)
 
 
 class Emitter(ABC):
@@ -66,11 +68,18 @@ class Emitter(ABC):
         self.clock = self._clock()
         self.scalars = self.scalar_symbols()
         known = [s.name for s in fields(self.graph)]
-        self.names = identifiers([*(s.name for s in self.scalars), *known])
+        self.namer = request.namer
+        self.names: dict[str, str] = {}
+        for s in self.scalars:
+            self.names[s.name] = self.namer.attribute(s.name, self.names.values())
+        for name in known:
+            self.names[name] = self.namer.identifier(name, self.names.values())
         self.data_sources = self._data_sources()
         taken = [*self.names.values(), *self.data_sources.values()]
-        self.counter = identifier("k", taken)
-        self.now = "" if self.clock is None else identifier(self.clock.name, [*taken, self.counter])
+        self.counter = self.namer.identifier("k", taken)
+        self.now = ""
+        if self.clock is not None:
+            self.now = self.namer.identifier(self.clock.name, [*taken, self.counter])
 
     @property
     def without_value(self) -> set[sp.Symbol]:
@@ -141,11 +150,11 @@ class Emitter(ABC):
         for name in self.part_names():
             for slot, (producer, port) in sources(self.graph, name).items():
                 node = node_of(self.graph, producer)
-                if is_data(self.graph, producer):
-                    wanted = slot if isinstance(node, Convolution) else producer
-                    if (producer, port) not in used:
-                        taken = [*used.values(), *self.names.values()]
-                        used[producer, port] = self.names.get(wanted) or identifier(wanted, taken)
+                if is_data(self.graph, producer) and (producer, port) not in used:
+                    wanted = slot if isinstance(node, Convolution) else producer.split(".")[-1]
+                    taken = [*used.values(), *self.names.values()]
+                    own = self.names[node.symbol.name] if isinstance(node, Field) else ""
+                    used[producer, port] = own or self.namer.identifier(wanted, taken)
         return used
 
     def known_nodes(self) -> list[str]:
@@ -239,14 +248,14 @@ class Emitter(ABC):
         return [f"{self.scalar_name(s)}: float = {number(self.value(s))}" for s in self.scalars]
 
     def new_values(self) -> Values:
-        return Values(self.graph, self.request.axes, self.banks, self.value)
+        return Values(self.graph, self.request.axes, self.banks, self.value, self.namer)
 
     def network_arguments(self) -> tuple[list[str], str]:
         """The arguments of the network's forward method, and its docstring."""
         known = [s.name for s in fields(self.graph)]
         arguments = ["self", "u: Tensor"]
         if known:
-            arguments += ["*", *(f"{self.names[f]}: Tensor" for f in known)]
+            arguments += ["*", *(f"{f}{self.namer.mark}: Tensor" for f in known)]
         axes = ", ".join(self.request.axes)
         shape = f"(batch, {self.channels}, {axes})"
         doc = f"u, shape {shape} -> the state after all steps, same shape, dtype and device."
@@ -258,17 +267,23 @@ class Emitter(ABC):
         return arguments, doc
 
     def checks(self) -> list[str]:
+        """Statements that check the arguments; those whose names the text uses itself get others."""
         known = {s.name: self.names[s.name] for s in fields(self.graph)}
+        renamed = [f"{own} = {name}" for name, own in known.items() if own != name + self.namer.mark]
         request = self.request
-        return input_checks(request.axes, request.smallest, known, self.channels, request.unknowns)
+        return [
+            *renamed,
+            *input_checks(request.axes, request.smallest, known, self.channels, request.unknowns),
+        ]
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
         body, values = self.checks(), self.new_values()
         values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
         for name in self.known_nodes():
-            if isinstance(node_of(self.graph, name), Field):
-                values.bind(name, self.names[name])
+            node = node_of(self.graph, name)
+            if isinstance(node, Field):
+                values.bind(name, self.names[node.symbol.name])
             else:
                 body += statements(name, values, partial(self.printer, owner=owner))
         return body, [values.bound[source] for source in self.data_sources]
@@ -276,6 +291,18 @@ class Emitter(ABC):
     # -- text ------------------------------------------------------------------------------------
 
     def text(self) -> str:
+        """The source of the module."""
+        doc = module_docstring(
+            self.request.certificate,
+            self.request.axes,
+            self.request.smallest,
+            self.trained_names(),
+            self.channels,
+        )
+        return self.code(doc)
+
+    def code(self, doc: str = "") -> str:
+        """The source with another docstring."""
         definitions: list[Function | Class] = []
         items = dict.fromkeys(along(d) for bank in self.banks for d in bank.differences)
         functions = [f for item in items for f in difference_functions(item)]
@@ -312,13 +339,6 @@ class Emitter(ABC):
         constants = [f'__all__ = ["{NETWORK}"]']
         if "Product" in body:
             constants += ["", "Product = Callable[[Tensor], Tensor]"]
-        doc = module_docstring(
-            self.request.certificate,
-            self.request.axes,
-            self.request.smallest,
-            self.trained_names(),
-            self.channels,
-        )
         return render(Source(doc, imports, constants, definitions))
 
     def trained_names(self) -> list[str]:

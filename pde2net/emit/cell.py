@@ -58,7 +58,7 @@ class CellEmitter(KeepingEmitter):
         found = super()._data_sources()
         if self.preconditioner:
             needed = fields_of(self.graph, self.preconditioner.name)
-            found |= {(f.name, 0): self.names[f.name] for f in needed}
+            found |= {(node, 0): self.names[f.name] for node, f in needed.items()}
         return found
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:

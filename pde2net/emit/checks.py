@@ -21,10 +21,11 @@ def input_checks(
     lines = [
         "if not isinstance(u, Tensor) or not u.is_floating_point():",
         '    raise TypeError("u must be a floating point tensor; convert it with .float()")',
-        f"if u.dim() != {rank}:",
-        f'    raise ValueError(f"u must have the shape {shape}, not {{tuple(u.shape)}}")',
-        f"if u.shape[1] != {channels}:",
-        *_other_channels(channels, unknowns),
+        f"if u.dim() != {rank} or u.shape[1] != {channels}:",
+        "    raise ValueError(",
+        f'        f"u must have the shape {shape}, not {{tuple(u.shape)}}; "',
+        f'        "{_other_channels(channels, unknowns)}"',
+        "    )",
     ]
     for position, (axis, size) in enumerate(zip(axes, smallest, strict=True), start=2):
         if size > 1:
@@ -43,21 +44,12 @@ def input_checks(
     return lines
 
 
-def _other_channels(channels: int, unknowns: Sequence[str]) -> list[str]:
-    """An error that says where channels are declared, or images of one channel go."""
+def _other_channels(channels: int, unknowns: Sequence[str]) -> str:
+    """Where channels are declared, or images of one channel go."""
     if unknowns:
-        words = f"the channels of u are {', '.join(unknowns)}, not {{u.shape[1]}} channels"
-        return [f'    raise ValueError(f"{words}")']
-    own = "1 channel" if channels == 1 else f"{channels} channels"
-    remedy = "declare Problem(..., channels={u.shape[1]})"
-    if channels == 1:
-        remedy += ", or put them into the batch"
-    return [
-        "    raise ValueError(",
-        f'        f"the network is for {own}, u has {{u.shape[1]}}: "',
-        f'        f"{remedy}"',
-        "    )",
-    ]
+        return f"its channels are {', '.join(unknowns)}"
+    batch = "images of a batch, or " if channels == 1 else ""
+    return f"other channels are {batch}declared by Problem(..., channels=...)"
 
 
 def _unequal(data: str, channels: int) -> list[str]:

@@ -9,7 +9,6 @@ import sympy as sp
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
 from pde2net.emit.kept import FRACTION, Keeper, Step
-from pde2net.emit.names import identifier
 from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
@@ -25,9 +24,9 @@ class KeepingEmitter(Emitter):
         self.keeper = Keeper(request)
         super().__init__(request)
         self.operators: dict[str, str] = {}
-        taken = [*self.names.values(), *self.data_sources.values(), "dtype", "scale", "tau", "alpha_"]
+        taken = [*self.names.values(), *self.data_sources.values(), *self.computed.values()]
         for name in filters_of(self.graph):
-            self.operators[name] = identifier(name, [*taken, *self.operators.values()])
+            self.operators[name] = self.namer.attribute(name, [*taken, *self.operators.values()])
         self.keeper.has(s.name for s in (*self.scalars, *self.keeper.computed))
 
     @property
@@ -37,7 +36,7 @@ class KeepingEmitter(Emitter):
     @property
     def computed(self) -> dict[str, str]:
         """The names of the symbols that the block computes: variables, or properties."""
-        return {s.name: identifier(s.name) for s in self.keeper.computed}
+        return {s.name: self.namer.attribute(s.name) for s in self.keeper.computed}
 
     @property
     def handed(self) -> list[str]:

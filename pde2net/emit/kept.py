@@ -8,7 +8,6 @@ from enum import Enum, auto
 import sympy as sp
 
 from pde2net.emit.base import Request
-from pde2net.emit.names import identifier
 from pde2net.emit.spectral_bound import MOST
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
@@ -41,6 +40,7 @@ class Keeper:
     def __init__(self, request: Request) -> None:
         self.kept, self.trainable = request.kept, frozenset(request.trainable)
         self.values: Mapping[sp.Symbol, sp.Expr] = request.graph.graph["values"]
+        self.namer = request.namer
         self.norms = self.kept.norms if self.kept else ()
         self.attributes: frozenset[str] = frozenset()
         self.step = self._step()
@@ -152,7 +152,7 @@ class Keeper:
         """The body of `keep_stable(dtype)` without its end, and what it returns."""
         if self.kept is None:
             return [], []
-        names = {f"norm{k}": identifier(f"norm_{v}", operators.values()) for k, v in operators.items()}
+        names = {f"norm{k}": self.namer.identifier(f"norm_{k}", operators.values()) for k in operators}
         norms = {s.name: names[s.name] for s in self.norms}
         lines = []
         for operator, variable in operators.items():

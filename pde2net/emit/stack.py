@@ -8,7 +8,6 @@ import sympy as sp
 
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.keeping import KeepingEmitter
-from pde2net.emit.names import identifier
 from pde2net.emit.statements import statements
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
@@ -37,7 +36,7 @@ class StackEmitter(KeepingEmitter):
         }
         taken = [*self.names.values(), *self.data_sources.values(), *self.carried.values()]
         taken += [*self.operators.values(), *self.computed.values()]
-        self.weight_names = {w: identifier(w.name.strip("_"), taken) for w in self.weights}
+        self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
         self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
 
@@ -89,9 +88,9 @@ class StackEmitter(KeepingEmitter):
                 if self.graph.nodes[producer]["cycle"] is not None and slot != START_RATE.name:
                     taken = [*found.values(), *self.names.values(), *self.data_sources.values()]
                     taken += self.weight_names.values()
-                    found.setdefault((producer, port), identifier(slot.lstrip("_"), taken))
+                    found.setdefault((producer, port), self.namer.identifier(slot.lstrip("_"), taken))
         if len(found) == 1:
-            return dict.fromkeys(found, identifier("g", [*self.names.values()]))
+            return dict.fromkeys(found, self.namer.identifier("g", [*self.names.values()]))
         return found
 
     # -- text ------------------------------------------------------------------------------------
@@ -143,7 +142,7 @@ class StackEmitter(KeepingEmitter):
             doc = "The diffusivities that a cycle freezes."
             body.append(f"return {', '.join(outputs)}")
             return [Function("diffusivities", arguments, kind, doc, body)]
-        body.append("return rate")
+        body.append(f"return {values.bound[self.cycle_names[-1], 0]}")
         return [Function("rate", arguments, "Tensor", "F(u) at the start of a cycle.", body)]
 
     def network(self) -> Class:

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.emit.filters import ADJOINT, RESPOND
 from pde2net.emit.guards import AtLeast, guarded
-from pde2net.emit.names import identifier
+from pde2net.emit.names import Namer
 from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_statement
@@ -58,6 +58,7 @@ class Values:
     axes: tuple[str, ...]
     banks: dict[Bank, str]
     value: Callable[[sp.Expr], sp.Expr]
+    namer: Namer
     bound: dict[tuple[str, int], str] = field(default_factory=dict)
     slots: dict[str, str] = field(default_factory=dict)
     captured: dict[str, list[str]] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Values:
 
     def fresh(self, wanted: str) -> str:
         """An identifier that no other value has."""
-        return identifier(wanted, self.bound.values())
+        return self.namer.identifier(wanted, self.bound.values())
 
 
 def statements(name: str, values: Values, printer: Printer) -> list[str]:
@@ -144,7 +145,7 @@ def _cycle(name: str, values: Values) -> str:
     variable = values.fresh("cycle")
     values.bind(name, variable)
     state = values.bound[sources(values.graph, name)["state"]]
-    known = [values.bound[f.name, 0] for f in fields_of(values.graph, name)]
+    known = [values.bound[node, 0] for node in fields_of(values.graph, name)]
     known += values.captured.get(name, [])
     return f"{variable} = MultigridCycle({', '.join(['self.operator', state, *known])})"
 
@@ -361,7 +362,7 @@ def _clamped(
     if found:
         lines.append("# exp is 0 where its argument is clamped, so that no power underflows.")
     for part in found:
-        name = identifier("ratio", [*values.bound.values(), *names.values()])
+        name = values.namer.identifier("ratio", [*values.bound.values(), *names.values()])
         lines.append(f"{name} = {printer(names).doprint(part)}")
         names[name] = name
         expression = expression.xreplace({part: sp.Symbol(name, positive=True)})

@@ -31,7 +31,7 @@ class OperatorEmitter(Emitter):
         self.feeds = sources(self.graph, self.name)
         self.variable = self._variable()
         self.inner = self._body("product", Trial)
-        self.fields = [self.names[s.name] for s in fields_of(self.graph, self.name)]
+        self.fields = [self.names[s.name] for s in fields_of(self.graph, self.name).values()]
 
     def on_grid(self, name: str, values: Values) -> list[str]:
         """The statements of a node of a method that is handed a grid, which knows the time."""

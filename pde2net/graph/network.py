@@ -120,10 +120,10 @@ def fields(graph: Graph) -> tuple[sp.Symbol, ...]:
     return tuple(sorted(found, key=lambda s: s.name))
 
 
-def fields_of(graph: Graph, name: str) -> tuple[sp.Symbol, ...]:
-    """Those that a node is computed from."""
-    before = nx.ancestors(graph, name)
-    return tuple(s for s in fields(graph) if s.name in before)
+def fields_of(graph: Graph, name: str) -> dict[str, sp.Symbol]:
+    """The nodes of those that a node is computed from."""
+    found = {n: graph.nodes[n]["node"] for n in nx.ancestors(graph, name)}
+    return {n: node.symbol for n, node in sorted(found.items()) if isinstance(node, Field)}
 
 
 def banks_of(graph: Graph) -> list[Bank]:

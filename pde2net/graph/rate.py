@@ -339,13 +339,12 @@ class RateBuilder(NodeBuilder):
         """Coordinates, known fields and their slopes in `expression`."""
         form, wide = self.form, padded and self.padded
         margin = self.semi.margin if wide else tuple(0 for _ in self.semi.margin)
-        tag = "_wide" if wide else ""
         found: dict[str, Source] = {}
         for symbol in sorted(expression.free_symbols & form.data, key=lambda s: s.name):
             if symbol in form.space:
                 axis = form.space.index(symbol)
                 node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
-                found[symbol.name] = self.outside(f"{symbol}{tag}", node, {})
+                found[symbol.name] = self.outside(known_name(symbol, wide), node, {})
             elif symbol in form.fields:
                 found[symbol.name] = self.field(symbol, wide)
             elif symbol in form.smoothed:
@@ -359,13 +358,18 @@ class RateBuilder(NodeBuilder):
         return found
 
     def field(self, symbol: sp.Symbol, wide: bool) -> Source:
-        source = self.outside(symbol.name, Field(symbol), {})
+        source = self.outside(known_name(symbol), Field(symbol), {})
         if not wide:
             return source
-        return self.outside(f"{symbol}_wide", Pad(self.semi.margin, "replicate"), {"u": source})
+        return self.outside(known_name(symbol, wide), Pad(self.semi.margin, "replicate"), {"u": source})
 
     def closure(self, axis: int) -> str:
         return "reflecting" if self.semi.boundary[axis] == "reflecting" else "periodic"
+
+
+def known_name(symbol: sp.Symbol, wide: bool = False) -> str:
+    """The name of the node of a known field or coordinate: no other node has it, whatever that is called."""
+    return f"known.wide.{symbol}_wide" if wide else f"known.{symbol}"
 
 
 def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:

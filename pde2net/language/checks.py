@@ -183,15 +183,15 @@ def check_functions(problem: Problem) -> None:
         own |= {f"{name}_{a}{a}" for a in problem.space}
         own |= {f"{operator}_{name}" for operator in problem.operators}
     own |= {norm_symbol(operator).name for operator in problem.operators}
-    for thing in (*problem.symbols, *(f.func for f in problem.fields), *problem.operators):
+    functions = [f.func for f in (*problem.fields, *problem.unknowns)]
+    for thing in (*problem.symbols, *functions, *problem.operators):
         if str(thing) in own or _INTERNAL.fullmatch(str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
                 f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
             )
-    things = [*problem.symbols, *problem.space, *(f.func for f in problem.fields)]
+    things = [*problem.symbols, *problem.space, *functions]
     things += [problem.time] if problem.depends_on_time else []
-    things += [u.func for u in problem.unknowns]
     for thing in (*things, *problem.operators):
         called = str(thing)
         if called in names:

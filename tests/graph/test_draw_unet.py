@@ -107,10 +107,10 @@ def test_known_data_stand_beside_the_input() -> None:
     shape = shape_of("inpainting")
     first = [p.names for p in shape.stages[0].parts]
     assert ("input",) in first
-    assert {("f",), ("c",)} <= set(first)
+    assert {("known.f",), ("known.c",)} <= set(first)
     assert len(first) == 4
     to_operator = {f.source.names for f in shape.flows if f.target.role == "operator"}
-    assert to_operator == {("input",), ("f",), ("c",)}
+    assert to_operator == {("input",), ("known.f",), ("known.c",)}
     assert heading("inpainting", "heading").count("operator N") == 1
 
 

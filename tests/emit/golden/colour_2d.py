@@ -142,12 +142,10 @@ class DiffusionNetwork(nn.Module):
         """u, shape (batch, 3, x, y) -> the state after all steps, same shape, dtype and device."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4:
-            raise ValueError(f"u must have the shape (batch, 3, x, y), not {tuple(u.shape)}")
-        if u.shape[1] != 3:
+        if u.dim() != 4 or u.shape[1] != 3:
             raise ValueError(
-                f"the network is for 3 channels, u has {u.shape[1]}: "
-                f"declare Problem(..., channels={u.shape[1]})"
+                f"u must have the shape (batch, 3, x, y), not {tuple(u.shape)}; "
+                "other channels are declared by Problem(..., channels=...)"
             )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")

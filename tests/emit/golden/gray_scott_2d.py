@@ -91,25 +91,25 @@ class GradientAdjoint(LinearFunction):
 class DiffusionBlock(nn.Module):
     """One explicit step: convolution K, activation, transposed convolution -K^T, skip."""
 
-    def __init__(self, tau: float = 1, F_: float = 0.035, k: float = 0.065) -> None:
+    def __init__(self, tau: float = 1, F: float = 0.035, k: float = 0.065) -> None:
         super().__init__()
         self.tau = tau
-        self.F_ = F_
+        self.F = F
         self.k = k
 
     def forward(self, u: Tensor) -> Tensor:
         u_ = u[:, 0:1]
-        v_ = u[:, 1:2]
+        v = u[:, 1:2]
         u_x, u_y = Gradient.of(u_)
         flux_x = 0.16 * u_x
         flux_y = 0.16 * u_y
         KT_flux = GradientAdjoint.of(flux_x, flux_y)
-        rate_u = self.F_ * (1 - u_) - KT_flux - u_ * v_.square()
-        v_x, v_y = Gradient.of(v_)
+        rate_u = self.F * (1 - u_) - KT_flux - u_ * v.square()
+        v_x, v_y = Gradient.of(v)
         flux_x_ = 0.08 * v_x
         flux_y_ = 0.08 * v_y
         KT_flux_ = GradientAdjoint.of(flux_x_, flux_y_)
-        rate_v = u_ * v_.square() - KT_flux_ - v_ * (self.F_ + self.k)
+        rate_v = u_ * v.square() - KT_flux_ - v * (self.F + self.k)
         rates = torch.cat((rate_u, rate_v), 1)
         return u + self.tau * rates
 
@@ -118,11 +118,11 @@ class DiffusionNetwork(nn.Module):
     """4000 residual blocks that share their weights."""
 
     def __init__(
-        self, steps: int = 4000, tau: float = 1, F_: float = 0.035, k: float = 0.065
+        self, steps: int = 4000, tau: float = 1, F: float = 0.035, k: float = 0.065
     ) -> None:
         super().__init__()
         self.steps = steps
-        self.block = DiffusionBlock(tau, F_, k)
+        self.block = DiffusionBlock(tau, F, k)
 
     def forward(self, u: Tensor) -> Tensor:
         """u, shape (batch, 2, x, y) -> the state after all steps, same shape, dtype and device.
@@ -131,10 +131,11 @@ class DiffusionNetwork(nn.Module):
         """
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4:
-            raise ValueError(f"u must have the shape (batch, 2, x, y), not {tuple(u.shape)}")
-        if u.shape[1] != 2:
-            raise ValueError(f"the channels of u are u, v, not {u.shape[1]} channels")
+        if u.dim() != 4 or u.shape[1] != 2:
+            raise ValueError(
+                f"u must have the shape (batch, 2, x, y), not {tuple(u.shape)}; "
+                "its channels are u, v"
+            )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
         if u.shape[3] < 2:

@@ -525,12 +525,10 @@ class DiffusionNetwork(nn.Module):
         """
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4:
-            raise ValueError(f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}")
-        if u.shape[1] != 1:
+        if u.dim() != 4 or u.shape[1] != 1:
             raise ValueError(
-                f"the network is for 1 channel, u has {u.shape[1]}: "
-                f"declare Problem(..., channels={u.shape[1]}), or put them into the batch"
+                f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
+                "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
@@ -589,12 +587,10 @@ class DiffusionNetwork(nn.Module):
         """‖F(v)‖/‖F(u)‖ after each step, for every image: shape (steps, batch)."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
             raise TypeError("u must be a floating point tensor; convert it with .float()")
-        if u.dim() != 4:
-            raise ValueError(f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}")
-        if u.shape[1] != 1:
+        if u.dim() != 4 or u.shape[1] != 1:
             raise ValueError(
-                f"the network is for 1 channel, u has {u.shape[1]}: "
-                f"declare Problem(..., channels={u.shape[1]}), or put them into the batch"
+                f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
+                "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
         if u.shape[2] < 2:
             raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
