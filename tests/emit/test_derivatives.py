@@ -1,5 +1,7 @@
 """Derivatives forward and backward, once and twice, in eager mode and as torch.compile traces them."""
 
+import importlib
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -30,6 +32,8 @@ SCHEMES = {
 }
 PROBLEMS = {
     "charbonnier": charbonnier(),
+    "1D": diffusion(lambda s: (1 + s / lam**2) ** -0.5, 1, parameters={lam: 0.7}),
+    "3D": diffusion(lambda s: (1 + s / lam**2) ** -0.5, 3, parameters={lam: 0.7}),
     "hessian": p2n.Problem(
         p2n.gradient_flow(sp.log(1 + p2n.norm2(p2n.hessian(u))) / 2, u), boundary="periodic"
     ),
@@ -37,6 +41,7 @@ PROBLEMS = {
     "learned": p2n.Problem(equation(-FILTERS.adjoint(FILTERS(u) / (1 + FILTERS(u) ** 2)), 2)),
 }
 NETWORKS = [("charbonnier", name, {}) for name in SCHEMES]
+NETWORKS += [(name, scheme, {}) for name in ("1D", "3D") for scheme in ("kacanov", "newton")]
 NETWORKS += [(name, "explicit", {"trainable": [FILTERS]} if name == "learned" else {}) for name in PROBLEMS]
 
 
@@ -53,7 +58,8 @@ def pair(shape=(1, 1, 4, 3)):
 @pytest.mark.parametrize("problem,scheme,options", NETWORKS)
 def test_forward_and_backward_derivatives_agree(problem, scheme, options):
     module = module_of(problem, scheme, options)
-    (v, w), q = pair(), torch.randn(1, 1, 4, 3, dtype=torch.float64)
+    shape = (1, 1, 4, 3, 5)[: {"1D": 3, "3D": 5}.get(problem, 4)]
+    (v, w), q = pair(shape), torch.randn(shape, dtype=torch.float64)
     forward = torch.func.jvp(module, (v,), (w,))[1]
     v.requires_grad_()
     (backward,) = torch.autograd.grad(module(v), v, q)
@@ -109,3 +115,37 @@ def test_fixed_counts_compile_without_graph_breaks(scheme):
     torch.testing.assert_close(compiled(v), module(v))
     (found,), (want,) = (torch.autograd.grad(m(v).square().sum(), v) for m in (compiled, module))
     torch.testing.assert_close(found, want)
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
+def test_all_ways_to_second_derivatives_agree(boundary):
+    problem = diffusion(lambda s: 1 / (1 + s), 1, boundary=boundary)
+    module = uncertified(problem, p2n.Explicit(0.2, 2)).module().double()
+
+    def loss(u):
+        return module(u).pow(3).sum()
+
+    u = pair((1, 1, 6))[0]
+    first, second = torch.func.jacrev, torch.func.jacfwd
+    meant = torch.autograd.functional.hessian(loss, u)
+    for outer in (first, second):
+        for inner in (first, second):
+            torch.testing.assert_close(outer(inner(loss))(u), meant, rtol=0, atol=1e-10)
+
+
+def test_compiled_networks_train_and_have_tangents(tmp_path, monkeypatch):
+    network = uncertified(PROBLEMS["charbonnier"], SCHEMES["explicit"], trainable=[lam])
+    network.save(tmp_path / "charbonnier_net.py")
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("charbonnier_net").DiffusionNetwork().double()
+    compiled = torch.compile(module, fullgraph=True, backend="aot_eager")
+    u, weights = pair()
+    found, meant = (
+        torch.autograd.grad((m(v) * weights).sum(), [v, *module.parameters()])
+        for m, v in ((m, u.clone().requires_grad_()) for m in (compiled, module))
+    )
+    torch.testing.assert_close(found, meant)
+    moved = torch.compile(
+        lambda u, w: torch.func.jvp(module, (u,), (w,))[1], fullgraph=True, backend="aot_eager"
+    )
+    torch.testing.assert_close(moved(u, weights), torch.func.jvp(module, (u,), (weights,))[1])
