@@ -21,6 +21,7 @@ from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_n
 from pde2net.verify.ranges import Range, UndecidedError, require_continuous
 from pde2net.verify.ranges.deadline import within
 from pde2net.verify.ranges.failures import given_up
+from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
@@ -312,7 +313,9 @@ class _Gatherer:
             return Bounds(sp.S.Zero, sp.S.Zero)
         ratio = sp.cancel(-reaction / u)
         if ratio.subs(u, 0).has(sp.nan, sp.zoo):  # the limit, -r'(0), where it exists
-            at_zero = sp.limit(ratio, u, 0)
+            at_zero = limit(ratio, u, sp.S.Zero)
+            if at_zero is None:
+                raise UndecidedError(f"the limit of {ratio} at u = 0 could not be found")
             ratio = sp.Piecewise((at_zero, sp.Eq(u, 0)), (ratio, True))
         return self.bounded_range(ratio)
 

@@ -17,6 +17,7 @@ from pde2net.verify.ranges.enclosures import attempt, sharpest
 from pde2net.verify.ranges.enclosures import value as value_of
 from pde2net.verify.ranges.evaluate import Image, image, number
 from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
+from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.pieces import KINKS
 from pde2net.verify.ranges.quotients import Quotient, quotient, tails
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
@@ -252,10 +253,7 @@ def _ends(
 
 def _end(expression: sp.Expr, s: sp.Symbol, place: sp.Expr, side: str, continuous: bool) -> sp.Expr | None:
     value = expression.subs(s, 0) if place == 0 and continuous else sp.nan
-    if value.has(sp.nan, sp.zoo):
-        value = sp.limit(expression, s, place, side)
-    proper = isinstance(value, sp.Expr) and not value.has(sp.Limit, sp.AccumBounds, sp.nan, sp.zoo)
-    return value if proper else None
+    return limit(expression, s, place, side) if value.has(sp.nan, sp.zoo) else value
 
 
 def _meet(a: Interval, b: Interval) -> bool:

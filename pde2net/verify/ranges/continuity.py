@@ -7,6 +7,7 @@ import itertools
 import sympy as sp
 
 from pde2net.verify.ranges.exact import ENTIRE, sign_on_half_line
+from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.pieces import pieces
 from pde2net.verify.ranges.record import UndecidedError
 
@@ -27,7 +28,9 @@ def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr | Non
     if at_zero is None:
         return
     first = parts[0].body
-    start = sp.limit(first, s, 0, "+") if s in first.free_symbols else first
+    start = limit(first, s, sp.S.Zero) if s in first.free_symbols else first
+    if start is None:
+        raise UndecidedError(f"the limit of {first} at 0 could not be found")
     if sp.simplify(start - at_zero) != 0:
         raise UndecidedError(f"{expression} jumps at 0, from {at_zero} to {start}")
 

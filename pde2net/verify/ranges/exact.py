@@ -14,6 +14,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from pde2net.verify.ranges.algebra import abstracted, require_small
+from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.record import Range, UndecidedError
 
 READABLE = 80  # operations
@@ -93,8 +94,8 @@ def _candidates(core: sp.Expr, s: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Expr]
     for root in positive_roots(slope, s):
         yield sp.simplify(core.subs(s, root)), root
     for place, side in ((sp.S.Zero, "+"), (sp.oo, "-")):
-        value = sp.limit(core, s, place, side)
-        if not isinstance(value, sp.Expr) or value.has(sp.Limit, sp.AccumBounds, sp.nan):
+        value = limit(core, s, place, side)
+        if value is None:
             raise UndecidedError(f"the limit of {core} at {place} could not be found")
         yield value, place
 

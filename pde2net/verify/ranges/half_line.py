@@ -21,6 +21,7 @@ from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
 from pde2net.verify.ranges.deadline import within
 from pde2net.verify.ranges.failures import given_up
+from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 
@@ -97,11 +98,12 @@ def _at_zero(expression: sp.Expr, variable: sp.Symbol) -> Range:
     s = sp.Symbol("s", positive=True)
     value = value_at_zero(expression, variable)
     if value.has(sp.nan, sp.zoo, sp.oo, sp.AccumBounds) or value.is_real is False:
-        limit = sp.limit(expression.subs(variable, s), s, 0, "+")
-        if limit in (sp.oo, -sp.oo):
-            return Range(limit, limit, sp.S.Zero, sp.S.Zero)
+        end = limit(expression.subs(variable, s), s, sp.S.Zero)
+        if end in (sp.oo, -sp.oo):
+            return Range(end, end, sp.S.Zero, sp.S.Zero)
+        shown = "value" if end is None else end
         raise UndecidedError(
-            f"{expression} is not defined at 0; write Piecewise(({limit}, Eq({variable}, 0)), (..., True))"
+            f"{expression} is not defined at 0; write Piecewise(({shown}, Eq({variable}, 0)), (..., True))"
         )
     return Range(value, value, sp.S.Zero, sp.S.Zero)
 
@@ -113,8 +115,8 @@ def value_at_zero(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
     values = [value_at_zero(a, variable) for a in expression.args]
     if isinstance(expression, sp.Min | sp.Max):
         s = sp.Symbol("s", positive=True)
-        limits = [sp.limit(a.subs(variable, s), s, 0, "+") for a in expression.args]
-        values = [e if v is sp.zoo else v for v, e in zip(values, limits, strict=True)]
+        ends = [limit(a.subs(variable, s), s, sp.S.Zero) for a in expression.args]
+        values = [e if v is sp.zoo and e is not None else v for v, e in zip(values, ends, strict=True)]
     return expression.func(*values)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.verify.ranges.exact import sign_on_half_line
+from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 
 RESOURCES = 2_000_000  # of z3 per proof, about two seconds; unlike time, the same on every machine
@@ -50,8 +51,8 @@ def _bound(
 def _candidates(expression: sp.Expr, s: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     """(value, place) of the ends and of the critical points that are known to be positive."""
     for place, side in ((sp.S.Zero, "+"), (sp.oo, "-")):
-        value = sp.limit(expression, s, place, side)
-        if isinstance(value, sp.Expr) and not value.has(sp.Limit, sp.nan, sp.AccumBounds, sp.zoo):
+        value = limit(expression, s, place, side)
+        if value is not None:
             yield value, place
     slope = sp.fraction(sp.together(sp.diff(expression, s)))[0]
     for factor in sp.Mul.make_args(sp.factor(slope)):
