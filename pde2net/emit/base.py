@@ -237,8 +237,9 @@ class Emitter(ABC):
 
     def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
         """The statements that keep a parameter of the constructor."""
-        stored = f"nn.Parameter(torch.tensor({name}, dtype=torch.float64))" if self.trained(symbol) else name
-        return [f"self.{name} = {stored}"]
+        if self.trained(symbol):
+            return [f"self.{name} = nn.Parameter(torch.tensor({name}, dtype=torch.float64))"]
+        return [f"self.{name} = float({name})"]
 
     def argument_names(self) -> list[str]:
         return [self.scalar_name(s) for s in self.scalars]

@@ -18,12 +18,23 @@ from collections.abc import Set
 from dataclasses import dataclass
 
 import sympy as sp
+from sympy.codegen.cfunctions import expm1, log1p
 from sympy.logic.boolalg import Boolean
 
 from pde2net.emit.tree import Function
 
 _GONE = 1000  # exp(-1000) is 0 in double precision
-_HARMLESS = {sp.log: 1, sp.asin: 0, sp.acos: 0, sp.tan: 0, sp.sinh: 0, sp.cosh: 0, sp.exp: 0}
+_HARMLESS = {
+    sp.log: 1,
+    sp.asin: 0,
+    sp.acos: 0,
+    sp.tan: 0,
+    sp.sinh: 0,
+    sp.cosh: 0,
+    sp.exp: 0,
+    log1p: 0,
+    expm1: 0,
+}
 
 
 def guarded(expression: sp.Expr, tensors: Set[str]) -> sp.Expr:

@@ -36,6 +36,7 @@ from pde2net.graph.nodes import (
     TransposedFilter,
     Tridiagonal,
 )
+from pde2net.graph.overflow import accurate
 from pde2net.scheme.stack import TAU
 
 UPDATES = ("step", "skip", "rate", "residual", "right-hand side", "product")
@@ -336,7 +337,7 @@ def _shared(
         names["s2"] = values.fresh("s2")
         lines.append(f"{names['s2']} = {' + '.join(f'{names[s.name]}.square()' for s in slopes)}")
         found = [e.subs(square, s2) for e in found]
-    found = [guarded(e, names.keys()) for e in found]
+    found = [guarded(accurate(e), names.keys()) for e in found]
     fresh = (sp.Symbol(f"g{k if k > 1 else ''}", real=True) for k in itertools.count(1))
     common, reduced = sp.cse(found, symbols=fresh, order="none")
     inlined: dict[sp.Symbol, sp.Expr] = {}
@@ -372,7 +373,7 @@ def _clamped(
 def _update(name: str, node: Pointwise, values: Values, printer: Printer) -> list[str]:
     """The update of a block: a variable for its explicit step, the value returned for its skip."""
     inputs = values.inputs(name)
-    expression = guarded(node.expressions[0], inputs.keys())
+    expression = guarded(accurate(node.expressions[0]), inputs.keys())
     printed = printer({**inputs, **values.weights})
     states = [s for s in expression.free_symbols if inputs.get(s.name) == "u"]
     rate = (expression - states[0]) / values.factor if states else sp.S.Zero

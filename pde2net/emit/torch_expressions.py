@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Set
 
 import sympy as sp
@@ -12,8 +13,25 @@ from pde2net.emit.guards import AtLeast, Where
 from pde2net.errors import EmissionError
 from pde2net.language.tensors import projection
 
+EXACT_INTEGERS = 2**53  # up to here floating point has all; torch takes none above 2**63
 _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
-_SHARED = ("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf")
+_SHARED = (
+    "exp",
+    "log",
+    "expm1",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "erf",
+)
 
 
 class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
@@ -231,8 +249,13 @@ def _fraction(value: sp.Rational) -> bool:
 
 
 def number(value: sp.Expr) -> str:
-    """A Python expression for an exact number, correctly rounded to double precision."""
-    if value.is_Integer:
+    """A Python expression for an exact number, correctly rounded to double precision.
+
+    Raises EmissionError if it is too large for that.
+    """
+    if abs(value.evalf(20)) > sys.float_info.max:
+        raise EmissionError(f"The number {value.evalf(3)} is too large for floating point.")
+    if value.is_Integer and abs(value) <= EXACT_INTEGERS:
         return str(value)
     if value.is_Rational:
         if _short(value):

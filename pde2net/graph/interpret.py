@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import mpmath  # type: ignore[import-untyped]  # mpmath has no types
 import networkx as nx
 import numpy as np
 import sympy as sp
@@ -44,6 +45,7 @@ from pde2net.graph.nodes import (
     Tridiagonal,
     Weights,
 )
+from pde2net.graph.overflow import accurate
 from pde2net.graph.solve import (
     bicgstab,
     conjugate_gradients,
@@ -75,7 +77,7 @@ def _projection(a: Array, b: Array, square: Array) -> Array:
 def _float_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
     own = {"erf": np.vectorize(math.erf, otypes=[float]), "projection": _projection}
     modules = [own, "numpy"]
-    function: Callable[..., Any] = sp.lambdify(symbols, expression, modules)
+    function: Callable[..., Any] = sp.lambdify(symbols, accurate(expression), modules)
     return function
 
 
@@ -86,9 +88,25 @@ def _exact_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callab
     return np.frompyfunc(at, len(symbols), 1) if symbols else lambda: expression
 
 
+def _wide_number(value: Any) -> Any:
+    return mpmath.mpf(sp.N(value, 20))
+
+
+def _wide_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
+    function = sp.lambdify(symbols, expression, [{"projection": _wide_projection}, "mpmath"])
+    found: Callable[..., Any] = np.frompyfunc(function, len(symbols), 1) if symbols else function
+    return found
+
+
+def _wide_projection(a: Any, b: Any, square: Any) -> Any:
+    return a * b / square if square else square
+
+
 # Numbers of NumPy divide by 0 as arrays do.
 FLOAT = Arithmetic(lambda value: np.float64(float(value)), _float_function, np.float64)
 EXACT = Arithmetic(sp.sympify, _exact_function, object)
+# Overflows nowhere; for stacks only, and slow.
+WIDE = Arithmetic(_wide_number, _wide_function, object)
 
 
 class Interpreter:
@@ -149,8 +167,8 @@ class Interpreter:
 
     def array(self, values: Any) -> Array:
         if self.arithmetic.dtype is object:
-            exact: Array = np.frompyfunc(sp.sympify, 1, 1)(np.asarray(values, dtype=object))
-            return exact.astype(object)
+            found: Array = np.frompyfunc(self.arithmetic.number, 1, 1)(np.asarray(values, dtype=object))
+            return found.astype(object)
         return np.asarray(values, dtype=np.float64)
 
     def number(self, expression: sp.Expr) -> Any:

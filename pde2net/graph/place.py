@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import sympy as sp
 
+from pde2net.graph.coupling import S2
 from pde2net.graph.network import Graph, add, is_data
-from pde2net.graph.nodes import Node, Weighted, expressions_of
+from pde2net.graph.nodes import Node, Pointwise, Weighted, expressions_of
+from pde2net.graph.overflow import stable
 from pde2net.language.problem import Problem
 
 Source = tuple[str, int]
@@ -57,6 +59,8 @@ class NodeBuilder:
 
     def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         """Add a node where the builder is; weights are shared with the first block or cycle."""
+        if isinstance(node, Pointwise):
+            node = replace(node, expressions=tuple(_stable(e, inputs) for e in node.expressions))
         if self.place is None:
             return add(self.graph, name, node, inputs), 0
         if isinstance(node, Weighted) and self.clock is not None and self.reads_clock(node):
@@ -101,3 +105,10 @@ class NodeBuilder:
         """The inputs whose symbols occur in `expressions`."""
         names = {s.name for e in expressions for s in e.free_symbols}
         return {slot: source for slot, source in inputs.items() if slot in names}
+
+
+def _stable(expression: sp.Expr, inputs: Mapping[str, Source]) -> sp.Expr:
+    slots = {s for s in expression.free_symbols if s.name in inputs}
+    own = {s: sp.Symbol(s.name, nonnegative=True) for s in slots if s.name.startswith(S2.name)}
+    found = stable(expression.xreplace(own), {own.get(s, s) for s in slots})
+    return found.xreplace({new: old for old, new in own.items()})

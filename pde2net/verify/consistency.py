@@ -59,10 +59,16 @@ def second_derivative(semi: Semidiscrete) -> sp.Symbol:
     return sp.Symbol(f"{semi.form.state}_tt", real=True)
 
 
+# What is smooth everywhere has none of these; the places of the others are excepted.
+KINKED = (sp.Piecewise, sp.Abs, sp.sign, sp.Min, sp.Max)
+PLACES = "kinks and jumps of the equation"
+
+
 def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
     """(u(t + T) - u)/T minus what the scheme computes in its place: in_time - (A_h(u) - A(u)) + ...
 
-    Holds for smooth u and known fields, away from the border and from kinks of the diffusivity.
+    Holds for smooth u and known fields, away from the border, and from kinks and jumps of coefficients: where
+    there may be some, the claim says so.
     """
     if semi.form.learned:
         reason = "A learned operator approximates no derivative: there is no equation to be consistent with."
@@ -71,6 +77,7 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
         space = space_error(semi)
     except UndecidedError as error:
         return Claim("consistency", Status.UNKNOWN, reason=f"The step could not be expanded: {error}.")
+    kinked = _kinked(semi)
     orders = [_power(in_time.symbol, in_time.order)]
     figures: dict[str, sp.Expr] = {"order in tau": sp.Integer(in_time.order)}
     leading: list[sp.Expr | None] = [in_time.leading]
@@ -84,11 +91,22 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
         Status.PROVED,
         theorem=_THEOREM,
         reason=f"Truncation error O({' + '.join(dict.fromkeys(orders))}) away from the border"
+        + (f" and from {PLACES}" if kinked else "")
         + _in_words(leading)
         + _mixed(semi, space.order)
         + in_time.note,
-        hypotheses=_hypotheses(figures, leading, space.order),
+        hypotheses=_hypotheses(figures, leading, space.order, kinked),
     )
+
+
+def _kinked(semi: Semidiscrete) -> bool:
+    """Whether the equation may have places where it is not smooth; roots have one where they vanish."""
+    if any(e.has(*KINKED) for e in semi.form.problem.equations):
+        return True
+    components = [c for term in semi.form.terms for c in getattr(term, "components", ())]
+    radial = [g.diffusivity for c in components for g in c.groups or ()]
+    powers = {p for g in radial for p in g.atoms(sp.Pow) if not p.exp.is_integer}
+    return any(not p.base.is_positive for p in powers if not p.base.is_number)
 
 
 def expansion(order: int) -> str:
@@ -131,18 +149,19 @@ def _readable(found: Expansion, order: int) -> sp.Expr | None:
 
 
 def _hypotheses(
-    figures: dict[str, sp.Expr], leading: Sequence[sp.Expr | None], order: int
+    figures: dict[str, sp.Expr], leading: Sequence[sp.Expr | None], order: int, kinked: bool
 ) -> tuple[Discharged, ...]:
     names = ("leading error in tau", "leading error in h")
     known = {n: e for n, e in zip(names, leading, strict=False) if e is not None}
     below = ", ".join(f"h^{k}" for k in range(1, order))
     how = "term by term"
+    except_ = f", and stencils do not meet {PLACES}" if kinked else ""
     if below and "order in h" in figures:
         vanish = "coefficients of {} vanish" if order > 2 else "coefficient of {} vanishes"
         how = f"the {vanish.format(below)} for every smooth u"
     return (
         Discharged("expansion", "A_h(u) = A(u) + c h^p + O(h^(p+1)), exactly", how, {**figures, **known}),
-        Discharged("smoothness", "u, known fields and the diffusivity are smooth", "assumed"),
+        Discharged("smoothness", f"u and known fields are smooth{except_}", "assumed"),
     )
 
 

@@ -6,7 +6,7 @@ declaration (docs/theory.md, 4.18).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -14,6 +14,7 @@ import sympy as sp
 from pde2net.graph.coupling import S2
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Tridiagonal, Weighted, expressions_of
+from pde2net.graph.overflow import hidden
 from pde2net.verify.case import sentence
 from pde2net.verify.certificate import Claim, Discharged, Status
 from pde2net.verify.finite import require_finite
@@ -56,20 +57,24 @@ def evaluation(graph: Graph, seconds: float = SECONDS) -> Evaluation:
     try:
         for expression in _expressions(graph):
             known = {s: v for s, v in values.items() if s in expression.free_symbols}
+            variables = expression.free_symbols - set(values)
             try:
-                _decide(expression, seconds)
+                _decide(expression, variables, seconds)
             except UndecidedError:
                 if not known:
                     raise
-                _decide(expression.subs(known), seconds)
+                _decide(expression.subs(known), variables, seconds)
                 given |= set(known)
     except UndecidedError as error:
         return Evaluation(str(error))
     return Evaluation(given=tuple(sorted(given, key=str)))
 
 
-def _decide(expression: sp.Expr, seconds: float) -> None:
+def _decide(expression: sp.Expr, variables: Set[sp.Symbol], seconds: float) -> None:
     within(seconds, "the search for poles", lambda: require_finite(expression))
+    part = hidden(expression, variables)
+    if part is not None:
+        raise UndecidedError(f"where an exponential overflows in floating point, {part} has no value there")
 
 
 def _expressions(graph: Graph) -> Iterator[sp.Expr]:

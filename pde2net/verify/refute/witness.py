@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import mpmath  # type: ignore[import-untyped]  # mpmath has no types
 import numpy as np
 import sympy as sp
 
@@ -13,7 +14,7 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import ConvergenceError
-from pde2net.graph.interpret import Interpreter
+from pde2net.graph.interpret import WIDE, Interpreter
 from pde2net.graph.network import Graph, blocks
 from pde2net.graph.nodes import Operator
 from pde2net.graph.stack import explicit_steps
@@ -35,6 +36,7 @@ __all__ = [
 
 # A claim counts as violated only beyond what rounding explains.
 MARGIN = 1e-9
+HUGE = 1e300
 STEPS = 3000  # of deep networks, run in one search
 SHALLOW = 4  # steps of a network that is itself differentiated
 PAIR_MARGIN = 1e-6  # two nearby inputs are known to fewer digits than their difference needs
@@ -229,7 +231,27 @@ class _Runner:
         again = self.step_violation if self.whole else self.network_violation
         if np.isfinite(found) and not again(u0 * (1 + NUDGE)) > self.margin:
             return None
+        if np.isinf(found) and not self.leaves_all_numbers(u0):
+            return None
         return Hit(name, u0, self.fields(u0), self.network, self.step, self.values, found)
+
+    def leaves_all_numbers(self, u0: Array) -> bool:
+        """Whether the output is infinite or none, and not just what floating point makes of it.
+
+        Decided by one explicit step where the network is no stack.
+        """
+        graph = self.search.network
+        if graph.graph["architecture"] != "residual stack":
+            graph = explicit_steps(self.search.semi, self.search.tau, 1)
+            if np.isfinite(Interpreter(graph, self.values)(u0, self.fields(u0))).all():
+                return True
+        try:
+            output = Interpreter(graph, self.values, WIDE)(u0, self.fields(u0))
+        except ZeroDivisionError:
+            return True
+        except (OverflowError, ValueError):
+            return False
+        return any(not isinstance(v, mpmath.mpf) or not abs(v) < HUGE for v in output.flat)
 
     def shrunk(self, hit: Hit, candidate: Candidate, low: int, high: int) -> Hit:
         """The same pattern on the smallest grid of more than `low` cells per axis, by bisection."""

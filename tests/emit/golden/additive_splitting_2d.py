@@ -151,8 +151,8 @@ class ImplicitCell(nn.Module):
 
     def __init__(self, tau: float = 5, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
 
     def forward(self, u: Tensor) -> Tensor:
         u_x, u_y = Gradient.of(u)

@@ -108,8 +108,8 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 0.25, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
 
     def diffusivities(self, u: Tensor) -> Tensor:
         """The diffusivities that a cycle freezes."""

@@ -279,8 +279,8 @@ class ImplicitCell(nn.Module):
 
     def __init__(self, tau: float = 2, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
 
     def right_hand_side(self, u: Tensor) -> Tensor:
         """u + (1 - theta) tau F(u)."""

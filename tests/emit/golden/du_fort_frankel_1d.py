@@ -106,9 +106,9 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 0.5, alpha_: float = 1, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
-        self.alpha_ = alpha_
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.alpha_ = float(alpha_)
+        self.lambda_ = float(lambda_)
 
     def forward(self, u: Tensor, previous: Tensor) -> Tensor:
         a = 4 * self.alpha_ * self.tau / (1 + 2 * self.alpha_ * self.tau)

@@ -183,8 +183,8 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 0.2, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
 
     def forward(self, u: Tensor) -> Tensor:
         u_sigma = gaussian(u, 1, -2)

@@ -103,8 +103,8 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 0.03125, lambda_: float = 0.5) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
 
     def forward(self, u: Tensor) -> Tensor:
         (D_u,) = Curvature.of(u)

@@ -93,9 +93,9 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 1, F: float = 0.035, k: float = 0.065) -> None:
         super().__init__()
-        self.tau = tau
-        self.F = F
-        self.k = k
+        self.tau = float(tau)
+        self.F = float(F)
+        self.k = float(k)
 
     def forward(self, u: Tensor) -> Tensor:
         u_ = u[:, 0:1]

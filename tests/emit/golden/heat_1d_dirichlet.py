@@ -95,7 +95,7 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 1 / 9) -> None:
         super().__init__()
-        self.tau = tau
+        self.tau = float(tau)
 
     def forward(self, u: Tensor) -> Tensor:
         pad = F.pad(u, (2, 2))

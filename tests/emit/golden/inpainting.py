@@ -100,7 +100,7 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 0.2) -> None:
         super().__init__()
-        self.tau = tau
+        self.tau = float(tau)
 
     def forward(self, u: Tensor, c: Tensor, f: Tensor) -> Tensor:
         u_x, u_y = Gradient.of(u)

@@ -322,8 +322,8 @@ class DiffusionOperator(nn.Module):
 
     def __init__(self, tau: float = 20, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
 
     def grids(self, u: Tensor, levels: int) -> list[Grid]:
         """The grid of u and coarser ones, with the known data of each."""

@@ -267,8 +267,8 @@ class ImplicitCell(nn.Module):
         linear_iterations: int = 200,
     ) -> None:
         super().__init__()
-        self.tau = tau
-        self.lambda_ = lambda_
+        self.tau = float(tau)
+        self.lambda_ = float(lambda_)
         self.linear_tol = linear_tol
         self.linear_iterations = linear_iterations
 

@@ -107,7 +107,7 @@ class DiffusionBlock(nn.Module):
 
     def __init__(self, tau: float = 0.2, lambda_: float = 0.1) -> None:
         super().__init__()
-        self.tau = tau
+        self.tau = float(tau)
         self.lambda_ = nn.Parameter(torch.tensor(lambda_, dtype=torch.float64))
 
     def forward(self, u: Tensor) -> Tensor:
