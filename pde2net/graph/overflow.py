@@ -68,7 +68,7 @@ def accurate(expression: sp.Expr) -> sp.Expr:
         """c exp(a) - c + ... with c expm1(a)."""
         for term in e.args:
             c, power = term.as_coeff_Mul()
-            if isinstance(power, sp.exp) and -c in e.args:
+            if isinstance(power, sp.exp) and -c in e.args and not _singular(power.args[0]):
                 return sp.Add(e - term + c, c * expm1(power.args[0]), evaluate=False)
         return e
 
@@ -79,6 +79,11 @@ def accurate(expression: sp.Expr) -> sp.Expr:
         lambda e: isinstance(e, sp.log) and e.args[0].is_Add and sp.S.One in e.args[0].args,
         lambda e: log1p(e.args[0] - 1),
     )
+
+
+def _singular(a: sp.Expr) -> bool:
+    """Whether it has a pole somewhere: exp(-1/s) - 1 is -1 where it begins."""
+    return any(p.exp.is_negative and not p.base.is_positive for p in a.atoms(sp.Pow))
 
 
 def _overflows(expression: sp.Expr, variables: Set[sp.Symbol]) -> bool:
@@ -187,7 +192,7 @@ def _growing(e: sp.Expr, variables: Set[sp.Symbol]) -> str:
 
 def _below(a: sp.Expr, variables: Set[sp.Symbol]) -> bool:
     """Whether it is known to be bounded from above."""
-    if not a.free_symbols & variables or a.is_nonpositive or isinstance(a, _BOUNDED):
+    if not a.free_symbols & variables or isinstance(a, _BOUNDED) or _nonnegative(-a):
         return True
     if a.is_Add:
         return all(_below(b, variables) for b in a.args)
@@ -198,11 +203,18 @@ def _below(a: sp.Expr, variables: Set[sp.Symbol]) -> bool:
         if number.is_negative:
             if rest.is_Add or isinstance(rest, sp.Max):
                 return (all if rest.is_Add else any)(_below(-b, variables) for b in rest.args)
-            return isinstance(rest, _BOUNDED) or bool(rest.is_nonnegative)
+            return isinstance(rest, _BOUNDED)
         return all(isinstance(b, _BOUNDED) or not b.free_symbols & variables for b in a.args)
     if isinstance(a, sp.Min):
         return any(_below(b, variables) for b in a.args)
     return isinstance(a, sp.Max) and all(_below(b, variables) for b in a.args)
+
+
+def _nonnegative(a: sp.Expr) -> bool:
+    """Whether it is at least 0 where it has a value; 1/s^2 has none at 0."""
+    if a.is_Pow and a.exp.is_negative:
+        return _nonnegative(1 / a)
+    return bool(a.is_nonnegative) or (a.is_Mul and all(map(_nonnegative, a.args)))
 
 
 def _product(e: sp.Mul, kinds: list[str]) -> str:
