@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.graph.coupling import S2
-from pde2net.graph.network import Graph
+from pde2net.graph.network import Graph, node_of, sources
 from pde2net.graph.nodes import Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
 from pde2net.verify.case import sentence
@@ -55,9 +55,8 @@ def evaluation(graph: Graph, seconds: float = SECONDS) -> Evaluation:
     values: Mapping[sp.Symbol, sp.Expr] = graph.graph["values"]
     given: set[sp.Symbol] = set()
     try:
-        for expression in _expressions(graph):
+        for expression, variables in _expressions(graph):
             known = {s: v for s, v in values.items() if s in expression.free_symbols}
-            variables = expression.free_symbols - set(values)
             try:
                 _decide(expression, variables, seconds)
             except UndecidedError:
@@ -77,18 +76,18 @@ def _decide(expression: sp.Expr, variables: Set[sp.Symbol], seconds: float) -> N
         raise UndecidedError(f"where an exponential overflows in floating point, {part} has no value there")
 
 
-def _expressions(graph: Graph) -> Iterator[sp.Expr]:
-    """The different expressions of all nodes, at the times and weights of their blocks."""
+def _expressions(graph: Graph) -> Iterator[tuple[sp.Expr, set[sp.Symbol]]]:
+    """The different expressions of all nodes, at the times and weights of their blocks, and their slots."""
     seen: set[sp.Expr] = set()
-    for _, data in graph.nodes(data=True):
-        node = data["node"]
+    for name in graph:
+        node = node_of(graph, name)
         if not isinstance(node, Weighted):
             continue
-        weights = dict(node.weights)
+        weights, slots = dict(node.weights), sources(graph, name)
         for expression in (*expressions_of(node), *([node.scale] if isinstance(node, Tridiagonal) else [])):
             plain = expression.xreplace(weights)
             norms = {s for s in plain.free_symbols if s.name.startswith(S2.name)}
             plain = plain.xreplace({s: sp.Symbol(s.name, nonnegative=True) for s in norms})
             if plain not in seen:
                 seen.add(plain)
-                yield plain
+                yield plain, {s for s in plain.free_symbols if s.name in slots}
