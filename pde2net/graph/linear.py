@@ -90,8 +90,11 @@ def _flux_of_slopes(semi: Semidiscrete) -> bool:
     (term,) = semi.form.terms
     if not isinstance(term, FirstOrder) or semi.cell is not None:
         return False
+    form = semi.form
+    smoothed = {s for s, (of, _) in form.field_slopes.items() if of in form.smoothed}
+    others = {form.state, *form.smoothed, *smoothed}
     expressions = [e for c in term.components for e in (c.coefficient, *c.responses)]
-    return all(semi.form.state not in e.free_symbols for e in expressions)
+    return all(not others & e.free_symbols for e in expressions)
 
 
 def _alike(semi: Equations, solver: Kacanov | Newton) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import equation, uncertified, unknown, x, y
+from support import equation, t, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
@@ -156,3 +156,32 @@ def test_cycles_contract(name: str, factor: float) -> None:
         ]
         before, after = (np.linalg.norm(run[k] - run[2]) for k in (0, 1))
         assert after < factor * before
+
+
+ON_A_LINE = {
+    "smoothed state": lambda u, f: 1 / (1 + p2n.smooth(u, 2) ** 2),
+    "smoothed slope": lambda u, f: 1 / (1 + norm2(grad(p2n.smooth(u, 1)))),
+    "smoothed field": lambda u, f: 1 / (1 + norm2(grad(p2n.smooth(f, 1)))),
+    "slope and field": lambda u, f: (1 + f**2) / (1 + norm2(grad(u))),
+    "state": lambda u, f: 1 / (1 + u**2),
+}
+
+
+@pytest.mark.parametrize("g", ON_A_LINE.values(), ids=ON_A_LINE)
+def test_all_solvers_find_one_solution_on_a_line(g: Any) -> None:
+    """Where systems are tridiagonal unless coefficients look farther."""
+    line = sp.Function("u")(x, t)
+    f = sp.Function("f")(x)
+    rhs = div(g(line, f) * grad(line)) - line / (10 * (line**2 + 1))
+    declared = p2n.Problem(sp.Eq(line.diff(t), rhs))
+    u = np.tanh(RNG.normal(size=11)) / 4
+    fields = {"f": np.tanh(RNG.normal(size=11))} if declared.fields else {}
+    for kind in (p2n.Implicit, p2n.Theta):
+        solvers = [p2n.Kacanov(tol=R(1, 10**10), max_iterations=300), p2n.Newton(tol=R(1, 10**10))]
+        networks = [uncertified(declared, kind(tau=2, solver=s)) for s in solvers]
+        first, second = (Interpreter(n.graph)(u, fields) for n in networks)
+        np.testing.assert_allclose(first, second, rtol=0, atol=1e-8)
+        module = networks[1].module().double()
+        known = {n: torch.from_numpy(v)[None, None] for n, v in fields.items()}
+        found = module(torch.from_numpy(u)[None, None], **known).detach().numpy()[0, 0]
+        np.testing.assert_allclose(found, second, rtol=0, atol=1e-8)

@@ -229,7 +229,8 @@ class _Runner:
             return None
         # What the last digits of the input decide, as in tan(1e12), is another output in another library.
         again = self.step_violation if self.whole else self.network_violation
-        if np.isfinite(found) and not again(u0 * (1 + NUDGE)) > self.margin:
+        nudges = (1 + k * NUDGE for k in (1, -1, 2, -2, 3, -3))
+        if np.isfinite(found) and not all(again(u0 * n) > self.margin for n in nudges):
             return None
         if np.isinf(found) and not self.leaves_all_numbers(u0):
             return None
