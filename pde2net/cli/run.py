@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pde2net import images
 from pde2net.cli.channels import check_fields, check_scale, ranges, read_fields, stacked
-from pde2net.cli.inputs import compiled, declaration, warn
+from pde2net.cli.inputs import compiled, declaration, in_its_words, warn
 from pde2net.cli.wording import block_count, course
 from pde2net.compiler import verify
 from pde2net.emit.solvers import MISSED
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 100_000
 
 
+@in_its_words
 def run_file(
     file: Path,
     source: Path,
@@ -54,7 +55,7 @@ def run_file(
     images.check_writable(target, picture)
     check_apart(target, (file, source, *named))
     data = read_fields(fields, declared, picture)
-    network = network_for(declared, stop_at, on_unstable)
+    network = network_for(file, declared, stop_at, on_unstable)
     check_scale(network, picture, source)
     check_fields(data, picture)
     result, seconds = apply(network, picture.channels, data, dtype, device)
@@ -72,13 +73,13 @@ def run_file(
     typer.echo(f"{target}")
 
 
-def network_for(declared: Declaration, stop_at: float | None, on_unstable: str) -> Network:
+def network_for(file: Path, declared: Declaration, stop_at: float | None, on_unstable: str) -> Network:
     """The declared network, or that of the same scheme which reaches `stop_at` in the fewest equal steps.
 
     Equal cycles for FSI and FED; see language/stopping.py, `lasting`.
     """
     if stop_at is None:
-        return compiled(declared, on_unstable)
+        return compiled(file, declared, on_unstable)
     total = positive(stop_at, "The stopping time")
     scheme = declared.scheme
     tau = largest_step(declared) if scheme.tau is None else scheme.tau.subs(declared.problem.parameters)
@@ -90,7 +91,7 @@ def network_for(declared: Declaration, stop_at: float | None, on_unstable: str) 
             f"--stop-at {stop_at:g} takes {scheme.repeats} {scheme.repeated} of at most tau = "
             f"{to_text(tau)}, more than {MOST_STEPS}: stop earlier or choose a larger tau."
         )
-    return compiled(Declaration(declared.problem, scheme, declared.grid), on_unstable)
+    return compiled(file, Declaration(declared.problem, scheme, declared.grid), on_unstable)
 
 
 def largest_step(declared: Declaration) -> sp.Expr:

@@ -41,3 +41,26 @@ def test_a_text_with_a_pair_of_spacings_names_those_of_the_axes(tmp_path):
     (tmp_path / "a.pde").write_text(LINES.format("grid h = (1, 2)", STEP))
     with pytest.raises(p2n.Pde2NetError, match="h_x = 1, h_y = 2"):
         p2n.load(tmp_path / "a.pde")
+
+
+lam = sp.Symbol("lambda", positive=True)
+K = p2n.LinearOperator("K", 2, 3)
+LEARNED = sp.Eq(u.diff(t), -lam * K.adjoint(K(u)))
+
+
+@pytest.mark.parametrize(
+    "chosen,name", [(lam, "lambda"), ("lambda", "lambda"), (K, "K"), ("K", "K"), ("tau", "tau")]
+)
+@pytest.mark.parametrize(
+    "wrap", [lambda v: v, lambda v: [v], lambda v: (v,), lambda v: {v}, lambda v: iter([v])]
+)
+def test_one_to_train_needs_no_list(chosen, name, wrap):
+    problem = p2n.Problem(LEARNED, parameters={lam: 1})
+    network = p2n.compile(problem, p2n.Explicit(tau=sp.Rational(1, 9)), trainable=wrap(chosen))
+    assert network.trainable == (name,)
+
+
+@pytest.mark.parametrize("chosen", [None, 3, True])
+def test_what_cannot_be_trained_is_refused_in_words(chosen):
+    with pytest.raises(p2n.DeclarationError, match="trainable takes parameters"):
+        p2n.compile(p2n.Problem(HEAT), p2n.Explicit(tau=sp.Rational(1, 9)), trainable=chosen)
