@@ -197,7 +197,7 @@ def run_(
     --field c=mask.png
 
     With --stop-at T the network has the fewest equal steps that reach T, none
-    longer than tau of the scheme, or than the proved limit if tau is None. For
+    longer than tau of the scheme, or than the proved limit if that is open. For
     FSI and FED these are cycles: their length stays, number and tau change.
 
     Exit status: 0 written; 1 stability is refuted and --on-unstable is error;

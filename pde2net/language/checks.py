@@ -208,6 +208,8 @@ def _shown(thing: Any) -> str:
 def checked_values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
     known = {s.name: s for s in symbols}
     values: dict[sp.Symbol, sp.Expr] = {}
+    if not isinstance(given, Mapping):
+        raise DeclarationError(f"parameters maps symbols or names to numbers, {{lam: 1}}, not {given!r}.")
     for key, entry in given.items():
         name = str(key)
         if name not in known:

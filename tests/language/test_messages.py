@@ -20,6 +20,7 @@ STEP = "explicit(tau = 1/9, steps = 1)"
         (lambda: p2n.Grid(origin=[0, 1, 2]), r"\{x: 0, y: 1, z: 2\}"),
         (lambda: p2n.Problem(HEAT, boundary={x: ("periodic", "dirichlet"), y: "periodic"}), "per side"),
         (lambda: p2n.Problem(HEAT, boundary=("periodic", "dirichlet")), "per side"),
+        *((lambda v=v: p2n.Problem(HEAT, parameters=v), "maps symbols or names") for v in (3, [x], "x")),
         *(
             (lambda g=g: p2n.Problem(sp.Eq(u.diff(t), (g * u.diff(x)).diff(x))), r"sp\.Derivative\(flux, x\)")
             for g in (sp.Max(u.diff(x), 0), sp.Min(u, 1), sp.Abs(u.diff(x)))
@@ -64,3 +65,8 @@ def test_one_to_train_needs_no_list(chosen, name, wrap):
 def test_what_cannot_be_trained_is_refused_in_words(chosen):
     with pytest.raises(p2n.DeclarationError, match="trainable takes parameters"):
         p2n.compile(p2n.Problem(HEAT), p2n.Explicit(tau=sp.Rational(1, 9)), trainable=chosen)
+
+
+def test_one_number_of_cycles_needs_no_list():
+    one, listed = (p2n.advise(p2n.Problem(HEAT), 4, cycles=c) for c in (3, [3]))
+    assert one.rows == listed.rows
