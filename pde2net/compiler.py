@@ -25,7 +25,7 @@ from pde2net.graph.network import Graph, banks_of, parameters
 from pde2net.graph.operator import hides_checkerboard
 from pde2net.language.assumptions import check_symbol
 from pde2net.language.grid import Grid
-from pde2net.language.linear_operator import norm_symbol
+from pde2net.language.linear_operator import LinearOperator, norm_symbol
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions
@@ -34,7 +34,7 @@ from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.scheme.registry import Update, trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
-from pde2net.verify.certificate import Certificate, Claim, Status
+from pde2net.verify.certificate import Certificate, Status
 from pde2net.verify.engine import Witnesses, certify, gather_until, instability
 from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
@@ -42,11 +42,16 @@ from pde2net.verify.kept import kept, signed
 from pde2net.verify.plan import Plan, SystemPlan, planned
 from pde2net.verify.system import certify_system, gather_system, planned_system
 from pde2net.verify.training import trained
+from pde2net.verify.unstable import told
 
 ON_UNSTABLE = ("error", "warn", "ignore")
 ONE_GRID = (
     'Coarse grids do not see the checkerboard, for which gradient="central" vanishes: the network has one '
     'grid, and its linear systems are solved there. gradient="forward" or "staggered" allows several grids.'
+)
+COMPUTED = (
+    "with a learned operator asks for a {} that is computed from its weights: that is what keep_stable=True "
+    "of compile does. Or give a number."
 )
 
 
@@ -90,9 +95,7 @@ def _require_proved(scheme: Scheme, certificate: Certificate) -> None:
         return
     claims = [certificate.claims[name] for name in ("l2_stability", "frozen_stability")]
     if all(claim.status == Status.UNKNOWN for claim in claims):
-        raise StabilityError(
-            f"tau = None asks for the largest proved step, but none is proved. {claims[0].reason}"
-        )
+        raise StabilityError(f"The largest proved step is asked for, but none is proved. {claims[0].reason}")
 
 
 @known_options
@@ -111,7 +114,7 @@ def compile(  # noqa: A001  the public name of the interface
     scheme: Scheme,
     grid: Grid | None = None,
     on_unstable: str = "error",
-    trainable: Iterable[Any] = (),
+    trainable: Any = (),
     shared: bool = True,
     keep_stable: bool = False,
 ) -> Network:
@@ -120,7 +123,7 @@ def compile(  # noqa: A001  the public name of the interface
     on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
     trainable    parameters and learned operators (objects or names, also "tau" and "extrapolation") that
-                 become nn.Parameters
+                 become nn.Parameters: one, or several in a list
     shared       whether all blocks share the trainable parameters (True) or each has its own
     keep_stable  whether the network computes its step or scales its filters such that the condition of l2
                  stability (with a source term, of frozen stability) holds for all values of its parameters.
@@ -138,13 +141,12 @@ def compile(  # noqa: A001  the public name of the interface
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
     _check_types(problem, scheme, grid or Grid())
-    made = network(problem, scheme, grid or Grid(), tuple(trainable), bool(shared), keep_stable)
+    made = network(problem, scheme, grid or Grid(), _several(trainable), bool(shared), keep_stable)
     refuted = instability(made.certificate)
     if refuted is not None and on_unstable != "ignore":
-        message = _unstable_message(refuted, made.certificate)
         if on_unstable == "error":
-            raise StabilityError(message)
-        warnings.warn(message, StabilityWarning, stacklevel=3)
+            raise told(StabilityError, refuted, made.certificate)
+        warnings.warn(told(StabilityWarning, refuted, made.certificate), stacklevel=3)
     semi = made.semidiscrete
     if isinstance(semi, Semidiscrete) and isinstance(made.update, UNet) and _has_one_grid(semi, made.update):
         warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
@@ -188,24 +190,15 @@ def _has_one_grid(semi: Semidiscrete, update: UNet) -> bool:
     return update.levels != 1 and hides_checkerboard(semi)
 
 
-def _unstable_message(claim: Claim, certificate: Certificate) -> str:
-    tau, scheme = certificate.tau, certificate.declaration.scheme
-    if claim.limit is None:
-        remedy = "No step of this scheme is known to be stable; change the scheme or the equation"
-    else:
-        number = "" if claim.limit.free_symbols else f" = {float(claim.limit):.6g}"
-        remedy = (
-            f"The largest stable step is tau = {claim.limit}{number}; use it (tau=None does) with more "
-            "steps, or a coarser grid"
+def _several(trainable: Any) -> tuple[Any, ...]:
+    """One parameter or operator, or several; a name is one, not its letters."""
+    if isinstance(trainable, str | sp.Basic | LinearOperator):
+        return (trainable,)
+    if not isinstance(trainable, Iterable):
+        raise DeclarationError(
+            f"trainable takes parameters and learned operators, trainable=[lam, K], not {trainable!r}."
         )
-    time = scheme.duration(tau)
-    until = "..." if time.free_symbols or not time.is_finite else str(time)
-    found = "" if claim.witness is None else f" Counterexample: {claim.witness['description']}."
-    return (
-        f"The network is unstable for tau = {tau}: {claim.name} is refuted. {claim.reason}{found} "
-        f"{remedy}; p2n.advise(problem, time={until}), or pde2net advise FILE, lists schemes that reach the "
-        'same time stably; on_unstable="warn" or "ignore" builds it all the same.'
-    )
+    return tuple(trainable)
 
 
 def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> tuple[str, ...]:
@@ -245,14 +238,12 @@ def _check_parametrised(
     norms = {norm_symbol(operator) for operator in problem.operators}
     damping = plan.update.values.get(ALPHA, sp.S.Zero) if isinstance(plan.update, Stack) else sp.S.Zero
     if norms & damping.free_symbols and not keep:
-        raise DeclarationError(
-            "alpha = None with a learned operator asks for a damping that is computed from its weights: that "
-            "is what keep_stable=True does. Or give a number."
+        raise DeclarationError(f"alpha = None {COMPUTED.format('damping')}").spelt(
+            f"A network without alpha and {COMPUTED.format('damping')}"
         )
     if norms & plan.tau.free_symbols and not keep:
-        raise DeclarationError(
-            "tau = None with a learned operator asks for a step that is computed from its weights: that is "
-            "what keep_stable=True does. Or give a number."
+        raise DeclarationError(f"tau = None {COMPUTED.format('step')}").spelt(
+            f"tau = largest {COMPUTED.format('step')}"
         )
     for symbol, value in problem.parameters.items():
         if keep and symbol.name in names and value == 0 and symbol.is_real and signed(symbol):

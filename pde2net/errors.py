@@ -6,13 +6,31 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Pde2NetError(Exception):
+class _Said:
+    """What is said to the author of a declaration: names Python, unless it is told how texts spell it.
+
+    in_texts  the same message for the author of a .pde text, where it differs
+    """
+
+    in_texts: str | None = None
+
+    def spelt(self, in_texts: str) -> Self:
+        """This, with a message for the author of a text."""
+        self.in_texts = in_texts
+        return self
+
+    @property
+    def to_author_of_text(self) -> str:
+        return self.in_texts or str(self)
+
+
+class Pde2NetError(_Said, Exception):
     """Base of all errors raised on purpose."""
 
 
@@ -56,7 +74,7 @@ class GridWarning(UserWarning):
     """Multigrid has fewer grids than it was asked for: the image or the differences allow no more."""
 
 
-class StabilityWarning(UserWarning):
+class StabilityWarning(_Said, UserWarning):
     """The network is refuted to be stable and was built because `on_unstable` is "warn"."""
 
 

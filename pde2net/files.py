@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +20,13 @@ def read_text(path: str | Path) -> str:
         raise FileError(f"Cannot read {path}: {error.strerror or error}.") from error
     except UnicodeDecodeError as error:
         raise FileError(f"Cannot read {path}: it is no text in UTF-8.") from error
+
+
+def require_no_name(text: object, what: str) -> None:
+    """Raise FileError for a path where the text in the file is expected."""
+    short = isinstance(text, str) and re.fullmatch(r"[^{}\n]{0,4000}\.\w+", text)
+    if short or isinstance(text, os.PathLike):
+        raise FileError(f'{what} is expected, not the name of its file: use Path("{text}").read_text().')
 
 
 def check_output(path: str | Path, suffixes: Sequence[str], inputs: Sequence[str | Path] = ()) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm", ".ppm", ".webp")
 _TIFF = (".tif", ".tiff")
+_PORTABLE = {1: ".pgm", 3: ".ppm"}  # Pillow writes either content under either name
 _DEEP = ("I;16", "I;16L", "I;16B", "I")
 _SAVING: dict[str, dict[str, Any]] = {
     ".jpg": {"quality": 95},
@@ -55,7 +56,8 @@ def read(path: str | Path) -> Picture:
     """Read a grey image (8 or 16 bit), a colour image (8 bit) or an .npy array.
 
     The values of integers are divided by the largest one of their type. A picture with a palette is
-    read as colours, a black and white one as grey. Raises FileError for what is not supported.
+    read as colours, a black and white one as grey. Raises FileError for what is not supported, and for
+    integers of which the largest is 1: they are a mask, of which 1/255 would be left.
     """
     file = Path(path)
     if not file.is_file():
@@ -63,6 +65,11 @@ def read(path: str | Path) -> Picture:
     picture = _read_array(file) if file.suffix.lower() == ".npy" else _read_image(file)
     if not np.isfinite(picture.channels).all():
         raise FileError(f"{file} holds NaN or infinite values.")
+    if picture.dtype.kind == "u" and picture.channels.max() == 1 / picture.top:
+        raise FileError(
+            f"{file} holds the integers 0 and 1 only, and would become 0 and 1/{picture.top:.0f}. If it is a "
+            f"mask, save it with the values 0 and {picture.top:.0f}, or as an .npy array of bool or float."
+        )
     return picture
 
 
@@ -77,7 +84,7 @@ def _read_array(file: Path) -> Picture:
         return Picture(array.astype(np.float64)[None], array.dtype)
     if array.dtype.kind == "b":
         return Picture(array.astype(np.float64)[None], np.dtype(np.float64))
-    if array.dtype in (np.uint8, np.uint16):
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         top = float(np.iinfo(array.dtype).max)
         return Picture(array.astype(np.float64)[None] / top, array.dtype, top)
     raise FileError(
@@ -150,31 +157,51 @@ def check_writable(path: str | Path, like: Picture) -> None:
         raise FileError(f"Cannot write {file}: choose .npy or one of {', '.join(SUFFIXES)}.")
     if like.channels.ndim != 3:
         raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use .npy.")
-    if len(like.channels) not in (1, 3):
-        raise FileError(f"Cannot write {file}: {len(like.channels)} channels make no picture; use .npy.")
-    if like.dtype.kind == "f" and suffix not in _TIFF and like.beyond:
+    count = len(like.channels)
+    if count not in _PORTABLE:
+        raise FileError(f"Cannot write {file}: {count} channels make no picture; use .npy.")
+    if not _holds(suffix, like):
+        others = [s for s in (_PORTABLE[count], ".png", ".tif") if _holds(s, like) and not _clips(s, like)]
+        others += [".npy"] if like.alpha is None else []
+        choices = " or ".join(filter(None, (", ".join(others[:-1]), others[-1])))
+        raise FileError(f"Cannot write {file}: {suffix} cannot hold {_kind(suffix, like)}; use {choices}.")
+    if _clips(suffix, like):
         low, high = like.channels.min(), like.channels.max()
         raise FileError(
             f"Cannot write {file}: a picture holds the range [0, 1] of floats, and the values of the input "
-            f"range from {low:.6g} to {high:.6g}. Scale the input, or write .npy or .tif."
+            f"range from {low:.6g} to {high:.6g}. Scale the input, or write .npy{' or .tif' * (count == 1)}."
         )
-    if not _holds(suffix, like):
-        kind = "transparency" if like.alpha is not None else "16 bits per pixel"
-        raise FileError(f"Cannot write {file}: {suffix} cannot hold {kind}; use .png.")
+
+
+def _kind(suffix: str, like: Picture) -> str:
+    """What of a picture `suffix` does not hold."""
+    if suffix in _PORTABLE.values() and suffix != _PORTABLE[len(like.channels)]:
+        return "colours" if len(like.channels) > 1 else "a grey picture"
+    if like.alpha is not None:
+        return "transparency"
+    depth = "floats" if like.dtype.kind == "f" else f"{8 * like.dtype.itemsize} bits"
+    return f"{depth} per pixel" if len(like.channels) == 1 else f"colours of {depth}"
+
+
+def _clips(suffix: str, like: Picture) -> bool:
+    """Whether floats of `like` lie outside of the range that a picture holds."""
+    return like.dtype.kind == "f" and suffix not in _TIFF and like.beyond
 
 
 def _holds(suffix: str, like: Picture) -> bool:
     """Whether one pixel survives being written: some formats drop transparency or depth in silence."""
     from PIL import Image
 
+    if suffix in _PORTABLE.values() and suffix != _PORTABLE[len(like.channels)]:
+        return False
     alpha = None if like.alpha is None else like.alpha[:1, :1]
-    image = _image(like.channels[:, :1, :1], replace(like, alpha=alpha), suffix)
     target = io.BytesIO()
     try:
+        image = _image(like.channels[:, :1, :1], replace(like, alpha=alpha), suffix)
         image.save(target, format=Image.registered_extensions()[suffix])
         with Image.open(target) as again:
             found = again.mode
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):  # TypeError: Pillow has no such image
         return False
     return (found in _DEEP) == (image.mode in _DEEP) and found.endswith("A") == image.mode.endswith("A")
 
@@ -207,7 +234,7 @@ def write(path: str | Path, channels: NDArray[np.float64], like: Picture) -> Non
 def _image(channels: NDArray[np.float64], like: Picture, suffix: str) -> Image.Image:
     from PIL import Image
 
-    dtype, top = like.dtype, like.top
+    dtype, top = like.dtype.newbyteorder("="), like.top
     if dtype.kind == "f":
         dtype, top = (np.dtype(np.float32), 1.0) if suffix in _TIFF else (np.dtype(np.uint8), 255.0)
     stack = np.moveaxis(_with_alpha(_values(channels, dtype, top), like), 0, -1)

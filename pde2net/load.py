@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import tokenize
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ MOST_CHARACTERS = 100_000  # of a text that is read at all
 def load(path: str | Path) -> Declaration:
     """The declaration in a .pde text, or in a Python file that defines `problem`, `scheme` and `grid`.
 
-    A text may come from anybody: nothing in it is executed. A Python file is executed, so it must be one
-    that you trust; its __name__ is not "__main__". `grid` may be left out. Raises FileError if the file is
-    missing, fails or lacks a name, TextError where a text is not valid, and the error of the declaration
-    itself, with file and line.
+    A text, whose name ends in .pde, may come from anybody: nothing in it is executed. A Python file, whose
+    name ends in .py, is executed, so it must be one that you trust; its __name__ is not "__main__". `grid`
+    may be left out. Raises FileError if the file is missing, fails, has another suffix or lacks a name,
+    TextError where a text is not valid, and the error of the declaration itself, with file and line.
     """
     problem, scheme, grid = load_parts(path)
+    if scheme is None and is_text(path):
+        raise FileError(f'{path} has no scheme: add one, "scheme explicit(tau = largest, steps = 10)".')
     if scheme is None:
-        raise FileError(f"{path} does not define scheme (a pde2net.Scheme).")
+        raise _undefined("scheme", Path(path))
     return Declaration(problem, scheme, grid)
 
 
@@ -34,7 +37,7 @@ def load_parts(path: str | Path) -> tuple[Problem, Scheme | None, Grid]:
     file = Path(path)
     if not file.is_file():
         raise FileError(f"There is no file {file}." if not file.exists() else f"{file} is not a file.")
-    if file.suffix.lower() == ".pde":
+    if is_text(file):
         return _read_text(file)
     names = _execute(file)
     return (
@@ -42,6 +45,11 @@ def load_parts(path: str | Path) -> tuple[Problem, Scheme | None, Grid]:
         _named(names, "scheme", Scheme, file) if "scheme" in names else None,
         _named({"grid": Grid(), **names}, "grid", Grid, file),
     )
+
+
+def is_text(path: str | Path) -> bool:
+    """Whether the file is one of the text language, by its name."""
+    return Path(path).suffix.lower() == ".pde"
 
 
 def _read_text(file: Path) -> tuple[Problem, Scheme | None, Grid]:
@@ -58,6 +66,7 @@ def _read_text(file: Path) -> tuple[Problem, Scheme | None, Grid]:
 
 def _execute(file: Path) -> dict[str, Any]:
     """What `file` defines; its errors name the file and the line."""
+    _check_python(file)
     try:
         return runpy.run_path(str(file), run_name="pde2net_declaration")
     except Pde2NetError as error:
@@ -77,6 +86,22 @@ def _execute(file: Path) -> dict[str, Any]:
         raise FileError(f"{_place(error, file)}: {type(error).__name__}: {message}") from error
 
 
+def _check_python(file: Path) -> None:
+    """Refuse what has no name of Python, and what runpy runs although it is no text: bytecode, archives."""
+    if file.suffix.lower() != ".py":
+        raise FileError(
+            f"{file} is no declaration: that is a text, whose name ends in .pde, or Python, which is "
+            "executed and whose name ends in .py."
+        )
+    try:
+        with tokenize.open(file) as stream:
+            text = stream.read()
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise FileError(f"{file} is not a text of Python: {error}.") from error
+    if "\0" in text:
+        raise FileError(f"{file} is not a text of Python: it holds null bytes.")
+
+
 def _place(error: BaseException, file: Path) -> str:
     """The file with the last of its lines that the traceback passes through."""
     line, step = "", error.__traceback__
@@ -87,9 +112,17 @@ def _place(error: BaseException, file: Path) -> str:
     return f"{file}{line}"
 
 
+def _undefined(name: str, file: Path) -> FileError:
+    made = {"problem": "p2n.Problem(sp.Eq(u.diff(t), ...))", "scheme": "p2n.Explicit(tau=..., steps=...)"}
+    return FileError(
+        f"{file} does not define {name} (a pde2net.{name.capitalize()}): give it that name, "
+        f"{name} = {made[name]}."
+    )
+
+
 def _named(names: dict[str, Any], name: str, kind: type, file: Path) -> Any:
     if name not in names:
-        raise FileError(f"{file} does not define {name} (a pde2net.{kind.__name__}).")
+        raise _undefined(name, file)
     value = names[name]
     if not isinstance(value, kind):
         raise FileError(

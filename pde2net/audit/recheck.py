@@ -11,6 +11,7 @@ from pde2net.audit import second, witnesses
 from pde2net.audit.equality import differences
 from pde2net.audit.rederive import derivations
 from pde2net.errors import EmissionError, FileError, RecheckError
+from pde2net.files import require_no_name
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.ranges import Method
@@ -34,6 +35,7 @@ def recheck(text: str, source: str | None = None) -> Certificate:
     wrong, for one that does not hold, was edited, could not be derived again, or is not about `source`.
     """
     stated = Certificate.from_json(text)
+    require_no_name(source, "The text of a module")
     if not isinstance(source, str | None):
         raise FileError(f"source is the text of a module, not {source!r:.80}.")
     try:

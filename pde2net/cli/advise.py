@@ -9,13 +9,14 @@ import sympy as sp
 import typer
 from rich.console import Console
 
-from pde2net.cli.inputs import parts
+from pde2net.cli.inputs import in_its_words, parts
 from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.guidance.advise import advise
 from pde2net.language.declaration import Declaration
 
 
+@in_its_words
 def advise_file(file: Path, time: float | None, measure: int | None, as_json: bool) -> None:
     """Print the table for the equation and the grid of `file`."""
     problem, scheme, grid = parts(file)

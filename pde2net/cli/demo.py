@@ -11,6 +11,7 @@ from rich.console import Console
 
 import pde2net
 from pde2net import compiler
+from pde2net.cli.replaced import check_replaced
 from pde2net.cli.run import apply
 from pde2net.cli.verify import show
 from pde2net.cli.wording import course
@@ -37,6 +38,9 @@ def demo(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+
+    for name in RESULTS[1::2]:
+        check_replaced(folder / name)
 
     def heading(text: str) -> None:
         console.print(f"\n[bold underline]{text}[/]\n")

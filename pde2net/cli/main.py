@@ -24,8 +24,8 @@ FILE is a text, such as heat.pde:
     grid     h = 1
     scheme   explicit(tau = 1/5, steps = 10)
 
-or a Python file that defines problem, scheme and, unless the spacing is 1,
-grid. A Python file is executed: use those that you trust; a text is not.
+or a Python file (.py) that defines problem, scheme and, unless the spacing is
+1, grid. A Python file is executed: use those that you trust; a text is not.
 
 Example: pde2net verify heat.pde
 
@@ -44,7 +44,7 @@ app = typer.Typer(
 File = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="A .pde text, or a Python file with problem and scheme.", show_default=False
+        metavar="FILE", help="A .pde text, or a .py file with problem and scheme.", show_default=False
     ),
 ]
 
@@ -118,7 +118,8 @@ def compile_(
     """Write the network of FILE as standalone PyTorch source.
 
     The source imports torch and math only. All symbols need values. The
-    certificate carries the digest of the source; recheck checks both.
+    certificate carries the digest of the source; recheck checks both. Files
+    that pde2net did not write are not replaced.
 
     Example: pde2net compile examples/perona_malik.py -o net.py
 
@@ -177,11 +178,18 @@ def run_(
     Images are grey (8 or 16 bit) or in colour (8 bit); the values of integers
     are scaled to \\[0, 1], and clipped and rounded to the same mode and depth
     on the way out. The channels of a colour image are filtered one by one,
-    transparency is kept as it is. Arrays are .npy of 1, 2 or 3 dimensions
-    (float, uint8 or uint16) and keep their type; one more axis, the last one,
-    holds channels. The first axis of the equation runs down the rows of an
-    image. A picture holds floats from 0 to 1: others are refused, or said to
-    be clipped.
+    unless the equation has several; transparency is kept as it is. The first
+    axis of the equation runs down the rows of an image. A picture holds floats
+    from 0 to 1: others are refused, or said to be clipped.
+
+    Arrays are .npy of 1, 2 or 3 dimensions (float, bool, uint8 or uint16) and
+    keep their type, but bool. One axis more than the equation has holds
+    channels: the last one, if it is as long as the equation has channels (for
+    an equation of one channel, at most 4 long), or else the first one.
+
+    A known field has one channel, which goes with all of the input, or as many
+    as the input. A mask is bool, a float of 0 and 1, or an image of 0 and 255;
+    integers of which the largest is 1 are refused.
 
     Example: pde2net run examples/perona_malik.py noisy.png clean.png --stop-at 4
 
@@ -189,7 +197,7 @@ def run_(
     --field c=mask.png
 
     With --stop-at T the network has the fewest equal steps that reach T, none
-    longer than tau of the scheme, or than the proved limit if tau is None. For
+    longer than tau of the scheme, or than the proved limit if that is open. For
     FSI and FED these are cycles: their length stays, number and tau change.
 
     Exit status: 0 written; 1 stability is refuted and --on-unstable is error;

@@ -10,13 +10,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pde2net.cli.inputs import declaration
+from pde2net.cli.inputs import declaration, in_its_words
 from pde2net.compiler import verify
 from pde2net.guidance.trial import deciding
 from pde2net.language.expressions import to_text
 from pde2net.verify.certificate import Certificate, Status
 
 
+@in_its_words
 def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | None = None) -> bool:
     """Print the certificate; whether the network is proved to be stable."""
     declared = declaration(file)

@@ -80,9 +80,8 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
     first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
     staggered = grid.gradient == "staggered"
     if staggered and grid.order != 2 and any(isinstance(t, Tensor) for t in form.terms):
-        raise DeclarationError(
-            'Diffusion tensors on a staggered grid are of order 2; for order 4 use gradient="forward".'
-        )
+        lead = "Diffusion tensors on a staggered grid are of order 2; for order 4 use gradient"
+        raise DeclarationError(f'{lead}="forward".').spelt(f"{lead} = forward.")
 
     def gradient(stencil: Stencil) -> Bank:
         return Bank(

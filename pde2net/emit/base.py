@@ -24,6 +24,7 @@ from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Weighted, expressions_of
+from pde2net.language.text.write import sign_text
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
@@ -106,10 +107,15 @@ class Emitter(ABC):
         """`expression` with all parameters at their values."""
         result = expression.subs(self.values).subs(self.values)
         if result.free_symbols:
-            missing = ", ".join(sorted(map(str, result.free_symbols)))
+            symbols = sorted(result.free_symbols, key=str)
+            missing, first = ", ".join(map(str, symbols)), f"{symbols[0]}{sign_text(symbols[0])}"
+            lead = f"{missing} has no value, so no network can be emitted:"
             raise EmissionError(
-                f"{missing} has no value, so no network can be emitted: pass a number for the step "
-                f"and the spacing, and Problem(..., parameters={{{missing}: ...}}) for the rest."
+                f"{lead} pass a number for the step and the spacing, and Problem(..., "
+                f"parameters={{{', '.join(f'{s}: ...' for s in symbols)}}}) for the rest."
+            ).spelt(
+                f"{lead} write numbers for the step and the spacing, and declare parameters of the equation "
+                f'with their values, "parameter {first} = {-1 if symbols[0].is_negative else 1}".'
             )
         return sp.nsimplify(result) if result.is_Float else result
 

@@ -186,11 +186,14 @@ ROUNDING = Function(
     ],
 )
 
+MISSED = "relative residual"  # begins what is said of a tolerance that was missed
+
 
 def report(on_failure: str) -> Function:
     """What is done about images whose residual is above their bound in the end."""
-    warned = 'warnings.warn(f"relative residual {size:.2g} after {iterations} iterations", stacklevel=3)'
-    raised = 'raise ConvergenceError(f"relative residual {size:.2g} after {iterations} iterations")'
+    message = f'f"{MISSED} {{size:.2g}} after {{iterations}} iterations"'
+    warned = f"warnings.warn({message}, stacklevel=3)"
+    raised = f"raise ConvergenceError({message})"
     arguments = ["reached: Tensor", "scale: Tensor", "iterations: int"]
     body = ["size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()"]
     doc = "Say that the tolerance was not reached."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,7 @@ def advise(
     problem: Problem,
     time: Any,
     grid: Grid | None = None,
-    cycles: Sequence[int] = (1, 3, 10),
+    cycles: int | Sequence[int] = (1, 3, 10),
     steps: int = 10,
     tolerance: Any = TOLERANCE,
     measure: Sequence[int] | None = None,
@@ -48,7 +48,9 @@ def advise(
     """
     request = Request(
         stopping_time(time),
-        tuple(count(c, "The number of cycles") for c in cycles),
+        tuple(
+            count(c, "The number of cycles") for c in (cycles if isinstance(cycles, Iterable) else (cycles,))
+        ),
         count(steps, "The number of steps"),
         positive(tolerance, "The tolerance"),
     )

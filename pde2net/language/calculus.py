@@ -29,9 +29,8 @@ def spatial_arguments(expression: Any) -> tuple[sp.Symbol, ...]:
             if argument not in ordered and getattr(argument, "name", None) != TIME_NAME:
                 ordered.append(argument)
     if not ordered:
-        raise EquationError(
-            f'{expression} contains no function of space; write the unknown as u = sp.Function("u")(x, y, t).'
-        )
+        lead = f"{expression} contains no function of space"
+        raise EquationError(f'{lead}; write the unknown as u = sp.Function("u")(x, y, t).').spelt(f"{lead}.")
     return tuple(ordered)
 
 

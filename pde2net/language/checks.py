@@ -118,10 +118,10 @@ def _check_function(node: sp.Function) -> None:
     if isinstance(node, smooth | projection):
         return
     if name in ("Heaviside", "DiracDelta", "im", "re", "conjugate", "arg"):
+        lead = f"{node} comes from a derivative of Max, Min or Abs that was taken. Keep the divergence:"
         raise EquationError(
-            f"{node} comes from a derivative of Max, Min or Abs that SymPy has taken. Keep the divergence: "
-            "div(g * grad(u)), or sp.Derivative(flux, x) instead of flux.diff(x)."
-        )
+            f"{lead} div(g * grad(u)), or sp.Derivative(flux, x) instead of flux.diff(x)."
+        ).spelt(f"{lead} div(g * grad u).")
     if name not in FUNCTIONS:
         raise EquationError(
             f"A network cannot evaluate the function {name} in {node}; rewrite it with arithmetic and "
@@ -174,9 +174,8 @@ def check_functions(problem: Problem) -> None:
                 f"{function.func}({', '.join(map(str, problem.space))})."
             )
     if problem.operators and len(problem.unknowns) > 1:
-        raise EquationError(
-            "Systems take no learned operators yet; channels of one equation do: Problem(..., channels=2)."
-        )
+        lead = "Systems take no learned operators yet; channels of one equation do:"
+        raise EquationError(f"{lead} Problem(..., channels=2).").spelt(f"{lead} channels 2.")
     own = {"tau", "s2"}
     for name in (u.func.__name__ for u in problem.unknowns):
         own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
@@ -209,6 +208,8 @@ def _shown(thing: Any) -> str:
 def checked_values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
     known = {s.name: s for s in symbols}
     values: dict[sp.Symbol, sp.Expr] = {}
+    if not isinstance(given, Mapping):
+        raise DeclarationError(f"parameters maps symbols or names to numbers, {{lam: 1}}, not {given!r}.")
     for key, entry in given.items():
         name = str(key)
         if name not in known:

@@ -67,10 +67,10 @@ def positive(value: Any, what: str) -> sp.Expr:
         return expression
     if expression.is_nonpositive:
         raise DeclarationError(f"{what} must be positive, not {expression}.")
-    names = ", ".join(sorted(str(s) for s in expression.free_symbols))
-    raise DeclarationError(
-        f"{what} = {expression} is not known to be positive; declare its symbols so: "
-        f'sp.symbols("{names}", positive=True).'
+    names = sorted(str(s) for s in expression.free_symbols)
+    lead = f"{what} = {expression} is not known to be positive; declare its symbols so:"
+    raise DeclarationError(f'{lead} sp.symbols("{", ".join(names)}", positive=True).').spelt(
+        f"{lead} {', '.join(f'parameter {name} > 0' for name in names)}."
     )
 
 

@@ -20,6 +20,8 @@ from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.facts import Facts
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
+EVERY_STEP = "The largest proved step is asked for, but every tau is stable; give a number."
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -65,12 +67,14 @@ def smallest_alpha(scheme: Scheme, facts: Facts) -> sp.Expr | None:
         return scheme.alpha if isinstance(scheme, DuFortFrankel) else None
     if facts.norm is None:
         reason = facts.why.get("weights", "the operator is not bounded")
-        raise StabilityError(f"alpha = None asks for the smallest admissible alpha, but {reason}.")
+        raise StabilityError(f"The smallest admissible alpha is asked for, but {reason}.")
     bounds = (facts.damping, facts.rate)
     reaction = [b.upper for b in bounds if b is not None and not b.upper.is_nonpositive]
     alpha = (facts.norm + sp.Max(sp.S.Zero, *reaction)) / 4
     if alpha == 0:
-        raise StabilityError("alpha = None needs an operator that is not zero; give a number.")
+        raise StabilityError(
+            "The smallest admissible alpha is asked for, but the operator is zero; give a number."
+        )
     return sp.simplify(alpha)
 
 
@@ -90,10 +94,8 @@ def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Fact
         if isinstance(scheme, DuFortFrankel) and claim.status in (Status.PROVED, Status.LINEARISED):
             return sp.simplify(1 / (2 * alpha_of(case)))
         if claim.limit == sp.oo and claim.status == Status.PROVED:
-            raise DeclarationError("tau = None needs a limit, but every tau is stable; give a number.")
+            raise DeclarationError(EVERY_STEP)
         reasons.append(f"{claim.name}: {claim.reason}")
         if claim.status not in (Status.NOT_APPLICABLE, Status.PROVED_IF):
             break
-    raise StabilityError(
-        "tau = None asks for the largest proved step, but none is proved. " + " ".join(reasons)
-    )
+    raise StabilityError("The largest proved step is asked for, but none is proved. " + " ".join(reasons))

@@ -12,6 +12,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.errors import FileError
+from pde2net.files import require_no_name
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.verify.bounds import Answer
@@ -116,8 +117,11 @@ def _overflowed(value: Any) -> Any:
 
 def from_json(text: str) -> Certificate:
     """The certificate that `to_json` wrote. Raises FileError for anything else."""
-    if not isinstance(text, str) or len(text) > LONGEST:
-        raise FileError("This is not a certificate: the JSON text of one was expected.")
+    require_no_name(text, "The text of a certificate")
+    if not isinstance(text, str) or not text.lstrip().startswith("{") or len(text) > LONGEST:
+        raise FileError(
+            "This is not a certificate: that is the JSON which compile --certificate and verify --json write."
+        )
     try:
         return within(SECONDS, "reading it", lambda: _certificate(text))
     except FileError:

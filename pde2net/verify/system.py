@@ -34,7 +34,7 @@ from pde2net.verify.cycle import SOLVER
 from pde2net.verify.engine import Witnesses, gather_until, searching
 from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts
-from pde2net.verify.plan import SystemPlan, smallest_alpha
+from pde2net.verify.plan import EVERY_STEP, SystemPlan, smallest_alpha
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.candidates import amplitudes
 from pde2net.verify.subject import subject
@@ -86,11 +86,9 @@ def _largest_step(
             limits.append(claim.limit)
     found = sp.Min(*limits)
     if reasons:
-        raise StabilityError(
-            f"tau = None asks for the largest proved step, but none is proved. {' '.join(reasons)}"
-        )
+        raise StabilityError(f"The largest proved step is asked for, but none is proved. {' '.join(reasons)}")
     if found == sp.oo:
-        raise DeclarationError("tau = None needs a limit, but every tau is stable; give a number.")
+        raise DeclarationError(EVERY_STEP)
     return found
 
 

@@ -1,5 +1,7 @@
 """`load`: what a declaration file may get wrong, and that the message says what and where."""
 
+import py_compile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ def test_the_grid_may_be_left_out(heat):
         ("import sys\nsys.exit(0)\n", ("file.py, line 2", "ends the program")),
         ("import nothing_of_this_name\n", ("file.py, line 1", "nothing_of_this_name")),
         ("x = '\0'\n", ("file.py", "null bytes")),
-        ("", ("does not define problem", "pde2net.Problem")),
+        ("", ("does not define problem", "pde2net.Problem", "problem = p2n.Problem(")),
         ("problem = 3\n", ("problem", "type int", "pde2net.Problem")),
     ],
 )
@@ -44,7 +46,7 @@ def test_a_broken_file_is_named_with_its_line(tmp_path: Path, text, words):
 def test_a_missing_name_is_named(heat, name):
     file = heat()
     file.write_text(file.read_text() + f"del {name}\n")
-    with pytest.raises(p2n.FileError, match=f"does not define {name}"):
+    with pytest.raises(p2n.FileError, match=rf"does not define {name} .*give it that name, {name} = p2n\."):
         p2n.load(file)
 
 
@@ -82,3 +84,46 @@ def test_what_is_no_file_is_refused(tmp_path: Path):
     ):
         with pytest.raises(p2n.FileError, match=words):
             p2n.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["heat.txt", "heat", "heat.pyc", "heat.json", "heat.pde.bak", "heat.py "])
+def test_only_what_is_named_as_python_is_executed(tmp_path: Path, name):
+    file = tmp_path / name
+    file.write_text(f"open({str(tmp_path / 'executed')!r}, 'w')")
+    with pytest.raises(p2n.FileError, match=r"\.pde.*\.py"):
+        p2n.load(file)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("kind", ["bytecode", "archive", "picture", "latin"])
+def test_what_is_no_text_is_not_executed(tmp_path: Path, kind):
+    executed, code, file = tmp_path / "executed", tmp_path / "code.py", tmp_path / "file.py"
+    code.write_text(f"open({str(executed)!r}, 'w')")
+    if kind == "bytecode":
+        py_compile.compile(str(code), cfile=str(file))
+    elif kind == "archive":
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.write(code, "__main__.py")
+    else:
+        file.write_bytes(
+            b"\x89PNG\r\n\x1a\n\0\0" if kind == "picture" else b"# gr\xfcn\n" + code.read_bytes()
+        )
+    with pytest.raises(p2n.FileError, match="not a text of Python"):
+        p2n.load(file)
+    assert not executed.exists()
+
+
+def test_python_says_how_it_is_encoded(heat):
+    file = heat()
+    file.write_bytes(b"# coding: latin-1\n# gr\xfcn\n" + file.read_bytes())
+    assert p2n.load(file).scheme.steps == 3
+
+
+@pytest.mark.parametrize("name", ["heat.pde", "HEAT.PDE"])
+def test_a_text_without_a_scheme_is_told_how_one_is_written(tmp_path: Path, name):
+    (tmp_path / name).write_text("unknown u(x, y, t)\nequation u_t = laplacian(u)\n")
+    with pytest.raises(p2n.FileError, match="has no scheme") as caught:
+        p2n.load(tmp_path / name)
+    line = str(caught.value).split('"')[1]
+    (tmp_path / name).write_text((tmp_path / name).read_text() + line)
+    assert p2n.load(tmp_path / name).scheme == p2n.Explicit(tau=None, steps=10)

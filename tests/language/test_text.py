@@ -281,7 +281,7 @@ def test_files_are_read_as_text(tmp_path):
     loaded = p2n.load(path)
     assert loaded == p2n.Declaration(*read(TEXT, "pm.pde"))
     path.write_text(TEXT.replace("scheme", "# scheme"))
-    with pytest.raises(p2n.FileError, match="does not define scheme"):
+    with pytest.raises(p2n.FileError, match="has no scheme"):
         p2n.load(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(p2n.FileError, match="UTF-8"):

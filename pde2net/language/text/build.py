@@ -82,7 +82,9 @@ class _Builder:
             return make()
         except TextError:
             raise
-        except (Pde2NetError, TypeError, ValueError) as error:
+        except Pde2NetError as error:
+            raise self.source.at(node, error.to_author_of_text) from None
+        except (TypeError, ValueError) as error:
             raise self.source.at(node, str(error)) from None
 
     def _once(self, node: Statement) -> None:

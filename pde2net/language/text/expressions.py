@@ -124,7 +124,7 @@ class Reader:
         except TextError:
             raise
         except Pde2NetError as error:
-            raise self.source.at(node, str(error)) from None
+            raise self.source.at(node, error.to_author_of_text) from None
         except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
             raise self.source.at(node, f"this cannot be computed ({' '.join(str(error).split())}).") from None
         finally:

@@ -35,11 +35,11 @@ def problem_text(problem: Problem) -> str:
     for operator in problem.operators:
         sizes = f"out = {operator.out_channels}, size = {operator.kernel_size}"
         lines.append(("operator", f"{operator}({sizes})"))
-    lines += [("field", f"{f}{_sign(f)}") for f in problem.fields]
+    lines += [("field", f"{f}{sign_text(f)}") for f in problem.fields]
     for symbol in problem.symbols:
         value = problem.parameters.get(symbol)
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
-        lines.append(("parameter", f"{symbol.name}{_sign(symbol)}{shown}"))
+        lines.append(("parameter", f"{symbol.name}{sign_text(symbol)}{shown}"))
     functions = [u.func for u in problem.unknowns] + [f.func for f in problem.fields]
     for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.operators):
         if not _NAME.fullmatch(str(thing)):
@@ -60,7 +60,7 @@ def declaration_text(declaration: Declaration) -> str:
     problem, grid, scheme = declaration.problem, declaration.grid, declaration.scheme
     entries = [*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme)]
     more = {s for e in entries for s in e.free_symbols} - set(problem.symbols) - set(problem.space)
-    declared = [("parameter", f"{s.name}{_sign(s)}") for s in sorted(more, key=lambda s: s.name)]
+    declared = [("parameter", f"{s.name}{sign_text(s)}") for s in sorted(more, key=lambda s: s.name)]
     lines = [*declared, ("grid", _grid(grid, problem.space)), ("scheme", _call(scheme, problem.space))]
     return problem_text(problem) + statements(lines)
 
@@ -114,7 +114,7 @@ def _per_axis(values: Mapping[sp.Symbol, str]) -> str:
     return kinds.pop() if len(kinds) == 1 else ", ".join(f"{a}: {k}" for a, k in values.items())
 
 
-def _sign(symbol: Any) -> str:
+def sign_text(symbol: Any) -> str:
     """Its strongest sign."""
     return next((f" {text} 0" for kind, text in SIGNS.items() if getattr(symbol, f"is_{kind}")), "")
 

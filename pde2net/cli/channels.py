@@ -1,0 +1,144 @@
+"""The channels of what `run` reads: an input, and known fields that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from pde2net import images
+from pde2net.cli.inputs import warn
+from pde2net.cli.wording import counted
+from pde2net.errors import DeclarationError, FileError, suggestion
+from pde2net.language.declaration import Declaration
+from pde2net.language.expressions import to_text
+from pde2net.network import Network
+from pde2net.normalise.system import SystemForm
+
+MOST_CHANNELS = 4  # of an array whose channels are filtered one by one
+
+
+def stacked(picture: images.Picture, source: Path, declared: Declaration) -> images.Picture:
+    """The picture as channels of shape (channels, *spatial), as many as the unknown has if it has several.
+
+    An array with one axis more than the equation has its channels along the last one, as arrays of pictures
+    do; along the first one, if only that has as many as the equation (or, for an equation of one channel,
+    which is applied to each, if only that is at most 4 long). Raises FileError if the input has another
+    number of axes or channels than the equation.
+    """
+    problem = declared.problem
+    several = problem.channels
+    wanted = str(several) if several > 1 else f"at most {MOST_CHANNELS}"
+    picture = _along_first(
+        picture, source, problem.space, wanted, lambda n: n == several if several > 1 else n <= MOST_CHANNELS
+    )
+    if several > 1 and len(picture.channels) != several:
+        names = "" if len(problem.unknowns) == 1 else f" ({', '.join(str(u.func) for u in problem.unknowns)})"
+        found = counted(len(picture.channels), "channel")
+        raise FileError(f"{source} has {found}, the equation {several}{names}.")
+    return picture
+
+
+def _along_first(
+    picture: images.Picture,
+    source: str | Path,
+    space: Sequence[sp.Symbol],
+    wanted: str,
+    fits: Callable[[int], bool],
+) -> images.Picture:
+    """The picture with the axis of channels of its array in front: the last if that `fits`, or the first."""
+    channels, first = picture.channels, False
+    extra = channels.ndim == len(space) + 2 and len(channels) == 1
+    if extra:
+        last, first = fits(channels.shape[-1]), fits(channels.shape[1])
+        first = first and not last
+        if first or last:
+            channels = channels[0] if first else np.moveaxis(channels[0], -1, 0)
+    if channels.ndim - 1 != len(space):
+        axes = ", ".join(a.name for a in space)
+        rule = (
+            f" Its shape is {channels.shape[1:]}; an axis of channels is the last one, or else the first "
+            f"one, of length {wanted}."
+        )
+        raise FileError(
+            f"{source} has dimension {channels.ndim - 1}, the equation {len(space)} (in {axes})."
+            f"{rule if extra else ''}"
+        )
+    return replace(picture, channels=channels, first=first)
+
+
+def read_fields(
+    entries: Sequence[str], declared: Declaration, picture: images.Picture
+) -> dict[str, NDArray[np.float64]]:
+    """Known fields by name, each of one channel, which goes with all of `picture`, or of as many.
+
+    Raises DeclarationError for missing or extra ones, FileError for bad files.
+    """
+    problem = declared.problem
+    known = [str(f.func) for f in problem.fields]
+    count = len(picture.channels) if len(problem.unknowns) == 1 else 1
+    data: dict[str, NDArray[np.float64]] = {}
+    for entry in entries:
+        name, _, path = entry.partition("=")
+        if not name or not path:
+            raise DeclarationError(f'--field takes NAME=PATH, not "{entry}".')
+        if name not in known:
+            hint = suggestion(name, known) or " It has none."
+            raise DeclarationError(f'The equation has no known field "{name}".{hint}')
+        if name in data:
+            raise DeclarationError(f'The known field "{name}" is given twice.')
+        data[name] = _field(path, problem.space, count, picture.channels.shape[1:])
+    missing = [name for name in known if name not in data]
+    if missing:
+        raise DeclarationError(
+            f"The equation needs the known field{'s' * (len(missing) > 1)} {', '.join(missing)}: add "
+            + " ".join(f"--field {name}=PATH" for name in missing)
+        )
+    return data
+
+
+def _field(path: str, space: Sequence[sp.Symbol], count: int, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """A known field of shape (1 or count, *shape)."""
+    wanted = "1" if count == 1 else f"1 or {count}"
+    values = _along_first(images.read(path), path, space, wanted, lambda n: n in (1, count)).channels
+    if values.shape[1:] != shape:
+        raise FileError(f"{path} has the shape {values.shape[1:]}, the input {shape}; they must agree.")
+    if len(values) not in (1, count):
+        raise FileError(f"{path} has {counted(len(values), 'channel')}; here a known field has {wanted}.")
+    return values
+
+
+def check_scale(network: Network, picture: images.Picture, source: Path) -> None:
+    """Warn where contrasts that are meant for pictures, with values in [0, 1], meet others."""
+    form, values = network.semidiscrete.form, network.semidiscrete.form.problem.parameters
+    forms = form.parts if isinstance(form, SystemForm) else (form,)
+    if not picture.beyond or all(f.is_linear for f in forms) or not values:
+        return
+    low, high = picture.channels.min(), picture.channels.max()
+    given = ", ".join(f"{s} = {to_text(v)}" for s, v in values.items())
+    warn(
+        f"the values of {source} range from {low:.6g} to {high:.6g}, not over [0, 1] as in pictures, "
+        f"and the equation is nonlinear: is {given} meant for them?"
+    )
+
+
+def check_fields(fields: Mapping[str, NDArray[np.float64]], picture: images.Picture) -> None:
+    """Warn of known fields whose values lie neither in [0, 1] nor in the range of the input."""
+    low, high = min(0.0, picture.channels.min()), max(1.0, picture.channels.max())
+    found = ranges({k: v for k, v in fields.items() if v.min() < low or v.max() > high})
+    if found:
+        warn(f"known fields have other values than pictures, [0, 1], and than the input.{found}")
+
+
+def ranges(fields: Mapping[str, NDArray[np.float64]]) -> str:
+    """A sentence with the ranges of the fields that leave [0, 1], if there are such."""
+    found = [
+        f"{name} from {values.min():.6g} to {values.max():.6g}"
+        for name, values in fields.items()
+        if values.min() < 0 or values.max() > 1
+    ]
+    return f" The values range, of {', of '.join(found)}." if found else ""
