@@ -51,7 +51,7 @@ ONE_GRID = (
 )
 COMPUTED = (
     "with a learned operator asks for a {} that is computed from its weights: that is what keep_stable=True "
-    "of compile does. Or give a number."
+    "does. Or give a number."
 )
 
 
