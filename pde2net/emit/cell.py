@@ -321,10 +321,7 @@ class CellEmitter(KeepingEmitter):
                 f"return with_implicit_gradient(lambda v: cell.residual({passed}), v, self.tol / 100)",
             ]
         else:
-            body += [
-                f"v = self.iterate({start})",
-                f"return as_solution(lambda v: cell.residual({passed}), v, v)",
-            ]
+            body.append(f"return self.iterate({start})")
         step = Function(
             "step", step_arguments, "Tensor", "One implicit step: the solution of its equation.", body
         )

@@ -14,13 +14,14 @@ def definitions(nodes: Sequence[Node], loop: Iterate | None) -> list[Function | 
     """Of linear systems, of the loop, and of implicit gradients."""
     found: list[Function | Class] = []
     tol = loop is not None and loop.tol != 0
+    implicit = loop is not None and tol and loop.gradients == "implicit"
     newton = loop is not None and loop.method == "Newton"
     systems = [n for n in nodes if isinstance(n, LinearSolve)]
     if loop is not None:
         found += [solvers.NORM, RELATIVE]
-    if systems or tol or newton:
+    if systems or implicit or newton:
         found.append(krylov.FINISHED)
-    found += _krylov(systems, tol)
+    found += _krylov(systems, implicit)
     found += _direct([n for n in nodes if isinstance(n, Tridiagonal)])
     if loop is not None and loop.anderson:
         found.append(solvers.ANDERSON)
@@ -28,7 +29,7 @@ def definitions(nodes: Sequence[Node], loop: Iterate | None) -> list[Function | 
         found.append(solvers.LINE_SEARCH)
     if loop is not None and tol:
         found += failures(loop.on_failure)
-    if systems or tol:
+    if implicit:
         found += solvers.IMPLICIT
     return found
 
@@ -39,12 +40,15 @@ def failures(on_failure: str) -> list[Function | Class]:
     return [*found, *([solvers.ROUNDING] if on_failure == "warn" else []), solvers.report(on_failure)]
 
 
-def _krylov(systems: Sequence[LinearSolve], solved: bool) -> list[Function]:
-    found = [krylov.DOT, krylov.QUOTIENT] if systems or solved else []
+def _krylov(systems: Sequence[LinearSolve], implicit: bool) -> list[Function]:
+    found = [krylov.DOT, krylov.QUOTIENT] if systems or implicit else []
     if any(n.method == "cg" for n in systems):
         found += [krylov.CG, krylov.NEAREST]
         found += [krylov.WITH_MEAN] if any(n.means for n in systems) else []
-    return [*found, krylov.BICGSTAB] if found else found
+    multigrid = any(n.preconditioner == "multigrid" for n in systems)
+    if implicit or multigrid or any(n.method == "bicgstab" for n in systems):
+        found.append(krylov.BICGSTAB)
+    return found
 
 
 def _direct(systems: Sequence[Tridiagonal]) -> list[Function]:

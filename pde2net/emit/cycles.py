@@ -85,8 +85,7 @@ def _bottleneck(node: Bottleneck, frozen: bool, steady: bool) -> Function:
         *(("frozen = self.operator.frozen(v, grid)",) if frozen else ()),
         f"scaled = lambda x: {scaled}",
         f"right, most = {right}, min({node.most}, v[0].numel())",
-        f"change = bicgstab(scaled, right, torch.zeros_like(v), {number(node.tol)}, most)",
-        "v = v + as_solution(lambda x: scaled(x) - right, change, v)",
+        f"v = v + bicgstab(scaled, right, torch.zeros_like(v), {number(node.tol)}, most)",
     ]
     if node.rounds == 1:
         last = body.pop().removeprefix("v = ")

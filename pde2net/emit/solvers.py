@@ -139,10 +139,7 @@ ANDERSON = Class(
                 "tiny = torch.finfo(v.dtype)",
                 "gram = gram + (tiny.eps**0.75 * trace + tiny.tiny) * eye",
                 "gamma, _ = torch.linalg.solve_ex(gram, df.mT @ self.residuals[-1].flatten(1)[:, :, None])",
-                "mixed = image - (dg @ gamma).view_as(image)",
-                "# Among last digits there is nothing to mix.",
-                "still = norm(image - v) <= 50 * tiny.eps * norm(v)",
-                "return torch.where(still, image, mixed)",
+                "return image - (dg @ gamma).view_as(image)",
             ],
         ),
     ],
@@ -155,10 +152,9 @@ LINE_SEARCH = Function(
     "v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.\n\n"
     "Where v has no residual there is no result either: nan.",
     [
-        "step, digits = torch.ones_like(size), 50 * torch.finfo(v.dtype).eps * norm(v)",
+        "step = torch.ones_like(size)",
         "for _ in range(12):",
         "    smaller = norm(residual(v + step * (new - v))) < size",
-        "    smaller = smaller | (size <= digits)",
         "    if finished(smaller):",
         "        break",
         "    step = torch.where(smaller, step, step / 2)",
@@ -282,23 +278,6 @@ IMPLICIT: tuple[Function | Class, ...] = (
             "with torch.no_grad():",
             "    x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)",
             "return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)",
-        ],
-    ),
-    Function(
-        "as_solution",
-        ("residual: Product", "x: Tensor", "state: Tensor"),
-        "Tensor",
-        "x, with the derivative of the solution where the residual is 0 to about the digits of the state.\n\n"
-        "Iterations that have ended, or go on among last digits, have derivatives that say nothing.",
-        [
-            "if torch.compiler.is_compiling():",
-            "    return x",
-            "left, digits = residual(x).detach(), torch.finfo(x.dtype).eps ** 0.7",
-            "solves = dot(left, left) <= digits**2 * dot(state, state)",
-            "if not solves.any():",
-            "    return x",
-            "solution = with_implicit_gradient(residual, x, digits)",
-            "return torch.where(solves, solution, torch.where(solves, x.detach(), x))",
         ],
     ),
 )

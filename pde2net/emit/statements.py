@@ -32,7 +32,6 @@ from pde2net.graph.nodes import (
     Pad,
     Pointwise,
     SquaredAdjoint,
-    State,
     TransposedConvolution,
     TransposedFilter,
     Tridiagonal,
@@ -166,21 +165,16 @@ def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], va
         preconditioner.append(values.bound[sources(values.graph, cycle)["operator"]])
     v = inputs.get("start", f"torch.zeros_like({rhs})")
     limits = ["self.linear_tol", "self.linear_iterations", *preconditioner]
-    state = inputs.get("start") or next(
-        v for (n, _), v in values.bound.items() if isinstance(node_of(values.graph, n), State)
-    )
+    if node.method == "bicgstab":
+        return [f"{variable} = bicgstab({', '.join([product, rhs, v, *limits])})"]
     lines = [f"product = {product}"] if values.captured[name] else []
     product = "product" if lines else product
-    solution = f"{variable} = as_solution(lambda x: {product}(x) - {rhs}, {variable}, {state})"
-    if node.method == "bicgstab":
-        return [*lines, f"{variable} = bicgstab({', '.join([product, rhs, v, *limits])})", solution]
     nearest, start = "nearest_with_mean" if node.means else "nearest", values.fresh("start")
     return [
         *lines,
         f"{start} = {nearest}({product}, {rhs}, [{v}])",
         f"{variable} = conjugate_gradients({', '.join([product, rhs, start, *limits])})",
         f"{variable} = {nearest}({product}, {rhs}, [{variable}, {v}])",
-        solution,
     ]
 
 

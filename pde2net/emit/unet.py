@@ -45,7 +45,9 @@ class UNetEmitter(OperatorEmitter):
             found.append(chebyshev(self.smoother))
         if self.unet.tol is not None:
             found += failures(self.unet.on_failure)
-        return [*found, *solvers.IMPLICIT]
+        if self.implicit:
+            found += solvers.IMPLICIT
+        return found
 
     @property
     def implicit(self) -> bool:
@@ -119,8 +121,6 @@ class UNetEmitter(OperatorEmitter):
             tol = "self.tol / 100" if unet.tol is not None else "1e-08"
             body += ["with torch.no_grad():", *(f"    {line}" for line in solve)]
             body.append(f"return with_implicit_gradient(lambda v: net.operator(v, grids[0]) - rhs, v, {tol})")
-        elif unet.tol is not None:
-            body += [*solve, "return as_solution(lambda v: net.operator(v, grids[0]) - rhs, v, v)"]
         else:
             body += [*solve, "return v"]
         known = [*(f"{f}: Tensor" for f in self.fields), *self.clock_arguments()]

@@ -66,9 +66,8 @@ def rounding(residual: Map, v: Array, found: Array) -> float:
 def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
     """v + s (new - v) with s halved until the residual decreases; v if it does not, nan if v has none."""
     step, size = 1.0, float(np.linalg.norm(found))
-    digits = 50 * EPSILON * float(np.linalg.norm(v))
     for _ in range(HALVINGS):
-        if size <= digits or float(np.linalg.norm(residual(v + step * (new - v)))) < size:
+        if float(np.linalg.norm(residual(v + step * (new - v)))) < size:
             return v + step * (new - v)
         step /= 2
     return v if np.isfinite(size) else np.full_like(v, np.nan)

@@ -274,21 +274,6 @@ def solved(product: Product, rhs: Tensor, tol: float) -> Tensor:
     return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)
 
 
-def as_solution(residual: Product, x: Tensor, state: Tensor) -> Tensor:
-    """x, with the derivative of the solution where the residual is 0 to about the digits of the state.
-
-    Iterations that have ended, or go on among last digits, have derivatives that say nothing.
-    """
-    if torch.compiler.is_compiling():
-        return x
-    left, digits = residual(x).detach(), torch.finfo(x.dtype).eps ** 0.7
-    solves = dot(left, left) <= digits**2 * dot(state, state)
-    if not solves.any():
-        return x
-    solution = with_implicit_gradient(residual, x, digits)
-    return torch.where(solves, solution, torch.where(solves, x.detach(), x))
-
-
 class ImplicitCell(nn.Module):
     """One iteration with lagged diffusivities, (1 + tau A(v)) v <- rhs."""
 

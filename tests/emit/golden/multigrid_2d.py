@@ -26,7 +26,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -318,65 +317,6 @@ def bicgstab(
     return x
 
 
-class Solution(torch.autograd.Function):
-    """v, a solution of residual(v) = 0, with its derivatives by the implicit function theorem.
-
-    dv = -J^-1 dR, J the derivative of the residual R with respect to v: the backward pass solves
-    with J^T, in memory that does not depend on the number of iterations, forward mode with J. What
-    they solve are such solutions again, so that all higher derivatives are right.
-    """
-
-    @staticmethod
-    def forward(value: Tensor, v: Tensor, residual: Product, tol: float) -> Tensor:
-        return v.clone()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, _, ctx.residual, ctx.tol = inputs
-        ctx.save_for_backward(output)
-        ctx.save_for_forward(output)
-
-    @staticmethod
-    def jvp(ctx: Any, value: Tensor, *_: Any) -> Tensor:
-        (v,) = ctx.saved_tensors
-        product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]
-        return -solved(product, value, ctx.tol)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
-        (v,) = ctx.saved_tensors
-        transposed = torch.func.vjp(ctx.residual, v)[1]
-        return -solved(lambda x: transposed(x)[0], gradient, ctx.tol), None, None, None
-
-
-def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
-    """v, the solution of residual(v) = 0, with derivatives, which are solved for to `tol`."""
-    v = v.detach()
-    return Solution.apply(residual(v), v, residual, tol)
-
-
-def solved(product: Product, rhs: Tensor, tol: float) -> Tensor:
-    """x with product(x) = rhs, with derivatives."""
-    with torch.no_grad():
-        x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)
-    return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)
-
-
-def as_solution(residual: Product, x: Tensor, state: Tensor) -> Tensor:
-    """x, with the derivative of the solution where the residual is 0 to about the digits of the state.
-
-    Iterations that have ended, or go on among last digits, have derivatives that say nothing.
-    """
-    if torch.compiler.is_compiling():
-        return x
-    left, digits = residual(x).detach(), torch.finfo(x.dtype).eps ** 0.7
-    solves = dot(left, left) <= digits**2 * dot(state, state)
-    if not solves.any():
-        return x
-    solution = with_implicit_gradient(residual, x, digits)
-    return torch.where(solves, solution, torch.where(solves, x.detach(), x))
-
-
 class DiffusionOperator(nn.Module):
     """N(v) = v - tau F(v) on every grid: convolutions K, activations, transposed convolutions K^T."""
 
@@ -474,8 +414,7 @@ class UNet(nn.Module):
             frozen = self.operator.frozen(v, grid)
             scaled = lambda x: self.operator.product(x, frozen, grid) / diagonal
             right, most = (rhs - value) / diagonal, min(200, v[0].numel())
-            change = bicgstab(scaled, right, torch.zeros_like(v), 0.1, most)
-            v = v + as_solution(lambda x: scaled(x) - right, change, v)
+            v = v + bicgstab(scaled, right, torch.zeros_like(v), 0.1, most)
         return v
 
     def decoder(

@@ -181,10 +181,9 @@ def line_search(residual: Product, v: Tensor, new: Tensor, size: Tensor) -> Tens
 
     Where v has no residual there is no result either: nan.
     """
-    step, digits = torch.ones_like(size), 50 * torch.finfo(v.dtype).eps * norm(v)
+    step = torch.ones_like(size)
     for _ in range(12):
         smaller = norm(residual(v + step * (new - v))) < size
-        smaller = smaller | (size <= digits)
         if finished(smaller):
             break
         step = torch.where(smaller, step, step / 2)
@@ -257,21 +256,6 @@ def solved(product: Product, rhs: Tensor, tol: float) -> Tensor:
     return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)
 
 
-def as_solution(residual: Product, x: Tensor, state: Tensor) -> Tensor:
-    """x, with the derivative of the solution where the residual is 0 to about the digits of the state.
-
-    Iterations that have ended, or go on among last digits, have derivatives that say nothing.
-    """
-    if torch.compiler.is_compiling():
-        return x
-    left, digits = residual(x).detach(), torch.finfo(x.dtype).eps ** 0.7
-    solves = dot(left, left) <= digits**2 * dot(state, state)
-    if not solves.any():
-        return x
-    solution = with_implicit_gradient(residual, x, digits)
-    return torch.where(solves, solution, torch.where(solves, x.detach(), x))
-
-
 class ImplicitCell(nn.Module):
     """One Newton iteration for v - tau F(v) = rhs."""
 
@@ -329,16 +313,14 @@ class ImplicitCell(nn.Module):
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         d = gradient_squares(g, g)
         diagonal = 1 + d * self.tau
-        product = lambda trial: self.product(trial, flux_slope_0, flux_slope_1, flux_slope_2)
         correction = bicgstab(
-            product,
+            lambda trial: self.product(trial, flux_slope_0, flux_slope_1, flux_slope_2),
             minus,
             torch.zeros_like(minus),
             self.linear_tol,
             self.linear_iterations,
             lambda r: r / diagonal,
         )
-        correction = as_solution(lambda x: product(x) - minus, correction, v)
         return correction + v
 
 
