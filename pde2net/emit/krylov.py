@@ -92,6 +92,23 @@ WITH_MEAN = Function(
     ],
 )
 
+
+def cg_between(means: bool) -> Function:
+    """Conjugate gradients from the best multiple of the start on, and the best of start and result."""
+    best = "nearest_with_mean" if means else "nearest"
+    return Function(
+        "nearest_by_conjugate_gradients",
+        CG.arguments,
+        "Tensor",
+        "The same from the multiple of x on, and the combination of both nearest to the solution.",
+        [
+            f"start = {best}(product, rhs, [x])",
+            "found = conjugate_gradients(product, rhs, start, tol, most, precondition)",
+            f"return {best}(product, rhs, [found, x])",
+        ],
+    )
+
+
 BICGSTAB = Function(
     "bicgstab",
     (
