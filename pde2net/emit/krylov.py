@@ -25,7 +25,13 @@ FINISHED = Function(
     ("done: Tensor",),
     "bool",
     "Whether all images are done; not asked while the network is traced, when loops run to their end.",
-    ["return not torch.compiler.is_compiling() and bool(done.all())"],
+    [
+        "if torch.compiler.is_compiling():",
+        "    return False",
+        "while torch._C._functorch.is_functorch_wrapped_tensor(done):",
+        "    done = torch._C._functorch.get_unwrapped(done)  # of all images of torch.vmap",
+        "return bool(done.all())",
+    ],
 )
 
 CG = Function(
