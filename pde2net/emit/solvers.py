@@ -233,7 +233,7 @@ IMPLICIT: tuple[Function | Class, ...] = (
                 "None",
                 "",
                 [
-                    "_, _, ctx.residual, *ctx.options = inputs",
+                    "_, _, ctx.residual, ctx.tol, ctx.precondition = inputs",
                     "ctx.save_for_backward(output)",
                     "ctx.save_for_forward(output)",
                 ],
@@ -246,8 +246,8 @@ IMPLICIT: tuple[Function | Class, ...] = (
                 "",
                 [
                     "(v,) = ctx.saved_tensors",
-                    "product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]",
-                    "return -solved(product, value, *ctx.options)",
+                    "along = lambda f: lambda x: torch.func.jvp(f, (v,), (x,))[1]",
+                    "return -solved(along(ctx.residual), value, ctx.tol, along(ctx.precondition))",
                 ],
                 _STATIC,
             ),
@@ -258,14 +258,20 @@ IMPLICIT: tuple[Function | Class, ...] = (
                 "",
                 [
                     "(v,) = ctx.saved_tensors",
-                    "transposed = torch.func.vjp(ctx.residual, v)[1]",
-                    "product = lambda x: transposed(x)[0]",
-                    "return -solved(product, gradient, *ctx.options), None, None, None, None",
+                    "product, precondition = (transposed(f, v) for f in (ctx.residual, ctx.precondition))",
+                    "return -solved(product, gradient, ctx.tol, precondition), None, None, None, None",
                 ],
                 _STATIC,
             ),
         ],
         ("generate_vmap_rule = True",),
+    ),
+    Function(
+        "transposed",
+        ("f: Product", "v: Tensor"),
+        "Product",
+        "The transpose of the derivative of f at v.",
+        ["pulled = torch.func.vjp(f, v)[1]", "return lambda x: pulled(x)[0]"],
     ),
     Function(
         "with_implicit_gradient",

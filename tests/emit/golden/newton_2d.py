@@ -236,22 +236,27 @@ class Solution(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, _, ctx.residual, *ctx.options = inputs
+        _, _, ctx.residual, ctx.tol, ctx.precondition = inputs
         ctx.save_for_backward(output)
         ctx.save_for_forward(output)
 
     @staticmethod
     def jvp(ctx: Any, value: Tensor, *_: Any) -> Tensor:
         (v,) = ctx.saved_tensors
-        product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]
-        return -solved(product, value, *ctx.options)
+        along = lambda f: lambda x: torch.func.jvp(f, (v,), (x,))[1]
+        return -solved(along(ctx.residual), value, ctx.tol, along(ctx.precondition))
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         (v,) = ctx.saved_tensors
-        transposed = torch.func.vjp(ctx.residual, v)[1]
-        product = lambda x: transposed(x)[0]
-        return -solved(product, gradient, *ctx.options), None, None, None, None
+        product, precondition = (transposed(f, v) for f in (ctx.residual, ctx.precondition))
+        return -solved(product, gradient, ctx.tol, precondition), None, None, None, None
+
+
+def transposed(f: Product, v: Tensor) -> Product:
+    """The transpose of the derivative of f at v."""
+    pulled = torch.func.vjp(f, v)[1]
+    return lambda x: pulled(x)[0]
 
 
 def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
