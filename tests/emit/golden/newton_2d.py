@@ -142,8 +142,9 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0."""
-    return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))
+    """a / b, and 0 where b is 0 or so small that derivatives of the quotient overflow."""
+    zero = b.abs() < 16 * torch.finfo(b.dtype).tiny
+    return torch.where(zero, 0, a / torch.where(zero, 1, b))
 
 
 def bicgstab(
