@@ -312,7 +312,8 @@ class CellEmitter(KeepingEmitter):
             body.append("for _ in range(self.iterations):")
             body += [f"    {line}" for line in self._update(node, passed, "norm(residual(v))", "v")]
             doc = "One implicit step: the cell, iterated."
-            return [Function("step", step_arguments, "Tensor", doc, [*body, "return v"])]
+            body += self._settled(node, passed)
+            return [Function("step", step_arguments, "Tensor", doc, body)]
         start = ", ".join(["cell", "u", *rhs, *data])
         if node.gradients == "implicit":
             body += [
@@ -335,12 +336,24 @@ class CellEmitter(KeepingEmitter):
             "first" if self.cell.steady else "norm(rhs)",
             lambda size: self._update(node, passed, size, "new"),
             node.on_failure,
+            unrolled=node.gradients == "unrolled",
         )
         return [step, Function("iterate", arguments, "Tensor", doc, [*self._accelerated(node), *loop])]
 
     @staticmethod
     def _accelerated(node: Iterate) -> list[str]:
         return [f"accelerate = Anderson({node.anderson})"] if node.anderson else []
+
+    @staticmethod
+    def _settled(node: Iterate, passed: str) -> list[str]:
+        """What a fixed number of iterations returns."""
+        if not node.anderson:
+            return ["return v"]
+        return [
+            f"residual = lambda v: cell({passed}) - v",
+            "exact = norm(residual(v)) <= torch.finfo(v.dtype).eps ** 0.75 * norm(v)",
+            "return settled(exact, residual, v)",
+        ]
 
     @staticmethod
     def _update(node: Iterate, passed: str, size: str, target: str) -> list[str]:

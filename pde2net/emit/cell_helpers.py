@@ -17,11 +17,15 @@ def definitions(nodes: Sequence[Node], loop: Iterate | None) -> list[Function | 
     implicit = loop is not None and tol and loop.gradients == "implicit"
     newton = loop is not None and loop.method == "Newton"
     systems = [n for n in nodes if isinstance(n, LinearSolve)]
+    settles = loop is not None and (bool(loop.anderson) or (tol and not implicit))
+    solved = bool(systems) or implicit or settles
     if loop is not None:
         found += [solvers.NORM, RELATIVE]
-    if systems or implicit or newton:
+    if solved or newton:
         found.append(krylov.FINISHED)
-    found += _krylov(systems, implicit)
+    found += _krylov(systems, solved)
+    if systems or (loop is not None and tol and loop.on_failure == "warn"):
+        found.append(solvers.ROUNDING)
     found += _direct([n for n in nodes if isinstance(n, Tridiagonal)])
     if loop is not None and loop.anderson:
         found.append(solvers.ANDERSON)
@@ -29,26 +33,32 @@ def definitions(nodes: Sequence[Node], loop: Iterate | None) -> list[Function | 
         found.append(solvers.LINE_SEARCH)
     if loop is not None and tol:
         found += failures(loop.on_failure)
-    if implicit:
-        found += solvers.IMPLICIT
+    if solved:
+        found += solutions(settles, linear=bool(systems))
     return found
 
 
 def failures(on_failure: str) -> list[Function | Class]:
     """What a loop needs whose tolerance may be missed."""
     found: list[Function | Class] = [] if on_failure == "best" else [solvers.FAILURE]
-    return [*found, *([solvers.ROUNDING] if on_failure == "warn" else []), solvers.report(on_failure)]
+    return [*found, solvers.report(on_failure)]
 
 
-def _krylov(systems: Sequence[LinearSolve], implicit: bool) -> list[Function]:
-    found = [krylov.DOT, krylov.QUOTIENT] if systems or implicit else []
+def solutions(settles: bool, linear: bool) -> list[Function | Class]:
+    """What derivatives of solutions need: of loops that settle, of linear systems."""
+    found: list[Function | Class] = [*solvers.IMPLICIT]
+    found += [solvers.DIFFERENTIATED] if settles or linear else []
+    found += [solvers.SETTLED] if settles else []
+    return [*found, *([solvers.LINEAR_SOLUTION] if linear else [])]
+
+
+def _krylov(systems: Sequence[LinearSolve], solved: bool) -> list[Function]:
+    found = [krylov.DOT, krylov.QUOTIENT] if solved else []
     if any(n.method == "cg" for n in systems):
-        found += [krylov.CG, krylov.NEAREST]
-        found += [krylov.WITH_MEAN] if any(n.means for n in systems) else []
-    multigrid = any(n.preconditioner == "multigrid" for n in systems)
-    if implicit or multigrid or any(n.method == "bicgstab" for n in systems):
-        found.append(krylov.BICGSTAB)
-    return found
+        means = any(n.means for n in systems)
+        found += [krylov.CG, krylov.NEAREST, *([krylov.WITH_MEAN] if means else [])]
+        found.append(krylov.cg_between(means))
+    return [*found, *([krylov.BICGSTAB] if solved else [])]
 
 
 def _direct(systems: Sequence[Tridiagonal]) -> list[Function]:

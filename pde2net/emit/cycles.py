@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pde2net.emit.solvers import ON_COARSEST
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.nodes import Bottleneck, Smooth
@@ -85,7 +86,7 @@ def _bottleneck(node: Bottleneck, frozen: bool, steady: bool) -> Function:
         *(("frozen = self.operator.frozen(v, grid)",) if frozen else ()),
         f"scaled = lambda x: {scaled}",
         f"right, most = {right}, min({node.most}, v[0].numel())",
-        f"v = v + bicgstab(scaled, right, torch.zeros_like(v), {number(node.tol)}, most)",
+        f"v = v + {ON_COARSEST.format('v', number(node.tol))}",
     ]
     if node.rounds == 1:
         last = body.pop().removeprefix("v = ")

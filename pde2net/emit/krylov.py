@@ -16,8 +16,11 @@ QUOTIENT = Function(
     "quotient",
     ("a: Tensor", "b: Tensor"),
     "Tensor",
-    "a / b, and 0 where b is 0.",
-    ["return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))"],
+    "a / b, and 0 where b is 0 or so small that derivatives of the quotient overflow.",
+    [
+        "zero = b.abs() < 16 * torch.finfo(b.dtype).tiny",
+        "return torch.where(zero, 0, a / torch.where(zero, 1, b))",
+    ],
 )
 
 FINISHED = Function(
@@ -25,7 +28,13 @@ FINISHED = Function(
     ("done: Tensor",),
     "bool",
     "Whether all images are done; not asked while the network is traced, when loops run to their end.",
-    ["return not torch.compiler.is_compiling() and bool(done.all())"],
+    [
+        "if torch.compiler.is_compiling():",
+        "    return False",
+        "while torch._C._functorch.is_functorch_wrapped_tensor(done):",
+        "    done = torch._C._functorch.get_unwrapped(done)  # of all images of torch.vmap",
+        "return bool(done.all())",
+    ],
 )
 
 CG = Function(
@@ -91,6 +100,23 @@ WITH_MEAN = Function(
         "return mean(rhs) + (y - mean(y))",
     ],
 )
+
+
+def cg_between(means: bool) -> Function:
+    """Conjugate gradients from the best multiple of the start on, and the best of start and result."""
+    best = "nearest_with_mean" if means else "nearest"
+    return Function(
+        "nearest_by_conjugate_gradients",
+        CG.arguments,
+        "Tensor",
+        "The same from the multiple of x on, and the combination of both nearest to the solution.",
+        [
+            f"start = {best}(product, rhs, [x])",
+            "found = conjugate_gradients(product, rhs, start, tol, most, precondition)",
+            f"return {best}(product, rhs, [found, x])",
+        ],
+    )
+
 
 BICGSTAB = Function(
     "bicgstab",

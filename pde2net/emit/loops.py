@@ -20,6 +20,7 @@ def until(
     update: Callable[[str], Sequence[str]],
     on_failure: str,
     start: str = "",
+    unrolled: bool = False,
 ) -> list[str]:
     """Statements that iterate v until its residual is small, for each image alone.
 
@@ -27,6 +28,7 @@ def until(
     residual  of v as an expression, a method of v; `scale` is the norm that it is small against
     update    statements that set `new` to the next v; handed the name of the norm of the residual
     start     the expression of the first v, if it is not v itself
+    unrolled  whether derivatives are those of the iterations, of the solution for images without any
     """
     best = on_failure == "best"
     body = [line.format(what, fixed) for line in EXPORTED]
@@ -36,6 +38,7 @@ def until(
         f"scale = {scale}",
         "bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale",
         *([f"v = {start}", "size = norm(residual(v))"] if start else []),
+        *(["solved = size <= bound"] if unrolled else []),
         *(["best, least = v, size"] if best else []),
         "for _ in range(self.most):",
         "    done = (size <= bound) | ~size.isfinite()",
@@ -58,7 +61,8 @@ def until(
     result, of = ("best", "least") if best else ("v", "size")
     body.append(f"    not_converged({missed})")
     body.append(f"    {result} = torch.where({of}.isfinite(), {result}, torch.nan)")
-    body.append("return torch.where(size <= bound, v, best)" if best else "return v")
+    found = "torch.where(size <= bound, v, best)" if best else "v"
+    body.append(f"return settled(solved, residual, {found})" if unrolled else f"return {found}")
     return body
 
 

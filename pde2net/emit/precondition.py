@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pde2net.emit.base import Request
+from pde2net.emit.solvers import ON_COARSEST
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
@@ -60,7 +61,7 @@ class PreconditionerEmitter(OperatorEmitter):
             "if level == len(self.grids) - 1:",
             f"    scaled = lambda z: {scaled('product(z)')}",
             f"    right, most = {scaled('r')}, min({self.cycle.most}, r[0].numel())",
-            f"    return bicgstab(scaled, right, torch.zeros_like(r), {number(self.cycle.tol)}, most)",
+            f"    return {ON_COARSEST.format('r', number(self.cycle.tol))}",
             f"z = {omega} * {scaled('r')}",
             "coarse = self.grids[level + 1]",
             "correction = self(restrict_residual(r - product(z), grid, coarse), level + 1)",

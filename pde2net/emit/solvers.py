@@ -129,14 +129,17 @@ ANDERSON = Class(
                 "self.residuals = [*self.residuals, image - v][-self.depth - 1 :]",
                 "if len(self.images) == 1:",
                 "    return image",
+                "tiny = torch.finfo(v.dtype)",
                 "df, dg = (",
                 "    torch.stack([(b - a).flatten(1) for a, b in zip(h, h[1:])], 2)",
                 "    for h in (self.residuals, self.images)",
                 ")",
+                "# Residuals that are rounding are not mixed.",
+                "done = norm(image - v) <= tiny.eps**0.75 * norm(v)",
+                "df = torch.where(done.flatten(1)[:, :, None], 0, df)",
                 "gram = df.mT @ df",
                 "trace = gram.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]",
                 "eye = torch.eye(gram.shape[1], dtype=v.dtype, device=v.device)",
-                "tiny = torch.finfo(v.dtype)",
                 "gram = gram + (tiny.eps**0.75 * trace + tiny.tiny) * eye",
                 "gamma, _ = torch.linalg.solve_ex(gram, df.mT @ self.residuals[-1].flatten(1)[:, :, None])",
                 "return image - (dg @ gamma).view_as(image)",
@@ -150,11 +153,13 @@ LINE_SEARCH = Function(
     ("residual: Product", "v: Tensor", "new: Tensor", "size: Tensor"),
     "Tensor",
     "v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.\n\n"
-    "Where v has no residual there is no result either: nan.",
+    "A step within the rounding of v is made, so that it passes its derivative on. Where v has no residual\n"
+    "there is no result either: nan.",
     [
         "step = torch.ones_like(size)",
+        "rounded = norm(new - v) <= torch.finfo(v.dtype).eps ** 0.75 * norm(v)",
         "for _ in range(12):",
-        "    smaller = norm(residual(v + step * (new - v))) < size",
+        "    smaller = rounded | (norm(residual(v + step * (new - v))) < size)",
         "    if finished(smaller):",
         "        break",
         "    step = torch.where(smaller, step, step / 2)",
@@ -206,6 +211,7 @@ def report(on_failure: str) -> Function:
 
 
 _STATIC = ("@staticmethod",)
+_PRECONDITION = "precondition: Product = lambda r: r"
 
 IMPLICIT: tuple[Function | Class, ...] = (
     Class(
@@ -218,7 +224,7 @@ IMPLICIT: tuple[Function | Class, ...] = (
         [
             Function(
                 "forward",
-                ("value: Tensor", "v: Tensor", "residual: Product", "tol: float"),
+                ("value: Tensor", "v: Tensor", "residual: Product", "tol: float", "precondition: Product"),
                 "Tensor",
                 "",
                 ["return v.clone()"],
@@ -230,7 +236,7 @@ IMPLICIT: tuple[Function | Class, ...] = (
                 "None",
                 "",
                 [
-                    "_, _, ctx.residual, ctx.tol = inputs",
+                    "_, _, ctx.residual, ctx.tol, ctx.precondition = inputs",
                     "ctx.save_for_backward(output)",
                     "ctx.save_for_forward(output)",
                 ],
@@ -243,41 +249,118 @@ IMPLICIT: tuple[Function | Class, ...] = (
                 "",
                 [
                     "(v,) = ctx.saved_tensors",
-                    "product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]",
-                    "return -solved(product, value, ctx.tol)",
+                    "along = lambda f: lambda x: torch.func.jvp(f, (v,), (x,))[1]",
+                    "return -solved(along(ctx.residual), value, ctx.tol, along(ctx.precondition))",
                 ],
                 _STATIC,
             ),
             Function(
                 "backward",
                 ("ctx: Any", "gradient: Tensor"),
-                "tuple[Tensor, None, None, None]",
+                "tuple[Tensor, None, None, None, None]",
                 "",
                 [
                     "(v,) = ctx.saved_tensors",
-                    "transposed = torch.func.vjp(ctx.residual, v)[1]",
-                    "return -solved(lambda x: transposed(x)[0], gradient, ctx.tol), None, None, None",
+                    "product, precondition = (transposed(f, v) for f in (ctx.residual, ctx.precondition))",
+                    "return -solved(product, gradient, ctx.tol, precondition), None, None, None, None",
                 ],
                 _STATIC,
             ),
         ],
+        ("generate_vmap_rule = True",),
+    ),
+    Function(
+        "transposed",
+        ("f: Product", "v: Tensor"),
+        "Product",
+        "The transpose of the derivative of f at v.",
+        ["pulled = torch.func.vjp(f, v)[1]", "return lambda x: pulled(x)[0]"],
     ),
     Function(
         "with_implicit_gradient",
         ("residual: Product", "v: Tensor", "tol: float"),
         "Tensor",
         "v, the solution of residual(v) = 0, with derivatives, which are solved for to `tol`.",
-        ["v = v.detach()", "return Solution.apply(residual(v), v, residual, tol)"],
+        ["v = v.detach()", "return Solution.apply(residual(v), v, residual, tol, lambda r: r)"],
+    ),
+    Function(
+        "with_linear_gradient",
+        ("product: Product", "rhs: Tensor", "x: Tensor", "tol: float", "precondition: Product"),
+        "Tensor",
+        "x, the solution of product(x) = rhs, with derivatives, which are solved for to `tol`.",
+        ["x = x.detach()", "return Solution.apply(product(x) - rhs, x, product, tol, precondition)"],
     ),
     Function(
         "solved",
-        ("product: Product", "rhs: Tensor", "tol: float"),
+        ("product: Product", "rhs: Tensor", "tol: float", "precondition: Product"),
         "Tensor",
         "x with product(x) = rhs, with derivatives.",
         [
             "with torch.no_grad():",
-            "    x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)",
-            "return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)",
+            "    x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000, precondition)",
+            "return with_linear_gradient(product, rhs, x, tol, precondition)",
         ],
     ),
 )
+
+DIFFERENTIATED = Function(
+    "differentiated",
+    ("*arrays: Tensor",),
+    "bool",
+    "Whether derivatives are asked for, backward or forward; not asked while the network is traced.",
+    [
+        "if torch.compiler.is_compiling():",
+        "    return False",
+        "tangents = [torch.autograd.forward_ad.unpack_dual(a).tangent for a in arrays]",
+        "return any(a.requires_grad for a in arrays) or any(t is not None for t in tangents)",
+    ],
+)
+
+SETTLED = Function(
+    "settled",
+    ("exact: Tensor", "residual: Product", "v: Tensor"),
+    "Tensor",
+    "v, with the derivatives of the solution of residual(v) = 0 for the images where it is `exact`.\n\n"
+    "An iteration that had nothing to do, or went on with residuals that are rounding, has no others.",
+    [
+        "if not differentiated(v) or finished(~exact):",
+        "    return v",
+        "tol = torch.finfo(v.dtype).eps ** 0.75",
+        "return torch.where(exact, with_implicit_gradient(residual, v, tol), v)",
+    ],
+)
+
+LINEAR_SOLUTION = Function(
+    "linear_solution",
+    (
+        "method: Callable[..., Tensor]",
+        "product: Product",
+        "rhs: Tensor",
+        "x: Tensor",
+        "tol: float",
+        "most: int",
+        _PRECONDITION,
+    ),
+    "Tensor",
+    "x with product(x) = rhs by a Krylov method, from a first x on.\n\n"
+    "Its derivatives are those of the solution for each image where it is reached, those of the iterations\n"
+    "where they are cut off.",
+    [
+        "found = method(product, rhs, x, tol, most, precondition)",
+        "if not differentiated(rhs, found):",
+        "    return found",
+        "with torch.no_grad():",
+        "    size, eps = norm(product(found) - rhs), torch.finfo(rhs.dtype).eps",
+        "    exact = size <= eps**0.5 * norm(rhs) + rounding(product, found)",
+        "if finished(~exact):",
+        "    return found",
+        "solution = with_linear_gradient(product, rhs, found, eps**0.75, precondition)",
+        "if finished(exact):",
+        "    return solution",
+        "# Without the exact images, whose derivatives by the iterations may be infinite.",
+        "rest = (torch.where(exact, 0, a) for a in (rhs, x))",
+        "return torch.where(exact, solution, method(product, *rest, tol, most, precondition))",
+    ],
+)
+
+ON_COARSEST = "linear_solution(bicgstab, scaled, right, torch.zeros_like({}), {}, most)"

@@ -165,17 +165,8 @@ def _krylov(name: str, local: str, node: LinearSolve, inputs: dict[str, str], va
         preconditioner.append(values.bound[sources(values.graph, cycle)["operator"]])
     v = inputs.get("start", f"torch.zeros_like({rhs})")
     limits = ["self.linear_tol", "self.linear_iterations", *preconditioner]
-    if node.method == "bicgstab":
-        return [f"{variable} = bicgstab({', '.join([product, rhs, v, *limits])})"]
-    lines = [f"product = {product}"] if values.captured[name] else []
-    product = "product" if lines else product
-    nearest, start = "nearest_with_mean" if node.means else "nearest", values.fresh("start")
-    return [
-        *lines,
-        f"{start} = {nearest}({product}, {rhs}, [{v}])",
-        f"{variable} = conjugate_gradients({', '.join([product, rhs, start, *limits])})",
-        f"{variable} = {nearest}({product}, {rhs}, [{variable}, {v}])",
-    ]
+    method = "bicgstab" if node.method == "bicgstab" else "nearest_by_conjugate_gradients"
+    return [f"{variable} = linear_solution({', '.join([method, product, rhs, v, *limits])})"]
 
 
 def _tridiagonal(

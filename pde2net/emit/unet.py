@@ -8,7 +8,7 @@ import sympy as sp
 
 from pde2net.emit import krylov, solvers
 from pde2net.emit.base import NETWORK, Request
-from pde2net.emit.cell_helpers import failures
+from pde2net.emit.cell_helpers import failures, solutions
 from pde2net.emit.cycles import chebyshev, unet_class
 from pde2net.emit.grids import grid_definitions
 from pde2net.emit.loops import RELATIVE, residuals, until
@@ -41,13 +41,12 @@ class UNetEmitter(OperatorEmitter):
         found += squares_of(self.graph, self.banks, self.dimension, self.value)
         found += grid_definitions(self.layout())
         found += [solvers.NORM, RELATIVE, krylov.FINISHED, krylov.DOT, krylov.QUOTIENT, krylov.BICGSTAB]
+        found.append(solvers.ROUNDING)
         if self.unet.smoother == "chebyshev" and self.smoother:
             found.append(chebyshev(self.smoother))
         if self.unet.tol is not None:
             found += failures(self.unet.on_failure)
-        if self.implicit:
-            found += solvers.IMPLICIT
-        return found
+        return found + solutions(settles=self.unet.tol is not None and not self.implicit, linear=True)
 
     @property
     def implicit(self) -> bool:
@@ -145,5 +144,6 @@ class UNetEmitter(OperatorEmitter):
                 lambda _: ["new = net(v, rhs, grids)"],
                 self.unet.on_failure,
                 start if self.operator.levels > 1 else "",
+                not self.implicit,
             ),
         )

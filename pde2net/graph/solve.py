@@ -64,8 +64,13 @@ def rounding(residual: Map, v: Array, found: Array) -> float:
 
 
 def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
-    """v + s (new - v) with s halved until the residual decreases; v if it does not, nan if v has none."""
+    """v + s (new - v) with s halved until the residual decreases; v if it does not, nan if v has none.
+
+    A step within the rounding of v is made.
+    """
     step, size = 1.0, float(np.linalg.norm(found))
+    if within_rounding(new - v, v):
+        return new
     for _ in range(HALVINGS):
         if float(np.linalg.norm(residual(v + step * (new - v)))) < size:
             return v + step * (new - v)
@@ -73,10 +78,16 @@ def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
     return v if np.isfinite(size) else np.full_like(v, np.nan)
 
 
+def within_rounding(change: Array, v: Array) -> bool:
+    """Whether a change of v is nothing but rounding."""
+    return bool(np.linalg.norm(change) <= EPSILON**0.75 * np.linalg.norm(v))
+
+
 class Anderson:
     """Anderson acceleration of v <- G(v): the mix of `depth` earlier steps of least residual G(v) - v.
 
-    Walker, Ni, SIAM J. Numer. Anal. 49, 2011, (2.2); depth 0 returns G(v).
+    Walker, Ni, SIAM J. Numer. Anal. 49, 2011, (2.2); depth 0 returns G(v), and so do
+    residuals that are rounding.
     """
 
     def __init__(self, depth: int) -> None:
@@ -89,7 +100,7 @@ class Anderson:
             return image
         self.images = [*self.images, image][-self.depth - 1 :]
         self.residuals = [*self.residuals, image - v][-self.depth - 1 :]
-        if len(self.images) == 1:
+        if len(self.images) == 1 or within_rounding(image - v, v):
             return image
         df = np.stack([(b - a).ravel() for a, b in zip(self.residuals, self.residuals[1:], strict=False)], 1)
         dg = np.stack([(b - a).ravel() for a, b in zip(self.images, self.images[1:], strict=False)], 1)

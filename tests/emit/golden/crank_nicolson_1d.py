@@ -117,7 +117,11 @@ def relative(residual: Tensor, against: Tensor) -> Tensor:
 
 def finished(done: Tensor) -> bool:
     """Whether all images are done; not asked while the network is traced, when loops run to their end."""
-    return not torch.compiler.is_compiling() and bool(done.all())
+    if torch.compiler.is_compiling():
+        return False
+    while torch._C._functorch.is_functorch_wrapped_tensor(done):
+        done = torch._C._functorch.get_unwrapped(done)  # of all images of torch.vmap
+    return bool(done.all())
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -126,8 +130,9 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0."""
-    return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))
+    """a / b, and 0 where b is 0 or so small that derivatives of the quotient overflow."""
+    zero = b.abs() < 16 * torch.finfo(b.dtype).tiny
+    return torch.where(zero, 0, a / torch.where(zero, 1, b))
 
 
 def bicgstab(
@@ -162,6 +167,13 @@ def bicgstab(
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
     return x
+
+
+def rounding(residual: Product, v: Tensor) -> Tensor:
+    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
+    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
+    last = torch.finfo(v.dtype).eps * odd * v
+    return 8 * norm(residual(v + last) - residual(v))
 
 
 def edge_weights(g: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -213,13 +225,6 @@ class ConvergenceError(RuntimeError):
     """An iteration missed its tolerance, and ended worse than it started or has on_failure='error'."""
 
 
-def rounding(residual: Product, v: Tensor) -> Tensor:
-    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
-    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
-    last = torch.finfo(v.dtype).eps * odd * v
-    return 8 * norm(residual(v + last) - residual(v))
-
-
 def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor) -> None:
     """Say that the tolerance was not reached; an error if images ended worse than they started."""
     size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
@@ -238,40 +243,58 @@ class Solution(torch.autograd.Function):
     they solve are such solutions again, so that all higher derivatives are right.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(value: Tensor, v: Tensor, residual: Product, tol: float) -> Tensor:
+    def forward(
+        value: Tensor, v: Tensor, residual: Product, tol: float, precondition: Product
+    ) -> Tensor:
         return v.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, _, ctx.residual, ctx.tol = inputs
+        _, _, ctx.residual, ctx.tol, ctx.precondition = inputs
         ctx.save_for_backward(output)
         ctx.save_for_forward(output)
 
     @staticmethod
     def jvp(ctx: Any, value: Tensor, *_: Any) -> Tensor:
         (v,) = ctx.saved_tensors
-        product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]
-        return -solved(product, value, ctx.tol)
+        along = lambda f: lambda x: torch.func.jvp(f, (v,), (x,))[1]
+        return -solved(along(ctx.residual), value, ctx.tol, along(ctx.precondition))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         (v,) = ctx.saved_tensors
-        transposed = torch.func.vjp(ctx.residual, v)[1]
-        return -solved(lambda x: transposed(x)[0], gradient, ctx.tol), None, None, None
+        product, precondition = (transposed(f, v) for f in (ctx.residual, ctx.precondition))
+        return -solved(product, gradient, ctx.tol, precondition), None, None, None, None
+
+
+def transposed(f: Product, v: Tensor) -> Product:
+    """The transpose of the derivative of f at v."""
+    pulled = torch.func.vjp(f, v)[1]
+    return lambda x: pulled(x)[0]
 
 
 def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
     """v, the solution of residual(v) = 0, with derivatives, which are solved for to `tol`."""
     v = v.detach()
-    return Solution.apply(residual(v), v, residual, tol)
+    return Solution.apply(residual(v), v, residual, tol, lambda r: r)
 
 
-def solved(product: Product, rhs: Tensor, tol: float) -> Tensor:
+def with_linear_gradient(
+    product: Product, rhs: Tensor, x: Tensor, tol: float, precondition: Product
+) -> Tensor:
+    """x, the solution of product(x) = rhs, with derivatives, which are solved for to `tol`."""
+    x = x.detach()
+    return Solution.apply(product(x) - rhs, x, product, tol, precondition)
+
+
+def solved(product: Product, rhs: Tensor, tol: float, precondition: Product) -> Tensor:
     """x with product(x) = rhs, with derivatives."""
     with torch.no_grad():
-        x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)
-    return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)
+        x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000, precondition)
+    return with_linear_gradient(product, rhs, x, tol, precondition)
 
 
 class ImplicitCell(nn.Module):

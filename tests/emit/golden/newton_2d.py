@@ -129,7 +129,11 @@ def relative(residual: Tensor, against: Tensor) -> Tensor:
 
 def finished(done: Tensor) -> bool:
     """Whether all images are done; not asked while the network is traced, when loops run to their end."""
-    return not torch.compiler.is_compiling() and bool(done.all())
+    if torch.compiler.is_compiling():
+        return False
+    while torch._C._functorch.is_functorch_wrapped_tensor(done):
+        done = torch._C._functorch.get_unwrapped(done)  # of all images of torch.vmap
+    return bool(done.all())
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -138,8 +142,9 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 
 
 def quotient(a: Tensor, b: Tensor) -> Tensor:
-    """a / b, and 0 where b is 0."""
-    return torch.where(b == 0, 0, a / torch.where(b == 0, 1, b))
+    """a / b, and 0 where b is 0 or so small that derivatives of the quotient overflow."""
+    zero = b.abs() < 16 * torch.finfo(b.dtype).tiny
+    return torch.where(zero, 0, a / torch.where(zero, 1, b))
 
 
 def bicgstab(
@@ -176,14 +181,23 @@ def bicgstab(
     return x
 
 
+def rounding(residual: Product, v: Tensor) -> Tensor:
+    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
+    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
+    last = torch.finfo(v.dtype).eps * odd * v
+    return 8 * norm(residual(v + last) - residual(v))
+
+
 def line_search(residual: Product, v: Tensor, new: Tensor, size: Tensor) -> Tensor:
     """v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.
 
-    Where v has no residual there is no result either: nan.
+    A step within the rounding of v is made, so that it passes its derivative on. Where v has no residual
+    there is no result either: nan.
     """
     step = torch.ones_like(size)
+    rounded = norm(new - v) <= torch.finfo(v.dtype).eps ** 0.75 * norm(v)
     for _ in range(12):
-        smaller = norm(residual(v + step * (new - v))) < size
+        smaller = rounded | (norm(residual(v + step * (new - v))) < size)
         if finished(smaller):
             break
         step = torch.where(smaller, step, step / 2)
@@ -193,13 +207,6 @@ def line_search(residual: Product, v: Tensor, new: Tensor, size: Tensor) -> Tens
 
 class ConvergenceError(RuntimeError):
     """An iteration missed its tolerance, and ended worse than it started or has on_failure='error'."""
-
-
-def rounding(residual: Product, v: Tensor) -> Tensor:
-    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
-    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
-    last = torch.finfo(v.dtype).eps * odd * v
-    return 8 * norm(residual(v + last) - residual(v))
 
 
 def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor) -> None:
@@ -220,40 +227,96 @@ class Solution(torch.autograd.Function):
     they solve are such solutions again, so that all higher derivatives are right.
     """
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(value: Tensor, v: Tensor, residual: Product, tol: float) -> Tensor:
+    def forward(
+        value: Tensor, v: Tensor, residual: Product, tol: float, precondition: Product
+    ) -> Tensor:
         return v.clone()
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        _, _, ctx.residual, ctx.tol = inputs
+        _, _, ctx.residual, ctx.tol, ctx.precondition = inputs
         ctx.save_for_backward(output)
         ctx.save_for_forward(output)
 
     @staticmethod
     def jvp(ctx: Any, value: Tensor, *_: Any) -> Tensor:
         (v,) = ctx.saved_tensors
-        product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]
-        return -solved(product, value, ctx.tol)
+        along = lambda f: lambda x: torch.func.jvp(f, (v,), (x,))[1]
+        return -solved(along(ctx.residual), value, ctx.tol, along(ctx.precondition))
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         (v,) = ctx.saved_tensors
-        transposed = torch.func.vjp(ctx.residual, v)[1]
-        return -solved(lambda x: transposed(x)[0], gradient, ctx.tol), None, None, None
+        product, precondition = (transposed(f, v) for f in (ctx.residual, ctx.precondition))
+        return -solved(product, gradient, ctx.tol, precondition), None, None, None, None
+
+
+def transposed(f: Product, v: Tensor) -> Product:
+    """The transpose of the derivative of f at v."""
+    pulled = torch.func.vjp(f, v)[1]
+    return lambda x: pulled(x)[0]
 
 
 def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
     """v, the solution of residual(v) = 0, with derivatives, which are solved for to `tol`."""
     v = v.detach()
-    return Solution.apply(residual(v), v, residual, tol)
+    return Solution.apply(residual(v), v, residual, tol, lambda r: r)
 
 
-def solved(product: Product, rhs: Tensor, tol: float) -> Tensor:
+def with_linear_gradient(
+    product: Product, rhs: Tensor, x: Tensor, tol: float, precondition: Product
+) -> Tensor:
+    """x, the solution of product(x) = rhs, with derivatives, which are solved for to `tol`."""
+    x = x.detach()
+    return Solution.apply(product(x) - rhs, x, product, tol, precondition)
+
+
+def solved(product: Product, rhs: Tensor, tol: float, precondition: Product) -> Tensor:
     """x with product(x) = rhs, with derivatives."""
     with torch.no_grad():
-        x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000)
-    return with_implicit_gradient(lambda x: product(x) - rhs, x, tol)
+        x = bicgstab(product, rhs, torch.zeros_like(rhs), tol, 1000, precondition)
+    return with_linear_gradient(product, rhs, x, tol, precondition)
+
+
+def differentiated(*arrays: Tensor) -> bool:
+    """Whether derivatives are asked for, backward or forward; not asked while the network is traced."""
+    if torch.compiler.is_compiling():
+        return False
+    tangents = [torch.autograd.forward_ad.unpack_dual(a).tangent for a in arrays]
+    return any(a.requires_grad for a in arrays) or any(t is not None for t in tangents)
+
+
+def linear_solution(
+    method: Callable[..., Tensor],
+    product: Product,
+    rhs: Tensor,
+    x: Tensor,
+    tol: float,
+    most: int,
+    precondition: Product = lambda r: r,
+) -> Tensor:
+    """x with product(x) = rhs by a Krylov method, from a first x on.
+
+    Its derivatives are those of the solution for each image where it is reached, those of the iterations
+    where they are cut off.
+    """
+    found = method(product, rhs, x, tol, most, precondition)
+    if not differentiated(rhs, found):
+        return found
+    with torch.no_grad():
+        size, eps = norm(product(found) - rhs), torch.finfo(rhs.dtype).eps
+        exact = size <= eps**0.5 * norm(rhs) + rounding(product, found)
+    if finished(~exact):
+        return found
+    solution = with_linear_gradient(product, rhs, found, eps**0.75, precondition)
+    if finished(exact):
+        return solution
+    # Without the exact images, whose derivatives by the iterations may be infinite.
+    rest = (torch.where(exact, 0, a) for a in (rhs, x))
+    return torch.where(exact, solution, method(product, *rest, tol, most, precondition))
 
 
 class ImplicitCell(nn.Module):
@@ -313,7 +376,8 @@ class ImplicitCell(nn.Module):
         g = torch.rsqrt(1 + s2 / self.lambda_**2)
         d = gradient_squares(g, g)
         diagonal = 1 + d * self.tau
-        correction = bicgstab(
+        correction = linear_solution(
+            bicgstab,
             lambda trial: self.product(trial, flux_slope_0, flux_slope_1, flux_slope_2),
             minus,
             torch.zeros_like(minus),
