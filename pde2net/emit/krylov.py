@@ -31,9 +31,12 @@ FINISHED = Function(
     [
         "if torch.compiler.is_compiling():",
         "    return False",
-        "while torch._C._functorch.is_functorch_wrapped_tensor(done):",
-        "    done = torch._C._functorch.get_unwrapped(done)  # of all images of torch.vmap",
-        "return bool(done.all())",
+        "try:",
+        "    return bool(done.all())",
+        "except RuntimeError:  # torch.vmap hides images: those of all its calls are asked",
+        "    while torch._C._functorch.is_functorch_wrapped_tensor(done):",
+        "        done = torch._C._functorch.get_unwrapped(done)",
+        "    return bool(done.all())",
     ],
 )
 

@@ -131,9 +131,12 @@ def finished(done: Tensor) -> bool:
     """Whether all images are done; not asked while the network is traced, when loops run to their end."""
     if torch.compiler.is_compiling():
         return False
-    while torch._C._functorch.is_functorch_wrapped_tensor(done):
-        done = torch._C._functorch.get_unwrapped(done)  # of all images of torch.vmap
-    return bool(done.all())
+    try:
+        return bool(done.all())
+    except RuntimeError:  # torch.vmap hides images: those of all its calls are asked
+        while torch._C._functorch.is_functorch_wrapped_tensor(done):
+            done = torch._C._functorch.get_unwrapped(done)
+        return bool(done.all())
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -244,20 +247,15 @@ class Solution(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, value: Tensor, *_: Any) -> Tensor:
         (v,) = ctx.saved_tensors
-        along = lambda f: lambda x: torch.func.jvp(f, (v,), (x,))[1]
-        return -solved(along(ctx.residual), value, ctx.tol, along(ctx.precondition))
+        product = lambda x: torch.func.jvp(ctx.residual, (v,), (x,))[1]
+        return -solved(product, value, ctx.tol, ctx.precondition)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None, None]:
         (v,) = ctx.saved_tensors
-        product, precondition = (transposed(f, v) for f in (ctx.residual, ctx.precondition))
-        return -solved(product, gradient, ctx.tol, precondition), None, None, None, None
-
-
-def transposed(f: Product, v: Tensor) -> Product:
-    """The transpose of the derivative of f at v."""
-    pulled = torch.func.vjp(f, v)[1]
-    return lambda x: pulled(x)[0]
+        pulled = torch.func.vjp(ctx.residual, v)[1]
+        product = lambda x: pulled(x)[0]
+        return -solved(product, gradient, ctx.tol, ctx.precondition), None, None, None, None
 
 
 def with_implicit_gradient(residual: Product, v: Tensor, tol: float) -> Tensor:
