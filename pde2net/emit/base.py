@@ -19,7 +19,7 @@ from pde2net.emit.names import Namer
 from pde2net.emit.operators import BEYOND, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import PROJECTION, gaussian_function
 from pde2net.emit.statements import Values, statements
-from pde2net.emit.torch_expressions import TorchPrinter, number
+from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
@@ -120,10 +120,12 @@ class Emitter(ABC):
         return sp.nsimplify(result) if result.is_Float else result
 
     def occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
+        return any(symbol in e.free_symbols for e in self._expressions())
+
+    def _expressions(self) -> list[sp.Expr]:
         nodes = [node_of(self.graph, name) for name in self.graph]
         used = [e for n in nodes if isinstance(n, Weighted) for e in expressions_of(n)]
-        used += [n.sigma for n in nodes if isinstance(n, Gaussian)]
-        return any(symbol in e.free_symbols for e in used)
+        return [*dict.fromkeys(used + [n.sigma for n in nodes if isinstance(n, Gaussian)])]
 
     def _banks(self) -> dict[Bank, str]:
         found: dict[Bank, str] = {}
@@ -298,7 +300,9 @@ class Emitter(ABC):
     # -- text ------------------------------------------------------------------------------------
 
     def text(self) -> str:
-        """The source of the module."""
+        """The source of the module; raises EmissionError for numbers beyond floating point."""
+        for expression in self._expressions():
+            require_numbers(expression, self.values)
         doc = module_docstring(
             self.request.certificate,
             self.request.axes,

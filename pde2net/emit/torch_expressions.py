@@ -248,13 +248,24 @@ def _fraction(value: sp.Rational) -> bool:
     return not _short(value) and max(abs(value.p), value.q) < 10**6
 
 
+def require_numbers(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> None:
+    """Raise EmissionError for functions of parameters whose value is too large: math.exp(1000) raises too."""
+    for part in sp.preorder_traversal(expression):
+        if isinstance(part, sp.Function | sp.Pow) and part.free_symbols <= set(values):
+            _require_number(part, part.subs(values).subs(values))
+
+
+def _require_number(part: sp.Expr, value: sp.Expr) -> None:
+    if value.is_number and not abs(value.evalf(20)) <= sys.float_info.max:
+        raise EmissionError(f"{part} = {value.evalf(3)} is too large for floating point.")
+
+
 def number(value: sp.Expr) -> str:
     """A Python expression for an exact number, correctly rounded to double precision.
 
     Raises EmissionError if it is too large for that.
     """
-    if abs(value.evalf(20)) > sys.float_info.max:
-        raise EmissionError(f"The number {value.evalf(3)} is too large for floating point.")
+    _require_number(sp.Symbol("The number"), value)
     if value.is_Integer and abs(value) <= EXACT_INTEGERS:
         return str(value)
     if value.is_Rational:

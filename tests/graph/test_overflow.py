@@ -120,6 +120,16 @@ def test_overflow_on_the_way_refutes_nothing_and_hides_nothing(g):
         assert found["mean_preservation"].status == p2n.Status.UNKNOWN
 
 
+def test_constants_beyond_floating_point_are_refused_in_words():
+    lam = sp.Symbol("lambda", positive=True)
+    for big, values in ((exp(1000), {}), (exp(lam), {lam: 1000})):
+        network = uncertified(
+            diffusion(lambda s, b=big: b / (b + s), 2, parameters=values), p2n.Explicit(0.1)
+        )
+        with pytest.raises(p2n.EmissionError, match=r"1.97e\+434 is too large"):
+            network.module()
+
+
 def test_large_numbers_are_those_of_floating_point():
     lam = sp.Symbol("lambda", positive=True)
     for value in (300, 10**10, sp.Rational(1, 10**10)):
