@@ -111,7 +111,9 @@ def _common(
 ) -> tuple[sp.Expr | None, dict[sp.Expr, tuple[sp.Expr, int]]]:
     """x and, for every exponential, (c, n) with the value c exp(n x); None if there is no such x."""
     split = {e: sp.expand(_argument(e)).as_independent(*variables, as_Add=True) for e in found}
-    first = next(iter(split.values()))[1]
+    first = next((part for _, part in split.values()), sp.S.Zero)
+    if first == 0:
+        return None, {}
     ratios = {e: sp.cancel(part / first) for e, (_, part) in split.items()}
     if not all(r.is_Rational for r in ratios.values()):
         return None, {}

@@ -126,7 +126,7 @@ def test_constants_beyond_floating_point_are_refused_in_words():
         network = uncertified(
             diffusion(lambda s, b=big: b / (b + s), 2, parameters=values), p2n.Explicit(0.1)
         )
-        with pytest.raises(p2n.EmissionError, match=r"1.97e\+434 is too large"):
+        with pytest.raises(p2n.EmissionError, match=r"1.97E\+434 is too large"):
             network.module()
 
 
