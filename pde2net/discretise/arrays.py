@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -25,30 +26,33 @@ def take(array: Array, axis: int, start: int, stop: int) -> Array:
 
 def extend(array: Array, axis: int, left: int, right: int, kind: str) -> Array:
     """`array` with `left` and `right` more entries along `axis`; both at most its length."""
-    n = array.shape[axis]
-    if kind in (ODD_EDGE, EVEN_EDGE):
-        sign = -1 if kind == ODD_EDGE else 1
-        array = np.concatenate([take(array, axis, 0, n - 1), 0 * take(array, axis, n - 1, n)], axis=axis)
-        before = (
-            np.concatenate(
-                [sign * flip(take(array, axis, 0, left - 1), axis), 0 * take(array, axis, 0, 1)],
-                axis=axis,
-            )
-            if left
-            else take(array, axis, 0, 0)
-        )
-        after = sign * flip(take(array, axis, n - 1 - right, n - 1), axis)
-        return np.concatenate([before, array, after], axis=axis)
-    first, last = take(array, axis, 0, left), take(array, axis, n - right, n)
+    index, factors = _continued(array.shape[axis], left, right, kind)
+    wide: Array = array.take(index, axis)
+    return wide if factors is None else wide * along(factors, axis, array.ndim)
+
+
+@functools.lru_cache(maxsize=1024)
+def _continued(n: int, left: int, right: int, kind: str) -> tuple[Array, Array | None]:
+    """Which of n entries stands at -left, ..., n + right - 1, and what it is multiplied by if not by 1."""
+    i = np.arange(-left, n + right)
+    inside = (i >= 0) & (i < n)
     if kind == WRAP:
-        before = take(array, axis, n - left, n)
-        after = take(array, axis, 0, right)
-    elif kind == ZERO:
-        before, after = 0 * first, 0 * last
-    else:
-        sign = 1 if kind == EVEN else -1
-        before, after = sign * flip(first, axis), sign * flip(last, axis)
-    return np.concatenate([before, array, after], axis=axis)
+        return i % n, None
+    if kind == ZERO:
+        return np.where(inside, i, 0), inside.astype(int)
+    edge = int(kind in (ODD_EDGE, EVEN_EDGE))
+    index = np.where(i < 0, -1 - edge - i, np.where(inside, i, 2 * n - 1 - edge - i))
+    factors = np.where(inside, 1, -1 if kind in (ODD_EDGE, ODD_CELL) else 1)
+    if edge:
+        factors[(index < 0) | (index == n - 1)] = 0
+    return np.maximum(index, 0), None if (factors == 1).all() else factors
+
+
+def along(line: Array, axis: int, dimensions: int) -> Array:
+    """A line of numbers as an array of length 1 along all axes but one."""
+    shape = [1] * dimensions
+    shape[axis] = -1
+    return line.reshape(shape)
 
 
 def replicate(array: Array, axis: int, width: int) -> Array:
@@ -56,7 +60,3 @@ def replicate(array: Array, axis: int, width: int) -> Array:
     n = array.shape[axis]
     first, last = take(array, axis, 0, 1), take(array, axis, n - 1, n)
     return np.concatenate([first] * width + [array] + [last] * width, axis=axis)
-
-
-def flip(array: Array, axis: int) -> Array:
-    return np.flip(array, axis)

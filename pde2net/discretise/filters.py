@@ -30,7 +30,7 @@ def response(weights: Array, u: Array, boundary: Sequence[str]) -> Array:
 def adjoint(weights: Array, p: Array, boundary: Sequence[str]) -> Array:
     """K^T p, the transpose of `response`."""
     cells = [m + size - 1 for m, size in zip(p.shape, weights.shape[2:], strict=False)]
-    wide = np.zeros((*cells, weights.shape[1]), dtype=p.dtype)
+    wide = np.zeros((*cells, *p.shape[len(cells) : -1], weights.shape[1]), dtype=p.dtype)
     for offset, part in _windows(wide.shape, weights.shape[2:]):
         wide[part] = wide[part] + p @ _tap(weights, offset)
     for axis, (kind, size) in enumerate(zip(boundary, weights.shape[2:], strict=True)):

@@ -6,6 +6,7 @@ correlation of the mirrored stencil with the dual extension of p (docs/theory.md
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,14 +78,12 @@ class Difference:
         n = array.shape[self.axis]
         wide = extend(array, self.axis, stencil.left, stencil.right, kind)
         number = type(scale) if not isinstance(scale, sp.Basic) else sp.Rational
-        total: Array | None = None
-        for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
-            start = stencil.left + offset
-            part = take(wide, self.axis, start, start + n) * _cast(weight, number)
-            total = part if total is None else total + part
-        if total is None:
-            raise ValueError("a stencil has at least one weight")
-        result: Array = total * scale
+        starts = (stencil.left + k for k in stencil.offsets)
+        lines = [
+            take(wide, self.axis, start, start + n) * weight
+            for start, weight in zip(starts, _weights(stencil, number), strict=True)
+        ]
+        result: Array = sum(lines[1:], lines[0]) * scale
         if stencil.half and self.closure == "reflecting" and kind == EVEN:
             # The last half-point is the border, where the even extension has slope 0 exactly.
             result = _with_zero_end(result, self.axis)
@@ -173,10 +172,12 @@ class Bank:
         return frozenset(s for row in self.operations for w, d in row for s in (w * d.scale).free_symbols)
 
 
-def _cast(weight: sp.Rational, number: type) -> Any:
+def _weights(stencil: Stencil, number: Any) -> Sequence[Any]:
     if issubclass(number, sp.Basic):
-        return weight
-    return int(weight.p) / number(int(weight.q))
+        return stencil.weights
+    if issubclass(number, float):
+        return stencil.floats
+    return [int(w.p) / number(int(w.q)) for w in stencil.weights]
 
 
 def _with_zero_end(array: Array, axis: int) -> Array:

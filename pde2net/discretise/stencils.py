@@ -41,14 +41,19 @@ class Stencil:
         """The number of cells from the first to the last: the smallest axis it makes sense on."""
         return self.offsets[-1] - self.offsets[0] + 1
 
-    @property
+    @cached_property
+    def floats(self) -> tuple[float, ...]:
+        """The weights in double precision."""
+        return tuple(int(w.p) / float(int(w.q)) for w in self.weights)
+
+    @cached_property
     def mirrored(self) -> Stencil:
         """The stencil of the adjoint on the infinite grid: offsets negated."""
         pairs = sorted((-o, w) for o, w in zip(self.offsets, self.weights, strict=True))
         offsets, weights = zip(*pairs, strict=True)
         return Stencil(offsets, weights, self.derivative, self.order, self.half)
 
-    @property
+    @cached_property
     def squared(self) -> Stencil:
         """The weights squared."""
         weights = tuple(w**2 for w in self.weights)

@@ -11,7 +11,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pde2net.discretise.arrays import Array
+from pde2net.discretise.arrays import Array, along
 
 ASPECT = 1.25  # cells at most this much longer than the shortest are joined
 
@@ -91,15 +91,15 @@ class Axis:
 
 @dataclass(frozen=True)
 class Cells:
-    """A grid of cells; `several` says that channels are the last axis of arrays."""
+    """A grid of cells; arrays have `trailing` more axes, those of channels and images."""
 
     axes: tuple[Axis, ...]
-    several: bool = False
+    trailing: int = 0
 
     def widened(self, margin: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of an array of one channel, with more cells on both sides of each axis."""
+        """The shape of an array of one channel and image, with more cells on both sides of each axis."""
         sizes = (a.size + 2 * m for a, m in zip(self.axes, margin, strict=True))
-        return (*sizes, *((1,) if self.several else ()))
+        return (*sizes, *(1,) * self.trailing)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -129,12 +129,7 @@ class Cells:
         if not any(chosen):
             return None
         joined = (a.coarser if c else a for a, c in zip(self.axes, chosen, strict=True))
-        return Cells(tuple(joined), self.several)
-
-
-def along(line: Array, axis: int, dimension: int) -> Array:
-    """A line as an array that varies along one axis."""
-    return line.reshape([-1 if i == axis else 1 for i in range(dimension)])
+        return Cells(tuple(joined), self.trailing)
 
 
 def total(array: Array, fine: Cells, coarse: Cells) -> Array:

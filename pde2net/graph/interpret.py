@@ -112,12 +112,13 @@ WIDE = Arithmetic(_wide_number, _wide_function, object)
 class Interpreter:
     """Evaluates one graph for any input; compiled expressions are kept with the instance.
 
-    Inside, arrays of several channels have these as their last axis. With `EXACT`, entries are SymPy
-    numbers and the result is exact. `values` adds to or overrides the parameter values of the graph;
-    `filters` has the weights of learned operators by name, of shape (out_channels, channels, size, ...,
-    size), whose outputs have the filters as their last axis. `work` is about the number of nodes evaluated
-    so far, large arrays counted several times: a measure of time that is the same on every machine. Raises
-    EmissionError if a parameter has no value.
+    Inside, the last axis of arrays is that of the images of a batch, which do not influence each other, and
+    several channels are the axis before. With `EXACT`, entries are SymPy numbers and the result is exact.
+    `values` adds to or overrides the parameter values of the graph; `filters` has the weights of learned
+    operators by name, of shape (out_channels, channels, size, ..., size), whose outputs have the filters as
+    their last axis but one. `work` is about the number of nodes evaluated so far, large arrays counted
+    several times: a measure of time that is the same on every machine. Raises EmissionError if a parameter
+    has no value.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Interpreter:
         # The value of one may be an expression in others: alpha of Du Fort-Frankel, say.
         self.values = {symbol: sp.sympify(value).xreplace(known) for symbol, value in known.items()}
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
+        self.sources = {name: inputs for name, _, inputs in self.plan}
         self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
         self.bodies: dict[str, list[tuple[str, Node, dict[str, tuple[str, int]]]]] = {}
         for entry in self.plan:
@@ -146,24 +148,41 @@ class Interpreter:
         self.scales: dict[Bank, list[list[Any]]] = {}
         self.filters = {name: self.array(weights) for name, weights in (filters or {}).items()}
         self.work = 0.0
+        self.strict = True
+        self.failed: Array = np.zeros(1, dtype=bool)
 
     def __call__(self, u0: Any, fields: Mapping[str, Any] | None = None) -> Array:
         """The output for the state `u0`, an array of the spatial shape, and the known fields.
 
         With several channels `u0` has the shape (channels, *spatial), fields that or the spatial shape.
+        Raises ConvergenceError if an iteration of the network does.
         """
-        self.u0 = self.channels_last(u0)
-        self.shape = self.u0.shape if self.channels == 1 else (*self.u0.shape[:-1], 1)
-        self.fields = {name: self.channels_last(values) for name, values in (fields or {}).items()}
-        with np.errstate(all="ignore"):  # overflow is a result like any other
-            result = self.result()
-        return result if self.channels == 1 else np.moveaxis(result, -1, 0)
+        self.strict = True
+        result: Array = self._run(self.array(u0)[None], fields)[0]
+        return result
 
-    def channels_last(self, values: Any) -> Array:
+    def batch(self, states: Any, fields: Mapping[str, Any] | None = None) -> tuple[Array, Array]:
+        """The outputs for states along the first axis, and where an iteration ended with an error."""
+        self.strict = False
+        return self._run(self.array(states), fields), self.failed
+
+    def _run(self, states: Array, fields: Mapping[str, Any] | None) -> Array:
+        own = states if self.channels == 1 else np.moveaxis(states, 1, -1)
+        self.u0 = np.moveaxis(own, 0, -1)
+        self.shape = self.u0.shape if self.channels == 1 else (*self.u0.shape[:-2], 1, len(states))
+        self.fields = {name: self.known(values) for name, values in (fields or {}).items()}
+        self.failed = np.zeros(len(states), dtype=bool)
+        with np.errstate(all="ignore"):  # overflow is a result like any other
+            result = np.moveaxis(np.broadcast_to(self.result(), self.u0.shape), -1, 0)
+        return result if self.channels == 1 else np.moveaxis(result, -1, 1)
+
+    def known(self, values: Any) -> Array:
+        """A known field, the same for all images."""
         array = self.array(values)
         if self.channels == 1:
-            return array
-        return array[..., None] if array.ndim == self.dimension else np.moveaxis(array, 0, -1)
+            return array[..., None]
+        last = array[..., None] if array.ndim == self.dimension else np.moveaxis(array, 0, -1)
+        return last[..., None]
 
     def array(self, values: Any) -> Array:
         if self.arithmetic.dtype is object:
@@ -230,7 +249,11 @@ class Interpreter:
         if isinstance(node, LinearSolve):
             return self.krylov(node, function("product"), fixed, function)
         residual = function("residual") if "residual" in inputs else None
-        return iterate(node, fixed["start"], fixed.get("rhs"), function("next"), residual)
+        found, failed = iterate(
+            node, fixed["start"], fixed.get("rhs"), function("next"), residual, self.strict
+        )
+        self.failed = self.failed | failed
+        return found
 
     def krylov(
         self,
@@ -282,7 +305,7 @@ class Interpreter:
         if isinstance(node, Pointwise):
             found = tuple(self.pointwise(e, inputs, node.weights) for e in node.expressions)
             if node.role == CHANNEL_SUM and self.channels > 1:
-                return tuple(np.sum(array, axis=-1, keepdims=True) for array in found)
+                return tuple(np.sum(array, axis=self.dimension, keepdims=True) for array in found)
             return found
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
@@ -299,10 +322,13 @@ class Interpreter:
             values = {key: inputs.get(key, constant) for key, constant in own.items()}
             return (solve_tridiagonal(node, self.number(node.scale), values, inputs["rhs"]),)
         if isinstance(node, Channels):
-            return (np.concatenate([inputs[f"c{i}"] for i in range(node.count)], axis=-1),)
+            parts = [inputs[f"c{i}"] for i in range(node.count)]
+            most = max(p.shape[-1] for p in parts)
+            parts = [np.broadcast_to(p, (*p.shape[:-1], most)) for p in parts]
+            return (np.concatenate(parts, axis=self.dimension),)
         (array,) = inputs.values()
         if isinstance(node, Channel):
-            return (array[..., node.index : node.index + 1],)
+            return (take(array, self.dimension, node.index, node.index + 1),)
         if isinstance(node, Convolution):
             return tuple(self.analysis(node.bank, array))
         if isinstance(node, Gaussian):
@@ -330,10 +356,12 @@ class Interpreter:
         if node.operator not in self.filters:
             raise EmissionError(f"{node.operator} cannot be evaluated: it has no weights.")
         weights = self.filters[node.operator]
+        several = self.channels > 1 or isinstance(node, TransposedFilter)
+        array = np.moveaxis(array, -1, -2) if several else array[..., None]
         if isinstance(node, TransposedFilter):
             found = banks.adjoint(weights, array, node.boundary)
-            return found if self.channels > 1 else found[..., 0]
-        return banks.response(weights, array if self.channels > 1 else array[..., None], node.boundary)
+            return np.moveaxis(found, -1, -2) if self.channels > 1 else found[..., 0]
+        return np.moveaxis(banks.response(weights, array, node.boundary), -1, -2)
 
     def pointwise(
         self,
@@ -355,7 +383,8 @@ class Interpreter:
             self.compiled[key] = self.arithmetic.function(symbols, bound)
         value = self.compiled[key](*inputs.values(), *(self.number(v) for _, v in weights))
         shape = np.broadcast_shapes(*(a.shape for a in inputs.values()), self.shape if not inputs else ())
-        return np.broadcast_to(np.asarray(value, dtype=self.arithmetic.dtype), shape)
+        found: Array = np.asarray(value, dtype=self.arithmetic.dtype)
+        return found if found.shape == shape else np.broadcast_to(found, shape)
 
     def coordinate(self, node: Coordinate) -> Array:
         n, m = self.shape[node.axis], node.margin[node.axis]

@@ -13,7 +13,6 @@ from pde2net.discretise.arrays import Array
 from pde2net.errors import GridWarning
 from pde2net.graph import hierarchy
 from pde2net.graph.hierarchy import Axis, Cells
-from pde2net.graph.network import sources
 from pde2net.graph.nodes import (
     Bottleneck,
     CoarseRightHandSide,
@@ -56,7 +55,7 @@ class Hierarchy:
         fields = dict(run.fields)
         sizes = state.shape[: len(node.boundary)]
         axes = tuple(Axis(n, 1, b) for n, b in zip(sizes, node.boundary, strict=True))
-        cells = Cells(axes, run.channels > 1)
+        cells = Cells(axes, 2 if run.channels > 1 else 1)
         spacing = tuple(float(run.number(h)) for h in node.spacing)
         self.grids: list[OnGrid] = []
         while True:
@@ -141,7 +140,7 @@ class Hierarchy:
             def product(x: Array, v: Array = v, diagonal: Array = diagonal) -> Array:
                 return divided(grid(v, "product", x=x)[0], diagonal)
 
-            right, most = divided(rhs - value, diagonal), min(node.most, v.size)
+            right, most = divided(rhs - value, diagonal), min(node.most, v[..., 0].size)
             v = v + bicgstab(product, right, np.zeros_like(v), float(node.tol), most)
         return v
 
@@ -192,7 +191,7 @@ def step(run: Interpreter, name: str, node: Kind, inputs: Feeds, computed: Compu
 def _cycle(
     run: Interpreter, name: str, node: Cycle, grids: Hierarchy, level: int, computed: Computed
 ) -> Array:
-    feeds = sources(run.graph, name)
+    feeds = run.sources[name]
     v, rhs = (computed[feeds[s][0]][feeds[s][1]] for s in ("start", "rhs"))
     if level == grids.coarsest:
         nodes = (data["node"] for _, data in run.graph.nodes(data=True))

@@ -10,11 +10,11 @@ import networkx as nx
 import numpy as np
 import sympy as sp
 
-from pde2net.discretise.arrays import Array
+from pde2net.discretise.arrays import Array, along
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.graph import hierarchy
 from pde2net.graph.hierarchy import Axis, Cells
-from pde2net.graph.network import is_data, node_of, sources
+from pde2net.graph.network import is_data, node_of
 from pde2net.graph.nodes import (
     Convolution,
     Coordinate,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def divided(a: Array, b: Array) -> Array:
     """a / b, 0 where b = 0."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
 
 
 Row = tuple[tuple[sp.Expr, Difference], ...]
@@ -45,7 +45,7 @@ class OnGrid:
 
     def __init__(self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
         self.run, self.name, self.cells, self.fields = run, name, cells, fields
-        self.feeds = sources(run.graph, name)
+        self.feeds = run.sources[name]
         self.known: dict[str, tuple[Array, ...]] = {}
         self.weights: Array = cells.volumes
         self.kept: Array | float = 1.0
@@ -92,7 +92,7 @@ class OnGrid:
             elif isinstance(node, Trial):
                 store[name] = (np.zeros_like(v) if x is None else x,)
             else:
-                fed = sources(self.run.graph, name).items()
+                fed = self.run.sources[name].items()
                 store[name] = self.evaluate(node, {s: self.output(p, v, x, found) for s, p in fed})
         return store[name][port]
 
@@ -107,7 +107,7 @@ class OnGrid:
                 node.margin[node.axis]
             )
             full = self.cells.widened(node.margin)
-            return (np.broadcast_to(hierarchy.along(line, node.axis, len(full)), full),)
+            return (np.broadcast_to(along(line, node.axis, len(full)), full),)
         if isinstance(node, Convolution):
             return tuple(self.differences(node.bank, run.evaluate(node, inputs), inputs["u"]))
         if isinstance(node, TransposedConvolution):
@@ -156,7 +156,7 @@ class OnGrid:
                 centre = float(dict(zip(d.stencil.offsets, d.stencil.weights, strict=True))[0])
                 factor = float(self.run.number(weight * d.scale)) ** 2
                 line = factor * line * (line + 2 * centre)
-                out = out + hierarchy.along(line, d.axis, g.ndim) * g
+                out = out + along(line, d.axis, g.ndim) * g
         return out / self.wide(self.cells.volumes, out.shape)
 
     def through_faces(self, row: Row, p: Array) -> Array:
@@ -168,6 +168,8 @@ class OnGrid:
     def wide(self, array: Array, shape: tuple[int, ...]) -> Array:
         """An array of the grid, continued by ones to a shape that has margins."""
         cells = len(self.cells.axes)
+        if shape[:cells] == array.shape[:cells]:
+            return array
         margins = [((s - n) // 2,) * 2 for s, n in zip(shape[:cells], array.shape[:cells], strict=True)]
         return np.pad(array, [*margins, *[(0, 0)] * (len(shape) - cells)], constant_values=1.0)
 
@@ -175,7 +177,7 @@ class OnGrid:
         """What a second difference has more of u, beside the border."""
         weight, d = row[0]
         line = self.cells.axes[d.axis].border() * float(self.run.number(weight * d.scale))
-        result: Array = hierarchy.along(line, d.axis, u.ndim) * u / self.distance(d, u.shape)
+        result: Array = along(line, d.axis, u.ndim) * u / self.distance(d, u.shape)
         return result
 
     def distance(self, difference: Difference, shape: tuple[int, ...]) -> Array:
@@ -186,7 +188,7 @@ class OnGrid:
             line = axis.stride**2 * axis.volumes
         else:
             line = axis.distances((shape[difference.axis] - axis.size) // 2, stencil.half)
-        return hierarchy.along(line, difference.axis, len(shape))
+        return along(line, difference.axis, len(shape))
 
 
 class FrozenGrid(OnGrid):

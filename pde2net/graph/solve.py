@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,8 +19,23 @@ HALVINGS = 12
 ROUNDING = 8
 
 
-def iterate(node: Iterate, start: Array, rhs: Array | None, update: Map, residual: Map | None) -> Array:
-    """The result of a loop; see graph.nodes.Iterate."""
+def dot(a: Array, b: Array) -> Array:
+    """The scalar product of each image of a batch, the last axis."""
+    found: Array = (a * b).sum(axis=tuple(range(a.ndim - 1)))
+    return found
+
+
+def norm(a: Array) -> Array:
+    return np.sqrt(dot(a, a))
+
+
+def iterate(
+    node: Iterate, start: Array, rhs: Array | None, update: Map, residual: Map | None, strict: bool = True
+) -> tuple[Array, Array]:
+    """The result of a loop, see graph.nodes.Iterate, and for which images of the batch it is an error.
+
+    Images stop one by one. With `strict`, errors are raised and warnings given.
+    """
     accelerate = Anderson(node.anderson)
 
     def after(v: Array, found: Array) -> Array:
@@ -32,35 +48,46 @@ def iterate(node: Iterate, start: Array, rhs: Array | None, update: Map, residua
     if node.iterations or residual is None:
         for _ in range(node.iterations):
             v = after(v, residual(v) if node.method == "Newton" and residual is not None else v)
-        return v
+        return v, np.zeros(v.shape[-1], dtype=bool)
     found = residual(v)
-    scale = float(np.linalg.norm(found if rhs is None else rhs))
+    scale = norm(found if rhs is None else rhs)
     bound = max(float(node.tol), 50 * EPSILON) * scale
-    first = reached = least = float(np.linalg.norm(found))
+    first = reached = least = norm(found)
     best = v
     for _ in range(node.most):
-        if reached <= bound:
-            return v
-        v = after(v, found)
+        going = ~(reached <= bound)
+        if not going.any():
+            break
+        v = np.where(going, after(v, found), v)
         found = residual(v)
-        reached = float(np.linalg.norm(found))
-        if reached < least:
-            best, least = v, reached
-    if not reached <= bound:
-        message = f"{node.method}: residual {reached / (scale or 1):.2g} after {node.most} iterations"
-        diverged = np.isfinite(first) and not reached <= first + rounding(residual, v, found)
-        if node.on_failure == "error" or (node.on_failure == "warn" and diverged):
-            raise ConvergenceError(message)
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        if not np.isfinite(least if node.on_failure == "best" else reached):
-            return np.full_like(v, np.nan)
-    return best if node.on_failure == "best" else v
+        reached = np.where(going, norm(found), reached)
+        better = reached < least
+        best, least = np.where(better, v, best), np.where(better, reached, least)
+    missed = ~(reached <= bound)
+    failed = missed & (node.on_failure == "error")
+    if missed.any():
+        diverged = np.isfinite(first) & ~(reached <= first + rounding(residual, v, found))
+        failed = failed | (missed & diverged & (node.on_failure == "warn"))
+        if strict:
+            _report(node, failed, missed, reached / np.where(scale == 0, 1.0, scale))
+        kept, size = (best, least) if node.on_failure == "best" else (v, reached)
+        v = np.where(missed, np.where(np.isfinite(size), kept, np.nan), v)
+    return v, failed
 
 
-def rounding(residual: Map, v: Array, found: Array) -> float:
+def _report(node: Iterate, failed: Array, missed: Array, relative: Array) -> None:
+    """An error or a warning about the worst image."""
+    size = float(np.max(np.where(failed if failed.any() else missed, relative, -np.inf)))
+    message = f"{node.method}: residual {size:.2g} after {node.most} iterations"
+    if failed.any():
+        raise ConvergenceError(message)
+    warnings.warn(message, ConvergenceWarning, stacklevel=2)
+
+
+def rounding(residual: Map, v: Array, found: Array) -> Array:
     """About what rounding does to the norm of residual(v): the change by the last digits of v."""
-    last = EPSILON * (np.arange(v.size) % 2).reshape(v.shape) * v
-    return ROUNDING * float(np.linalg.norm(residual(v + last) - found))
+    odd = (np.arange(v[..., 0].size) % 2).reshape(v.shape[:-1])
+    return ROUNDING * norm(residual(v + EPSILON * odd[..., None] * v) - found)
 
 
 def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
@@ -68,19 +95,23 @@ def backtracked(v: Array, new: Array, found: Array, residual: Map) -> Array:
 
     A step within the rounding of v is made.
     """
-    step, size = 1.0, float(np.linalg.norm(found))
-    if within_rounding(new - v, v):
-        return new
+    step, size = 1.0, norm(found)
+    made = within_rounding(new - v, v)
+    result, left = np.where(made, new, v), ~made
     for _ in range(HALVINGS):
-        if float(np.linalg.norm(residual(v + step * (new - v)))) < size:
-            return v + step * (new - v)
+        if not left.any():
+            break
+        trial = v + step * (new - v)
+        smaller = left & (norm(residual(trial)) < size)
+        result, left = np.where(smaller, trial, result), left & ~smaller
         step /= 2
-    return v if np.isfinite(size) else np.full_like(v, np.nan)
+    return np.where(left & ~np.isfinite(size), np.nan, result)
 
 
-def within_rounding(change: Array, v: Array) -> bool:
-    """Whether a change of v is nothing but rounding."""
-    return bool(np.linalg.norm(change) <= EPSILON**0.75 * np.linalg.norm(v))
+def within_rounding(change: Array, v: Array) -> Array:
+    """For which images of a batch a change of v is nothing but rounding."""
+    small: Array = norm(change) <= EPSILON**0.75 * norm(v)
+    return small
 
 
 class Anderson:
@@ -100,15 +131,27 @@ class Anderson:
             return image
         self.images = [*self.images, image][-self.depth - 1 :]
         self.residuals = [*self.residuals, image - v][-self.depth - 1 :]
-        if len(self.images) == 1 or within_rounding(image - v, v):
+        rounding = within_rounding(image - v, v)
+        if len(self.images) == 1 or rounding.all():
             return image
-        df = np.stack([(b - a).ravel() for a, b in zip(self.residuals, self.residuals[1:], strict=False)], 1)
-        dg = np.stack([(b - a).ravel() for a, b in zip(self.images, self.images[1:], strict=False)], 1)
-        gram = df.T @ df
-        gram += 1e-12 * (np.trace(gram) + np.finfo(float).tiny) * np.eye(len(gram))
-        gamma = np.linalg.solve(gram, df.T @ self.residuals[-1].ravel())
-        mixed: Array = image - (dg @ gamma).reshape(image.shape)
-        return mixed
+        df = self._changes(self.residuals)
+        dg = self._changes(self.images)
+        gram = np.swapaxes(df, 1, 2) @ df
+        size = np.trace(gram, axis1=1, axis2=2)
+        gram += np.where(size > 0, 1e-12 * size, 1.0)[:, None, None] * np.eye(gram.shape[1])
+        last = np.swapaxes(df, 1, 2) @ _rows(self.residuals[-1])[..., None]
+        change = (dg @ np.linalg.solve(gram, last))[..., 0]
+        return np.where(rounding, image, image - np.moveaxis(change, 0, -1).reshape(image.shape))
+
+    @staticmethod
+    def _changes(arrays: Sequence[Array]) -> Array:
+        """The differences of consecutive ones, (images, cells, differences)."""
+        return np.stack([_rows(b - a) for a, b in itertools.pairwise(arrays)], 2)
+
+
+def _rows(a: Array) -> Array:
+    """One row for each image."""
+    return np.moveaxis(a, -1, 0).reshape(a.shape[-1], -1)
 
 
 def same(r: Array) -> Array:
@@ -124,17 +167,18 @@ def conjugate_gradients(
     """
     x, r = start, rhs - product(start)
     p = q = np.zeros_like(rhs)
-    curvature = 0.0
-    bound = (max(tol, 4 * EPSILON) ** 2) * float((rhs * rhs).sum())
+    curvature = np.zeros(rhs.shape[-1])
+    bound = max(tol, 4 * EPSILON) ** 2 * dot(rhs, rhs)
     for _ in range(most):
-        if not float((r * r).sum()) > bound:
+        going = dot(r, r) > bound
+        if not going.any():
             break
         z = precondition(r)
-        p = z - _ratio(float((z * q).sum()), curvature) * p
+        p = z - _ratio(dot(z, q), curvature) * p
         q = product(p)
-        curvature = float((p * q).sum())
-        alpha = _ratio(float((p * r).sum()), curvature)
-        x, r = x + alpha * p, r - alpha * q
+        curvature = dot(p, q)
+        alpha = _ratio(dot(p, r), curvature)
+        x, r = np.where(going, x + alpha * p, x), np.where(going, r - alpha * q, r)
     return x
 
 
@@ -152,13 +196,13 @@ def nearest(product: Map, rhs: Array, directions: Sequence[Array], space: int, m
         centred: Array = mean + (found - found.mean(axes, keepdims=True))
         return centred
     y, r = np.zeros_like(rhs), rhs
-    used: list[tuple[Array, Array, float]] = []
+    used: list[tuple[Array, Array, Array]] = []
     for d in directions:
         for p, q, size in used * 2:  # once more, for what cancels of nearly parallel directions
-            d = d - _ratio(float((d * q).sum()), size) * p
+            d = d - _ratio(dot(d, q), size) * p
         q = product(d)
-        size = float((d * q).sum())
-        scale = _ratio(float((d * r).sum()), size)
+        size = dot(d, q)
+        scale = _ratio(dot(d, r), size)
         y, r = y + scale * d, r - scale * q
         used.append((d, q, size))
     return y
@@ -170,27 +214,29 @@ def bicgstab(
     """van der Vorst, SIAM J. Sci. Stat. Comput. 13, 1992, from `start` on, preconditioned from the right."""
     x, r = start, rhs - product(start)
     shadow, p = r, r
-    rho = size = float((r * r).sum())
-    bound = (max(tol, 4 * EPSILON) ** 2) * float((rhs * rhs).sum())
+    rho = size = dot(r, r)
+    bound = max(tol, 4 * EPSILON) ** 2 * dot(rhs, rhs)
     for _ in range(most):
-        if not size > bound:
+        going = size > bound
+        if not going.any():
             break
         y = precondition(p)
         q = product(y)
-        alpha = _ratio(rho, float((shadow * q).sum()))
+        alpha = _ratio(rho, dot(shadow, q))
         s = r - alpha * q
         z = precondition(s)
         w = product(z)
-        omega = _ratio(float((w * s).sum()), float((w * w).sum()))
-        x, r = x + alpha * y + omega * z, s - omega * w
-        size = float((r * r).sum())
-        rho, before = float((shadow * r).sum()), rho
+        omega = _ratio(dot(w, s), dot(w, w))
+        x, r = np.where(going, x + alpha * y + omega * z, x), np.where(going, s - omega * w, r)
+        size = dot(r, r)
+        rho, before = dot(shadow, r), rho
         p = r + _ratio(rho, before) * _ratio(alpha, omega) * (p - omega * q)
     return x
 
 
-def _ratio(a: float, b: float) -> float:
-    return a / b if b else 0.0
+def _ratio(a: Array, b: Array) -> Array:
+    """a / b, 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
 
 
 def solve_tridiagonal(node: Tridiagonal, scale: Any, values: Mapping[str, Any], rhs: Array) -> Array:

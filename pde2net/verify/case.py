@@ -13,7 +13,7 @@ from pde2net.scheme.registry import Update
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.certificate import Discharged
 from pde2net.verify.facts import Facts
-from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.search import Search
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Case:
     scheme: Scheme
     update: Update
     tau: sp.Expr
-    search: wit.Search | None
+    search: Search | None
     systems: LinearSystems | None = None
 
     def about(self, claim: str) -> Case:

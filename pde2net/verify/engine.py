@@ -22,7 +22,7 @@ from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan
 from pde2net.verify.refute.candidates import amplitudes
-from pde2net.verify.refute.witness import Search, Stated
+from pde2net.verify.refute.search import Search, Stated
 from pde2net.verify.subject import subject
 
 TRUNCATION = 1e-3  # growth of the norm

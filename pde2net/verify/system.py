@@ -37,6 +37,8 @@ from pde2net.verify.facts import Facts
 from pde2net.verify.plan import EVERY_STEP, SystemPlan, smallest_alpha
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.candidates import amplitudes
+from pde2net.verify.refute.measures import growth
+from pde2net.verify.refute.search import Search
 from pde2net.verify.subject import subject
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
@@ -212,8 +214,8 @@ class _System:
         squares = [s for f in self.facts for s in (*f.amplitudes, *f.expanding_at)]
         timed = semi.form.problem.depends_on_time
         first = graph if timed else build(semi, tau, shortest(self.plan.update))
-        search = wit.Search(semi, first, graph, tau, amplitudes(semi, squares))
-        witness = wit.seek(searching(self.stated, search).about(claim.name), wit.growth, said)
+        search = Search(semi, first, graph, tau, amplitudes(semi, squares))
+        witness = wit.seek(searching(self.stated, search).about(claim.name), growth, said)
         if witness is None:
             return claim
         reason = claim.reason.replace(", and no counterexample was found", "")

@@ -43,7 +43,7 @@ def test_the_bound_of_krylov_iterations_is_one(size, tolerance):
     rhs = np.random.default_rng(0).normal(size=60)
     exact = np.linalg.solve(matrix, rhs)
     count = krylov_iterations(size, tolerance)
-    found = conjugate_gradients(lambda v: matrix @ v, rhs, 0 * rhs, 0.0, count)
+    found = conjugate_gradients(lambda v: matrix @ v, rhs[:, None], 0 * rhs[:, None], 0.0, count)[:, 0]
     error = found - exact
     assert math.sqrt(error @ matrix @ error) <= tolerance * math.sqrt(exact @ matrix @ exact)
     assert count < 1 + math.sqrt(1 + size) * math.log(2 / tolerance) / 2

@@ -18,7 +18,7 @@ from pde2net.verify.claims import table
 from pde2net.verify.elasticity import with_elasticities
 from pde2net.verify.engine import gather
 from pde2net.verify.refute.candidates import amplitudes
-from pde2net.verify.refute.witness import Search
+from pde2net.verify.refute.search import Search
 
 u1, u2 = unknown(1), unknown(2)
 f = sp.Function("f")

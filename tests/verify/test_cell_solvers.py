@@ -22,15 +22,6 @@ from support import h, tau, x
 
 import pde2net as p2n
 from pde2net import AOS, FixedPoint, Implicit, Kacanov, Newton, Theta, laplacian
-from pde2net.verify.refute import witness
-
-
-@pytest.fixture(autouse=True)
-def short_searches(monkeypatch):
-    """What is refuted here is refuted at once; elsewhere nothing is to be found."""
-    monkeypatch.setattr(witness, "ALL", 12_000)
-    monkeypatch.setattr(witness, "LEAST", 1_200)
-
 
 # -- solvers --------------------------------------------------------------------------------------
 

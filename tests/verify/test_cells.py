@@ -27,15 +27,6 @@ from support import diffusion, tau, unknown, x
 
 import pde2net as p2n
 from pde2net import AOS, Implicit, Kacanov, Newton, Theta, laplacian
-from pde2net.verify.refute import witness
-
-
-@pytest.fixture(autouse=True)
-def short_searches(monkeypatch):
-    """What is refuted here is refuted at once; elsewhere nothing is to be found."""
-    monkeypatch.setattr(witness, "ALL", 12_000)
-    monkeypatch.setattr(witness, "LEAST", 1_200)
-
 
 # -- what is proved of solves that are exact or bounded -------------------------------------------
 

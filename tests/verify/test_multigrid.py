@@ -18,13 +18,6 @@ from pde2net.scheme.registry import update_of
 from pde2net.verify.case import Case
 from pde2net.verify.engine import gather, instability
 from pde2net.verify.multigrid import CLAIMS
-from pde2net.verify.refute import witness
-
-
-@pytest.fixture(autouse=True)
-def short_searches(monkeypatch):
-    monkeypatch.setattr(witness, "ALL", 12_000)
-    monkeypatch.setattr(witness, "LEAST", 1_200)
 
 
 def claim(declared, scheme, name="solver_convergence", grid=UNIT):

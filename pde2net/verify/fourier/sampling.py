@@ -35,28 +35,27 @@ def supremum(
     reach = [np.pi if high or axis not in coarse else np.pi / 2 for axis in range(dimension)]
     lowest = [0.0 if even or axis == 0 else -r for axis, r in enumerate(reach)]
 
-    def evaluate(centre: Floats, half: Floats, points: int) -> tuple[Floats, Floats]:
-        lines = [
-            np.unique(np.clip(np.linspace(c - w, c + w, points), b, r))
-            for c, w, b, r in zip(centre, half, lowest, reach, strict=True)
-        ]
-        theta = np.stack(np.meshgrid(*lines, indexing="ij"), axis=-1).reshape(-1, dimension)
-        keep = np.abs(theta).max(axis=1) >= SMALLEST
+    def evaluate(centres: Floats, half: Floats, points: int) -> tuple[Floats, Floats]:
+        """Frequencies around each centre, and the values there, of shape (centres, points^d)."""
+        lines = np.meshgrid(*[np.linspace(-1, 1, points)] * dimension, indexing="ij")
+        around = np.stack(lines, axis=-1).reshape(-1, dimension) * half
+        theta = np.clip(centres[:, None] + around, lowest, reach)
+        keep = np.abs(theta).max(axis=-1) >= SMALLEST
         if high:
-            keep &= np.abs(theta[:, list(coarse)]).max(axis=1) >= np.pi / 2 - 1e-12
-        return theta[keep], value(theta[keep])
+            keep &= np.abs(theta[..., list(coarse)]).max(axis=-1) >= np.pi / 2 - 1e-12
+        found = np.full(keep.shape, -np.inf)
+        found[keep] = value(theta[keep])
+        return theta, found
 
-    centre = np.array([(b + r) / 2 for b, r in zip(lowest, reach, strict=True)])
     half = np.array([(r - b) / 2 for b, r in zip(lowest, reach, strict=True)])
-    theta, values = evaluate(centre, half, POINTS[dimension])
+    theta, values = evaluate((np.array(lowest) + half)[None], half, POINTS[dimension])
     best = float(values.max())
-    step = 2 * half / (POINTS[dimension] - 1)
-    for start in theta[np.argsort(values)[::-1][:PEAKS]]:
-        peak, width = start, step
-        for _ in range(ROUNDS):
-            theta_near, near = evaluate(peak, width, REFINED[dimension])
-            peak, best = theta_near[int(near.argmax())], max(best, float(near.max()))
-            width = width / 2
+    width = 2 * half / (POINTS[dimension] - 1)
+    peaks = theta[0, np.argsort(values[0])[::-1][:PEAKS]]
+    for _ in range(ROUNDS):
+        theta, values = evaluate(peaks, width, REFINED[dimension])
+        peaks, best = theta[np.arange(len(peaks)), values.argmax(axis=1)], max(best, float(values.max()))
+        width = width / 2
     return best
 
 

@@ -12,22 +12,24 @@ ITERATIONS = 40
 CELLS = 27  # at most, since the gradient is taken by differences
 
 
-def ascend(violation: Callable[[Array], float], start: Array, late: Callable[[], bool]) -> Array:
+def ascend(violation: Callable[[Array], Array], start: Array, late: Callable[[], bool]) -> Array:
     """An input with a larger violation than `start`, by steps along the gradient with a line search.
 
-    `late` tells that there is no time for another step.
+    `violation` takes a batch; `late` tells that there is no time for another step.
     """
-    u, best = start, violation(start)
+    u, best = start, float(violation(start[None])[0])
     length = 0.3 * float(np.linalg.norm(u))
     for _ in range(ITERATIONS):
         if best > 1e-3 or length < 1e-9 * np.linalg.norm(u) or late():
             break
-        slope = _gradient(violation, u)
+        width = 1e-6 * float(abs(u).max())
+        above, below = np.split(violation(_neighbours(u, width)), 2)
+        slope = ((above - below) / (2 * width)).reshape(u.shape)
         size = np.linalg.norm(slope)
         if not np.isfinite(size) or size == 0:
             break
         trial = u + length * slope / size
-        value = violation(trial)
+        value = float(violation(trial[None])[0])
         if value > best:
             u, best, length = trial, value, 1.5 * length
         else:
@@ -35,26 +37,20 @@ def ascend(violation: Callable[[Array], float], start: Array, late: Callable[[],
     return u
 
 
-def _gradient(violation: Callable[[Array], float], u: Array) -> Array:
-    width = 1e-6 * float(abs(u).max())
-    slope = np.zeros_like(u)
-    for index in np.ndindex(u.shape):
-        shift = np.zeros_like(u)
-        shift[index] = width
-        slope[index] = (violation(u + shift) - violation(u - shift)) / (2 * width)
-    return slope
+def _neighbours(u: Array, width: float) -> Array:
+    """u + width e and then u - width e for the unit vectors e of all entries."""
+    shifts = width * np.eye(u.size).reshape(u.size, *u.shape)
+    return np.concatenate([u + shifts, u - shifts])
 
 
-def most_expanded(run: Callable[[Array], Array], u: Array) -> Array:
-    """The direction in which the network, linearised at u by differences, expands most."""
-    width = 1e-6 * max(float(abs(u).max()), 1e-12)
-    columns = []
-    for index in np.ndindex(u.shape):
-        shift = np.zeros_like(u)
-        shift[index] = width
-        columns.append(((run(u + shift) - run(u - shift)) / (2 * width)).ravel())
-    jacobian = np.stack(columns, axis=1)
-    if not np.isfinite(jacobian).all():
-        return np.ones_like(u)
-    direction: Array = np.linalg.svd(jacobian)[2][0].reshape(u.shape)
-    return direction
+def most_expanded(run: Callable[[Array], Array], states: Array) -> Array:
+    """The directions in which the network, linearised at each state by differences, expands most."""
+    widths = [1e-6 * max(float(abs(u).max()), 1e-12) for u in states]
+    around = np.concatenate([_neighbours(u, width) for u, width in zip(states, widths, strict=True)])
+    outputs = run(around).reshape(len(states), 2, states[0].size, -1)
+    found = []
+    for u, width, (above, below) in zip(states, widths, outputs, strict=True):
+        jacobian = ((above - below) / (2 * width)).T
+        finite = np.isfinite(jacobian).all()
+        found.append(np.linalg.svd(jacobian)[2][0].reshape(u.shape) if finite else np.ones_like(u))
+    return np.stack(found)

@@ -16,8 +16,10 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
+from pde2net.verify.refute import measures
 from pde2net.verify.refute import witness as wit
-from pde2net.verify.refute.measures import energies
+from pde2net.verify.refute.measures import energies, norms, or_infinite
+from pde2net.verify.refute.search import Runs, sample_values
 from pde2net.verify.theorems.maximum_principle import refute as leaves_range
 
 Found = dict[str, Any] | None
@@ -30,11 +32,11 @@ __all__ = ["cycles", "energy", "extremum", "growth", "growth_or_pair", "mean", "
 
 def growth(case: Case) -> Found:
     """An input whose norm grows."""
-    return _robust(case, wit.seek(case.search, wit.growth, "norm grows by"))
+    return _robust(case, wit.seek(case.search, measures.growth, "norm grows by"))
 
 
 def mean(case: Case) -> Found:
-    return _robust(case, wit.seek(case.search, wit.mean_change, "mean changes by"))
+    return _robust(case, wit.seek(case.search, measures.mean_change, "mean changes by"))
 
 
 def pair(case: Case) -> Found:
@@ -60,29 +62,24 @@ def energy(case: Case) -> Found:
     search = case.search
     if search is None:
         return None
-    one = Interpreter(
-        explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, search.network)
-    )
+    one = Interpreter(explicit_steps(search.semi, search.tau, 1), sample_values(search.semi, search.network))
     tau = float(one.number(search.tau))
 
-    def both(run: Interpreter, u0: Array, fields: wit.Fields) -> tuple[float, float] | None:
-        return energies(u0, run(u0, fields), lambda w: one(w, fields), tau)
+    def both(run: Runs, u0: Array) -> tuple[Array, Array]:
+        return energies(u0, run(u0), lambda w: one.batch(w, run.fields)[0], tau)
 
-    def violation(run: Interpreter, u0: Array, fields: wit.Fields) -> float:
-        found = both(run, u0, fields)
-        if found is None:
-            return -np.inf
-        before, after = found
-        moved = float(np.linalg.norm(one(u0, fields) - u0)) * float(np.linalg.norm(u0)) / tau
-        if max(abs(before), abs(after)) < LEAST * moved or moved * tau < LEAST * float((u0**2).sum()):
-            return -np.inf
-        return float((after - before) / max(abs(before), abs(after)))
+    def violation(run: Runs, u0: Array) -> Array:
+        before, after = both(run, u0)
+        moved = norms(one.batch(u0, run.fields)[0] - u0) * norms(u0) / tau
+        scale = np.maximum(abs(before), abs(after))
+        small = (scale < LEAST * moved) | (moved * tau < LEAST * norms(u0) ** 2)
+        return np.where(np.isfinite(after) & ~small, (after - before) / scale, -np.inf)
 
-    hit = search.first(violation, wit.ENERGY_MARGIN, 2000, one)
+    hit = search.first(violation, wit.ENERGY_MARGIN, 2000, one, copies=measures.COPIES)
     if hit is None:
         return None
-    before, after = both(hit.network, hit.u0, hit.fields) or (np.nan, np.nan)
-    return _robust(case, wit.described(hit, "energy grows by", energy={"before": before, "after": after}))
+    described = wit.described(hit, "energy grows by", energy=wit.before_and_after(hit, both))
+    return _robust(case, described)
 
 
 def growth_or_pair(case: Case) -> Found:
@@ -96,18 +93,16 @@ def residual(case: Case) -> Found:
     if search is None or not isinstance(cell, Cell) or cell.solver is None:
         return None
     graph = build(search.semi, search.tau, replace(cell, steps=1, solver=cell.solver.counted()))
-    one = Interpreter(explicit_steps(search.semi, search.tau, 1), wit.sample_values(search.semi, graph))
+    one = Interpreter(explicit_steps(search.semi, search.tau, 1), sample_values(search.semi, graph))
     theta = float(cell.theta)
 
-    def violation(run: Interpreter, u0: Array, fields: wit.Fields) -> float:
-        start = one(u0, fields) - u0
-        v = run(u0, fields)
-        if not np.isfinite(v).all():
-            return np.inf
-        left = v - u0 - (1 - theta) * start - theta * (one(v, fields) - v)
-        size = float(np.linalg.norm(start))
+    def violation(run: Runs, u0: Array) -> Array:
+        start = one.batch(u0, run.fields)[0] - u0
+        v = run(u0)
+        left = v - u0 - (1 - theta) * start - theta * (one.batch(v, run.fields)[0] - v)
         # Below, rounding is all there is.
-        return float(np.linalg.norm(left)) / size - 1 if size > LEAST * np.linalg.norm(u0) else -np.inf
+        moves = norms(start) > LEAST * norms(u0)
+        return or_infinite(v, np.where(moves, norms(left) / norms(start) - 1, -np.inf))
 
     hit = replace(search, step=graph, network=graph).first(violation, wit.MARGIN, 10**9, one)
     return None if hit is None else wit.described(hit, "residual grows by")
@@ -122,19 +117,18 @@ def cycles(case: Case) -> Found:
         build(search.semi, search.tau, replace(unet, steps=1, cycles=n, tol=None, gradients="unrolled"))
         for n in (EARLY, LATE)
     )
-    values = wit.sample_values(search.semi, late)
+    values = sample_values(search.semi, late)
     first = Interpreter(early, values)
     one = Interpreter(explicit_steps(search.semi, unet.step.subs(TAU, search.tau), 1), values)
     mass = float(unet.mass)
 
-    def violation(run: Interpreter, u0: Array, fields: wit.Fields) -> float:
-        def left(v: Array) -> float:
-            return float(np.linalg.norm(mass * (v - u0) - (one(v, fields) - v)))
+    def violation(run: Runs, u0: Array) -> Array:
+        def left(v: Array) -> Array:
+            return norms(mass * (v - u0) - (one.batch(v, run.fields)[0] - v))
 
-        before, after = left(first(u0, fields)), left(run(u0, fields))
-        if not np.isfinite(after):
-            return np.inf
-        return after / before - 1 if before > LEAST * float(np.linalg.norm(u0)) else -np.inf
+        before, after = left(first.batch(u0, run.fields)[0]), left(run(u0))
+        starts = before > LEAST * norms(u0)
+        return np.where(np.isfinite(after), np.where(starts, after / before - 1, -np.inf), np.inf)
 
     hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000, first, one)
     return None if hit is None else wit.described(hit, "residual grows by")

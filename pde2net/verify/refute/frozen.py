@@ -5,17 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from pde2net.discretise.arrays import Array
 from pde2net.errors import Pde2NetError
 from pde2net.graph.build import build
-from pde2net.graph.interpret import Interpreter
 from pde2net.normalise.affine import affine
 from pde2net.scheme.stack import Stack
 from pde2net.verify.case import Case
 from pde2net.verify.refute.measures import growth
-from pde2net.verify.refute.witness import MARGIN, Fields, Search, described, neutral
+from pde2net.verify.refute.search import Runs, Search, neutral
+from pde2net.verify.refute.witness import MARGIN, described
 
 POWERS = (8, 32, 128, 512)  # steps of Du Fort-Frankel
 CELLS = 2000
@@ -28,7 +26,7 @@ def seek_cycle(case: Case) -> dict[str, Any] | None:
     search = _kept(case, 0)
     if search is None:
         return None
-    hit = search.first(lambda run, u0, fields: growth(u0, run(u0, fields)), MARGIN, 10**9)
+    hit = search.first(lambda run, u0: growth(u0, run(u0)), MARGIN, 10**9)
     return None if hit is None else described(hit, CYCLE_SAYS)
 
 
@@ -42,8 +40,8 @@ def seek_powers(case: Case) -> dict[str, Any] | None:
         if search is None:
             return None
 
-        def violation(run: Interpreter, u0: Array, fields: Fields, k: int = k) -> float:
-            return beyond(u0, run(u0, fields), k)
+        def violation(run: Runs, u0: Array, k: int = k) -> Array:
+            return beyond(u0, run(u0), k)
 
         hit = search.first(violation, MARGIN, CELLS)
         if hit is not None:
@@ -51,10 +49,9 @@ def seek_powers(case: Case) -> dict[str, Any] | None:
     return None
 
 
-def beyond(u0: Array, u1: Array, steps: int) -> float:
+def beyond(u0: Array, u1: Array, steps: int) -> Array:
     """‖u1‖/((2 k + 1) ‖u0‖) - 1."""
-    ratio = growth(u0, u1) + 1
-    return float("inf") if np.isinf(ratio) else ratio / (2 * steps + 1) - 1
+    return (growth(u0, u1) + 1) / (2 * steps + 1) - 1
 
 
 def _kept(case: Case, powers: int) -> Search | None:

@@ -1,4 +1,7 @@
-"""By how much an output violates a claim: positive beyond it, and infinite for what is not finite."""
+"""By how much outputs violate a claim: positive beyond it, and infinite for what is not finite.
+
+States and outputs are batches, of shape (images, ...), and what is measured has one number for each.
+"""
 
 from __future__ import annotations
 
@@ -9,61 +12,85 @@ import numpy as np
 from pde2net.discretise.arrays import Array
 
 Step = Callable[[Array], Array]
+Measure = Callable[[Array, Array], Array]
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
+PANELS = (4, 8, 4)
+COPIES = sum(PANELS) * len(NODES)  # of an input, for its energies
 
 
-def growth(u0: Array, u1: Array) -> float:
+def inside(a: Array) -> tuple[int, ...]:
+    """The axes of an image."""
+    return tuple(range(1, a.ndim))
+
+
+def norms(a: Array) -> Array:
+    squares: Array = np.sqrt((a * a).sum(axis=inside(a)))
+    return squares
+
+
+def largest(a: Array) -> Array:
+    found: Array = abs(a).max(axis=inside(a))
+    return found
+
+
+def or_infinite(outputs: Array, values: Array) -> Array:
+    """`values`, oo where the output is not finite."""
+    return np.where(np.isfinite(outputs).all(axis=inside(outputs)), values, np.inf)
+
+
+def growth(u0: Array, u1: Array) -> Array:
     """‖u1‖/‖u0‖ - 1."""
-    if not np.isfinite(u1).all():
-        return float("inf")
-    return float(np.linalg.norm(u1) / np.linalg.norm(u0) - 1)
+    return or_infinite(u1, norms(u1) / norms(u0) - 1)
 
 
-def leaves_range(includes_zero: bool) -> Callable[[Array, Array], float]:
+def leaves_range(includes_zero: bool) -> Measure:
     """By how much u1 leaves [min u0, max u0] (with 0 if it is included), relative to max |u0|."""
 
-    def measure(u0: Array, u1: Array) -> float:
-        if not np.isfinite(u1).all():
-            return float("inf")
+    def measure(u0: Array, u1: Array) -> Array:
         low, high = bounds(u0, includes_zero)
-        return float(max(u1.max() - high, low - u1.min()) / abs(u0).max())
+        beyond = np.maximum(u1.max(axis=inside(u1)) - high, low - u1.min(axis=inside(u1)))
+        return or_infinite(u1, beyond / largest(u0))
 
     return measure
 
 
-def bounds(u0: Array, includes_zero: bool) -> tuple[float, float]:
-    low, high = float(u0.min()), float(u0.max())
-    return (min(low, 0.0), max(high, 0.0)) if includes_zero else (low, high)
+def bounds(u0: Array, includes_zero: bool) -> tuple[Array, Array]:
+    low, high = u0.min(axis=inside(u0)), u0.max(axis=inside(u0))
+    return (np.minimum(low, 0.0), np.maximum(high, 0.0)) if includes_zero else (low, high)
 
 
-def mean_change(u0: Array, u1: Array) -> float:
+def mean_change(u0: Array, u1: Array) -> Array:
     """|mean u1 - mean u0| relative to max |u0|."""
-    if not np.isfinite(u1).all():
-        return float("inf")
-    return float(abs(u1.mean() - u0.mean()) / abs(u0).max())
+    means = (a.mean(axis=inside(a)) for a in (u1, u0))
+    return or_infinite(u1, abs(next(means) - next(means)) / largest(u0))
 
 
-def energy_difference(start: Array, end: Array, step: Step, tau: float, panels: int) -> float:
-    """E(end) - E(start), the integral of <grad E, end - start> along the segment.
+def energies(u0: Array, u1: Array, step: Step, tau: float) -> tuple[Array, Array]:
+    """(E(u0), E(u1)) - E(0); nan where the quadrature has not settled.
 
-    grad E(w) = (w - step(w))/tau is what the step itself computes, so no formula of E is needed.
+    E(b) - E(a) is the integral of <grad E, b - a> along the segment from a to b, and
+    grad E(w) = (w - step(w))/tau what the step itself computes, so no formula of E is needed.
     """
-    direction = end - start
-    total = 0.0
-    for panel in range(panels):
-        for node, weight in zip(NODES, WEIGHTS, strict=True):
-            w = start + (panel + (node + 1) / 2) / panels * direction
-            total += weight / (2 * panels) * float(((w - step(w)) / tau * direction).sum())
-    return total
+    direction = u1 - u0
+    segments = ((u0, direction), (u0, direction), (0 * u0, u0))
+    parts = [(*segment, *quadrature(n)) for segment, n in zip(segments, PANELS, strict=True)]
+    states = [a[:, None] + _upright(places, a) * way[:, None] for a, way, places, _ in parts]
+    w = np.concatenate(states, 1)
+    slopes = (w - step(w.reshape(-1, *u0.shape[1:])).reshape(w.shape)) / tau
+    ends = np.cumsum([len(places) for _, _, places, _ in parts])[:-1]
+    coarse, fine, before = (
+        (found * way[:, None]).reshape(*found.shape[:2], -1).sum(axis=2) @ weights
+        for found, (_, way, _, weights) in zip(np.split(slopes, ends, 1), parts, strict=True)
+    )
+    settled = np.isfinite(coarse + fine + before) & ~(abs(coarse - fine) > 0.01 * abs(fine))
+    return np.where(settled, before, np.nan), np.where(settled, before + fine, np.nan)
 
 
-def energies(u0: Array, u1: Array, step: Step, tau: float) -> tuple[float, float] | None:
-    """(E(u0), E(u1)) - E(0); None where the quadrature has not settled."""
-    if not np.isfinite(u1).all():
-        return None
-    zero = np.zeros_like(u0)
-    changes = [energy_difference(u0, u1, step, tau, panels) for panels in (4, 8)]
-    before = energy_difference(zero, u0, step, tau, 8)
-    if not np.isfinite([*changes, before]).all() or abs(changes[0] - changes[1]) > 0.01 * abs(changes[1]):
-        return None
-    return before, before + changes[1]
+def quadrature(panels: int) -> tuple[Array, Array]:
+    """Places in [0, 1] and weights of Gauss's formula on each of as many panels."""
+    places = np.add.outer(np.arange(panels), (NODES + 1) / 2).ravel() / panels
+    return places, np.tile(WEIGHTS, panels) / (2 * panels)
+
+
+def _upright(line: Array, like: Array) -> Array:
+    return line.reshape(-1, *(1,) * (like.ndim - 1))

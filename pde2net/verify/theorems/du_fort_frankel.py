@@ -14,6 +14,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim
 from pde2net.verify.refute import frozen
 from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.measures import growth
 from pde2net.verify.stages import stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
 from pde2net.verify.theorems import explicit_l2, frozen_spectrum
@@ -83,7 +84,7 @@ L2 = Theorem(
     ),
     conclusion="‖u+‖ <= max(‖u‖, ‖u-‖) <= ‖u0‖: a <= 1, and explicit steps of size 1/(2 alpha) are stable",
     limit=_limit,
-    refute=lambda case: wit.seek(case.search, wit.growth, "norm grows by"),
+    refute=lambda case: wit.seek(case.search, growth, "norm grows by"),
 )
 
 NONEXPANSIVE = Theorem(

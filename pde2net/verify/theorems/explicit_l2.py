@@ -6,6 +6,7 @@ import sympy as sp
 
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.measures import growth
 from pde2net.verify.stages import step_of, step_text
 from pde2net.verify.theorem import Theorem, quotient
 from pde2net.verify.theorems.hypotheses import BOUNDED, DAMPING, NO_SOURCE, NONNEGATIVE, SYMMETRIC
@@ -25,5 +26,5 @@ EXPLICIT_L2 = Theorem(
     hypotheses=(NO_SOURCE, DAMPING, SYMMETRIC, BOUNDED, NONNEGATIVE),
     conclusion=lambda case: f"‖u+‖ <= ‖u‖ for every input, since 0 <= {step_text(case)} (A(u) + diag b) <= 2",
     limit=lambda case: quotient(2 / step_of(case), rate(case)),
-    refute=lambda case: wit.seek(case.search, wit.growth, "norm grows by"),
+    refute=lambda case: wit.seek(case.search, growth, "norm grows by"),
 )

@@ -11,6 +11,7 @@ import sympy as sp
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.measures import growth
 from pde2net.verify.stages import step_of, step_text
 from pde2net.verify.theorem import Theorem, prove, quotient
 from pde2net.verify.theorems.hypotheses import BOUNDED, LIPSCHITZ_REACTION, NONNEGATIVE, SYMMETRIC
@@ -27,7 +28,7 @@ def _refute(case: Case) -> dict[str, Any] | None:
     """With a source, two inputs that the network moves apart stand for a growing mode."""
     if case.facts.source:
         return wit.seek_pair(case.search)
-    return wit.seek(case.search, wit.growth, "norm grows by")
+    return wit.seek(case.search, growth, "norm grows by")
 
 
 FROZEN_SPECTRUM = Theorem(

@@ -10,6 +10,7 @@ from pde2net.normalise.affine import affine
 from pde2net.normalise.form import SecondOrder, Tensor
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.search import neutral
 from pde2net.verify.stages import step_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, quotient
 from pde2net.verify.theorems.hypotheses import BOUNDED, NONNEGATIVE, SYMMETRIC
@@ -82,7 +83,7 @@ def largest_diagonal(case: Case) -> sp.Expr:
 
 def refute(case: Case) -> dict[str, Any] | None:
     beta, target = pull(case)
-    if target and target not in {f.name for f in case.semi.form.fields if wit.neutral(f) == 0}:
+    if target and target not in {f.name for f in case.semi.form.fields if neutral(f) == 0}:
         return None
     # Known fields are 0 in the search, so a fidelity term adds 0 to the admissible range.
     zero = "dirichlet" in case.semi.boundary or beta != 0

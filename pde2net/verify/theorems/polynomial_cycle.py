@@ -12,6 +12,7 @@ from pde2net.verify.certificate import Claim
 from pde2net.verify.polynomial import Polynomial, polynomial
 from pde2net.verify.refute import frozen
 from pde2net.verify.refute import witness as wit
+from pde2net.verify.refute.measures import growth
 from pde2net.verify.stages import KEPT, LINEAR, stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, quotient
 from pde2net.verify.theorems import explicit_l2, frozen_spectrum
@@ -70,7 +71,7 @@ CYCLE_L2 = Theorem(
     ),
     conclusion="‖u+‖ <= ‖u‖ for every input, since a cycle is P(tau B), B = A + diag b, and 0 <= tau B <= Z",
     limit=_limit(explicit_l2.rate),
-    refute=lambda case: wit.seek(case.search, wit.growth, "norm grows by"),
+    refute=lambda case: wit.seek(case.search, growth, "norm grows by"),
 )
 
 CYCLE_SPECTRUM = Theorem(

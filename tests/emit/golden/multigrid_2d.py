@@ -9,12 +9,12 @@ Grid                h = 1, forward differences of order 2
 
 Certificate (for every input and every size, in exact arithmetic):
 
+maximum principle   refuted
 mean preservation   refuted
 frozen stability    linearised
 solver convergence  linearised
 consistency         proved; of order 1 in tau, 1 in h
-not known           l2 stability, nonexpansive, maximum principle, energy decay, well
-                    posed
+not known           l2 stability, nonexpansive, energy decay, well posed
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
