@@ -84,7 +84,7 @@ def draw() -> None:
     folder.mkdir(exist_ok=True)
     for name, scheme in DRAWN.items():
         network = p2n.compile(PERONA_MALIK, scheme, on_unstable="ignore")
-        write_text(folder / f"{name}.svg", to_svg(network.graph, title=notation(scheme)))
+        write_text(folder / f"{name}.svg", to_svg(network.looped, title=notation(scheme)))
         print(f"{name}.svg  {network.architecture}")
 
 

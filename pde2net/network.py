@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from pde2net.errors import EmissionError
 from pde2net.files import write_text
 from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import Graph
+from pde2net.graph.unroll import unrolled
 from pde2net.language.schemes import Scheme
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 class Network:
     """A compiled network.
 
-    graph        networkx.MultiDiGraph (grammar/network.ebnf)
+    looped       the graph, blocks and cycles as the bodies of loops (grammar/network.ebnf)
     update       the record of the update that the graph was built from
     certificate  what is proved about it
     kept         the condition that it keeps while it is trained
@@ -35,17 +37,22 @@ class Network:
 
     semidiscrete: Semidiscrete | SemidiscreteSystem
     scheme: Scheme
-    graph: Graph
+    looped: Graph
     update: Any
     certificate: Certificate
     trainable: tuple[str, ...] = ()
     shared: bool = True
     kept: Kept | None = None
 
+    @cached_property
+    def graph(self) -> Graph:
+        """All blocks one after the other, networkx.MultiDiGraph; made when it is asked for (graph.unroll)."""
+        return unrolled(self.looped)
+
     @property
     def architecture(self) -> str:
         """ "residual stack", "recurrent cell" or "u-net"."""
-        name: str = self.graph.graph["architecture"]
+        name: str = self.looped.graph["architecture"]
         return name
 
     def source(self) -> str:
@@ -56,7 +63,7 @@ class Network:
         unknowns = self.semidiscrete.form.problem.unknowns
         return emit(
             Request(
-                graph=self.graph,
+                graph=self.looped,
                 update=self.update,
                 certificate=self.certificate,
                 axes=tuple(a.name for a in self.semidiscrete.form.space),
@@ -99,11 +106,11 @@ class Network:
 
     def __str__(self) -> str:
         """The equation and the graph, in characters for a terminal."""
-        return f"{self.semidiscrete.form.problem}\n\n{to_text(self.graph)}"
+        return f"{self.semidiscrete.form.problem}\n\n{to_text(self.looped)}"
 
     def _repr_svg_(self) -> str:
         """The graph, drawn in notebooks."""
-        return to_svg(self.graph, str(self.semidiscrete.form.problem))
+        return to_svg(self.looped, str(self.semidiscrete.form.problem))
 
     def _repr_latex_(self) -> str:
         """The equation and the certificate, where a notebook shows no drawings."""

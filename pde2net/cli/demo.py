@@ -51,7 +51,7 @@ def demo(folder: Path) -> None:
     heading(f"What examples/{file.name} declares, and what is proved about it")
     show(network.certificate, console)
     heading("The network")
-    console.print(to_text(network.graph), markup=False, highlight=False, end="")
+    console.print(to_text(network.looped), markup=False, highlight=False, end="")
 
     heading("Denoising")
     result, seconds = apply(network, noisy[None], {}, "float32", "cpu")
@@ -68,7 +68,7 @@ def demo(folder: Path) -> None:
 
     write_with(folder / RESULTS[0], lambda path: picture(noisy, denoised).save(path))
     network.save(folder / RESULTS[1])
-    write_text(folder / RESULTS[2], to_svg(network.graph, title=network.certificate.subject["equation"]))
+    write_text(folder / RESULTS[2], to_svg(network.looped, title=network.certificate.subject["equation"]))
     write_text(folder / RESULTS[3], network.certificate.to_json() + "\n")
     heading("Written")
     for name in RESULTS:

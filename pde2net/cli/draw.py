@@ -18,7 +18,7 @@ def draw_file(file: Path, output: Path | None) -> None:
         check_output(output, (".svg",), (file,))
     network = compiled(file, declaration(file), "ignore")
     if output is None:
-        typer.echo(to_text(network.graph), nl=False)
+        typer.echo(to_text(network.looped), nl=False)
         return
-    write_text(output, to_svg(network.graph, title=network.certificate.subject["equation"]))
+    write_text(output, to_svg(network.looped, title=network.certificate.subject["equation"]))
     typer.echo(f"{output}")

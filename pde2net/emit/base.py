@@ -22,7 +22,7 @@ from pde2net.emit.statements import Values, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
-from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, sources
+from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, repeats, sources
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Weighted, expressions_of
 from pde2net.language.text.write import sign_text
 from pde2net.scheme.stack import TAU
@@ -172,10 +172,8 @@ class Emitter(ABC):
         return [n for n in in_order(self.graph) if n in wanted]
 
     def _clock(self) -> sp.Symbol | None:
-        """The time t, if blocks contain it: a weight that is none of the scheme."""
-        nodes = map(partial(node_of, self.graph), self.graph)
-        found = [s for n in nodes if isinstance(n, Weighted) for s, _ in n.weights]
-        return next((s for s in found if not s.name.startswith("_")), None)
+        """The time t, if blocks contain it."""
+        return next((t for repeat in repeats(self.graph) for t, _ in repeat.clock), None)
 
     @property
     def moving_time(self) -> bool:

@@ -17,8 +17,17 @@ from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import Values, returned, statements
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, channel_name, fields_of, node_of, parameters, sources
-from pde2net.graph.nodes import Channel, Input, Iterate, LinearSolve, Operator, State, Trial, VCycle
+from pde2net.graph.network import (
+    block,
+    channel_name,
+    fields_of,
+    loops,
+    node_of,
+    parameters,
+    sources,
+    variable,
+)
+from pde2net.graph.nodes import Channel, Iterate, LinearSolve, Operator, State, Trial, VCycle
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 
@@ -35,7 +44,8 @@ class CellEmitter(KeepingEmitter):
 
     def __init__(self, request: Request) -> None:
         self.cell: Cell = request.update
-        names = blocks(request.graph)[0]
+        self.block = loops(request.graph)[-1]
+        names = block(request.graph)
         multigrid = any(isinstance(node_of(request.graph, n), VCycle) for n in names)
         self.preconditioner = PreconditionerEmitter(request) if multigrid else None
         if self.preconditioner:
@@ -98,13 +108,13 @@ class CellEmitter(KeepingEmitter):
         method = self.loop[1].method if self.loop else ""
         members = [self._cell_initialiser()]
         if self.loop is None:
-            members.append(self._method("forward", "", self.inside(None), ""))
+            members.append(self._method("forward", "", self.inside(self.block), ""))
         else:
             name, _ = self.loop
             feeds = sources(self.graph, name)
             if self.cell.theta != 1:
                 doc = "u + (1 - theta) tau F(u)."
-                outside = [n for n in self.inside(None) if n != name]
+                outside = [n for n in self.inside(self.block) if n != name]
                 members.append(self._method("right_hand_side", doc, outside, self._rhs()))
             if "residual" in feeds:
                 doc = "v - tau F(v) - rhs." if not self.cell.steady else "-F(v)."
@@ -115,7 +125,7 @@ class CellEmitter(KeepingEmitter):
         return Class(self.part, "nn.Module", _DOC[method], members)
 
     def _rhs(self) -> str:
-        return next(n for n in self.inside(None) if n.endswith(".rhs"))
+        return next(n for n in self.inside(self.block) if n.endswith(".rhs"))
 
     def _cell_initialiser(self) -> Function:
         made = self.initialiser()
@@ -134,10 +144,11 @@ class CellEmitter(KeepingEmitter):
         """Variables of a method of the cell: the input u, or the state v and the right-hand side."""
         values = self.new_values()
         values.bound.update(self.data_sources)
-        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
+        state = variable(self.graph, self.block)
+        values.bind(state, "u")
         if loop:
             values.bind(next(n for n in self.block_names if isinstance(node_of(self.graph, n), State)), "v")
-            values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "rhs")
+            values.bind(state, "rhs")
             if self.cell.theta != 1:
                 values.bind(self._rhs(), "rhs")
         values.filters = self.operators

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import sympy as sp
 
 from pde2net.emit.base import NETWORK, Request
@@ -11,10 +9,10 @@ from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.statements import statements
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, cycles, node_of, parameters, sources
-from pde2net.graph.nodes import Input
+from pde2net.graph.network import block, cycle, loops, node_of, parameters, sources, variable
+from pde2net.graph.nodes import Previous
 from pde2net.scheme.registry import TABLES
-from pde2net.scheme.stack import ALPHA, PREVIOUS, START, START_RATE, TAU, Stack
+from pde2net.scheme.stack import ALPHA, START_RATE, TAU, Stack
 
 
 class StackEmitter(KeepingEmitter):
@@ -22,29 +20,24 @@ class StackEmitter(KeepingEmitter):
 
     def __init__(self, request: Request) -> None:
         self.stack: Stack = request.update
-        self.block_names = blocks(request.graph)[0]
-        self.cycle_names = [] if not cycles(request.graph) else cycles(request.graph)[0]
+        *self.outer, self.inner = loops(request.graph)
+        self.block_names = block(request.graph)
+        self.cycle_names = cycle(request.graph)
         super().__init__(request)
-        self.carried = {
-            slot: name
-            for symbol, slot, name in (
-                (PREVIOUS, f"{self.state}_previous", "previous"),
-                (START, f"{self.state}_start", "start"),
-                (START_RATE, START_RATE.name, "rate_at_start"),
-            )
-            if self.stack.uses(symbol)
-        }
+        self.carried = self._carried()
         taken = [*self.names.values(), *self.data_sources.values(), *self.carried.values()]
         taken += [*self.operators.values(), *self.computed.values()]
         self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
         self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
 
-    @property
-    def state(self) -> str:
-        inputs = (n for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, Input))
-        name: str = next(inputs).symbol.name
-        return name
+    def _carried(self) -> dict[str, str]:
+        """The earlier states that a block reads, and the rate at one -> the variable."""
+        read = {p: slot for n in self.block_names for slot, (p, _) in sources(self.graph, n).items()}
+        found = {p: "previous" for p in read if isinstance(node_of(self.graph, p), Previous)}
+        if self.outer:
+            found |= {p: "start" for p in read if p == variable(self.graph, self.outer[0])}
+        return found | {p: "rate_at_start" for p, slot in read.items() if slot == START_RATE.name}
 
     def scalar_symbols(self) -> list[sp.Symbol]:
         used = [
@@ -85,7 +78,7 @@ class StackEmitter(KeepingEmitter):
         found: dict[tuple[str, int], str] = {}
         for name in self.block_names:
             for slot, (producer, port) in sources(self.graph, name).items():
-                if self.graph.nodes[producer]["cycle"] is not None and slot != START_RATE.name:
+                if producer in self.cycle_names and slot != START_RATE.name:
                     taken = [*found.values(), *self.names.values(), *self.data_sources.values()]
                     taken += self.weight_names.values()
                     found.setdefault((producer, port), self.namer.identifier(slot.lstrip("_"), taken))
@@ -103,9 +96,9 @@ class StackEmitter(KeepingEmitter):
         values = self.new_values()
         values.bound.update(self.data_sources)
         values.bound.update(self.frozen)
-        values.slots.update(self.carried)
+        values.bound.update({(node, 0): name for node, name in self.carried.items()})
         values.factor = sp.diff(self.stack.step, sp.Symbol("_rate", real=True))
-        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
+        values.bind(variable(self.graph, self.inner), "u")
         body: list[str] = self.start(self.block_names)
         values.filters = self.operators
         for weight in self.weights:
@@ -130,7 +123,7 @@ class StackEmitter(KeepingEmitter):
         values = self.new_values()
         values.bound.update(self.data_sources)
         values.filters = self.operators
-        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
+        values.bind(variable(self.graph, self.outer[0]), "u")
         body: list[str] = self.start(self.cycle_names)
         for name in self.cycle_names:
             body += statements(name, values, self.printer)

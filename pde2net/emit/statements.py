@@ -48,7 +48,6 @@ Printer = Callable[[dict[str, str]], TorchPrinter]
 class Values:
     """The variable that holds each output of each node, filled as statements are made.
 
-    slots    variables of slots that are the same in every block, whatever feeds them
     captured  what the product of each LinearSolve takes beside its trial, a preconditioner beside its data
     weights  variables of weights that differ from block to block
     factor   c of the step u + c F(u)
@@ -61,7 +60,6 @@ class Values:
     value: Callable[[sp.Expr], sp.Expr]
     namer: Namer
     bound: dict[tuple[str, int], str] = field(default_factory=dict)
-    slots: dict[str, str] = field(default_factory=dict)
     captured: dict[str, list[str]] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     factor: sp.Expr = TAU
@@ -75,7 +73,7 @@ class Values:
         """slot -> variable of a node; but for what the body of a loop computes."""
         fed = sources(self.graph, name).items()
         outside = [(slot, s) for slot, s in fed if self.graph.nodes[s[0]]["loop"] != name]
-        return {slot: self.slots.get(slot) or self.bound[source] for slot, source in outside}
+        return {slot: self.bound[source] for slot, source in outside}
 
     def fresh(self, wanted: str) -> str:
         """An identifier that no other value has."""

@@ -12,7 +12,7 @@ from pde2net.emit.on_grid import on_grid
 from pde2net.emit.statements import Values, returned
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import blocks, fields_of, node_of, parameters, sources
+from pde2net.graph.network import block, fields_of, node_of, parameters, sources
 from pde2net.graph.nodes import Coordinate, Crop, Field, Operator, Smooth, State, Trial
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
@@ -24,7 +24,7 @@ class OperatorEmitter(Emitter):
 
     def __init__(self, request: Request) -> None:
         self.update: UNet | Cell = request.update
-        self.block_names = blocks(request.graph)[0]
+        self.block_names = block(request.graph)
         self.nodes = {n: node_of(request.graph, n) for n in self.block_names}
         self.name, self.operator = next((n, x) for n, x in self.nodes.items() if isinstance(x, Operator))
         super().__init__(request)

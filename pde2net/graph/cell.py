@@ -13,8 +13,8 @@ from pde2net.graph.implicit import ImplicitBuilder
 from pde2net.graph.iteration import StepLoop
 from pde2net.graph.linear import linear_systems
 from pde2net.graph.network import Graph, add, new_graph, validate
-from pde2net.graph.nodes import Input, Output, Trial
-from pde2net.graph.place import NodeBuilder, Source, clock_of
+from pde2net.graph.nodes import PASS, Input, Output, Trial
+from pde2net.graph.place import NodeBuilder, Source
 from pde2net.graph.precondition import diagonal, v_cycle
 from pde2net.graph.rate import Rate
 from pde2net.graph.system_cell import ImplicitSystem, SplitSystem
@@ -24,18 +24,15 @@ from pde2net.scheme.stack import TAU
 
 
 def recurrent_cell(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, cell: Cell) -> Graph:
-    """The graph of `cell.steps` implicit steps; the weights of all are those of the first.
+    """The graph of `cell.steps` implicit steps.
 
     Raises EquationError for fluxes that have no weights where the solver needs them.
     """
     values = {**semi.form.problem.parameters, **({} if cell.steady else {TAU: tau})}
-    graph = new_graph("recurrent cell", values, len(semi.form.space), semi.form.problem.channels)
+    graph = new_graph("recurrent cell", semi, values)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
     builder, step = _steps(semi, graph, cell)
-    for index in range(cell.steps):
-        builder.enter("block", index, clock_of(semi.form.problem, cell.clock(index)))
-        state = step(state)
-    add(graph, "output", Output(), {"u": state})
+    add(graph, "output", Output(), {"u": builder.steps(cell.steps, cell.clock(PASS), step, state)})
     return validate(graph)
 
 

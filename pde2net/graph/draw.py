@@ -9,7 +9,7 @@ from pde2net.graph.formulas import DOTS
 from pde2net.graph.labels import Label, caption, label
 from pde2net.graph.layout import layered
 from pde2net.graph.network import Graph, node_of
-from pde2net.graph.outline import ELLIPSIS, Group, Member, Outline, outline
+from pde2net.graph.outline import CARRIED, Group, Member, Outline, outline
 from pde2net.graph.svg import box_size, render, skip_size
 from pde2net.graph.ushape import is_u_shaped
 from pde2net.graph.usvg import u_svg, u_tree
@@ -21,21 +21,17 @@ TREE_WIDTH = 88
 def to_svg(graph: Graph, title: str = "") -> str:
     """A self-contained SVG picture of a network; the same text for the same graph.
 
-    Blocks that share their weights are drawn once, in a frame that says how many there are; of
-    blocks with weights of their own the first and the last. The full text of an abbreviated formula
-    is its tooltip.
+    Blocks and cycles are drawn once, in frames that say how many there are. The full text of an abbreviated
+    formula is its tooltip.
     """
     if is_u_shaped(graph):
         return u_svg(graph, title)
     shown = outline(graph)
-    names = [name for name in shown.root.names() if name != ELLIPSIS]
+    names = list(shown.root.names())
     full = {name: label(graph, name) for name in names}
     roles = {name: "plus" if name in shown.pluses else node_of(graph, name).role for name in names}
     labels = {name: _fitted(text) for name, text in full.items()}
     tooltips = {name: "\n".join((text.heading, *text.lines)) for name, text in full.items()}
-    if shown.elided:
-        labels[ELLIPSIS], roles[ELLIPSIS] = Label("\N{MIDLINE HORIZONTAL ELLIPSIS}"), "elided blocks"
-        tooltips[ELLIPSIS] = _elided(shown)
     sizes = {n: skip_size(t.lines) if n in shown.pluses else box_size(t) for n, t in labels.items()}
     return render(layered(shown, sizes), labels, roles, tooltips, title, caption(graph))
 
@@ -46,7 +42,7 @@ def to_text(graph: Graph) -> str:
         return "\n".join([*textwrap.wrap(caption(graph), TREE_WIDTH), *u_tree(graph)]) + "\n"
     shown = outline(graph)
     *members, end = shown.root.members
-    outside = [m for m in members if isinstance(m, str) and m != ELLIPSIS]
+    outside = [m for m in members if isinstance(m, str)]
     start = [m for m in outside if node_of(graph, m).role == "input"]
     sides = tuple(m for m in outside if m not in start)
     known = [Group("known before the first block", sides)] if sides else []
@@ -63,8 +59,6 @@ def _tree(graph: Graph, shown: Outline, members: Sequence[Member], indent: str) 
             until = f", {member.feedback.label}" if member.feedback else ""
             yield from _wrapped(member.caption + until, branch, stem)
             yield from _tree(graph, shown, member.members, stem)
-        elif member == ELLIPSIS:
-            yield branch + _elided(shown)
         elif node_of(graph, member).role in ("input", "output"):
             node = label(graph, member)
             yield f"{branch}{' '.join(node.lines)} {node.heading}"
@@ -87,7 +81,8 @@ def _carried(shown: Outline, name: str) -> list[str]:
     """The states that a plus reads past the layers; none if its block knows only one."""
     block = next((g for g in shown.root.groups() if name in g.members), shown.root)
     several = len({e.skip for e in shown.edges if e.skip and e.consumer in block.members}) > 1
-    return [e.skip for e in shown.edges if several and e.skip and e.consumer == name]
+    found = [e.skip for e in shown.edges if several and e.skip and e.consumer == name]
+    return sorted(found, key=CARRIED.index)
 
 
 def _wrapped(line: str, first: str, further: str) -> list[str]:
@@ -100,12 +95,6 @@ def _wrapped(line: str, first: str, further: str) -> list[str]:
         max_lines=6,
         placeholder=f" {DOTS}",
     )
-
-
-def _elided(shown: Outline) -> str:
-    if shown.elided == 1:
-        return "block 2, with weights of its own"
-    return f"blocks 2 to {shown.elided + 1}, each with weights of its own"
 
 
 def _fitted(text: Label) -> Label:

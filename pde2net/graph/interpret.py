@@ -37,6 +37,8 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
+    Previous,
+    Repeat,
     SquaredAdjoint,
     State,
     TransposedConvolution,
@@ -148,6 +150,7 @@ class Interpreter:
         self.scales: dict[Bank, list[list[Any]]] = {}
         self.filters = {name: self.array(weights) for name, weights in (filters or {}).items()}
         self.work = 0.0
+        self.scope: dict[sp.Symbol, sp.Expr] = {}  # the weights of the passes that are evaluated
         self.strict = True
         self.failed: Array = np.zeros(1, dtype=bool)
 
@@ -202,7 +205,11 @@ class Interpreter:
 
     def weighted(self, expression: sp.Expr, weights: Weights) -> Any:
         """The number of a constant that may contain weights of its block."""
-        return self.number(expression.xreplace(dict(weights)))
+        return self.number(expression.xreplace({s: self.value(v) for s, v in weights}))
+
+    def value(self, weight: sp.Expr) -> sp.Expr:
+        """The value of a weight, which may be that of the pass."""
+        return weight.xreplace(self.scope)
 
     def result(self) -> Array:
         computed: Computed = {}
@@ -223,12 +230,31 @@ class Interpreter:
         self, name: str, node: Node, inputs: Mapping[str, tuple[str, int]], computed: Computed
     ) -> tuple[Array, ...]:
         """The outputs of one node; a loop evaluates its body again and again."""
+        if isinstance(node, Repeat):
+            return (self.repeat(name, node, inputs, computed),)
         if isinstance(node, Iterate | LinearSolve):
             return (self.solve(name, node, inputs, computed),)
         if isinstance(node, multigrid.Kind):
             return multigrid.step(self, name, node, inputs, computed)
         arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
         return self.evaluate(node, arrays)
+
+    def repeat(
+        self, name: str, node: Repeat, inputs: Mapping[str, tuple[str, int]], computed: Computed
+    ) -> Array:
+        producer, port = inputs["start"]
+        state = previous = computed[producer][port]
+        end, port = inputs["next"]
+        for number in range(node.count):
+            self.scope |= node.weights(number)
+            found = dict(computed)
+            for inner, kind, fed in self.bodies[name]:
+                if isinstance(kind, State | Previous):
+                    found[inner] = (state if isinstance(kind, State) else previous,)
+                else:
+                    found[inner] = self.step(inner, kind, fed, found)
+            state, previous = found[end][port], state
+        return state
 
     def solve(
         self,
@@ -381,7 +407,7 @@ class Interpreter:
                 names = ", ".join(sorted(map(str, free)))
                 raise EmissionError(f"{expression} cannot be evaluated: {names} has no value.")
             self.compiled[key] = self.arithmetic.function(symbols, bound)
-        value = self.compiled[key](*inputs.values(), *(self.number(v) for _, v in weights))
+        value = self.compiled[key](*inputs.values(), *(self.number(self.value(v)) for _, v in weights))
         shape = np.broadcast_shapes(*(a.shape for a in inputs.values()), self.shape if not inputs else ())
         found: Array = np.asarray(value, dtype=self.arithmetic.dtype)
         return found if found.shape == shape else np.broadcast_to(found, shape)

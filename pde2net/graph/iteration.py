@@ -28,6 +28,7 @@ class Equations(Protocol):
 
     form: Any
     graph: Graph
+    block: str | None
 
     def full(self, name: str) -> str: ...
     def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
@@ -68,7 +69,7 @@ class StepLoop:
         """u + (1 - theta) tau F(u); u itself for theta = 1."""
         if self.cell.theta == 1:
             return u
-        with self.builder.within(None, "explicit."):
+        with self.builder.within(self.builder.block, "explicit."):
             rate = self.builder.rate(u)
         state = self.builder.form.state
         expression = state + (1 - self.cell.theta) * TAU * rate.expression

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.graph.filters import along, axis_name, filters
 from pde2net.graph.formulas import MINUS, formula, greek, series, short_number
-from pde2net.graph.network import Graph, channel_name, node_of, sources
+from pde2net.graph.network import Graph, body, channel_name, is_carried, loops, node_of, passes_of, sources
 from pde2net.graph.nodes import (
     Channel,
     Convolution,
@@ -198,7 +198,7 @@ def _pointwise(graph: Graph, name: str, node: Pointwise) -> Label:
     if node.role in PLAIN:
         left = "" if node.role == "skip" else f"{' = '.join(_names(graph, name, 0))} = "
         lines = [f"{left}{_update(graph, name, node.expressions[0])}"]
-        in_loop = node.role == "step" and graph.nodes[name].get("loop") is not None
+        in_loop = node.role == "step" and graph.nodes[name]["loop"] not in loops(graph)
         return Label("update" if in_loop else PLAIN[node.role], (*lines, *_weight_lines(graph, name, node)))
     if node.role not in ("activation", "tangent"):
         lines = [
@@ -225,11 +225,9 @@ def _pointwise(graph: Graph, name: str, node: Pointwise) -> Label:
 
 def _weight_lines(graph: Graph, name: str, node: Pointwise) -> Iterator[str]:
     """The values, over all blocks, of what differs from block to block."""
-    first = graph.nodes[name]["shares"] or name
-    twins = [d["node"] for n, d in graph.nodes(data=True) if n == first or d["shares"] == first]
+    passes = passes_of(graph, name)
     for symbol, _ in node.weights:
-        values = [dict(twin.weights)[symbol] for twin in twins]
-        yield f"{formula(symbol)} = {series(values)}"
+        yield f"{formula(symbol)} = {series([weights[symbol] for weights in passes])}"
 
 
 def _common_factor(
@@ -261,7 +259,7 @@ def _update(graph: Graph, name: str, expression: sp.Expr) -> str:
         node = node_of(graph, producer)
         if isinstance(node, TransposedConvolution | TransposedFilter):
             shown[symbol] = -sp.Symbol(_adjoint_symbol(graph, producer), real=True)
-        elif isinstance(node, State | Trial):
+        elif isinstance(node, State | Trial) and not is_carried(graph, producer):
             shown[symbol] = sp.Symbol(VARIABLE[type(node)], real=True)
         elif symbol.name == _state(graph):
             state = symbol
@@ -301,10 +299,9 @@ def _number(name: str) -> str:
 
 def _forward_name(graph: Graph, name: str, bank: Bank) -> str:
     """The convolution of the same block whose adjoint `name` is."""
-    block = graph.nodes[name]["block"]
-    for other, data in graph.nodes(data=True):
-        if data["block"] == block and data["node"] == Convolution(bank):
-            return short(other)
+    for rows in (body(graph, loop) for loop in reversed(loops(graph))):
+        if name in rows:
+            return next((short(n) for n in rows if node_of(graph, n) == Convolution(bank)), "K")
     return "K"
 
 

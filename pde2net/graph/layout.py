@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pde2net.graph.columns import EDGE_HEIGHT, Item, Link, Passing, Place, chain, columns, heights
-from pde2net.graph.outline import Edge, Group, Outline
-from pde2net.graph.repeats import CARRIED, NOW
+from pde2net.graph.outline import CARRIED, NOW, Edge, Group, Outline
 
 GAP_X = 44.0
 BRANCH, FRAME_INSIDE, FRAME_OUTSIDE = 12.0, 46.0, 30.0

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import networkx as nx
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.graph.nodes import (
     CHANNEL,
+    PASS,
     Convolution,
     Field,
     Input,
     Node,
     Output,
     Pointwise,
+    Previous,
+    Repeat,
+    State,
     TransposedConvolution,
+    Trial,
     Tridiagonal,
     Weighted,
     expressions_of,
@@ -29,11 +38,18 @@ Graph: TypeAlias = nx.MultiDiGraph
 
 
 def new_graph(
-    architecture: str, values: Mapping[sp.Symbol, sp.Expr], dimension: int, channels: int = 1
+    architecture: str, semi: Semidiscrete | SemidiscreteSystem, values: Mapping[sp.Symbol, sp.Expr]
 ) -> Graph:
-    """An empty graph; `values` holds the value of each parameter that has one, u has `channels`."""
+    """An empty graph for an equation or a system; `values` holds the value of each parameter that has one."""
+    problem = semi.form.problem
+    of_grid = {s for h in semi.spacing + semi.origin for s in h.free_symbols}
+    found = {*problem.symbols, *of_grid, *values}.union(*(v.free_symbols for v in values.values()))
     return nx.MultiDiGraph(
-        architecture=architecture, values=dict(values), dimension=dimension, channels=channels
+        architecture=architecture,
+        parameters=tuple(sorted(found, key=str)),
+        values=dict(values),
+        dimension=len(semi.form.space),
+        channels=problem.channels,
     )
 
 
@@ -42,23 +58,17 @@ def add(
     name: str,
     node: Node,
     inputs: Mapping[str, tuple[str, int]],
-    block: int | None = None,
-    cycle: int | None = None,
     loop: str | None = None,
-    shares: str | None = None,
     level: int | None = None,
 ) -> str:
     """Add `node`; `inputs` maps each slot to (producer, port). Returns the name.
 
-    block   the residual block it belongs to (0, 1, ...), None for what several blocks use
-    cycle   the cycle of blocks that it is computed once for, None for all others
-    loop    the Iterate or LinearSolve node whose State or Trial it depends on, the innermost one
-    shares  the name of the node whose weights this one uses
-    level   the grid of a U-net that its output lives on, 0 the finest
+    loop   the loop whose body it is in, the innermost one; None for what is computed once
+    level  the grid of a U-net that its output lives on, 0 the finest
     """
     if name in graph:
         raise GraphError(f'There are two nodes called "{name}".')
-    graph.add_node(name, node=node, block=block, cycle=cycle, loop=loop, shares=shares, level=level)
+    graph.add_node(name, node=node, loop=loop, level=level)
     for slot, (producer, port) in inputs.items():
         if producer not in graph:
             raise GraphError(f'"{name}" takes its {slot} from "{producer}", which does not exist.')
@@ -85,7 +95,7 @@ def channel_name(name: str) -> str:
 def is_data(graph: Graph, name: str) -> bool:
     """Whether a node is computed from known data alone, once for the whole network."""
     data = graph.nodes[name]
-    return data["block"] is None and data["cycle"] is None and not isinstance(data["node"], Input | Output)
+    return data["loop"] is None and not isinstance(data["node"], Input | Output | Repeat)
 
 
 def in_order(graph: Graph) -> Iterator[str]:
@@ -95,23 +105,83 @@ def in_order(graph: Graph) -> Iterator[str]:
     return order
 
 
-def blocks(graph: Graph) -> list[list[str]]:
-    """The node names of each block, in order of computation."""
-    return _grouped(graph, "block")
+def loops(graph: Graph) -> list[str]:
+    """The Repeat nodes, each before those in its body: the cycles of a network, and their blocks."""
+    found = [n for n, data in graph.nodes(data=True) if isinstance(data["node"], Repeat)]
+    return sorted(found, key=lambda name: graph.nodes[name]["loop"] is not None)
 
 
-def cycles(graph: Graph) -> list[list[str]]:
-    """The names of the nodes that are computed once per cycle of blocks, in order of computation."""
-    return _grouped(graph, "cycle")
+def repeats(graph: Graph) -> list[Repeat]:
+    """The nodes of `loops`."""
+    found: list[Repeat] = [graph.nodes[name]["node"] for name in loops(graph)]
+    return found
 
 
-def _grouped(graph: Graph, key: str) -> list[list[str]]:
-    rows: dict[int, list[str]] = {}
-    for name in in_order(graph):
-        index = graph.nodes[name][key]
-        if index is not None:
-            rows.setdefault(index, []).append(name)
-    return [rows[k] for k in sorted(rows)]
+def depth(graph: Graph) -> int:
+    """How many blocks the network has."""
+    return math.prod(repeat.count for repeat in repeats(graph))
+
+
+def shortened(graph: Graph, count: int) -> Graph:
+    """The first passes of the outermost Repeat alone."""
+    first, *_ = loops(graph)
+    repeat: Repeat = graph.nodes[first]["node"]
+    tables = tuple((symbol, values[:count]) for symbol, values in repeat.tables)
+    found: Graph = graph.copy()
+    found.nodes[first]["node"] = replace(repeat, count=count, tables=tables)
+    return found
+
+
+def passes_of(graph: Graph, name: str) -> list[dict[sp.Symbol, sp.Expr]]:
+    """The weights of a node of a block or a cycle, for each time that it is computed."""
+    found: list[dict[sp.Symbol, sp.Expr]] = [{}]
+    for loop, repeat in zip(loops(graph), repeats(graph), strict=True):
+        found = [weights | repeat.weights(k) for weights in found for k in range(repeat.count)]
+        if name in body(graph, loop):
+            break
+    return found
+
+
+def body(graph: Graph, repeat: str) -> list[str]:
+    """The nodes of the body of a Repeat and of other loops in it, its variables aside, in order."""
+
+    def owner(name: str) -> str | None:
+        loop: str | None = graph.nodes[name]["loop"]
+        while loop is not None and not isinstance(node_of(graph, loop), Repeat):
+            loop = graph.nodes[loop]["loop"]
+        return loop
+
+    variables = {n for n in graph if graph.nodes[n]["loop"] == repeat and is_variable(graph, n)}
+    inner = {n for n in graph if isinstance(node_of(graph, n), Repeat)}
+    return [n for n in in_order(graph) if owner(n) == repeat and n not in variables | inner]
+
+
+def is_variable(graph: Graph, name: str) -> bool:
+    """Whether a node is a variable of its loop."""
+    return isinstance(node_of(graph, name), State | Previous | Trial)
+
+
+def is_carried(graph: Graph, name: str) -> bool:
+    """Whether a node is a variable of a Repeat, a state of the network."""
+    loop = graph.nodes[name]["loop"]
+    return is_variable(graph, name) and loop is not None and isinstance(node_of(graph, loop), Repeat)
+
+
+def block(graph: Graph) -> list[str]:
+    """The nodes of the block that a network repeats, in order of computation."""
+    return body(graph, loops(graph)[-1])
+
+
+def cycle(graph: Graph) -> list[str]:
+    """The nodes that are computed once per cycle of blocks, in order of computation."""
+    found = loops(graph)
+    return body(graph, found[0]) if len(found) > 1 else []
+
+
+def variable(graph: Graph, loop: str) -> str:
+    """The State of a loop."""
+    inside: list[str] = [n for n in graph if graph.nodes[n]["loop"] == loop]
+    return next(n for n in inside if isinstance(node_of(graph, n), State))
 
 
 def fields(graph: Graph) -> tuple[sp.Symbol, ...]:
@@ -142,7 +212,9 @@ def parameters(graph: Graph) -> tuple[sp.Symbol, ...]:
             expressions = (*expressions_of(node), *((node.scale,) if isinstance(node, Tridiagonal) else ()))
             own = {s for s, _ in node.weights}
             found |= {s for e in expressions for s in e.free_symbols if s.name not in slots} - own
-            found |= {s for _, value in node.weights for s in value.free_symbols}
+        elif isinstance(node, Repeat):
+            values = [v for _, table in node.tables for v in table] + [now for _, now in node.clock]
+            found |= {s for value in values for s in value.free_symbols} - {PASS}
         elif isinstance(node, Convolution | TransposedConvolution):
             found |= node.bank.symbols
         else:

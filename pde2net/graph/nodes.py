@@ -15,6 +15,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 
 CHANNEL_SUM = "sum over channels"  # a role
+PASS = sp.Symbol("_k", integer=True)  # the number of a pass through the body of a Repeat, from 0 on
 CHANNEL = "channel"  # the role, and the name of that of the state: "u.channel" for an unknown u
 Weights = tuple[tuple[sp.Symbol, sp.Expr], ...]
 
@@ -136,7 +137,8 @@ class Pointwise:
     role     "coefficient", "activation", "step" (u + tau * ...) or "skip" (the last node of a block);
              in cells "right-hand side", "residual", "product" and "tangent";
              CHANNEL_SUM couples channels: the values are summed over those of an image
-    weights  symbols whose values differ from block to block: the extrapolation of FSI, the time t
+    weights  symbols whose values differ from block to block, the extrapolation of FSI or the time t, and
+             these values: in the body of a Repeat, symbols of its tables and of its clock
     """
 
     expressions: tuple[sp.Expr, ...]
@@ -165,6 +167,39 @@ class State:
     """The variable v of a loop, from its slot "start" on; nodes of the body name the loop they are in."""
 
     role: str = "state"
+
+
+@dataclass(frozen=True)
+class Previous:
+    """The State of the pass before, of a Repeat; from its slot "start" on."""
+
+    role: str = "previous state"
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The result of `count` passes through a body, v <- next(v): the blocks of a network, or their cycles.
+
+    Slots: "start" and "next", a function of the State and, if there is one, of the Previous of the body.
+
+    tables  weights of the body: symbols, and their values in each pass, or one value for all
+    clock   the time t and its value in the pass PASS, if the body contains it
+    """
+
+    count: int
+    tables: tuple[tuple[sp.Symbol, tuple[sp.Expr, ...]], ...] = ()
+    clock: Weights = ()
+    role: str = "repeat"
+
+    def weights(self, number: int) -> dict[sp.Symbol, sp.Expr]:
+        """The values of all weights in a pass."""
+        found = {symbol: values[number if len(values) > 1 else 0] for symbol, values in self.tables}
+        return found | {t: now.xreplace({PASS: sp.Integer(number)}) for t, now in self.clock}
+
+    @property
+    def symbols(self) -> set[sp.Symbol]:
+        """Those of the weights."""
+        return {symbol for symbol, _ in (*self.tables, *self.clock)}
 
 
 @dataclass(frozen=True)
@@ -427,6 +462,8 @@ Node = (
     | Channel
     | Channels
     | State
+    | Previous
+    | Repeat
     | Iterate
     | Trial
     | LinearSolve

@@ -1,4 +1,4 @@
-"""What of a graph is shown: blocks that do the same appear once, long stacks as first and last.
+"""What of a graph is shown: everything once, in frames for what repeats.
 
 The shown nodes form a tree of frames: cycles hold what is computed once per cycle and a block, blocks hold
 loops, loops hold linear solves.
@@ -6,16 +6,30 @@ loops, loops hold linear solves.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
 from pde2net.graph.labels import condition, iteration
-from pde2net.graph.network import Graph, blocks, cycles, in_order, node_of
-from pde2net.graph.nodes import Input, Iterate, LinearSolve, Output, State, Trial
-from pde2net.graph.repeats import NOW, RATE_AT_START, Repeats, repeats
+from pde2net.graph.network import (
+    Graph,
+    block,
+    cycle,
+    in_order,
+    is_carried,
+    is_variable,
+    loops,
+    node_of,
+    repeats,
+    sources,
+)
+from pde2net.graph.nodes import Iterate, LinearSolve, Output, Previous, Repeat
 
-ELLIPSIS = "..."
+# The states that a block may read: of the block before it, of the one before that, of the start of the cycle.
+NOW, PREVIOUS, START = "u", "u previous", "u at start of cycle"
+RATE_AT_START = "rate at start of cycle"
+CARRIED = (NOW, PREVIOUS, START, RATE_AT_START)
 
 
 @dataclass(frozen=True)
@@ -67,68 +81,46 @@ class Edge:
 class Outline:
     """The shown part of a graph.
 
-    edges   the name ELLIPSIS stands for the blocks between the first and the last if those are left out
     pluses  the nodes that are drawn as a plus: explicit steps and skip connections
-    elided  how many blocks ELLIPSIS stands for
     """
 
     root: Group
     edges: tuple[Edge, ...]
     pluses: tuple[str, ...]
-    elided: int
 
 
 def outline(graph: Graph) -> Outline:
-    """One frame if all blocks share their weights and wiring, otherwise the first and the last."""
-    rows, once = blocks(graph), cycles(graph)
-    found = repeats(graph)
-    elided = len(rows) - 2 if found is None else 0
-    groups: list[Member] = []
-    if found is None:
-        total = len(rows)
-        groups += [*_first(graph, once), _group(graph, f"block 1 of {total}", rows[0])]
-        groups += [ELLIPSIS] * bool(elided)
-        groups += [*_last(graph, once), _group(graph, f"block {total} of {total}", rows[-1])]
-    else:
-        times = f"\N{MULTIPLICATION SIGN} {found.length}, shared weights"
-        groups += [_group(graph, "once per cycle", names) for names in once[:1]]
-        groups += [_group(graph, times if found.length > 1 else "one block", names) for names in rows[:1]]
-        if found.cycles > 1:
-            groups = [Group(f"\N{MULTIPLICATION SIGN} {found.cycles} cycles", tuple(groups))]
-    outside = [
-        n for n in in_order(graph) if graph.nodes[n]["block"] is None and graph.nodes[n]["cycle"] is None
-    ]
+    """What a network repeats, once, in frames that say how often."""
+    *outer, inner = loops(graph)
+    *times_, length = (repeat.count for repeat in repeats(graph))
+    times, once = math.prod(times_), cycle(graph)
+    if length == 1 and not once:
+        length, times = times, 1
+    caption = f"\N{MULTIPLICATION SIGN} {length}, shared weights" if length > 1 else "one block"
+    groups: list[Member] = [Group("once per cycle", _members(graph, once, outer[0]))] if once else []
+    groups.append(Group(caption, _members(graph, block(graph), inner)))
+    if times > 1:
+        groups = [Group(f"\N{MULTIPLICATION SIGN} {times} cycles", tuple(groups))]
+    outside = [n for n in in_order(graph) if graph.nodes[n]["loop"] is None and n not in (*outer, inner)]
     last = [n for n in outside if isinstance(node_of(graph, n), Output)]
     root = Group("", (*(n for n in outside if n not in last), *groups, *last))
     visible = set(root.names())
-    pluses = tuple(n for n in root.names() if n != ELLIPSIS and _is_plus(graph, n))
-    edges = dict.fromkeys(_edges(graph, visible, found, set(rows[0]) if rows else set()))
-    return Outline(root, tuple(edges), pluses, elided)
-
-
-def _first(graph: Graph, once: list[list[str]]) -> list[Group]:
-    return [_group(graph, f"once, in cycle 1 of {len(once)}", once[0])] if once else []
-
-
-def _last(graph: Graph, once: list[list[str]]) -> list[Group]:
-    total = len(once)
-    return [_group(graph, f"once, in cycle {total} of {total}", once[-1])] if total > 1 else []
-
-
-def _group(graph: Graph, caption: str, names: list[str]) -> Group:
-    return Group(caption, _members(graph, names, None))
+    pluses = tuple(n for n in root.names() if _is_plus(graph, n))
+    place = {name: k for k, name in enumerate(graph)}
+    edges = sorted(dict.fromkeys(_edges(graph, visible)), key=lambda e: place[e.producer])
+    return Outline(root, tuple(edges), pluses)
 
 
 def _members(graph: Graph, names: list[str], loop: str | None) -> tuple[Member, ...]:
     """The nodes of the body of `loop`; a loop in it is a frame of its own, with its result as last node."""
     members: list[Member] = []
     for name in names:
-        if graph.nodes[name].get("loop") != loop:
+        if graph.nodes[name]["loop"] != loop:
             continue
         node = node_of(graph, name)
         if isinstance(node, Iterate | LinearSolve):
             body = _members(graph, names, name)
-            (variable,) = (n for n in body if isinstance(n, str) and _is_variable(graph, n))
+            (variable,) = (n for n in body if isinstance(n, str) and is_variable(graph, n))
             rest = tuple(m for m in body if m != variable)
             feedback = Feedback(name, variable, condition(graph, name))
             members.append(Group(iteration(node), (variable, *rest, name), feedback))
@@ -137,37 +129,37 @@ def _members(graph: Graph, names: list[str], loop: str | None) -> tuple[Member, 
     return tuple(members)
 
 
-def _is_variable(graph: Graph, name: str) -> bool:
-    return isinstance(node_of(graph, name), State | Trial)
-
-
 def _is_plus(graph: Graph, name: str) -> bool:
-    return node_of(graph, name).role in ("skip", "step") and graph.nodes[name].get("loop") is None
+    return node_of(graph, name).role in ("skip", "step") and graph.nodes[name]["loop"] in loops(graph)
 
 
-def _edges(graph: Graph, visible: set[str], found: Repeats | None, first: set[str]) -> Iterator[Edge]:
+def _edges(graph: Graph, visible: set[str]) -> Iterator[Edge]:
     for producer, consumer, data in graph.edges(data=True):
         if consumer not in visible:
-            if found is None and producer in first:
-                yield Edge(producer, ELLIPSIS)
             continue
         if isinstance(node_of(graph, consumer), Iterate) and data["slot"] in ("start", "rhs"):
             continue
-        source = producer
-        if graph.nodes[producer].get("loop") == consumer and producer not in visible:
+        source = _shown(graph, producer)
+        if graph.nodes[producer]["loop"] == consumer and source not in visible:
             continue  # the body of an operator on all grids, which is one box
-        if producer not in visible:
-            source = ELLIPSIS if found is None else graph.nodes[producer]["shares"]
-        yield Edge(source, consumer, _skip(graph, producer, consumer, data["slot"], found))
+        yield Edge(source, consumer, _skip(graph, producer, consumer))
 
 
-def _skip(graph: Graph, producer: str, consumer: str, slot: str, found: Repeats | None) -> str:
+def _shown(graph: Graph, name: str) -> str:
+    """The node that stands for a state: the input, or the end of the block."""
+    while is_carried(graph, name) or isinstance(node_of(graph, name), Repeat):
+        slot = "next" if isinstance(node_of(graph, name), Repeat) else "start"
+        name, _ = sources(graph, name)[slot]
+    return name
+
+
+def _skip(graph: Graph, producer: str, consumer: str) -> str:
     """What an edge carries past the layers of a block, to a plus."""
-    block = graph.nodes[consumer]["block"]
-    if not _is_plus(graph, consumer) or graph.nodes[producer]["block"] == block:
+    inner, own = loops(graph)[-1], graph.nodes[producer]["loop"]
+    if not _is_plus(graph, consumer) or own is None:
         return ""
-    if graph.nodes[producer]["cycle"] is not None:
-        return RATE_AT_START
-    if graph.nodes[producer]["block"] is None and not isinstance(node_of(graph, producer), Input):
-        return ""
-    return NOW if found is None else found.states[consumer, slot]
+    if not is_carried(graph, producer):
+        return "" if own == inner else RATE_AT_START
+    if own != inner:
+        return START
+    return PREVIOUS if isinstance(node_of(graph, producer), Previous) else NOW

@@ -1,8 +1,8 @@
-"""Adds nodes to a graph where a builder is: in a block or a cycle, in the body of a loop, on a grid."""
+"""Adds nodes to a graph where a builder is: in the bodies of loops, on a grid."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -10,44 +10,54 @@ import sympy as sp
 
 from pde2net.graph.coupling import S2
 from pde2net.graph.network import Graph, add, is_data
-from pde2net.graph.nodes import Node, Pointwise, Weighted, expressions_of
+from pde2net.graph.nodes import Node, Pointwise, Repeat, State, Weighted, expressions_of
 from pde2net.graph.overflow import stable
 from pde2net.language.problem import Problem
 
 Source = tuple[str, int]
-Clock = tuple[sp.Symbol, sp.Expr] | None  # t and its value
-
-
-def clock_of(problem: Problem, now: sp.Expr) -> Clock:
-    """The time `now` for problems whose coefficients contain it."""
-    return (problem.time, now) if problem.depends_on_time else None
 
 
 class NodeBuilder:
-    """Adds nodes to one graph; those that depend on data alone are added once, outside of blocks.
+    """Adds nodes to one graph; those that depend on data alone are added once, outside of all loops.
 
-    Nodes belong to the current `block` or `cycle`, which is also the prefix of their names; those of later
-    ones share the weights of the first. `level` is the grid of a U-net that they live on. `clock` is the
-    time of the current block, a weight of the nodes that contain it.
+    graph   what nodes are added to
+    known   the nodes of known data, by name
+    loop    the innermost loop that nodes are in, `block` the innermost Repeat
+    part    what the names of the body of that begin with, and `inside` what follows
+    level   the grid of a U-net that nodes live on
+    clock   the time t, a weight of the nodes that contain it
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, problem: Problem) -> None:
         self.graph = graph
         self.known: dict[str, Source] = {}
-        self.place: tuple[str, int] | None = None
         self.loop: str | None = None
+        self.block: str | None = None
+        self.part = ""
         self.inside = ""
         self.level: int | None = None
-        self.clock: Clock = None
+        self.clock: sp.Symbol | None = problem.time if problem.depends_on_time else None
 
     def join(self, other: NodeBuilder) -> None:
         """From now on, nodes are added where `other` adds them, which has added some of the known data."""
-        self.place, self.loop, self.inside, self.known = other.place, other.loop, other.inside, other.known
-        self.clock = other.clock
+        self.loop, self.block, self.part, self.inside = other.loop, other.block, other.part, other.inside
+        self.known = other.known
 
-    def enter(self, kind: str, index: int, clock: Clock = None) -> None:
-        """From now on, nodes belong to the block or cycle `index`, which is evaluated at the time `clock`."""
-        self.place, self.clock = (kind, index), clock
+    @contextmanager
+    def repeated(self, name: str, part: str, start: Source) -> Iterator[Source]:
+        """Nodes are in the body of the Repeat `name`, and called after `part`; its State is yielded."""
+        saved = self.loop, self.block, self.part
+        self.loop = self.block = self.full(name)
+        self.part = f"{part}."
+        yield self.node("state", State(), {"start": start})
+        self.loop, self.block, self.part = saved
+
+    def steps(self, count: int, now: sp.Expr, step: Callable[[Source], Source], start: Source) -> Source:
+        """As many steps, which are taken at the time `now`."""
+        with self.repeated("steps", "block", start) as state:
+            end = step(state)
+        clock = () if self.clock is None else ((self.clock, now),)
+        return self.node("steps", Repeat(count, clock=clock), {"start": start, "next": end})
 
     @contextmanager
     def within(self, loop: str | None, inside: str = "") -> Iterator[None]:
@@ -58,35 +68,28 @@ class NodeBuilder:
         self.loop, self.inside = saved
 
     def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
-        """Add a node where the builder is; weights are shared with the first block or cycle."""
+        """Add a node where the builder is."""
+        if isinstance(node, Weighted) and self.clock is not None and self.reads_clock(node):
+            node = replace(node, weights=(*node.weights, (self.clock, self.clock)))
+        return self._added(self.full(name), node, inputs, self.loop)
+
+    def _added(self, name: str, node: Node, inputs: Mapping[str, Source], loop: str | None) -> Source:
         if isinstance(node, Pointwise):
             node = replace(node, expressions=tuple(_stable(e, inputs) for e in node.expressions))
-        if self.place is None:
-            return add(self.graph, name, node, inputs), 0
-        if isinstance(node, Weighted) and self.clock is not None and self.reads_clock(node):
-            node = replace(node, weights=(*node.weights, self.clock))
-        kind, index = self.place
-        full = self.full(name)
-        shares = f"{kind}1.{self.inside}{name}" if index > 0 else None
-        place = {kind: index}
-        name = add(self.graph, full, node, inputs, loop=self.loop, shares=shares, level=self.level, **place)
-        return name, 0
+        return add(self.graph, name, node, inputs, loop=loop, level=self.level), 0
 
     def reads_clock(self, node: Node) -> bool:
         """Whether expressions of a node contain the time."""
         if self.clock is None or not isinstance(node, Weighted):
             return False
-        return any(self.clock[0] in e.free_symbols for e in expressions_of(node))
+        return any(self.clock in e.free_symbols for e in expressions_of(node))
 
     def full(self, name: str) -> str:
-        """The name of a node of the current block."""
-        if self.place is None:
-            return name
-        kind, index = self.place
-        return f"{kind}{index + 1}.{self.inside}{name}"
+        """The name of a node where the builder is."""
+        return f"{self.part}{self.inside}{name}"
 
     def once(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
-        """Add a node unless this block has it; data-only nodes live outside of the blocks."""
+        """Add a node unless it is there; those that depend on data alone live outside of all loops."""
         known = all(is_data(self.graph, producer) for producer, _ in inputs.values())
         if known and not self.reads_clock(node):
             return self.outside(name, node, inputs)
@@ -95,9 +98,7 @@ class NodeBuilder:
 
     def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         if name not in self.known:
-            saved, self.place = self.place, None
-            self.known[name] = self.node(name, node, inputs)
-            self.place = saved
+            self.known[name] = self._added(name, node, inputs, None)
         return self.known[name]
 
     @staticmethod

@@ -48,7 +48,7 @@ class RateBuilder(NodeBuilder):
     """Adds the operators of one equation."""
 
     def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
-        super().__init__(graph)
+        super().__init__(graph, semi.form.problem)
         self.semi, self.form = semi, semi.form
         self.padded = any(semi.margin)
         self.half = semi.grid.gradient != "central"

@@ -1,9 +1,8 @@
-"""The rules R1 to R14 of grammar/network.ebnf; the message names what a graph breaks."""
+"""The rules R1 to R12 of grammar/network.ebnf; the message names what a graph breaks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import networkx as nx
@@ -11,13 +10,13 @@ import networkx as nx
 from pde2net.errors import Pde2NetError
 from pde2net.graph.nodes import (
     Convolution,
-    Coordinate,
-    Field,
     Filter,
     Input,
     Node,
     Output,
     Pointwise,
+    Previous,
+    Repeat,
     State,
     TransposedConvolution,
     TransposedFilter,
@@ -25,8 +24,6 @@ from pde2net.graph.nodes import (
     Weighted,
 )
 from pde2net.graph.slots import COARSENS, VARIABLES, slots_of
-
-ENDS = ("skip", "iterate")
 
 
 class GraphError(Pde2NetError):
@@ -44,20 +41,14 @@ def check(graph: nx.MultiDiGraph) -> None:
     for name in graph:
         rules.slots(name)
         rules.ports(name)
-        rules.shares(name)
-    rules.adjoints()
-    rules.blocks()
     for name in graph:
         rules.loops(name)
+    rules.adjoints()
+    for name in graph:
+        rules.weights(name)
+        rules.repeats(name)
         for slot, producer in rules.fed[name].items():
             rules.reads(name, slot, producer)
-
-
-def alike(a: Node, b: Node) -> bool:
-    """Whether two nodes are the same operation, up to the weights of their stages."""
-    if isinstance(a, Weighted) and isinstance(b, Weighted):
-        return replace(a, weights=()) == replace(b, weights=())
-    return a == b
 
 
 def width(node: Node) -> int:
@@ -72,25 +63,10 @@ class _Rules:
         self.graph = graph
         self.nodes: dict[str, Any] = {name: data["node"] for name, data in graph.nodes(data=True)}
         self.fed = {n: {d["slot"]: p for p, _, d in graph.in_edges(n, data=True)} for n in graph}
-        # Names of arrays; a free symbol of any other name is a parameter.
-        self.arrays = {
-            n.symbol.name for n in self.nodes.values() if isinstance(n, Input | Field | Coordinate)
-        }
-        for name, slots in self.fed.items():
-            self.arrays |= set(slots) if isinstance(self.nodes[name], Pointwise) else set()
-        self.count, self.cycles = self.numbers("block"), self.numbers("cycle")
-        # The state after k blocks; state 0 is the input.
-        self.states = {name: 0 for name, node in self.nodes.items() if isinstance(node, Input)}
+        self.parameters = {s.name for s in graph.graph["parameters"]}
 
     def place(self, name: str, kind: str) -> Any:
         return self.graph.nodes[name].get(kind)
-
-    def numbers(self, kind: str) -> int:
-        """R7. How many blocks or cycles there are."""
-        found = {self.place(name, kind) for name in self.graph} - {None}
-        if found != set(range(len(found))):
-            raise GraphError(f"The {kind}s of a network are numbered 0, 1, 2, ..., not {sorted(found)}.")
-        return len(found)
 
     # -- edges -------------------------------------------------------------------------------------
 
@@ -103,7 +79,7 @@ class _Rules:
         takes = slots_of(node)
         needed = takes.needed
         if isinstance(node, Pointwise):
-            needed = (needed | (takes.optional & self.arrays)) - {s.name for s in self.graph.graph["values"]}
+            needed = (needed | takes.optional) - self.parameters
         if missing := sorted(needed - set(slots)):
             raise GraphError(f'Nothing feeds the slot "{missing[0]}" of "{name}".')
         if extra := sorted(set(slots) - takes.needed - takes.optional):
@@ -117,100 +93,85 @@ class _Rules:
 
     # -- weights -----------------------------------------------------------------------------------
 
-    def shares(self, name: str) -> None:
-        """R6. Weights are those of a node of an earlier block or cycle, which is the same operation."""
-        first = self.graph.nodes[name]["shares"]
-        if first is None:
+    def weights(self, name: str) -> None:
+        """R6. The weights of a node are those of the loops around it."""
+        node = self.nodes[name]
+        if not isinstance(node, Weighted):
             return
-        if first not in self.nodes:
-            raise GraphError(f'"{name}" shares weights with "{first}", which does not exist.')
-        if not alike(self.nodes[first], self.nodes[name]):
-            raise GraphError(f'"{name}" shares weights with "{first}" but is another operation.')
-        kind = "block" if self.place(name, "cycle") is None else "cycle"
-        own, other = self.place(name, kind), self.place(first, kind)
-        if own is None or other is None or not other < own:
-            raise GraphError(f'"{name}" shares weights with "{first}", which is in no earlier {kind}.')
+        known: set[Any] = set()
+        for loop in self.around(name):
+            known |= self.nodes[loop].symbols if isinstance(self.nodes[loop], Repeat) else set()
+        for symbol, value in node.weights:
+            if value != symbol or symbol not in known:
+                raise GraphError(f'"{name}" has the weight {symbol}, which no loop around it has.')
+
+    def block(self, name: str) -> str | None:
+        """The innermost Repeat around a node."""
+        return next((loop for loop in self.around(name) if isinstance(self.nodes[loop], Repeat)), None)
 
     def adjoints(self) -> None:
         """R5. Transposed convolutions have the weights of a convolution of their block or cycle."""
         banks = {
-            (self.place(n, "block"), self.place(n, "cycle"), node.bank)
-            for n, node in self.nodes.items()
-            if isinstance(node, Convolution)
+            (self.block(n), node.bank) for n, node in self.nodes.items() if isinstance(node, Convolution)
         }
         for n, node in self.nodes.items():
-            place = self.place(n, "block"), self.place(n, "cycle")
-            if isinstance(node, TransposedConvolution) and (*place, node.bank) not in banks:
+            if isinstance(node, TransposedConvolution) and (self.block(n), node.bank) not in banks:
                 raise GraphError(f'"{n}" must be the adjoint of a convolution of its block.')
-            if isinstance(node, TransposedFilter) and not self.has_filter(place, node):
+            if isinstance(node, TransposedFilter) and not self.has_filter(n, node):
                 raise GraphError(f'"{n}" must be the adjoint of a filter of its block.')
 
-    def has_filter(self, place: tuple[Any, Any], adjoint: TransposedFilter) -> bool:
-        """Whether a block or its cycle has the filter that `adjoint` is the transpose of."""
+    def has_filter(self, name: str, adjoint: TransposedFilter) -> bool:
+        """Whether a block has the filter that `adjoint` is the transpose of."""
         wanted = (adjoint.operator, adjoint.out_channels, adjoint.kernel_size, adjoint.boundary)
         return any(
             isinstance(node, Filter)
             and (node.operator, node.out_channels, node.kernel_size, node.boundary) == wanted
-            and (self.place(n, "block"), self.place(n, "cycle")) == place
+            and self.block(n) == self.block(name)
             for n, node in self.nodes.items()
         )
 
     # -- blocks and cycles -------------------------------------------------------------------------
 
-    def blocks(self) -> None:
-        """R7, R8. Each block ends in one state; equally many blocks belong to each cycle."""
-        for name, node in self.nodes.items():
-            block = self.place(name, "block")
-            if block is None or node.role not in ENDS:
-                continue
-            if block + 1 in self.states.values():
-                raise GraphError("A residual block ends in exactly one skip connection; this one has two.")
-            self.states[name] = block + 1
-        if len(self.states) != self.count + 1:
-            raise GraphError("A residual block ends in exactly one skip connection; one has none.")
-        if self.cycles and self.count % self.cycles:
-            raise GraphError(f"{self.count} blocks cannot be {self.cycles} cycles of one length.")
-
-    def readable(self, block: int) -> Iterator[int]:
-        """The states that a block may read: the one before, that before it, the start of the cycle."""
-        length = self.count // self.cycles if self.cycles else 0
-        start = block - block % length if length else 0
-        yield block
-        yield max(block - 1, start)
-        if length:
-            yield start
+    def repeats(self, name: str) -> None:
+        """R7, R8. A Repeat is in no loop but one Repeat; tables have one value, or one for each pass."""
+        node = self.nodes[name]
+        if not isinstance(node, Repeat):
+            return
+        if len(list(self.around(name))) > 1 or any(
+            not isinstance(self.nodes[o], Repeat) for o in self.around(name)
+        ):
+            raise GraphError(f'"{name}" repeats blocks: it is in no loop, or in the cycle of a network.')
+        if node.count < 1:
+            raise GraphError(f'"{name}" repeats its body {node.count} times.')
+        for symbol, values in node.tables:
+            if len(values) not in (1, node.count):
+                raise GraphError(f'"{name}" has {len(values)} values of {symbol} for {node.count} passes.')
 
     def reads(self, name: str, slot: str, producer: str) -> None:
-        """R9 to R11. An edge brings data, what is of the same place, or a state that is carried there."""
-        block, cycle = self.place(name, "block"), self.place(name, "cycle")
-        state = self.states.get(producer)
-        other = self.place(producer, "block"), self.place(producer, "cycle")
-        if isinstance(self.nodes[name], Output):
-            if state != self.count:
-                raise GraphError("The output is the state after the last block.")
-        elif block is not None:
-            length = self.count // self.cycles if self.cycles else 1
-            near = other == (block, None) or (self.cycles and other == (None, block // length))
-            known = other == (None, None) and state is None
-            if not (near or known or state in set(self.readable(block))):
+        """R9. Outside of loops nodes depend on data alone; the state goes through the outermost Repeat."""
+        if self.place(name, "loop") is None:
+            node, other = self.nodes[name], self.nodes[producer]
+            if isinstance(node, Repeat):
+                wrong = slot == "start" and not isinstance(other, Input)
+            elif isinstance(node, Output):
+                wrong = not isinstance(other, Repeat)
+            else:
+                wrong = isinstance(other, Input | Repeat)
+            if wrong:
                 raise GraphError(
-                    f'"{name}" may not read "{producer}": a block reads data, its cycle, earlier states.'
+                    f'"{name}" may not read "{producer}": outside of the blocks, nodes depend on data alone.'
                 )
-        elif cycle is not None:
-            start = cycle * (self.count // self.cycles)
-            known = other == (None, None) and state is None
-            if not (known or other == (None, cycle) or state == start):
-                raise GraphError(
-                    f'"{name}" may not read "{producer}": what is computed once per cycle reads its start.'
-                )
-        elif other != (None, None) or state is not None:
-            raise GraphError(
-                f'"{name}" may not read "{producer}": outside of the blocks, nodes depend on data alone.'
-            )
+        elif isinstance(self.nodes[producer], Input) and not self.starts(name, slot):
+            raise GraphError(f'"{name}" may not read "{producer}": a block reads the state of its loop.')
         self.levels(name, slot, producer)
 
+    def starts(self, name: str, slot: str) -> bool:
+        """Whether an edge feeds the start of a variable of the outermost Repeat."""
+        loop = self.place(name, "loop")
+        return slot == "start" and isinstance(self.nodes[loop], Repeat) and self.place(loop, "loop") is None
+
     def levels(self, name: str, slot: str, producer: str) -> None:
-        """R14. Only restriction and prolongation change the grid; what has no level lives on the finest."""
+        """R12. Only restriction and prolongation change the grid; what has no level lives on the finest."""
         if slot == "operator" or isinstance(self.nodes[name], Output):
             return
         level, other = self.place(name, "level") or 0, self.place(producer, "level") or 0
@@ -220,19 +181,22 @@ class _Rules:
     # -- loops -------------------------------------------------------------------------------------
 
     def loops(self, name: str) -> None:
-        """R12, R13. Bodies have the variables of their loop, and nobody else reads what depends on them."""
+        """R10, R11. Bodies have the variables of their loop, and nobody else reads what depends on them."""
         loop = self.place(name, "loop")
         if loop is not None and type(self.nodes.get(loop)) not in VARIABLES:
             raise GraphError(f'"{name}" is in the body of "{loop}", which is no loop.')
-        if loop is not None and self.place(loop, "block") != self.place(name, "block"):
-            raise GraphError(f'"{name}" is in the body of "{loop}" but in another block.')
-        if isinstance(self.nodes[name], State | Trial) and loop is None:
+        node = self.nodes[name]
+        if isinstance(node, State | Trial) and loop is None:
             raise GraphError(f'"{name}" is the variable of no loop.')
-        if type(self.nodes[name]) in VARIABLES:
+        if isinstance(node, Previous) and not isinstance(self.nodes.get(loop), Repeat):
+            raise GraphError(f'"{name}" is the previous state of no Repeat.')
+        if type(node) in VARIABLES:
             inside = [type(n) for m, n in self.nodes.items() if self.place(m, "loop") == name]
             for kind in (State, Trial):
-                if inside.count(kind) != VARIABLES[type(self.nodes[name])].count(kind):
+                if inside.count(kind) != VARIABLES[type(node)].count(kind):
                     raise GraphError(f'The body of "{name}" needs its own variable: one {kind.__name__}.')
+            if inside.count(Previous) > 1:
+                raise GraphError(f'The body of "{name}" has two previous states.')
         around = set(self.around(name)) | {name}
         for producer in self.fed[name].values():
             if self.place(producer, "loop") not in {None, *around}:

@@ -2,14 +2,14 @@
 
 An object with the keys
 
-    format        "pde2net-graph-4"
+    format        "pde2net-graph-5"
     architecture, dimension, channels
+    parameters    their names
     symbols       name -> assumptions of every symbol
     values        name -> value of each parameter that has one, as text
     banks         the distinct operators K, as rows, or {"rows", "mixed"}; nodes refer to them by position
     operations    the distinct nodes: {"type": ..., field: value, ...}
-    nodes         {"name", "operation", "block", "cycle", "loop", "level", "shares",
-                  "inputs": [[slot, producer, port], ...]}
+    nodes         {"name", "operation", "loop", "level", "inputs": [[slot, producer, port], ...]}
 
 Expressions are text in the language of `pde2net.language.expressions`.
 """
@@ -29,13 +29,12 @@ from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import FileError
 from pde2net.graph.checked import CHOICES, COUNTS, at, check_stencil, checked, hints, natural
-from pde2net.graph.network import Graph, GraphError, new_graph, sources, validate
+from pde2net.graph.network import Graph, GraphError, sources, validate
 from pde2net.graph.nodes import Node
 from pde2net.language.expressions import from_text, symbol_table, to_text
 
-FORMAT = "pde2net-graph-4"
+FORMAT = "pde2net-graph-5"
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
-_PLACES = ("block", "cycle", "level")
 _RECORDS = (Difference, Mixed, Stencil)
 _BAD_CONTENT = (
     ArithmeticError,
@@ -60,13 +59,14 @@ def to_json(graph: Graph) -> str:
     for name, data in graph.nodes(data=True):
         inputs = [[slot, producer, port] for slot, (producer, port) in sources(graph, name).items()]
         operation = writer.operation(data["node"])
-        places = {key: data[key] for key in (*_PLACES, "loop", "shares")}
+        places = {key: data[key] for key in ("loop", "level")}
         nodes.append({"name": name, "operation": operation, **places, "inputs": inputs})
     content = {
         "format": FORMAT,
         "architecture": graph.graph["architecture"],
         "dimension": graph.graph["dimension"],
         "channels": graph.graph["channels"],
+        "parameters": [s.name for s in graph.graph["parameters"]],
         "symbols": writer.symbols,
         "values": {s.name: writer.text(v) for s, v in graph.graph["values"].items()},
         "banks": writer.bank_rows,
@@ -149,6 +149,7 @@ class _Writer:
 
 
 def _symbols(graph: Graph) -> Iterator[sp.Symbol]:
+    yield from graph.graph["parameters"]
     for symbol, value in graph.graph["values"].items():
         yield symbol
         yield from value.free_symbols
@@ -192,7 +193,14 @@ class _Reader:
         channels = natural(self.content["channels"])
         if not channels:
             raise ValueError("a graph has at least one channel")
-        graph = new_graph(architecture, values, self.dimension, channels)
+        parameters = [self.expression(n, sp.Symbol) for n in checked(self.content["parameters"], list)]
+        graph: Graph = nx.MultiDiGraph(
+            architecture=architecture,
+            parameters=tuple(parameters),
+            values=values,
+            dimension=self.dimension,
+            channels=channels,
+        )
         entries = checked(self.content["nodes"], list)
         for entry in entries:
             self.add_node(graph, entry)
@@ -219,9 +227,9 @@ class _Reader:
         if name in graph:
             raise ValueError(f"there are two nodes called {name!r}")
         node = at(self.operations, entry["operation"])
-        places = {key: None if entry[key] is None else natural(entry[key]) for key in _PLACES}
-        others = {key: None if entry[key] is None else checked(entry[key], str) for key in ("loop", "shares")}
-        graph.add_node(name, node=node, **places, **others)
+        level = None if entry["level"] is None else natural(entry["level"])
+        loop = None if entry["loop"] is None else checked(entry["loop"], str)
+        graph.add_node(name, node=node, loop=loop, level=level)
 
     def operation(self, entry: Any) -> Any:
         kind = _KINDS.get(checked(entry["type"], str))

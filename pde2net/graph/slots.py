@@ -31,7 +31,9 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
+    Previous,
     Prolongation,
+    Repeat,
     Residual,
     Restriction,
     Smooth,
@@ -128,6 +130,8 @@ SLOTS: dict[type, Callable[[Any], Slots]] = {
     Channel: _take("u"),
     Channels: _channels,
     State: _take("start"),
+    Previous: _take("start"),
+    Repeat: _take("start", "next"),
     Iterate: _iterate,
     Trial: _take(),
     LinearSolve: _linear_solve,
@@ -148,8 +152,9 @@ SLOTS: dict[type, Callable[[Any], Slots]] = {
 # How much coarser the grid of the output is than that of the inputs; 0 for all others.
 COARSENS: dict[type, int] = {Restriction: 1, Prolongation: -1}
 
-# The variables that the body of a loop has.
+# The variables that the body of a loop has; a Repeat may have a Previous.
 VARIABLES: dict[type, tuple[type, ...]] = {
+    Repeat: (State,),
     Iterate: (State,),
     Cycle: (State,),
     LinearSolve: (Trial,),

@@ -47,7 +47,7 @@ class SystemBuilder(NodeBuilder, Generic[Part]):
     def __init__(
         self, semi: SemidiscreteSystem, graph: Graph, make: Callable[[Semidiscrete, Graph], Part]
     ) -> None:
-        super().__init__(graph)
+        super().__init__(graph, semi.form.problem)
         self.form = semi.form
         self.parts = [make(part, graph) for part in semi.parts]
         for part in self.parts:
@@ -91,5 +91,5 @@ class SystemBuilder(NodeBuilder, Generic[Part]):
     def place_parts(self) -> None:
         """From now on, nodes of the equations are added where those of the system are."""
         for part in self.parts:
-            part.place, part.clock, part.loop = self.place, self.clock, self.loop
+            part.loop, part.block, part.part = self.loop, self.block, self.part
             part.inside = f"{self.inside}{part.prefix}"

@@ -16,6 +16,7 @@ from pde2net.graph.derivative import derivative
 from pde2net.graph.diagonal import nonnegative
 from pde2net.graph.network import Graph, add, is_data, new_graph, validate
 from pde2net.graph.nodes import (
+    PASS,
     Bottleneck,
     CoarseRightHandSide,
     Correction,
@@ -31,7 +32,7 @@ from pde2net.graph.nodes import (
     State,
 )
 from pde2net.graph.operator import DEPTH, OperatorBuilder, hides_checkerboard
-from pde2net.graph.place import Source, clock_of
+from pde2net.graph.place import Source
 from pde2net.graph.rate import Weights
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
@@ -42,18 +43,16 @@ FINE, COARSE = sp.symbols("_w _start", real=True)
 
 
 def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
-    """The graph of `unet.steps` implicit steps; the weights of all are those of the first.
+    """The graph of `unet.steps` implicit steps.
 
     Raises EquationError for fluxes that have no weights, and for a steady state that is not unique.
     """
     values = {**semi.form.problem.parameters, **({} if unet.steady else {TAU: tau})}
-    graph = new_graph("u-net", values, len(semi.form.space), semi.form.problem.channels)
+    graph = new_graph("u-net", semi, values)
     builder = _Builder(semi, graph, unet)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
-    for index in range(unet.steps):
-        builder.enter("block", index, clock_of(semi.form.problem, unet.clock(index)))
-        state = builder.step(state)
-    add(graph, "output", Output(), {"u": state})
+    end = builder.steps(unet.steps, unet.clock(PASS), builder.step, state)
+    add(graph, "output", Output(), {"u": end})
     return validate(graph)
 
 

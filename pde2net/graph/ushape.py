@@ -1,7 +1,7 @@
 """What is shown of a U-net: stages, one per visit of a grid, each a stack of parts, and what flows between.
 
 The graph is run with parts in place of arrays: cycles that are repeated on a coarse grid are shown as often
-as they are done, the loop around all of them and steps that are alike once. Grids below the fourth one are
+as they are done, the loop around all of them and the steps once. Grids below the fourth one are
 shown together.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from pde2net.graph.network import Graph, blocks, in_order, node_of, sources
+from pde2net.graph.network import Graph, depth, in_order, node_of, sources
 from pde2net.graph.nodes import (
     Coordinate,
     Cycle,
@@ -20,10 +20,10 @@ from pde2net.graph.nodes import (
     Iterate,
     Operator,
     Output,
+    Repeat,
     Smooth,
     State,
 )
-from pde2net.graph.repeats import repeats
 
 SOLUTION, RIGHT_HAND_SIDE = "solution", "right-hand side"
 DEEPEST = 3
@@ -94,16 +94,13 @@ def is_u_shaped(graph: Graph) -> bool:
 
 def ushape(graph: Graph) -> UShape:
     """The stages of a graph whose nodes carry levels."""
-    rows = blocks(graph)
-    same = repeats(graph) is not None
-    hidden = {n for row in (rows[1:] if same else []) for n in row}
-    runs = _Runs(graph, hidden)
+    runs = _Runs(graph)
     runs.body(None, None)
     grids = 1 + max(_level(graph, n) for n in graph)
     stages, place = _stages(graph, runs.done, grids)
     flows = dict.fromkeys(_flows(runs.done, stages, place))
-    loops = tuple(dict.fromkeys(s.loop for s in stages if s.loop is not None))
-    return UShape(tuple(stages), tuple(flows), loops, len(rows) if same else 1, grids)
+    shown = tuple(dict.fromkeys(s.loop for s in stages if s.loop is not None))
+    return UShape(tuple(stages), tuple(flows), shown, depth(graph), grids)
 
 
 def _level(graph: Graph, name: str) -> int:
@@ -113,13 +110,12 @@ def _level(graph: Graph, name: str) -> int:
 class _Runs:
     """Runs a graph with numbers of runs in place of arrays."""
 
-    def __init__(self, graph: Graph, hidden: set[str]) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.done: list[_Run] = []
         self.members: dict[str | None, list[str]] = {}
         for name in in_order(graph):
-            if name not in hidden:
-                self.members.setdefault(graph.nodes[name]["loop"], []).append(name)
+            self.members.setdefault(graph.nodes[name]["loop"], []).append(name)
         self.known: dict[str, int] = {}
 
     def body(self, loop: str | None, shown: str | None) -> None:
@@ -128,26 +124,21 @@ class _Runs:
             node = node_of(self.graph, name)
             if isinstance(node, Cycle):
                 self.loop(name, node.repeat, shown)
-            elif isinstance(node, Iterate):
-                self.loop(name, 1, name)
+            elif isinstance(node, Iterate | Repeat):
+                self.loop(name, 1, name if isinstance(node, Iterate) else shown)
             elif not isinstance(node, State):
                 self.run(name, shown)
 
     def loop(self, name: str, times: int, shown: str | None) -> None:
         fed = sources(self.graph, name)
-        value = self.value(fed["start"][0])
+        value = self.known[fed["start"][0]]
         for _ in range(times):
             for state in self.members.get(name, ()):
                 if isinstance(node_of(self.graph, state), State):
                     self.known[state] = value
             self.body(name, shown)
-            value = self.value(fed["next"][0])
+            value = self.known[fed["next"][0]]
         self.known[name] = value
-
-    def value(self, name: str) -> int:
-        if name not in self.known:
-            name = self.graph.nodes[name]["shares"]
-        return self.known[name]
 
     def run(self, name: str, shown: str | None) -> None:
         inputs = [(slot, p) for slot, (p, _) in sources(self.graph, name).items() if slot != "operator"]
@@ -155,7 +146,7 @@ class _Runs:
             body = self.members.get(name, ())
             inputs += [(slot, p) for n in body for slot, (p, _) in sources(self.graph, n).items()]
             inputs = [(slot, p) for slot, p in inputs if p in self.known]
-        fed = tuple((slot, self.value(p)) for slot, p in inputs)
+        fed = tuple((slot, self.known[p]) for slot, p in inputs)
         self.known[name] = len(self.done)
         self.done.append(_Run(name, _level(self.graph, name), shown, fed))
 
@@ -187,7 +178,7 @@ def _stages(
 
 def _is_known(graph: Graph, name: str) -> bool:
     """Whether a node stands beside the U: the input, known data, the operator, the output."""
-    return graph.nodes[name]["block"] is None or isinstance(node_of(graph, name), Operator)
+    return graph.nodes[name]["loop"] is None or isinstance(node_of(graph, name), Operator)
 
 
 def _role(graph: Graph, name: str) -> str:

@@ -6,13 +6,14 @@ declaration (docs/theory.md, 4.18).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from pde2net.graph.coupling import S2
-from pde2net.graph.network import Graph, node_of, sources
+from pde2net.graph.network import Graph, node_of, passes_of, sources
 from pde2net.graph.nodes import Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
 from pde2net.verify.case import sentence
@@ -83,9 +84,11 @@ def _expressions(graph: Graph) -> Iterator[tuple[sp.Expr, set[sp.Symbol]]]:
         node = node_of(graph, name)
         if not isinstance(node, Weighted):
             continue
-        weights, slots = dict(node.weights), sources(graph, name)
-        for expression in (*expressions_of(node), *([node.scale] if isinstance(node, Tridiagonal) else [])):
-            plain = expression.xreplace(weights)
+        own, slots = [s for s, _ in node.weights], sources(graph, name)
+        passes = dict.fromkeys(tuple(w[s] for s in own) for w in (passes_of(graph, name) if own else [{}]))
+        expressions = (*expressions_of(node), *([node.scale] if isinstance(node, Tridiagonal) else []))
+        for expression, values in itertools.product(expressions, passes):
+            plain = expression.xreplace(dict(zip(own, values, strict=True)))
             norms = {s for s in plain.free_symbols if s.name.startswith(S2.name)}
             plain = plain.xreplace({s: sp.Symbol(s.name, nonnegative=True) for s in norms})
             if plain not in seen:

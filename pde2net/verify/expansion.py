@@ -30,6 +30,7 @@ from pde2net.graph.nodes import (
     Node,
     Pad,
     Pointwise,
+    State,
     TransposedConvolution,
 )
 from pde2net.scheme.stack import TAU
@@ -79,6 +80,8 @@ class Expansion:
             start, eta = self.generators.of(node.symbol), self.generators.eta[node.axis]
             zero = self.generators.zero
             return (start, offset[node.axis] * eta, *[zero] * (self.length - 2))
+        if isinstance(node, State):  # of the first step
+            return self.value(*inputs["start"], offset, channel)
         if isinstance(node, Pointwise) and node.role == CHANNEL_SUM:
             every = range(self.semi.form.problem.channels)
             return reduce(_add, [self.pointwise(node, port, inputs, offset, c) for c in every])

@@ -22,7 +22,7 @@ f = sp.Function("f")(x, y)
 
 
 def stack(rhs: sp.Expr, steps: int = 3, grid: Any = None, dim: int = 2, **options: Any) -> Graph:
-    return network_of(p2n.Problem(equation(rhs, dim), **options), sp.Rational(1, 99), steps, grid).graph
+    return network_of(p2n.Problem(equation(rhs, dim), **options), sp.Rational(1, 99), steps, grid).looped
 
 
 def edge_preserving(v: sp.Expr) -> sp.Expr:
@@ -34,26 +34,18 @@ def several_terms() -> Graph:
     return stack(rhs, grid=p2n.Grid(gradient="staggered"), boundary={x: "dirichlet", y: "reflecting"})
 
 
-def own_weights(steps: int) -> Graph:
-    """The stack of a network whose blocks do not share their weights."""
-    graph = stack(div(sp.exp(-norm2(grad(f))) * grad(u)) + f - u, steps)
-    for _, data in graph.nodes(data=True):
-        data["shares"] = None
-    return graph
-
-
 def long_formula() -> Graph:
     slopes = sp.symbols("u_x u_y", real=True)
     s2 = sum(p**2 for p in slopes)
     g = sum(sp.exp(-s2 * k) / (1 + k * s2) for k in range(1, 30))
     graph = stack(edge_preserving(u), steps=1)
-    graph.nodes["block1.flux"]["node"] = Pointwise(tuple(sp.expand_mul(g * p) for p in slopes), "activation")
+    graph.nodes["block.flux"]["node"] = Pointwise(tuple(sp.expand_mul(g * p) for p in slopes), "activation")
     return validate(graph)
 
 
 GRAPHS = {
     "perona_malik": lambda: stack(edge_preserving(u), 20, parameters={lam: sp.Rational(1, 10)}),
-    "heat_1d": lambda: network_of(diffusion(lambda s2: sp.S.One), sp.Rational(1, 4)).graph,
+    "heat_1d": lambda: network_of(diffusion(lambda s2: sp.S.One), sp.Rational(1, 4)).looped,
     "fourth_order_3d": lambda: stack(
         -laplacian(laplacian(unknown(3))), dim=3, grid=p2n.Grid(sp.Rational(1, 2), 4)
     ),
@@ -61,8 +53,7 @@ GRAPHS = {
         edge_preserving(u), grid=p2n.Grid(gradient="staggered"), boundary="dirichlet"
     ),
     "several_terms": several_terms,
-    "own_weights": lambda: own_weights(4),
-    "two_blocks_of_their_own": lambda: own_weights(2),
+    "guided": lambda: stack(div(sp.exp(-norm2(grad(f))) * grad(u)) + f - u, 4),
     "long_formula": long_formula,
     "no_diffusion": lambda: stack(f - u),
 }

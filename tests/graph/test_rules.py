@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from drawn_graphs import GRAPHS, NESTED, U_NETS, graph_of
 from test_network import change
 
-from pde2net.graph.network import Graph, GraphError, add, blocks, node_of, validate
-from pde2net.graph.nodes import Iterate, Pointwise, SquaredAdjoint, State, Trial, Tridiagonal
+from pde2net.graph.network import Graph, GraphError, add, node_of, validate
+from pde2net.graph.nodes import Iterate, Pointwise, Previous, SquaredAdjoint, State, Trial, Tridiagonal
 from pde2net.graph.slots import SLOTS, kinds, slots_of
 
 
@@ -37,15 +38,12 @@ def edges(graph: Graph) -> Iterator[tuple[str, str, int]]:
 def test_no_edge_can_be_left_out(name: str) -> None:
     """Each slot is needed; what may be absent is what tolerances are relative to, and zero weights."""
     graph = graph_of(name)
-    first = [set(blocks(graph)[0]), {n for n in graph if graph.nodes[n]["block"] is None}]
     for producer, consumer, key in list(edges(graph)):
         data = graph[producer][consumer][key]
         if data["slot"] in slots_of(node_of(graph, consumer)).optional and not isinstance(
             node_of(graph, consumer), Pointwise
         ):
             assert isinstance(node_of(graph, consumer), Iterate | SquaredAdjoint | Tridiagonal)
-            continue
-        if not any(consumer in group for group in first):
             continue
         graph.remove_edge(producer, consumer, key)
         try:
@@ -55,43 +53,60 @@ def test_no_edge_can_be_left_out(name: str) -> None:
             graph.add_edge(producer, consumer, key, **data)
 
 
-def other_state(graph: Graph) -> None:
-    change(graph, "block10.skip", "u_previous", producer="block7.skip")
+def end_of_a_block(graph: Graph) -> None:
+    change(graph, "cycles", "next", producer="block.skip")
 
 
-def state_before_the_cycle(graph: Graph) -> None:
-    change(graph, "block6.skip", "u_previous", producer="block4.skip")
+def cycle_from_its_blocks(graph: Graph) -> None:
+    change(graph, "cycle.K", "u", producer="block.skip")
 
 
-def frozen_in_another_cycle(graph: Graph) -> None:
-    change(graph, "block6.flux", "_g_x", producer="cycle1.g")
+def start_of_the_cycles(graph: Graph) -> None:
+    change(graph, "cycles", "start", producer="cycle.K")
 
 
-def cycle_in_the_middle(graph: Graph) -> None:
-    change(graph, "cycle2.K", "u", producer="block4.skip")
+def input_in_a_block(graph: Graph) -> None:
+    change(graph, "block.K", "u", producer="input")
 
 
-def uneven_cycles(graph: Graph) -> None:
-    for name in [n for n in graph if graph.nodes[n]["block"] == 9]:
-        graph.remove_node(name)
-    add(graph, "last", node_of(graph, "output"), {"u": ("block9.skip", 0)})
-    graph.remove_node("output")
+def table_of_another_length(graph: Graph) -> None:
+    repeat = node_of(graph, "cycle.steps")
+    graph.nodes["cycle.steps"]["node"] = replace(repeat, count=repeat.count + 1)
 
 
-def weights_of_a_block_in_a_cycle(graph: Graph) -> None:
-    graph.nodes["cycle2.K"]["shares"] = "block1.K"
-    graph.nodes["cycle1.K"]["node"] = graph.nodes["block1.K"]["node"]
+def no_passes(graph: Graph) -> None:
+    graph.nodes["cycles"]["node"] = replace(node_of(graph, "cycles"), count=0)
+
+
+def no_table(graph: Graph) -> None:
+    graph.nodes["cycle.steps"]["node"] = replace(node_of(graph, "cycle.steps"), tables=())
+
+
+def two_previous_states(graph: Graph) -> None:
+    add(graph, "block.again", Previous(), {"start": ("cycle.state", 0)}, loop="cycle.steps")
+
+
+def previous_of_nothing(graph: Graph) -> None:
+    add(graph, "before", Previous(), {"start": ("input", 0)})
+
+
+def cycle_in_a_block(graph: Graph) -> None:
+    graph.nodes["cycles"]["loop"] = "cycle.steps"
 
 
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (other_state, "earlier states"),
-        (state_before_the_cycle, "earlier states"),
-        (frozen_in_another_cycle, "earlier states"),
-        (cycle_in_the_middle, "once per cycle"),
-        (uneven_cycles, "cycles of one length"),
-        (weights_of_a_block_in_a_cycle, "no earlier cycle"),
+        (end_of_a_block, "a loop that it is not in"),
+        (cycle_from_its_blocks, "no cycles"),
+        (start_of_the_cycles, "depend on data alone"),
+        (input_in_a_block, "reads the state of its loop"),
+        (table_of_another_length, "5 values of _a for 6 passes"),
+        (no_passes, "0 times"),
+        (no_table, "no loop around it has"),
+        (two_previous_states, "two previous states"),
+        (previous_of_nothing, "of no Repeat"),
+        (cycle_in_a_block, "in no loop, or in the cycle|no loop|loop that it is not in"),
     ],
 )
 def test_cycles_keep_to_themselves(break_it: Callable[[Graph], None], message: str) -> None:
@@ -102,34 +117,29 @@ def test_cycles_keep_to_themselves(break_it: Callable[[Graph], None], message: s
 
 
 def no_loop(graph: Graph) -> None:
-    graph.nodes["block1.K"]["loop"] = "block1.g"
-
-
-def loop_of_another_block(graph: Graph) -> None:
-    graph.nodes["block1.K"]["loop"] = "block2.skip"
+    graph.nodes["block.K"]["loop"] = "block.g"
 
 
 def second_variable(graph: Graph) -> None:
-    add(graph, "again", State(), {"start": ("input", 0)}, block=0, loop="block1.skip")
+    add(graph, "again", State(), {"start": ("block.state", 0)}, loop="block.skip")
 
 
 def no_variable(graph: Graph) -> None:
-    graph.nodes["block1.product.x"]["loop"] = "block1.skip"
+    graph.nodes["block.product.x"]["loop"] = "block.skip"
 
 
 def variable_of_nothing(graph: Graph) -> None:
-    add(graph, "trial", Trial(), {}, block=0)
+    add(graph, "trial", Trial(), {})
 
 
 def read_from_outside(graph: Graph) -> None:
-    change(graph, "block1.residual.residual", "u", producer="block1.product.x")
+    change(graph, "block.residual.residual", "u", producer="block.product.x")
 
 
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
         (no_loop, "is no loop"),
-        (loop_of_another_block, "another block"),
         (second_variable, "one State"),
         (no_variable, "one (State|Trial)"),
         (variable_of_nothing, "variable of no loop"),
@@ -146,7 +156,7 @@ def test_bodies_of_loops_have_one_variable_that_stays_inside(
 
 
 def test_only_restriction_and_prolongation_change_the_grid() -> None:
-    for name in ("block1.level2.encoder", "block1.level1.restricted_u", "block1.level2.prolongation"):
+    for name in ("block.level2.encoder", "block.level1.restricted_u", "block.level2.prolongation"):
         graph = graph_of("v").copy()
         graph.nodes[name]["level"] += 1
         with pytest.raises(GraphError, match="on grid"):

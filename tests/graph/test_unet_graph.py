@@ -25,7 +25,7 @@ from pde2net.graph.nodes import (
 )
 from pde2net.graph.serialise import from_json, to_json
 from pde2net.normalise.recognise import recognise
-from pde2net.scheme.registry import shortest, update_of
+from pde2net.scheme.registry import update_of
 
 CHARBONNIER = diffusion(lambda s: 1 / sp.sqrt(1 + s / lam**2), 2, parameters={lam: 0.4})
 
@@ -54,13 +54,13 @@ def test_one_operator_serves_all_grids():
 
 def test_levels_form_a_u():
     graph = graph_of(p2n.Multigrid(20, levels=4, pre=2, post=1))
-    path = [n for n in graph if n.startswith("block1.level")]
+    path = [n for n in graph if n.startswith("block.level")]
     level = {n: graph.nodes[n]["level"] for n in path}
     for k in range(3):
-        assert level[f"block1.level{k + 1}.encoder"] == level[f"block1.level{k + 1}.decoder"] == k
-        assert level[f"block1.level{k + 1}.restricted_u"] == k + 1
-        assert level[f"block1.level{k + 1}.prolongation"] == k
-    assert level["block1.level4.bottleneck"] == 3
+        assert level[f"block.level{k + 1}.encoder"] == level[f"block.level{k + 1}.decoder"] == k
+        assert level[f"block.level{k + 1}.restricted_u"] == k + 1
+        assert level[f"block.level{k + 1}.prolongation"] == k
+    assert level["block.level4.bottleneck"] == 3
     sweeps = {n.rpartition(".")[2]: node_of(graph, n).sweeps for n in kinds(graph, Smooth)}
     assert (sweeps["encoder"], sweeps["decoder"]) == (2, 1)
 
@@ -68,15 +68,8 @@ def test_levels_form_a_u():
 def test_a_w_cycle_repeats_the_inner_cycles():
     for cycle, repeat in (("V", 1), ("W", 2)):
         graph = graph_of(p2n.Multigrid(20, levels=4, cycle=cycle))
-        found = [node_of(graph, f"block1.level{k}.cycle").repeat for k in (1, 2, 3)]
+        found = [node_of(graph, f"block.level{k}.cycle").repeat for k in (1, 2, 3)]
         assert found == [1, repeat, repeat]
-
-
-def test_steps_share_their_weights():
-    graph = graph_of(p2n.Multigrid(20, levels=3, steps=3))
-    later = [n for n in graph if n.startswith("block3.")]
-    assert later and all(graph.nodes[n]["shares"] == n.replace("block3", "block1") for n in later)
-    assert shortest(update_of(p2n.Multigrid(20, steps=3))).steps == 1
 
 
 @pytest.mark.parametrize("cycle", ["V", "W", "FMG"])

@@ -8,7 +8,7 @@ from support import dense, diffusion, equation, unknown
 
 import pde2net as p2n
 from pde2net import laplacian
-from pde2net.graph.network import blocks
+from pde2net.graph.network import depth
 from pde2net.graph.solve import conjugate_gradients
 from pde2net.guidance.limit import prepared
 from pde2net.guidance.work import is_linear, krylov_iterations, work
@@ -31,7 +31,7 @@ PM = prepared(diffusion(lambda s2: 1 / (1 + s2), 2))
 def test_stacks_count_their_blocks(scheme, evaluations):
     """And order 2 of RKL the start of each step."""
     assert work(scheme, HEAT[2]) == evaluations
-    stages = len(blocks(p2n.compile(HEAT[2].problem, scheme, on_unstable="ignore").graph))
+    stages = depth(p2n.compile(HEAT[2].problem, scheme, on_unstable="ignore").looped)
     assert stages == evaluations - (5 if isinstance(scheme, p2n.RKL) and scheme.order == 2 else 0)
 
 

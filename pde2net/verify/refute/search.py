@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import mpmath  # type: ignore[import-untyped]  # mpmath has no types
@@ -15,12 +15,13 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.graph.interpret import WIDE, Interpreter
-from pde2net.graph.network import Graph, blocks
+from pde2net.graph.network import Graph, depth, repeats, shortened
 from pde2net.graph.stack import explicit_steps
 from pde2net.verify.refute.ascent import CELLS, ascend
 from pde2net.verify.refute.candidates import Candidate, candidates, sizes
 
 HUGE = 1e300
+PARTS = (16, 256, 4096)  # passes of deep networks that are run before all
 STEPS = 3000  # of deep networks, run in one search
 SHALLOW = 4  # steps of a network that is run as a whole; of deeper ones a step comes first
 NUDGES = tuple(1 + k * 1e-12 for k in (1, -1, 2, -2, 3, -3))  # of an input that counts
@@ -41,11 +42,20 @@ class Shared:
     left: float = field(default_factory=lambda: ALL)
     interpreters: dict[Graph, Interpreter] = field(default_factory=dict)
     outputs: dict[tuple[Graph, tuple[int, ...], bytes], Outputs] = field(default_factory=dict)
+    beginnings: dict[tuple[Graph, int], Graph] = field(default_factory=dict)
 
     def interpreter(self, graph: Graph, values: Mapping[sp.Symbol, sp.Expr]) -> Interpreter:
         if graph not in self.interpreters:
             self.interpreters[graph] = Interpreter(graph, values)
         return self.interpreters[graph]
+
+    def beginning(self, graph: Graph, count: int) -> Graph:
+        """The first passes of a network."""
+        if (graph, count) not in self.beginnings:
+            found = shortened(graph, count)
+            self.beginnings[graph, count] = found
+            self.interpreters[found] = Interpreter(found, self.interpreters[graph].values)
+        return self.beginnings[graph, count]
 
     def run(self, graph: Graph, states: Array, fields: Fields) -> Outputs:
         """The outputs of a network for a batch, and for which of them an iteration ended with an error."""
@@ -194,19 +204,20 @@ class _Runner:
     ) -> None:
         self.search, self.violation, self.margin = search, violation, margin
         self.values = sample_values(search.semi, search.network)
-        self.depth = len(blocks(search.network))
-        self.whole = self.depth <= SHALLOW or self.depth == len(blocks(search.step))
+        self.depth = depth(search.network)
+        self.whole = self.depth <= SHALLOW or self.depth == depth(search.step)
         self.first = search.network if self.whole else search.step
         self.steps = max(STEPS, self.depth)
         self.allowed = max(LEAST, min(ONE, search.shared.left))
         self.dearest = 0.0
-        own = [search.shared.interpreter(g, self.values) for g in {self.first: 0, search.network: 0}]
-        self.interpreters = (*own, *used)
+        self.shared, self.used = search.shared, used
+        for graph in (self.first, search.network):
+            self.shared.interpreter(graph, self.values)
         self.before = self.work
 
     @property
     def work(self) -> float:
-        return sum(run.work for run in self.interpreters)
+        return sum(run.work for run in (*self.shared.interpreters.values(), *self.used))
 
     @property
     def spent(self) -> float:
@@ -232,7 +243,7 @@ class _Runner:
     def measured(self, graph: Graph, states: Array) -> Array:
         """A network that stops with an error violates nothing."""
         before = self.spent
-        runs = Runs(partial(self.search.shared.run, graph), self.fields(states[0]), len(states))
+        runs = Runs(partial(self.shared.run, graph), self.fields(states[0]), len(states))
         with np.errstate(all="ignore"):
             found = self.violation(runs, states)
         self.dearest = max(self.dearest, self.spent - before)
@@ -253,6 +264,10 @@ class _Runner:
         if not len(chosen):
             return None
         if not self.whole:
+            for part in self.parts:
+                chosen = chosen[self.measured(part, states[chosen]) > self.margin]
+                if not len(chosen):
+                    return None
             self.steps -= self.depth
             if self.steps < 0:
                 return None
@@ -261,9 +276,15 @@ class _Runner:
         for k in map(int, np.flatnonzero(found > self.margin)):
             if self.lasts(states[k], float(found[k])):
                 u0, excess = states[k], float(found[k])
-                network = self.search.shared.interpreters[self.search.network]
+                network = self.shared.interpreters[self.search.network]
                 return Hit(names[k], u0, self.fields(u0), network, self.values, excess)
         return None
+
+    @cached_property
+    def parts(self) -> list[Graph]:
+        """The beginnings of a deep network, in which a violation that fades away is seen to do so."""
+        count = repeats(self.search.network)[0].count
+        return [self.shared.beginning(self.search.network, k) for k in PARTS if k < count]
 
     def lasts(self, u0: Array, found: float) -> bool:
         """Whether it is more than the last digits of the input, as in tan(1e12), or overflow on the way."""
