@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, norm2
-from pde2net.verify.plot.style import BLUE, GREEN, GREY, LARGE, ORANGE, RED, SKY, SMALL, heading
+from pde2net.figures.style import BLUE, GREEN, GREY, LARGE, ORANGE, RED, SKY, SMALL, heading
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIME, LIMIT, CONTRAST, RUNS, THREADS = 20, sp.Rational(1, 4), 0.1, 5, 1

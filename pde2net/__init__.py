@@ -1,7 +1,12 @@
-"""pde2net: compile a diffusion PDE to a PyTorch network together with a certificate of its stability."""
+"""pde2net: compile a diffusion PDE to a PyTorch network together with a certificate of its stability.
 
-from pde2net.audit import recheck
-from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
+Declarations are imported at once; what compiles, proves and advises is when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import pde2net.offered  # noqa: F401  hands functions to the records below
 from pde2net.errors import (
     DeclarationError,
     EmissionError,
@@ -14,8 +19,6 @@ from pde2net.errors import (
     StabilityWarning,
     TextError,
 )
-from pde2net.guidance.advice import Advice
-from pde2net.guidance.advise import advise
 from pde2net.language import diffusivities
 from pde2net.language.calculus import div, dot, grad, hessian, laplacian, norm2
 from pde2net.language.declaration import Declaration
@@ -28,10 +31,38 @@ from pde2net.language.smoothing import smooth
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.language.tensors import coherence, principal_direction, structure_tensor, tensor
 from pde2net.load import load
-from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Claim, Status
 
+if TYPE_CHECKING:
+    from pde2net.audit.recheck import recheck
+    from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
+    from pde2net.guidance.advice import Advice
+    from pde2net.guidance.advise import advise
+    from pde2net.network import Network
+
 __version__ = "0.1.0"
+
+_LATER = {
+    "Advice": "pde2net.guidance.advice",
+    "Network": "pde2net.network",
+    "advise": "pde2net.guidance.advise",
+    "compile": "pde2net.compiler",
+    "recheck": "pde2net.audit.recheck",
+    "verify": "pde2net.compiler",
+}
+globals().pop("verify")  # the folder, which the import above put here under the name of the function
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "AOS",

@@ -18,9 +18,10 @@ from pde2net.emit.header import module_docstring
 from pde2net.emit.names import Namer
 from pde2net.emit.operators import BEYOND, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import PROJECTION, gaussian_function
-from pde2net.emit.statements import Values, statements
+from pde2net.emit.statements import statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Class, Function, Source, render
+from pde2net.emit.values import Values
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, repeats, sources
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Weighted, expressions_of

@@ -14,9 +14,10 @@ from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.loops import residuals, until
 from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.squares import squares_of
-from pde2net.emit.statements import Values, returned, statements
+from pde2net.emit.statements import returned, statements
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
+from pde2net.emit.values import Values
 from pde2net.graph.network import (
     block,
     channel_name,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.emit.squares import squares_name
-from pde2net.emit.statements import Printer, Values, gaussian_statements, statements
+from pde2net.emit.statements import gaussian_statements, statements
 from pde2net.emit.torch_expressions import number
+from pde2net.emit.values import Printer, Values
 from pde2net.graph.network import node_of
 from pde2net.graph.nodes import (
     Convolution,

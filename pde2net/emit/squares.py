@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
@@ -11,11 +9,9 @@ from pde2net.emit.names import snake
 from pde2net.emit.operators import Along, Number, along, correlation
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
+from pde2net.emit.values import Printer, Values
 from pde2net.graph.network import Graph, is_data, node_of, sources
 from pde2net.graph.nodes import SquaredAdjoint, State
-
-if TYPE_CHECKING:
-    from pde2net.emit.statements import Printer, Values
 
 
 def squares_of(graph: Graph, banks: dict[Bank, str], dimension: int, value: Number) -> list[Function | Class]:

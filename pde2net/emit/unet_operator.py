@@ -9,9 +9,10 @@ import sympy as sp
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.grid_layout import Layout
 from pde2net.emit.on_grid import on_grid
-from pde2net.emit.statements import Values, returned
+from pde2net.emit.statements import returned
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function
+from pde2net.emit.values import Values
 from pde2net.graph.network import block, fields_of, node_of, parameters, sources
 from pde2net.graph.nodes import Coordinate, Crop, Field, Operator, Smooth, State, Trial
 from pde2net.scheme.cell import Cell

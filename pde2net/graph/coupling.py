@@ -7,28 +7,23 @@ Trans. Med. Imaging 11, 1992).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from pde2net.errors import EquationError
-from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
+from pde2net.graph.nodes import CHANNEL_SUM, S2, Pointwise
+from pde2net.graph.place import Source
+from pde2net.graph.slopes import SlopeBuilder
 from pde2net.normalise.form import SQUARED, Component, SecondOrder
 from pde2net.normalise.radial import as_function_of_square
 
-if TYPE_CHECKING:
-    from pde2net.graph.place import Source
-    from pde2net.graph.rate import RateBuilder
 
-S2 = sp.Symbol("_s2", real=True)
-
-
-def couples(builder: RateBuilder, diffusivity: sp.Expr) -> bool:
+def couples(builder: SlopeBuilder, diffusivity: sp.Expr) -> bool:
     """Whether a diffusivity takes a norm over several channels."""
     return builder.form.problem.channels > 1 and SQUARED in diffusivity.free_symbols
 
 
-def coupled_flux(builder: RateBuilder, term: SecondOrder, suffix: str, inputs: dict[str, Source]) -> sp.Expr:
+def coupled_flux(builder: SlopeBuilder, term: SecondOrder, suffix: str, inputs: dict[str, Source]) -> sp.Expr:
     """Phi(q) of one channel; of several g(|q|^2) q, whose norm is added to the inputs."""
     q = builder.form.curvature
     if term.diffusivity is None or not couples(builder, term.diffusivity):
@@ -38,7 +33,7 @@ def coupled_flux(builder: RateBuilder, term: SecondOrder, suffix: str, inputs: d
 
 
 def coupled(
-    builder: RateBuilder, component: Component, slopes: Callable[[], dict[str, Source]], where: str
+    builder: SlopeBuilder, component: Component, slopes: Callable[[], dict[str, Source]], where: str
 ) -> tuple[Component, dict[str, Source]]:
     """The component with norms over all channels as slots, and what feeds them; as it is for one channel.
 
@@ -60,14 +55,14 @@ def coupled(
 
 
 def _norms_of_data(
-    builder: RateBuilder, component: Component, where: str
+    builder: SlopeBuilder, component: Component, where: str
 ) -> tuple[Component, dict[str, Source]]:
     (coefficient,), inputs = common_norms(builder, [component.coefficient], where)
     return Component(coefficient, component.responses, component.groups), inputs
 
 
 def common_norms(
-    builder: RateBuilder, expressions: Sequence[sp.Expr], where: str
+    builder: SlopeBuilder, expressions: Sequence[sp.Expr], where: str
 ) -> tuple[list[sp.Expr], dict[str, Source]]:
     """Squared norms of gradients of fields and of smoothed expressions, over all channels, as slots.
 

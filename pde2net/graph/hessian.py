@@ -6,22 +6,18 @@ the flux, so that K^T G K is the sum over all i and j.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, factors
-from pde2net.graph.coupling import S2, at_rest
-from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Pointwise, TransposedConvolution
+from pde2net.graph.coupling import at_rest
+from pde2net.graph.nodes import CHANNEL_SUM, S2, Convolution, Pointwise, TransposedConvolution
+from pde2net.graph.place import Source
+from pde2net.graph.slopes import SlopeBuilder
 from pde2net.normalise.form import SQUARED, Hessian
-
-if TYPE_CHECKING:
-    from pde2net.graph.place import Source
-    from pde2net.graph.rate import RateBuilder
 
 
 def adjoint(
-    builder: RateBuilder, term: Hessian, bank: Bank, suffix: str, given: Source | sp.Expr | None
+    builder: SlopeBuilder, term: Hessian, bank: Bank, suffix: str, given: Source | sp.Expr | None
 ) -> Source:
     """K^T of the flux, with the weight of an earlier state if it is given."""
     slots = entries(builder, bank)
@@ -39,7 +35,7 @@ def adjoint(
     return builder.node(f"K{suffix}T", TransposedConvolution(bank), rows)
 
 
-def weight(builder: RateBuilder, term: Hessian, bank: Bank, suffix: str) -> Source | sp.Expr:
+def weight(builder: SlopeBuilder, term: Hessian, bank: Bank, suffix: str) -> Source | sp.Expr:
     """g(|H u|^2) at the current state, or a constant."""
     inputs = _differences(builder, bank, suffix)
     g = at_rest(_diffusivity(builder, term, bank, suffix, inputs), (S2,))
@@ -47,7 +43,7 @@ def weight(builder: RateBuilder, term: Hessian, bank: Bank, suffix: str) -> Sour
     return builder.once(f"g{suffix}", Pointwise((g,), "coefficient"), inputs) if inputs else g
 
 
-def entries(builder: RateBuilder, bank: Bank) -> list[sp.Symbol]:
+def entries(builder: SlopeBuilder, bank: Bank) -> list[sp.Symbol]:
     """The symbols u_xx, u_xy, ... of the rows."""
     state, space = builder.form.state, builder.form.space
     found = []
@@ -57,13 +53,13 @@ def entries(builder: RateBuilder, bank: Bank) -> list[sp.Symbol]:
     return found
 
 
-def _differences(builder: RateBuilder, bank: Bank, suffix: str) -> dict[str, Source]:
+def _differences(builder: SlopeBuilder, bank: Bank, suffix: str) -> dict[str, Source]:
     name, _ = builder.once(f"K{suffix}", Convolution(bank), {"u": builder.state})
     return {p.name: (name, i) for i, p in enumerate(entries(builder, bank))}
 
 
 def _diffusivity(
-    builder: RateBuilder, term: Hessian, bank: Bank, suffix: str, inputs: dict[str, Source]
+    builder: SlopeBuilder, term: Hessian, bank: Bank, suffix: str, inputs: dict[str, Source]
 ) -> sp.Expr:
     """g in the slot of |H u|^2, over all channels, which is added to the inputs."""
     g = term.diffusivity

@@ -48,6 +48,7 @@ from pde2net.graph.nodes import (
     Weights,
 )
 from pde2net.graph.overflow import accurate
+from pde2net.graph.run import Computed, Feeds
 from pde2net.graph.solve import (
     bicgstab,
     conjugate_gradients,
@@ -56,8 +57,6 @@ from pde2net.graph.solve import (
     same,
     solve_tridiagonal,
 )
-
-Computed = dict[str, tuple[Array, ...]]
 
 ENTRIES = 10_000  # of arrays, that take about as long as the call of one node
 
@@ -139,7 +138,7 @@ class Interpreter:
         self.plan = [(name, node_of(graph, name), sources(graph, name)) for name in in_order(graph)]
         self.sources = {name: inputs for name, _, inputs in self.plan}
         self.loops: dict[str, str | None] = {name: self.graph.nodes[name]["loop"] for name in self.graph}
-        self.bodies: dict[str, list[tuple[str, Node, dict[str, tuple[str, int]]]]] = {}
+        self.bodies: dict[str, list[tuple[str, Node, Feeds]]] = {}
         for entry in self.plan:
             loop = self.loops[entry[0]]
             if loop is not None:
@@ -226,9 +225,7 @@ class Interpreter:
                 return computed[name][0]
         raise GraphError("A network has exactly one output.")
 
-    def step(
-        self, name: str, node: Node, inputs: Mapping[str, tuple[str, int]], computed: Computed
-    ) -> tuple[Array, ...]:
+    def step(self, name: str, node: Node, inputs: Feeds, computed: Computed) -> tuple[Array, ...]:
         """The outputs of one node; a loop evaluates its body again and again."""
         if isinstance(node, Repeat):
             return (self.repeat(name, node, inputs, computed),)
@@ -239,9 +236,7 @@ class Interpreter:
         arrays = {slot: computed[producer][port] for slot, (producer, port) in inputs.items()}
         return self.evaluate(node, arrays)
 
-    def repeat(
-        self, name: str, node: Repeat, inputs: Mapping[str, tuple[str, int]], computed: Computed
-    ) -> Array:
+    def repeat(self, name: str, node: Repeat, inputs: Feeds, computed: Computed) -> Array:
         producer, port = inputs["start"]
         state = previous = computed[producer][port]
         end, port = inputs["next"]
@@ -260,7 +255,7 @@ class Interpreter:
         self,
         name: str,
         node: Iterate | LinearSolve,
-        inputs: Mapping[str, tuple[str, int]],
+        inputs: Feeds,
         computed: Computed,
     ) -> Array:
         fixed = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -27,12 +26,9 @@ from pde2net.graph.nodes import (
     VCycle,
 )
 from pde2net.graph.on_grid import FrozenGrid, OnGrid, divided
+from pde2net.graph.run import Computed, Feeds, Run
 from pde2net.graph.solve import bicgstab
 
-if TYPE_CHECKING:
-    from pde2net.graph.interpret import Computed, Interpreter
-
-Feeds = Mapping[str, tuple[str, int]]
 Kind = (
     Operator
     | Smooth
@@ -50,7 +46,7 @@ Kind = (
 class Hierarchy:
     """An operator on all its grids: what an Operator node evaluates to."""
 
-    def __init__(self, run: Interpreter, name: str, node: Operator, state: Array) -> None:
+    def __init__(self, run: Run, name: str, node: Operator, state: Array) -> None:
         self.node, self.run = node, run
         fields = dict(run.fields)
         sizes = state.shape[: len(node.boundary)]
@@ -157,7 +153,7 @@ def chebyshev(low: float, high: float, sweeps: int) -> list[tuple[float, float]]
     return found
 
 
-def step(run: Interpreter, name: str, node: Kind, inputs: Feeds, computed: Computed) -> tuple[Any, ...]:
+def step(run: Run, name: str, node: Kind, inputs: Feeds, computed: Computed) -> tuple[Any, ...]:
     """The output of a node of a U-net."""
 
     def value(slot: str) -> Array:
@@ -188,9 +184,7 @@ def step(run: Interpreter, name: str, node: Kind, inputs: Feeds, computed: Compu
     return (value("rhs") - found,) if isinstance(node, Residual) else (found + value("r"),)
 
 
-def _cycle(
-    run: Interpreter, name: str, node: Cycle, grids: Hierarchy, level: int, computed: Computed
-) -> Array:
+def _cycle(run: Run, name: str, node: Cycle, grids: Hierarchy, level: int, computed: Computed) -> Array:
     feeds = run.sources[name]
     v, rhs = (computed[feeds[s][0]][feeds[s][1]] for s in ("start", "rhs"))
     if level == grids.coarsest:

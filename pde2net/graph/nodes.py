@@ -15,6 +15,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 
 CHANNEL_SUM = "sum over channels"  # a role
+S2 = sp.Symbol("_s2", real=True)  # a slot: |p|^2 over channels; the names of others begin with its name
 PASS = sp.Symbol("_k", integer=True)  # the number of a pass through the body of a Repeat, from 0 on
 CHANNEL = "channel"  # the role, and the name of that of the state: "u.channel" for an unknown u
 Weights = tuple[tuple[sp.Symbol, sp.Expr], ...]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import networkx as nx
 import numpy as np
@@ -27,9 +26,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     Trial,
 )
-
-if TYPE_CHECKING:
-    from pde2net.graph.interpret import Interpreter
+from pde2net.graph.run import Run
 
 
 def divided(a: Array, b: Array) -> Array:
@@ -43,7 +40,7 @@ Row = tuple[tuple[sp.Expr, Difference], ...]
 class OnGrid:
     """One grid of an operator: its cells, its fields, and what depends on them alone."""
 
-    def __init__(self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
+    def __init__(self, run: Run, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
         self.run, self.name, self.cells, self.fields = run, name, cells, fields
         self.feeds = run.sources[name]
         self.known: dict[str, tuple[Array, ...]] = {}
@@ -194,9 +191,7 @@ class OnGrid:
 class FrozenGrid(OnGrid):
     """One grid of a linear operator: its value at v is the product with v, with the weights of `state`."""
 
-    def __init__(
-        self, run: Interpreter, name: str, cells: Cells, fields: Mapping[str, Array], state: Array
-    ) -> None:
+    def __init__(self, run: Run, name: str, cells: Cells, fields: Mapping[str, Array], state: Array) -> None:
         super().__init__(run, name, cells, fields)
         self.state = state
         inside = [n for n in run.graph if run.loops[n] == name]

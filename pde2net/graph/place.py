@@ -8,9 +8,8 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.graph.coupling import S2
 from pde2net.graph.network import Graph, add, is_data
-from pde2net.graph.nodes import Node, Pointwise, Repeat, State, Weighted, expressions_of
+from pde2net.graph.nodes import S2, Node, Pointwise, Repeat, State, Weighted, expressions_of
 from pde2net.graph.overflow import stable
 from pde2net.language.problem import Problem
 

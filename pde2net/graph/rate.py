@@ -7,29 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph import hessian, tensor
-from pde2net.graph.coupling import S2, at_rest, coupled, coupled_flux
-from pde2net.graph.network import Graph
+from pde2net.graph.coupling import at_rest, coupled, coupled_flux
 from pde2net.graph.nodes import (
+    S2,
     Convolution,
-    Coordinate,
     Crop,
     EdgeMean,
-    Field,
     Filter,
-    Pad,
     Pointwise,
     TransposedConvolution,
     TransposedFilter,
 )
-from pde2net.graph.place import NodeBuilder, Source
-from pde2net.graph.smoothing import smoothed
+from pde2net.graph.place import Source
+from pde2net.graph.slopes import SlopeBuilder
 from pde2net.normalise.form import Component, FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.normalise.radial import divide
 
@@ -44,14 +39,8 @@ class Rate:
     inputs: dict[str, Source]
 
 
-class RateBuilder(NodeBuilder):
+class RateBuilder(SlopeBuilder):
     """Adds the operators of one equation."""
-
-    def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
-        super().__init__(graph, semi.form.problem)
-        self.semi, self.form = semi, semi.form
-        self.padded = any(semi.margin)
-        self.half = semi.grid.gradient != "central"
 
     def rate(self, state: Source, weights: Weights | None = None) -> Rate:
         """F at `state`, with the flux weights of an earlier state if they are given."""
@@ -68,11 +57,6 @@ class RateBuilder(NodeBuilder):
         expression = -sp.Add(*(term.prefactor * a for term, a in pairs))
         inputs = {s.name: a for s, a in zip(slots, adjoints, strict=True)}
         return Rate(expression, inputs | self.local_inputs(expression, state))
-
-    def local_inputs(self, expression: sp.Expr, state: Source) -> dict[str, Source]:
-        """What `expression`, evaluated cell by cell, needs of the state and of known data."""
-        inputs = {self.form.state.name: state} if self.form.state in expression.free_symbols else {}
-        return inputs | self.data_inputs(expression, padded=False)
 
     def weights(self, state: Source) -> Weights:
         """The weights w_i of the flux, Phi_i = w_i p_i, at `state`: a node, or a constant, per axis.
@@ -163,11 +147,6 @@ class RateBuilder(NodeBuilder):
             return self.node(f"crop{suffix}", Crop(self.semi.margin), {"u": adjoint})
         return adjoint
 
-    def slopes(self) -> dict[str, Source]:
-        """The slopes at the current state, by the names of their symbols."""
-        name = self.convolution("K", self.semi.gradient)
-        return {p.name: (name, i) for i, p in enumerate(self.form.slopes)}
-
     def weighted(
         self,
         arguments: Sequence[sp.Symbol],
@@ -221,12 +200,6 @@ class RateBuilder(NodeBuilder):
         node = Pointwise(tuple(varying), "coefficient")
         name, _ = self.once(f"g{suffix}", node, self.needed(varying, slopes | inputs))
         return tuple((name, varying.index(w)) if w in varying else w for w in weights)
-
-    def moving(self, inputs: Mapping[str, Source]) -> set[sp.Symbol]:
-        """Symbols that stand for arrays."""
-        form = self.form
-        edges = {sp.Symbol(name, real=True) for name in inputs}
-        return {form.state, *form.slopes} | form.data | edges
 
     def flux(
         self, term: FirstOrder, suffix: str, per_slope: bool = False
@@ -296,80 +269,10 @@ class RateBuilder(NodeBuilder):
             inputs |= self.cell_slopes()
         return self.coefficient(name, weight, inputs)
 
-    def slopes_at_cells(self) -> dict[str, Source]:
-        """The slopes where coefficients are evaluated."""
-        return self.slopes() if self.semi.cell is None else self.cell_slopes()
-
-    def cell_slopes(self) -> dict[str, Source]:
-        """The slopes at the cells of a staggered grid."""
-        if self.semi.cell is None:
-            raise TypeError("only staggered grids have slopes at cells")
-        gradient = self.convolution("K_cell", self.semi.cell)
-        return {p.name: (gradient, i) for i, p in enumerate(self.form.slopes)}
-
     def edge_coefficient(self, name: str, coefficient: sp.Expr, axis: int) -> Source:
         at_cells = self.coefficient(name, coefficient, {})
         mean = EdgeMean(axis, self.closure(axis))
         return self.once(f"{name}_{self.form.space[axis]}", mean, {"a": at_cells})
-
-    def coefficient(self, name: str, expression: sp.Expr, inputs: dict[str, Source]) -> Source:
-        """A coefficient at cells; added outside of the blocks if it depends on data alone."""
-        form = self.form
-        if form.state in expression.free_symbols:
-            inputs[form.state.name] = self.cell_state()
-        inputs |= self.data_inputs(expression, padded=True)
-        return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
-
-    def convolution(self, name: str, bank: Bank) -> str:
-        full = self.full(name)
-        if full not in self.graph:
-            self.node(name, Convolution(bank), {"u": self.cell_state()})
-        return full
-
-    def cell_state(self) -> Source:
-        """u on the cells where coefficients and slopes are evaluated: padded for zero-Dirichlet."""
-        if not self.padded:
-            return self.state
-        full = self.full("pad")
-        if full not in self.graph:
-            self.node("pad", Pad(self.semi.margin, "zero"), {"u": self.state})
-        return full, 0
-
-    def data_inputs(self, expression: sp.Expr, padded: bool) -> dict[str, Source]:
-        """Coordinates, known fields and their slopes in `expression`."""
-        form, wide = self.form, padded and self.padded
-        margin = self.semi.margin if wide else tuple(0 for _ in self.semi.margin)
-        found: dict[str, Source] = {}
-        for symbol in sorted(expression.free_symbols & form.data, key=lambda s: s.name):
-            if symbol in form.space:
-                axis = form.space.index(symbol)
-                node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
-                found[symbol.name] = self.outside(known_name(symbol, wide), node, {})
-            elif symbol in form.fields:
-                found[symbol.name] = self.field(symbol, wide)
-            elif symbol in form.smoothed:
-                found[symbol.name] = smoothed(self, symbol, wide)
-            else:
-                field, axis = form.field_slopes[symbol]
-                bank = self.semi.cell or self.semi.gradient
-                of = self.field if field in form.fields else partial(smoothed, self)
-                name, _ = self.once(f"K_{field}", Convolution(bank), {"u": of(field, self.padded)})
-                found[symbol.name] = (name, axis)
-        return found
-
-    def field(self, symbol: sp.Symbol, wide: bool) -> Source:
-        source = self.outside(known_name(symbol), Field(symbol), {})
-        if not wide:
-            return source
-        return self.outside(known_name(symbol, wide), Pad(self.semi.margin, "replicate"), {"u": source})
-
-    def closure(self, axis: int) -> str:
-        return "reflecting" if self.semi.boundary[axis] == "reflecting" else "periodic"
-
-
-def known_name(symbol: sp.Symbol, wide: bool = False) -> str:
-    """The name of the node of a known field or coordinate: no other node has it, whatever that is called."""
-    return f"known.wide.{symbol}_wide" if wide else f"known.{symbol}"
 
 
 def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:

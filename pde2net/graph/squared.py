@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.graph.nodes import Crop, SquaredAdjoint
-
-if TYPE_CHECKING:
-    from pde2net.graph.place import Source
-    from pde2net.graph.rate import RateBuilder
+from pde2net.graph.place import Source
+from pde2net.graph.slopes import SlopeBuilder
 
 
 def squared_adjoint(
-    builder: RateBuilder, name: str, bank: Bank, rows: Sequence[Source | sp.Expr], margin: tuple[int, ...]
+    builder: SlopeBuilder, name: str, bank: Bank, rows: Sequence[Source | sp.Expr], margin: tuple[int, ...]
 ) -> Source:
     """diag(K^T G K) on the grid, for the weight of each row of the bank."""
     constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in rows)

@@ -8,25 +8,22 @@ D is (docs/theory.md, section 2).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.graph.coupling import common_norms
 from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
+from pde2net.graph.place import Source
+from pde2net.graph.slopes import SlopeBuilder
 from pde2net.graph.squared import squared_adjoint
 from pde2net.language.tensors import projection
 from pde2net.normalise.form import Tensor
 
-if TYPE_CHECKING:
-    from pde2net.graph.place import Source
-    from pde2net.graph.rate import RateBuilder
-
 Entries = tuple["tuple[str, int] | sp.Expr", ...]
 
 
-def entries(builder: RateBuilder, term: Tensor, suffix: str) -> Entries:
+def entries(builder: SlopeBuilder, term: Tensor, suffix: str) -> Entries:
     """The entries of D, row by row: those of one node, or constants."""
     rows, norms = common_norms(builder, [e for row in term.matrix for e in row], suffix)
     moving = builder.moving(norms)
@@ -43,7 +40,7 @@ def entries(builder: RateBuilder, term: Tensor, suffix: str) -> Entries:
     return tuple((name, varying.index(e)) if e in varying else e for e in rows)
 
 
-def adjoint(builder: RateBuilder, suffix: str, found: Entries) -> Source:
+def adjoint(builder: SlopeBuilder, suffix: str, found: Entries) -> Source:
     """K^T D K of the current state."""
     dimension = range(len(builder.form.slopes))
     rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
@@ -65,7 +62,7 @@ def adjoint(builder: RateBuilder, suffix: str, found: Entries) -> Source:
     return result
 
 
-def diagonal(builder: RateBuilder, suffix: str, found: Entries) -> Source:
+def diagonal(builder: SlopeBuilder, suffix: str, found: Entries) -> Source:
     """That of K^T W K, W_ii = sum_j |D_ij|, which is not below K^T D K (Gershgorin)."""
     dimension = range(len(builder.form.slopes))
     rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
@@ -85,7 +82,7 @@ def diagonal(builder: RateBuilder, suffix: str, found: Entries) -> Source:
     return builder.once(f"d{suffix}_total", Pointwise((sp.Add(*both),), "coefficient"), inputs)
 
 
-def _absolute(builder: RateBuilder, name: str, rows: Sequence[Entries]) -> Entries:
+def _absolute(builder: SlopeBuilder, name: str, rows: Sequence[Entries]) -> Entries:
     """sum_j |D_ij| for every row i."""
     inputs: dict[str, Source] = {}
     sums = [sp.Add(*(sp.Abs(e) for e in _slots(builder, i, row, inputs))) for i, row in enumerate(rows)]
@@ -96,7 +93,7 @@ def _absolute(builder: RateBuilder, name: str, rows: Sequence[Entries]) -> Entri
     return tuple((node, varying.index(e)) if e in varying else e for e in sums)
 
 
-def _slots(builder: RateBuilder, i: int, row: Entries, inputs: dict[str, Source]) -> list[sp.Expr]:
+def _slots(builder: SlopeBuilder, i: int, row: Entries, inputs: dict[str, Source]) -> list[sp.Expr]:
     """The entries of row i as expressions; arrays become slots."""
     found = []
     for j, entry in enumerate(row):
@@ -108,7 +105,7 @@ def _slots(builder: RateBuilder, i: int, row: Entries, inputs: dict[str, Source]
     return found
 
 
-def _on_edge(builder: RateBuilder, name: str, axis: int, entry: Source | sp.Expr) -> Source | sp.Expr:
+def _on_edge(builder: SlopeBuilder, name: str, axis: int, entry: Source | sp.Expr) -> Source | sp.Expr:
     if isinstance(entry, sp.Expr):
         return entry
     mean = EdgeMean(axis, builder.closure(axis))
@@ -116,7 +113,7 @@ def _on_edge(builder: RateBuilder, name: str, axis: int, entry: Source | sp.Expr
 
 
 def _flux(
-    builder: RateBuilder, place: str, rows: Sequence[Entries], slopes: Mapping[str, Source], bank: Bank
+    builder: SlopeBuilder, place: str, rows: Sequence[Entries], slopes: Mapping[str, Source], bank: Bank
 ) -> Source:
     """K^T of the fluxes sum_j D_ij p_j; `place` ends their names."""
     inputs, fluxes = dict(slopes), []

@@ -122,7 +122,7 @@ class _Builder(OperatorBuilder):
 
     # -- cycles ------------------------------------------------------------------------------------
 
-    def smoothed(self, level: int, name: str, v: Source, rhs: Source, sweeps: int) -> Source:
+    def relaxed(self, level: int, name: str, v: Source, rhs: Source, sweeps: int) -> Source:
         if not sweeps:
             return v
         s = self.smoother
@@ -145,7 +145,7 @@ class _Builder(OperatorBuilder):
 
     def body(self, level: int, start: Source, rhs: Source, prefix: str) -> Source:
         v = self.on(level, "v", State(), {"start": start})
-        v = self.smoothed(level, "encoder", v, rhs, self.unet.pre)
+        v = self.relaxed(level, "encoder", v, rhs, self.unet.pre)
         r = self.on(level, "residual", Residual(), {"v": v, "rhs": rhs})
         coarse = self.restricted(level, "u", v, "solution")
         r = self.restricted(level, "r", r, "residual")
@@ -156,7 +156,7 @@ class _Builder(OperatorBuilder):
         e = self.on(level + 1, "correction", change, {FINE.name: w, COARSE.name: coarse})
         e = self.on(level, "prolongation", Prolongation(), {"u": e})
         v = self.on(level, "skip", Correction(), {"v": v, "e": e})
-        return self.smoothed(level, "decoder", v, rhs, self.unet.post)
+        return self.relaxed(level, "decoder", v, rhs, self.unet.post)
 
     def restricted(self, level: int, name: str, u: Source, kind: str) -> Source:
         return self.on(level + 1, f"restricted_{name}", Restriction(kind), {"u": u})
@@ -180,7 +180,7 @@ class _Builder(OperatorBuilder):
             if level > 0 and self.unet.cycle == "FMG":
                 v = self.cycle(level, v, rhs, inside)
             elif level > 0:
-                v = self.smoothed(level, "smoother", v, rhs, self.unet.pre + self.unet.post)
+                v = self.relaxed(level, "smoother", v, rhs, self.unet.pre + self.unet.post)
         with self.within(self.loop, ""):
             return self.on(level, f"{inside}start", Cycle(1), feeds | {"next": v})
 

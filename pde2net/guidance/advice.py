@@ -14,6 +14,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_to_data
+from pde2net.later import later
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,16 @@ class Advice:
         return json.dumps(_data(self), indent=1)
 
     def __str__(self) -> str:
-        from pde2net.guidance.rendering import text
-
-        return text(self)
+        shown: str = later("advice_text")(self)
+        return shown
 
     def __rich__(self) -> Any:
         """A table for the terminal."""
-        from pde2net.guidance.rendering import Shown
-
-        return Shown(self)
+        return later("advice_table")(self)
 
     def _repr_html_(self) -> str:
-        from pde2net.guidance.rendering import html
-
-        return html(self)
+        shown: str = later("advice_html")(self)
+        return shown
 
 
 def _data(advice: Advice) -> dict[str, Any]:

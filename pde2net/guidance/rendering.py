@@ -83,7 +83,7 @@ def remarks(advice: Advice) -> dict[str, list[tuple[str, str]]]:
     return {title: entries for title, entries in found.items() if entries}
 
 
-def text(advice: Advice) -> str:
+def advice_text(advice: Advice) -> str:
     """Aligned columns, then notes, then what was left out."""
     lines = [*textwrap.wrap(heading(advice), WIDTH), ""]
     table = [entries(advice, r) for r in advice.rows]
@@ -150,7 +150,12 @@ class Shown:
             yield from (Padding(Text(f"{name}: {reason}"), (0, 0, 0, 2)) for name, reason in entries_)
 
 
-def html(advice: Advice) -> str:
+def advice_table(advice: Advice) -> Shown:
+    """A table for the terminal."""
+    return Shown(advice)
+
+
+def advice_html(advice: Advice) -> str:
     """A table with a caption and, below, lists of what is to be said of single schemes."""
     table = [entries(advice, r) for r in advice.rows]
     head = "".join(f"<th>{k}</th>" for k in (table[0] if table else ()))

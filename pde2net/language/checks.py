@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import sympy as sp
 from sympy.core.function import Application, AppliedUndef
@@ -17,9 +17,6 @@ from pde2net.language.exact import at, exact
 from pde2net.language.linear_operator import AdjointResponse, LinearOperator, Response, norm_symbol
 from pde2net.language.smoothing import smooth
 from pde2net.language.tensors import projection
-
-if TYPE_CHECKING:
-    from pde2net.language.problem import Problem
 
 FUNCTIONS = (
     *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
@@ -144,7 +141,30 @@ _INTERNAL = re.compile(
 )
 
 
-def check_functions(problem: Problem) -> None:
+class Declared(Protocol):
+    """What a problem declares: see pde2net.Problem."""
+
+    @property
+    def rhs(self) -> sp.Expr: ...
+    @property
+    def unknown(self) -> AppliedUndef: ...
+    @property
+    def unknowns(self) -> tuple[AppliedUndef, ...]: ...
+    @property
+    def fields(self) -> tuple[AppliedUndef, ...]: ...
+    @property
+    def operators(self) -> tuple[LinearOperator, ...]: ...
+    @property
+    def symbols(self) -> tuple[sp.Symbol, ...]: ...
+    @property
+    def space(self) -> tuple[sp.Symbol, ...]: ...
+    @property
+    def time(self) -> sp.Symbol: ...
+    @property
+    def depends_on_time(self) -> bool: ...
+
+
+def check_functions(problem: Declared) -> None:
     unknown = problem.unknown
     names: dict[str, Any] = {}
     for own in problem.unknowns:

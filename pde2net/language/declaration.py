@@ -14,7 +14,7 @@ from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
-from pde2net.language.text.write import declaration_text
+from pde2net.later import later
 
 _FIELD_ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 
@@ -32,7 +32,8 @@ class Declaration:
 
         Raises DeclarationError for names that no text can have.
         """
-        return declaration_text(self)
+        text: str = later("declaration_text")(self)
+        return text
 
     def to_data(self) -> dict[str, Any]:
         """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""

@@ -10,8 +10,8 @@ from typing import Any
 import sympy as sp
 
 from pde2net.errors import DeclarationError, known_options, suggestion
+from pde2net.language.axes import per_axis
 from pde2net.language.exact import exact, positive
-from pde2net.language.problem import per_axis
 
 GRADIENTS = ("forward", "central", "staggered")
 ORDERS = (2, 4)

@@ -13,6 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.assumptions import position
+from pde2net.language.axes import per_axis
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import (
     check_defined,
@@ -26,24 +27,10 @@ from pde2net.language.linear_operator import (
     LinearOperator,
     operators_of,
 )
-from pde2net.language.text.write import equation_texts, problem_text
+from pde2net.language.text.write import equation_texts
+from pde2net.later import later
 
 BOUNDARIES = ("reflecting", "periodic", "dirichlet")
-
-
-def per_axis(value: Any, axes: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symbol, Any]:
-    """One entry per axis, from a single value or a mapping keyed by axis symbol or name."""
-    if not isinstance(value, Mapping):
-        return dict.fromkeys(axes, value)
-    by_name = {str(key): entry for key, entry in value.items()}
-    names = [axis.name for axis in axes]
-    for name in by_name:
-        if name not in names:
-            raise DeclarationError(f'{what} names the axis "{name}".{suggestion(name, names)}')
-    for name in names:
-        if name not in by_name:
-            raise DeclarationError(f'{what} has no entry for the axis "{name}".')
-    return {axis: by_name[axis.name] for axis in axes}
 
 
 @dataclass(frozen=True)
@@ -194,7 +181,7 @@ class Problem:
         one = len(self.equations) == 1
         values = f", {self.channels} channels" if self.channels > 1 and one else ""
         values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
-        lines = [f"{u}_{self.time} = {text}" for u, text in equation_texts(self)]
+        lines = [f"{u}_{self.time} = {text}" for u, text in equation_texts(self.equations, self.space)]
         return f"{'; '.join(lines)}  ({where}{values})"
 
     @property
@@ -204,19 +191,16 @@ class Problem:
         `gradient_flow(problem.energy, problem.unknown)` is proved to be the equation.
         Raises EquationError if the equation is no diffusion PDE.
         """
-        from pde2net.normalise.energy import energy_density  # later stages are asked only here
-        from pde2net.normalise.recognise import recognise
-
-        if len(self.equations) > 1 or self.depends_on_time:
-            return None
-        return energy_density(recognise(self))
+        density: sp.Expr | None = later("energy_of")(self)
+        return density
 
     def to_text(self) -> str:
         """The problem in the .pde language; `load` reads an equal one back, if its symbols are real.
 
         Raises DeclarationError for names that no text can have.
         """
-        return problem_text(self)
+        text: str = later("problem_text")(self)
+        return text
 
     def _repr_latex_(self) -> str:
         lines = [sp.latex(e) for e in self.equations]

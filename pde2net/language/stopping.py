@@ -22,6 +22,7 @@ import sympy as sp
 
 from pde2net.errors import DeclarationError
 from pde2net.language.exact import count, positive
+from pde2net.later import later
 
 
 class Stopping:
@@ -72,10 +73,7 @@ class Stopping:
             )
         if limit is not None:
             return _number(limit, "The limit of the step")
-        # In here, since language/ must not depend on later stages of the pipeline when it is imported.
-        from pde2net.guidance.limit import explicit_limit
-
-        found = explicit_limit(problem, grid)
+        found: sp.Expr = later("explicit_limit")(problem, grid)
         if found.free_symbols:
             raise DeclarationError(
                 f"The largest stable step is {found}, and a count of steps needs a number: give "

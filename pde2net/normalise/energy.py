@@ -10,10 +10,22 @@ from pde2net.deadline import within
 from pde2net.errors import EquationError
 from pde2net.language.calculus import hessian, norm2
 from pde2net.language.energy import gradient_flow
+from pde2net.language.problem import Problem
 from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Hessian, Learned, SecondOrder, Tensor
+from pde2net.normalise.recognise import recognise
 from pde2net.normalise.recover import is_zero
 
 SECONDS = 10.0
+
+
+def energy_of(problem: Problem) -> sp.Expr | None:
+    """That of a problem; None for systems and for coefficients that contain t.
+
+    Raises EquationError if the equation is no diffusion PDE.
+    """
+    if len(problem.equations) > 1 or problem.depends_on_time:
+        return None
+    return energy_density(recognise(problem))
 
 
 def energy_density(form: DivergenceForm) -> sp.Expr | None:

@@ -12,6 +12,7 @@ import sympy as sp
 
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import to_text
+from pde2net.later import later
 from pde2net.verify.bounds import Answer
 
 CLAIMS = (
@@ -91,9 +92,8 @@ class Claim:
         return tuple(str(h) for h in self.hypotheses)
 
     def __str__(self) -> str:
-        from pde2net.verify.rendering import claim_text
-
-        return claim_text(self)
+        shown: str = later("claim_text")(self)
+        return shown
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,8 @@ class Certificate:
 
     def to_json(self) -> str:
         """JSON with SymPy expressions as their str (docs/certificate.md); `from_json` reads it."""
-        from pde2net.verify.serialise import to_json
-
-        return to_json(self)
+        text: str = later("certificate_to_json")(self)
+        return text
 
     @classmethod
     def from_json(cls, text: str) -> Certificate:
@@ -158,9 +157,8 @@ class Certificate:
 
         Raises FileError for anything else.
         """
-        from pde2net.verify.serialise import from_json
-
-        return from_json(text)
+        certificate: Certificate = later("certificate_from_json")(text)
+        return certificate
 
     def plot(self, path: str | Path | None = None) -> Any:
         """A matplotlib Figure, written to `path` (.png, .svg, .pdf) if that is given.
@@ -169,22 +167,16 @@ class Certificate:
         region in (tau, parameter), and the diffusivity and flux with the bounds that were derived.
         Raises DeclarationError if matplotlib is not installed (pip install 'pde2net[plot]').
         """
-        from pde2net.verify.plot import save
-
-        return save(self, path)
+        return later("certificate_figure")(self, path)
 
     def __str__(self) -> str:
-        from pde2net.verify.rendering import certificate_text
-
-        return certificate_text(self)
+        shown: str = later("certificate_text")(self)
+        return shown
 
     def _repr_latex_(self) -> str:
-        from pde2net.verify.rendering import certificate_latex
-
-        return certificate_latex(self)
+        shown: str = later("certificate_latex")(self)
+        return shown
 
     def __rich__(self) -> Any:
         """A table for the terminal."""
-        from pde2net.verify.rendering import certificate_table
-
-        return certificate_table(self)
+        return later("certificate_table")(self)

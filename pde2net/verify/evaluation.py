@@ -12,9 +12,8 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from pde2net.graph.coupling import S2
 from pde2net.graph.network import Graph, node_of, passes_of, sources
-from pde2net.graph.nodes import Tridiagonal, Weighted, expressions_of
+from pde2net.graph.nodes import S2, Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
 from pde2net.verify.case import sentence
 from pde2net.verify.certificate import Claim, Discharged, Status

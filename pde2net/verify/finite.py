@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from pde2net.graph.coupling import S2
+from pde2net.graph.nodes import S2
 from pde2net.language.tensors import projection
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.signs import nonnegative, positive

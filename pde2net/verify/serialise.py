@@ -28,7 +28,7 @@ _ENDS = ("lower", "upper", "lower_at", "upper_at")
 _EXPRESSIONS = ("condition", "limit", "factor")
 
 
-def to_json(certificate: Certificate) -> str:
+def certificate_to_json(certificate: Certificate) -> str:
     """The certificate as JSON, the same text for equal certificates."""
     document = {
         "format": FORMAT,
@@ -115,7 +115,7 @@ def _overflowed(value: Any) -> Any:
     return [_overflowed(entry) for entry in value] if isinstance(value, list) else value
 
 
-def from_json(text: str) -> Certificate:
+def certificate_from_json(text: str) -> Certificate:
     """The certificate that `to_json` wrote. Raises FileError for anything else."""
     require_no_name(text, "The text of a certificate")
     if not isinstance(text, str) or not text.lstrip().startswith("{") or len(text) > LONGEST:

@@ -55,7 +55,7 @@ def test_module_equals_the_interpreter(name, scheme):
     found = network.module()(torch.from_numpy(u)[None])[0].detach().numpy()
     meant = Interpreter(network.graph)(u if problem.channels > 1 else u[0])
     assert np.allclose(found, meant, rtol=1e-9, atol=1e-9)
-    assert to_json(from_json(to_json(network.graph))) == to_json(network.graph)
+    assert to_json(from_json(to_json(network.looped))) == to_json(network.looped)
 
 
 @pytest.mark.parametrize("name", ["2d", "3d", "mixed", "mixed dirichlet"])
@@ -91,7 +91,7 @@ def test_drawings_name_the_mixed_difference():
 
 @pytest.mark.parametrize("parts", [[], [0], [0, 0]])
 def test_damaged_banks_are_refused(parts):
-    content = json.loads(to_json(uncertified(PROBLEMS["2d"], SCHEMES[0]).graph))
+    content = json.loads(to_json(uncertified(PROBLEMS["2d"], SCHEMES[0]).looped))
     (bank,) = content["banks"]
     known = bank["mixed"][0]["parts"]
     bank["mixed"][0]["parts"] = [known[i] for i in parts]

@@ -54,8 +54,8 @@ def test_module_is_the_interpreted_graph(scheme: Any, dim: int, boundary: str, c
     expected = Interpreter(network.graph, filters=weights)(image)
     found = module(torch.from_numpy(image)[None, None])[0, 0].detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10)
-    assert to_json(from_json(to_json(network.graph))) == to_json(network.graph)
-    assert "learned filters" in to_svg(network.graph, "x")
+    assert to_json(from_json(to_json(network.looped))) == to_json(network.looped)
+    assert "learned filters" in to_svg(network.looped, "x")
 
 
 def test_several_channels() -> None:

@@ -157,7 +157,7 @@ def test_solvers_of_one_divergence_on_a_line_need_no_preconditioner():
 @pytest.mark.parametrize("preconditioner", ["diagonal", "multigrid"])
 @pytest.mark.parametrize("solver", [p2n.Kacanov, p2n.Newton])
 def test_graphs_survive_their_text(solver, preconditioner):
-    graph = uncertified(charbonnier(), implicit(solver, preconditioner, tol=1e-6)).graph
+    graph = uncertified(charbonnier(), implicit(solver, preconditioner, tol=1e-6)).looped
     back = from_json(to_json(graph))
     assert dict(back.nodes(data=True)) == dict(graph.nodes(data=True))
     solves = [n for n in map(partial(node_of, back), back) if isinstance(n, LinearSolve)]

@@ -81,7 +81,7 @@ def test_modules_agree_with_the_interpreter(scheme: Any, gradient: str, make: An
     out = network.module().double()(torch.from_numpy(state)[None], **tensors)[0].numpy()
     want = Interpreter(network.graph)(state, given)
     np.testing.assert_allclose(out, want, rtol=0, atol=1e-9 * max(1.0, abs(want).max()))
-    back = from_json(to_json(network.graph))
+    back = from_json(to_json(network.looped))
     np.testing.assert_allclose(Interpreter(back)(state, given), want, rtol=1e-12, atol=1e-13)
 
 

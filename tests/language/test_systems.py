@@ -99,7 +99,7 @@ def test_modules_agree_with_the_interpreter(
     out = network.module().double()(torch.from_numpy(state)[None], **tensors)[0].numpy()
     want = Interpreter(network.graph)(state, given)
     np.testing.assert_allclose(out, want, rtol=0, atol=1e-11 * max(1.0, abs(want).max()))
-    back = from_json(to_json(network.graph))
+    back = from_json(to_json(network.looped))
     np.testing.assert_array_equal(Interpreter(back)(state, given), want)
 
 

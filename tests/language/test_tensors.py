@@ -151,7 +151,7 @@ def test_modules_agree_with_the_interpreter(
     u0 = RNG.normal(size=(6, 7))
     out = network.module().double()(torch.from_numpy(u0)[None, None])[0, 0].detach().numpy()
     np.testing.assert_allclose(out, Interpreter(network.graph)(u0), rtol=0, atol=1e-9)
-    back = from_json(to_json(network.graph))
+    back = from_json(to_json(network.looped))
     np.testing.assert_array_equal(Interpreter(back)(u0), Interpreter(network.graph)(u0))
 
 

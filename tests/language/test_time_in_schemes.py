@@ -92,7 +92,7 @@ def test_modes_are_multiplied_by_the_factors_of_their_times(scheme, factor, opti
     network = uncertified(heat(), scheme, **options)
     expected = factor() * MODE
     assert np.allclose(Interpreter(network.graph)(MODE), expected, rtol=0, atol=1e-9)
-    assert np.allclose(Interpreter(from_json(to_json(network.graph)))(MODE), expected, rtol=0, atol=1e-9)
+    assert np.allclose(Interpreter(from_json(to_json(network.looped)))(MODE), expected, rtol=0, atol=1e-9)
     found = network.module()(torch.tensor(MODE)[None, None]).detach().numpy()[0, 0]
     assert np.allclose(found, expected, rtol=0, atol=1e-9)
 

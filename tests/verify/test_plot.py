@@ -13,8 +13,8 @@ from pde2net import diffusivities as known
 from pde2net import div, grad, laplacian, norm2
 from pde2net.compiler import analyse
 from pde2net.errors import Pde2NetError
+from pde2net.figures import figure
 from pde2net.verify.facts import gather
-from pde2net.verify.plot import figure
 
 pytest.importorskip("matplotlib")
 

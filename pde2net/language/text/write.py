@@ -1,98 +1,21 @@
-"""Declarations as text: what `text.build.read` reads back to the same objects."""
+"""Expressions and equations in the .pde language."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
-from pde2net.errors import DeclarationError
-from pde2net.language.solvers import Solver
-from pde2net.language.stored import scheme_expressions
-
-if TYPE_CHECKING:
-    from pde2net.language.declaration import Declaration
-    from pde2net.language.grid import Grid
-    from pde2net.language.problem import Problem
-    from pde2net.language.schemes import Scheme
-
 SIGNS = {"positive": ">", "negative": "<", "nonnegative": ">=", "nonpositive": "<=", "nonzero": "!="}
-WIDTH = 10
-_NAME = re.compile(r"[^\W\d]\w*")
 
 
-def problem_text(problem: Problem) -> str:
-    """The statements that declare a problem, one per line."""
-    lines = [("unknown", str(u)) for u in problem.unknowns]
-    one = len(problem.unknowns) == 1
-    lines += [("channels", str(problem.channels))] if problem.channels > 1 and one else []
-    for operator in problem.operators:
-        sizes = f"out = {operator.out_channels}, size = {operator.kernel_size}"
-        lines.append(("operator", f"{operator}({sizes})"))
-    lines += [("field", f"{f}{sign_text(f)}") for f in problem.fields]
-    for symbol in problem.symbols:
-        value = problem.parameters.get(symbol)
-        shown = "" if value is None else f" = {expression_text(value, problem.space)}"
-        lines.append(("parameter", f"{symbol.name}{sign_text(symbol)}{shown}"))
-    functions = [u.func for u in problem.unknowns] + [f.func for f in problem.fields]
-    for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.operators):
-        if not _NAME.fullmatch(str(thing)):
-            raise DeclarationError(f'"{thing}" is no name in a text: those have letters, digits and "_".')
-    lines += [("equation", f"{u}_{problem.time} = {text}") for u, text in equation_texts(problem)]
-    lines.append(("boundary", _per_axis(problem.boundary)))
-    return statements(lines)
-
-
-def equation_texts(problem: Problem) -> list[tuple[str, str]]:
+def equation_texts(equations: Sequence[sp.Eq], space: tuple[sp.Symbol, ...]) -> list[tuple[str, str]]:
     """(name of the unknown, right-hand side) of each equation."""
-    sides = [(e.lhs.expr.func.__name__, e.rhs) for e in problem.equations]
-    return [(name, expression_text(rhs, problem.space)) for name, rhs in sides]
-
-
-def declaration_text(declaration: Declaration) -> str:
-    """The statements that declare a problem, its grid and its scheme."""
-    problem, grid, scheme = declaration.problem, declaration.grid, declaration.scheme
-    entries = [*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme)]
-    more = {s for e in entries for s in e.free_symbols} - set(problem.symbols) - set(problem.space)
-    declared = [("parameter", f"{s.name}{sign_text(s)}") for s in sorted(more, key=lambda s: s.name)]
-    lines = [*declared, ("grid", _grid(grid, problem.space)), ("scheme", _call(scheme, problem.space))]
-    return problem_text(problem) + statements(lines)
-
-
-def _grid(grid: Grid, space: tuple[sp.Symbol, ...]) -> str:
-    options = [*_entries("h", grid.spacing, space)]
-    options += [f"order = {grid.order}"] if grid.order != 2 else []
-    options += [f"gradient = {grid.gradient}"] if grid.gradient != "forward" else []
-    options += _entries("origin", grid.origin, space) if grid.origin != 0 else []
-    return ", ".join(options)
-
-
-def _entries(name: str, value: Any, space: tuple[sp.Symbol, ...]) -> list[str]:
-    if isinstance(value, Mapping):
-        return [f"{name}_{axis} = {expression_text(entry, space)}" for axis, entry in value.items()]
-    return [f"{name} = {expression_text(value, space)}"]
-
-
-def _call(choice: Scheme | Solver, space: tuple[sp.Symbol, ...]) -> str:
-    """A scheme or a solver with the options that differ from their defaults."""
-    options = []
-    for field in fields(choice):
-        value = getattr(choice, field.name)
-        if field.name == "tau" and value is None:
-            options.append("tau = largest")
-        elif isinstance(value, Solver):
-            options.append(f"solver = {_call(value, space)}")
-        elif isinstance(value, sp.Basic):
-            options.append(f"{field.name} = {expression_text(value, space)}")
-        elif value is not None:
-            options.append(f"{field.name} = {str(value).replace('-', '_')}")
-    return f"{keyword(choice.label)}({', '.join(options)})"
+    return [(e.lhs.expr.func.__name__, expression_text(e.rhs, space)) for e in equations]
 
 
 def keyword(label: str) -> str:
@@ -100,18 +23,9 @@ def keyword(label: str) -> str:
     return label.lower().replace("-", "_").replace(" ", "_")
 
 
-def statements(lines: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"{keyword:<{WIDTH}}{rest}\n" for keyword, rest in lines)
-
-
 def expression_text(expression: sp.Expr, space: tuple[sp.Symbol, ...]) -> str:
     """An expression in the text language."""
     return str(_Printer(space).doprint(expression))
-
-
-def _per_axis(values: Mapping[sp.Symbol, str]) -> str:
-    kinds = set(values.values())
-    return kinds.pop() if len(kinds) == 1 else ", ".join(f"{a}: {k}" for a, k in values.items())
 
 
 def sign_text(symbol: Any) -> str:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, TypeAlias
 import sympy as sp
 
 from pde2net.errors import DeclarationError
+from pde2net.figures.amplification import draw_amplification
+from pde2net.figures.diffusivity import Profile, draw_diffusivity, profiles
+from pde2net.figures.region import draw_region
+from pde2net.figures.scene import Scene
+from pde2net.figures.style import BLUE, GREY, RED, literal
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
 from pde2net.normalise.form import SQUARED, FirstOrder, Tensor, Term
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
-from pde2net.verify.plot.amplification import draw_amplification
-from pde2net.verify.plot.diffusivity import Profile, draw_diffusivity, profiles
-from pde2net.verify.plot.region import draw_region
-from pde2net.verify.plot.scene import Scene
-from pde2net.verify.plot.style import BLUE, GREY, RED, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,13 +9,13 @@ import numpy as np
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import semidiscretise
+from pde2net.figures.scene import Array, Scene, sample
+from pde2net.figures.style import BLUE, GREEN, GREY, RED, empty, finish, formula, frame, heading
 from pde2net.language.grid import Grid
 from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Status
 from pde2net.verify.facts import gather
 from pde2net.verify.plan import Plan, smallest_alpha
-from pde2net.verify.plot.scene import Array, Scene, sample
-from pde2net.verify.plot.style import BLUE, GREEN, GREY, RED, empty, finish, formula, frame, heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,13 +12,13 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.figures.factors import Amplification, amplification
 from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.claims import table
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
-from pde2net.verify.plot.factors import Amplification, amplification
 
 Array: TypeAlias = NDArray[np.float64]
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.errors import DeclarationError, FileError
+from pde2net.figures.layout import figure
 from pde2net.files import write_with
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.facts import gather
 from pde2net.verify.plan import Plan, smallest_alpha
-from pde2net.verify.plot.layout import figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 
 
-def save(certificate: Certificate, path: str | Path | None) -> Figure:
+def certificate_figure(certificate: Certificate, path: str | Path | None) -> Figure:
     """The figure of `certificate`, written to `path` if that is given.
 
     Raises DeclarationError without matplotlib and for learned operators, and FileError for a path that

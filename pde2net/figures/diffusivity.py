@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
+from pde2net.figures.scene import Array, Scene, sample
+from pde2net.figures.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
 from pde2net.normalise.form import SQUARED, FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import Bounds
-from pde2net.verify.plot.scene import Array, Scene, sample
-from pde2net.verify.plot.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

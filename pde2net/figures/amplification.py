@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.operators import factors as along_axes
-from pde2net.normalise.form import Hessian, SecondOrder
-from pde2net.verify.bounds import Bounds
-from pde2net.verify.plot.scene import Array, Scene
-from pde2net.verify.plot.style import (
+from pde2net.figures.scene import Array, Scene
+from pde2net.figures.style import (
     BLUE,
     GREEN,
     GREY,
@@ -30,6 +28,8 @@ from pde2net.verify.plot.style import (
     heading,
     literal,
 )
+from pde2net.normalise.form import Hessian, SecondOrder
+from pde2net.verify.bounds import Bounds
 from pde2net.verify.theorems.hypotheses import prefactor_reason
 
 if TYPE_CHECKING:

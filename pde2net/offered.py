@@ -1,0 +1,36 @@
+"""Hands functions of later stages to the records of earlier ones; they are imported when they are called."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from pde2net.later import offer
+
+# function -> module
+OFFERED = {
+    "energy_of": "pde2net.normalise.energy",
+    "explicit_limit": "pde2net.guidance.limit",
+    "problem_text": "pde2net.language.text.statements",
+    "declaration_text": "pde2net.language.text.statements",
+    "claim_text": "pde2net.verify.rendering",
+    "certificate_text": "pde2net.verify.rendering",
+    "certificate_latex": "pde2net.verify.rendering",
+    "certificate_table": "pde2net.verify.rendering",
+    "certificate_to_json": "pde2net.verify.serialise",
+    "certificate_from_json": "pde2net.verify.serialise",
+    "certificate_figure": "pde2net.figures.save",
+    "advice_text": "pde2net.guidance.rendering",
+    "advice_table": "pde2net.guidance.rendering",
+    "advice_html": "pde2net.guidance.rendering",
+}
+
+
+def call(module: str, function: str, *arguments: Any) -> Any:
+    """Import a function and call it."""
+    return getattr(import_module(module), function)(*arguments)
+
+
+for _name, _module in OFFERED.items():
+    offer(_name, partial(call, _module, _name))
