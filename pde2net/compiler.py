@@ -21,8 +21,8 @@ from pde2net.errors import (
     suggestion,
 )
 from pde2net.graph.build import build
+from pde2net.graph.build.operator import hides_checkerboard
 from pde2net.graph.network import Graph, banks_of, parameters
-from pde2net.graph.operator import hides_checkerboard
 from pde2net.language.assumptions import check_symbol
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator, norm_symbol

@@ -11,7 +11,7 @@ from pde2net.audit.exactly import ZERO, NoOpinionError, Number
 from pde2net.audit.linear import linear as is_linear
 from pde2net.audit.numbers import Numbers
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.graph.linear import LinearSystems, linear_systems
+from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder

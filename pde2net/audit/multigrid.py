@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pde2net.audit import two_grid
 from pde2net.audit.numbers import Numbers
-from pde2net.graph.unet import grids
+from pde2net.graph.build.unet import grids
 from pde2net.language.schemes import Multigrid
 from pde2net.network import Network
 from pde2net.scheme.unet import UNet

@@ -14,8 +14,8 @@ import sympy as sp
 from pde2net.audit.exactly import NoOpinionError
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
+from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
-from pde2net.graph.stack import explicit_steps
 from pde2net.language.grid import Grid
 from pde2net.normalise.form import SecondOrder
 from pde2net.verify.ranges import UndecidedError
@@ -99,7 +99,7 @@ class Measured:
         first = rate(u)
         moved = float(abs(rate(u + 1e-5 * np.sin(np.arange(u.size)).reshape(u.shape)) - first).max()) / 1e-5
         tau = 1e-3 / max(moved, float(abs(first).max()), 1e-3)
-        made = self.in_time(rate, u, Setting(on_grid(semi, h), values, arrays))
+        made = self.in_time(rate, u, Setting(sampled(semi, h), values, arrays))
         errors = [made(tau / 2**k) for k in range(5)]
         return [e for e in errors if e > 1e-11 * float(abs(first).max())]
 
@@ -124,11 +124,11 @@ def _number(symbol: sp.Symbol) -> sp.Expr:
 
 def _rate(semi: Semidiscrete, h: sp.Rational, values: Values, fields: dict[str, Array]) -> Rate:
     """A_h(u) with the spacing h, and the point 1/3 in the middle: from the step, which is affine in tau."""
-    step = Interpreter(explicit_steps(on_grid(semi, h), sp.S.One, 1), values)
+    step = Interpreter(explicit_steps(sampled(semi, h), sp.S.One, 1), values)
     return lambda u: np.asarray(step(u, fields) - u)
 
 
-def on_grid(semi: Semidiscrete, h: sp.Rational) -> Semidiscrete:
+def sampled(semi: Semidiscrete, h: sp.Rational) -> Semidiscrete:
     grid = Grid(h, semi.grid.order, semi.grid.gradient, origin=sp.Rational(1, 3) - CELLS // 2 * h)
     return semidiscretise(semi.form, grid)
 

@@ -14,7 +14,7 @@ from pde2net.audit.exactly import number
 from pde2net.audit.numbers import Numbers
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.operators import Bank
-from pde2net.graph import relaxation
+from pde2net.graph.build import relaxation
 from pde2net.language.schemes import Multigrid
 from pde2net.normalise.form import SecondOrder
 

@@ -100,7 +100,7 @@ class CellEmitter(KeepingEmitter):
         nodes = [node_of(self.graph, n) for n in self.block_names]
         helpers = squares_of(self.graph, self.banks, self.dimension, self.value)
         if self.preconditioner:
-            helpers += grid_definitions(self.preconditioner.layout())
+            helpers += grid_definitions(self.preconditioner.grid_kind())
         helpers += definitions(nodes, self.loop[1] if self.loop else None)
         helpers += self.preconditioner.classes() if self.preconditioner else []
         return [*helpers, self._cell(), self._network()]

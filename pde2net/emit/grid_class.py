@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pde2net.emit.grid_layout import Layout
+from pde2net.emit.grid_kind import GridKind
 from pde2net.emit.tree import Class, Function
 
 
-def grid_class(layout: Layout) -> Class:
+def grid_class(layout: GridKind) -> Class:
     """The class `Grid`."""
     body = [
         "self.axes, self.like = axes, u.new_empty(0)",
@@ -108,7 +108,7 @@ TIED = Function(
 )
 
 
-def _metric(layout: Layout, attribute: str, half: bool) -> list[str]:
+def _metric(layout: GridKind, attribute: str, half: bool) -> list[str]:
     """Statements for 1 over the distances of centres."""
     if layout.reflecting:
         return [f"self.{attribute} = tuple(1 / a.stride for a in axes)"]
@@ -150,7 +150,7 @@ def _centres(margin: bool) -> Function:
     return Function("centres", ("self", "axis: int", "margins: tuple[int, ...] = ()"), "Tensor", doc, body)
 
 
-def _scalings(layout: Layout) -> list[Function]:
+def _scalings(layout: GridKind) -> list[Function]:
     """The methods by which an operator of the finest grid becomes one of this grid."""
     found = []
     arrays = ("self", "p: tuple[Tensor, ...]")
@@ -203,7 +203,7 @@ def _adjoint(margin: bool) -> Function:
     )
 
 
-def _second(layout: Layout) -> list[Function]:
+def _second(layout: GridKind) -> list[Function]:
     """The methods for second-order terms."""
     curvatures = ["if self.finest:", "    return p"]
     adjoint = [

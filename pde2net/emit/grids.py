@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pde2net.emit.grid_class import grid_class
-from pde2net.emit.grid_layout import Layout
+from pde2net.emit.grid_kind import GridKind
 from pde2net.emit.transfers import transfers
 from pde2net.emit.tree import Class, Function
 
 
-def grid_definitions(layout: Layout) -> list[Function | Class]:
+def grid_definitions(layout: GridKind) -> list[Function | Class]:
     """The classes and functions of the nested grids."""
     return [_axis(layout), grid_class(layout), *transfers(layout)]
 
 
-def _axis(layout: Layout) -> Class:
+def _axis(layout: GridKind) -> Class:
     margin = any(layout.margin)
     extended = "torch.cat((-1 - beyond.flip(0), inner, last, self.cells + beyond))"
     centres = [
@@ -63,7 +63,7 @@ def _axis(layout: Layout) -> Class:
     )
 
 
-def _distances(layout: Layout) -> Function:
+def _distances(layout: GridKind) -> Function:
     margin = any(layout.margin)
     q = "self.centres(like, margin)" if margin else "self.centres(like)"
     body = ['if self.boundary == "reflecting" or self.stride == 1:', "    return self.stride"]
@@ -88,7 +88,7 @@ def _distances(layout: Layout) -> Function:
     return Function("distances", arguments, "Tensor | float", doc, body)
 
 
-def _shares(layout: Layout) -> Function:
+def _shares(layout: GridKind) -> Function:
     same = 'self.whole == 1 and self.boundary != "dirichlet"'
     if "dirichlet" not in layout.boundary:
         same = "self.whole == 1"

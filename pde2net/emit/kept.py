@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
 import sympy as sp
@@ -11,10 +11,10 @@ from pde2net.emit.base import Request
 from pde2net.emit.spectral_bound import MOST
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
+from pde2net.emit.values import Printer
 from pde2net.scheme.stack import ALPHA, TAU
 from pde2net.verify.kept import signed
 
-Printer = Callable[[dict[str, str]], TorchPrinter]
 FRACTION = Function(
     "at_most",
     ("limit: Tensor | float", "logarithm: Tensor"),

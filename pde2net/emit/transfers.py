@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pde2net.emit.grid_layout import Layout
+from pde2net.emit.grid_kind import GridKind
 from pde2net.emit.tree import Class, Function
 
 
-def transfers(layout: Layout) -> list[Function | Class]:
+def transfers(layout: GridKind) -> list[Function | Class]:
     """Functions between a grid and the next one."""
     found: list[Function | Class] = [_coarsened(layout), _pooled(layout), RESTRICT, _neighbours(layout)]
     if layout.adjoint:
@@ -14,7 +14,7 @@ def transfers(layout: Layout) -> list[Function | Class]:
     return [*found, _restrict_rows(layout), PROLONG]
 
 
-def _coarsened(layout: Layout) -> Function:
+def _coarsened(layout: GridKind) -> Function:
     smallest = tuple(max(2, s) for s in layout.smallest)
     spacing = f"({', '.join(layout.spacing)}{',' if layout.dimension == 1 else ''})"
     body = [
@@ -34,7 +34,7 @@ def _coarsened(layout: Layout) -> Function:
     return Function("coarsened", ("axes: tuple[Axis, ...]",), "tuple[Axis, ...] | None", doc, body)
 
 
-def _pooled(layout: Layout) -> Function:
+def _pooled(layout: GridKind) -> Function:
     d = layout.dimension
     return Function(
         "pooled",
@@ -79,7 +79,7 @@ SPREAD = Function(
 )
 
 
-def _restrict_rows(layout: Layout) -> Function:
+def _restrict_rows(layout: GridKind) -> Function:
     doc = "Restrict a residual or known data: the equations of the cells that are joined, averaged."
     body = ["return restrict(r, fine, coarse, fine.rows)"]
     if layout.adjoint:
@@ -92,7 +92,7 @@ def _restrict_rows(layout: Layout) -> Function:
     return Function("restrict_residual", ("r: Tensor", "fine: Grid", "coarse: Grid"), "Tensor", doc, body)
 
 
-def _neighbours(layout: Layout) -> Function:
+def _neighbours(layout: GridKind) -> Function:
     """The values beside each cell."""
     body = ["n = u.shape[dim]", "first, last = u.narrow(dim, 0, 1), u.narrow(dim, n - 1, 1)"]
     if "periodic" in layout.boundary:

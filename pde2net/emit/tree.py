@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pde2net.emit.layout import INDENT, WIDTH, broken
+from pde2net.emit.line_breaks import INDENT, WIDTH, broken
 
 
 @dataclass(frozen=True)

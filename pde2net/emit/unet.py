@@ -39,7 +39,7 @@ class UNetEmitter(OperatorEmitter):
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []
         found += squares_of(self.graph, self.banks, self.dimension, self.value)
-        found += grid_definitions(self.layout())
+        found += grid_definitions(self.grid_kind())
         found += [solvers.NORM, RELATIVE, krylov.FINISHED, krylov.DOT, krylov.QUOTIENT, krylov.BICGSTAB]
         found.append(solvers.ROUNDING)
         if self.unet.smoother == "chebyshev" and self.smoother:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
-from pde2net.emit.grid_layout import Layout
+from pde2net.emit.grid_kind import GridKind
 from pde2net.emit.on_grid import on_grid
 from pde2net.emit.statements import returned
 from pde2net.emit.torch_expressions import TorchPrinter, number
@@ -253,14 +253,14 @@ class OperatorEmitter(Emitter):
             doc = "The operator of linear systems, N with frozen diffusivities, on every grid."
         return Class(self.part, "nn.Module", doc, members)
 
-    def layout(self) -> Layout:
+    def grid_kind(self) -> GridKind:
         """What the grids need."""
         stencils = [d.stencil for bank in self.banks for row in bank.rows for _, d in row]
         first = [s for s in stencils if s.derivative == 1]
         second = [s for s in stencils if s.derivative == 2]
         nodes = [node_of(self.graph, n) for n in self.graph]
         margins = [n.margin for n in nodes if isinstance(n, Crop)]
-        return Layout(
+        return GridKind(
             self.operator.boundary,
             [number(self.value(h)) for h in self.operator.spacing],
             self.operator.smallest,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.errors import DeclarationError, FileError
-from pde2net.figures.layout import figure
+from pde2net.figures.sheet import figure
 from pde2net.files import write_with
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of

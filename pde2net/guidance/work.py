@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 
-from pde2net.graph.linear import LinearSystems, linear_systems
+from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.guidance.limit import Prepared
 from pde2net.language.schemes import (
     FED,

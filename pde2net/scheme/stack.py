@@ -23,7 +23,7 @@ RATE, START_RATE, STEP = sp.symbols("_rate _start_rate _step", real=True)
 Z = sp.Symbol("z", nonnegative=True)
 HALF = sp.Rational(1, 2)
 
-Weights = Mapping[sp.Symbol, sp.Expr]
+StageWeights = Mapping[sp.Symbol, sp.Expr]
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Stack:
 
     step: sp.Expr
     skip: sp.Expr
-    stages: tuple[Weights, ...]
+    stages: tuple[StageWeights, ...]
     time: sp.Expr
     cycles: int = 1
     frozen: bool = False
     order: int = 1
-    values: Weights = field(default_factory=dict)
+    values: StageWeights = field(default_factory=dict)
     repeated: bool = False
     product: sp.Expr | None = None
 
@@ -88,7 +88,7 @@ class Stack:
         return now
 
 
-def _weighted(expression: sp.Expr, values: Weights) -> dict[sp.Symbol, sp.Expr]:
+def _weighted(expression: sp.Expr, values: StageWeights) -> dict[sp.Symbol, sp.Expr]:
     """The coefficients of an expression that is linear in states and rates; rates in units of tau."""
     expression = expression.subs(values).subs(values)
     found = {}

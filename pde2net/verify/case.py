@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.graph.linear import LinearSystems
+from pde2net.graph.build.linear import LinearSystems
 from pde2net.language.schemes import Scheme
 from pde2net.scheme.registry import Update
 from pde2net.verify.bounds import Bounds

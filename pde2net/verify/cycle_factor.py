@@ -9,8 +9,8 @@ from functools import cache
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.graph import relaxation
-from pde2net.graph.unet import grids
+from pde2net.graph.build import relaxation
+from pde2net.graph.build.unet import grids
 from pde2net.normalise.form import SecondOrder
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.graph.linear import linear_systems
+from pde2net.graph.build.linear import linear_systems
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell

@@ -6,7 +6,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
-from pde2net.graph.linear import LinearSystems, linear_systems
+from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
 from pde2net.scheme.cell import cell

@@ -13,14 +13,14 @@ from pde2net.verify.case import Case
 from pde2net.verify.theorem import Held, Hypothesis, Missing
 
 STATES, RATES = (U, PREVIOUS, START), (RATE, START_RATE)
-Weights = Mapping[sp.Symbol, sp.Expr]
+StageWeights = Mapping[sp.Symbol, sp.Expr]
 
 
-def stage_weights(stack: Stack) -> tuple[Weights, ...]:
+def stage_weights(stack: Stack) -> tuple[StageWeights, ...]:
     """Per stage the weights of u, u-, the start of the cycle; in units of tau, of F at u and the start."""
     update = stack.skip.subs(STEP, stack.step)
     general = {s: sp.diff(update, s) / (TAU if s in RATES else 1) for s in (*STATES, *RATES)}
-    found: dict[tuple[tuple[sp.Symbol, sp.Expr], ...], Weights] = {}
+    found: dict[tuple[tuple[sp.Symbol, sp.Expr], ...], StageWeights] = {}
     rows = []
     for stage in stack.stages:
         key = tuple(stage.items())

@@ -16,7 +16,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.graph.build import build
-from pde2net.graph.linear import LinearSystems, linear_systems
+from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.graph.network import Graph
 from pde2net.language.declaration import Declaration
 from pde2net.language.schemes import AOS, DuFortFrankel, Explicit, Implicit, Scheme

@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from pde2net.emit.layout import WIDTH, broken
+from pde2net.emit.line_breaks import WIDTH, broken
 
 TERM = "u_x * torch.square(torch.clamp(1 - 0.2 * g, min=0))"
 

@@ -11,7 +11,7 @@ from drawn_graphs import CELLS, NESTED, STACKS, graph_of
 from test_draw import SVG, Box, curve, picture, rectangles, texts
 
 from pde2net.graph.draw import to_text
-from pde2net.graph.outline import Edge, Outline, outline
+from pde2net.graph.draw.outline import Edge, Outline, outline
 
 TIMES = "\u00d7"
 

@@ -13,7 +13,7 @@ from drawn_graphs import U_NETS, graph_of
 from test_draw import SVG, curve, rectangles
 
 from pde2net.graph.draw import to_svg, to_text
-from pde2net.graph.ushape import RIGHT_HAND_SIDE, SOLUTION, UShape, ushape
+from pde2net.graph.draw.ushape import RIGHT_HAND_SIDE, SOLUTION, UShape, ushape
 
 every = pytest.mark.parametrize("name", U_NETS)
 

@@ -8,10 +8,9 @@ from support import diffusion, equation, lam, unknown
 import pde2net as p2n
 from pde2net import laplacian
 from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.graph import hierarchy, relaxation
-from pde2net.graph.build import build
-from pde2net.graph.hierarchy import Axis, Cells
-from pde2net.graph.interpret import Interpreter
+from pde2net.graph.build import build, relaxation
+from pde2net.graph.interpret import Interpreter, hierarchy
+from pde2net.graph.interpret.hierarchy import Axis, Cells
 from pde2net.graph.network import node_of, sources
 from pde2net.graph.nodes import (
     Bottleneck,

@@ -8,8 +8,8 @@ from support import dense, diffusion, equation, unknown
 
 import pde2net as p2n
 from pde2net import laplacian
+from pde2net.graph.interpret.solve import conjugate_gradients
 from pde2net.graph.network import depth
-from pde2net.graph.solve import conjugate_gradients
 from pde2net.guidance.limit import prepared
 from pde2net.guidance.work import is_linear, krylov_iterations, work
 

@@ -10,7 +10,7 @@ from support import h, tau
 
 import pde2net as p2n
 from pde2net import Implicit, Kacanov, Newton, Theta
-from pde2net.graph.solve import nearest
+from pde2net.graph.interpret.solve import nearest
 
 
 def system(rng, n, size, closed):

@@ -9,9 +9,9 @@ import numpy as np
 
 from pde2net.discretise.arrays import Array
 from pde2net.graph.build import build
+from pde2net.graph.build.linear import linear_systems
+from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
-from pde2net.graph.linear import linear_systems
-from pde2net.graph.stack import explicit_steps
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet

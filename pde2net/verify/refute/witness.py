@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from pde2net.discretise.arrays import Array
+from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.nodes import Operator
-from pde2net.graph.stack import explicit_steps
 from pde2net.verify.refute.ascent import CELLS, most_expanded
 from pde2net.verify.refute.measures import (
     COPIES,

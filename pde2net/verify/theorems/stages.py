@@ -11,7 +11,7 @@ from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, TAU, U
 from pde2net.verify.case import Case
 from pde2net.verify.stages import (
     COMBINATION,
-    Weights,
+    StageWeights,
     constant_diffusivities,
     stack_of,
     stage_weights,
@@ -75,7 +75,7 @@ def factor(case: Case) -> sp.Expr:
 
 
 def _stage(
-    case: Case, weights: Weights, step: sp.Expr, m: sp.Expr, big: sp.Expr
+    case: Case, weights: StageWeights, step: sp.Expr, m: sp.Expr, big: sp.Expr
 ) -> tuple[Fraction, Fraction, Fraction]:
     """Constants of v -> w v - c F(v) for u, of the weight of u-, and of the first for the start."""
     values = case.semi.form.problem.parameters

@@ -1,0 +1,78 @@
+"""Adds the diagonal of mass + step sum_k m_k K_k^T G_k K_k, G the weights of a flux, to a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.errors import DeclarationError
+from pde2net.graph.build import tensor
+from pde2net.graph.build.place import Source
+from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
+from pde2net.graph.build.squared import squared_adjoint
+from pde2net.graph.nodes import Pointwise
+from pde2net.normalise.form import Hessian, Learned, SecondOrder, Tensor
+
+
+@dataclass(frozen=True)
+class Diagonal:
+    """Expressions in the slots that `inputs` feeds.
+
+    mass       what multiplies the state beside the diffusion
+    diffusion  the rest of the diagonal
+    plain      the rest without prefactors
+    """
+
+    mass: sp.Expr
+    diffusion: sp.Expr
+    plain: sp.Expr
+    inputs: dict[str, Source]
+
+
+def frozen_diagonal(builder: RateBuilder, weights: FluxWeights, mass: Rate, step: sp.Expr) -> Diagonal:
+    """The diagonal for flux weights `weights`; differences along several axes are bounded."""
+    terms = builder.form.terms
+    slots = [sp.Symbol(f"_d{k + 1}", real=True) for k in range(len(terms))]
+    inputs = {s.name: _of_term(builder, k, weights[k]) for k, s in enumerate(slots)}
+    # The diagonal of (K_1 + ... + K_n)^T G (K_1 + ... + K_n) is at most n times the sum of the parts.
+    parts = [_differences(builder, k) * s for k, s in enumerate(slots)]
+    diffusion = step * sp.Add(*(t.prefactor * d for t, d in zip(terms, parts, strict=True)))
+    inputs |= mass.inputs | builder.data_inputs(diffusion, padded=False)
+    return Diagonal(mass.expression, diffusion, step * sp.Add(*parts), inputs)
+
+
+def coefficient(builder: RateBuilder, name: str, expression: sp.Expr, diagonal: Diagonal) -> Source:
+    """A node for an expression in the parts of a diagonal."""
+    inputs = builder.needed([expression], diagonal.inputs)
+    return builder.once(name, Pointwise((expression,), "coefficient"), inputs)
+
+
+def nonnegative(expression: sp.Expr) -> sp.Expr:
+    """max(expression, 0)."""
+    expression = sp.simplify(expression)
+    if expression.is_nonnegative:
+        return expression
+    return sp.S.Zero if expression.is_nonpositive else sp.Max(expression, 0)
+
+
+def _differences(builder: RateBuilder, k: int) -> int:
+    """How many differences a second-order term sums."""
+    if not isinstance(builder.form.terms[k], SecondOrder):
+        return 1
+    return sum(len(row) for row in builder.second_bank(k).rows)
+
+
+def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
+    """diag(K^T G K) of one term, sums of differences taken one by one."""
+    if isinstance(builder.form.terms[k], Tensor):
+        return tensor.diagonal(builder, builder.suffix(k), weights)
+    if isinstance(builder.form.terms[k], Hessian):
+        raise DeclarationError('A Hessian takes linear systems with preconditioner="none".')
+    if isinstance(builder.form.terms[k], Learned):
+        raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
+    second, suffix = isinstance(builder.form.terms[k], SecondOrder), builder.suffix(k)
+    bank = builder.second_bank(k) if second else builder.semi.gradient
+    margin = tuple(0 for _ in builder.semi.margin) if second else builder.semi.margin
+    rows = weights * len(bank.rows) if second else weights
+    return squared_adjoint(builder, f"d{suffix}", bank, rows, margin)

@@ -1,0 +1,141 @@
+"""Adds the parts of implicit steps to a graph: what is taken at the old state, tridiagonal systems, AOS."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import EquationError
+from pde2net.graph.build.derivative import derivative
+from pde2net.graph.build.diagonal import nonnegative
+from pde2net.graph.build.place import Source
+from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
+from pde2net.graph.network import Graph
+from pde2net.graph.nodes import Crop, Pointwise, Tridiagonal
+from pde2net.language.solvers import Newton, Solver
+from pde2net.normalise.affine import affine
+from pde2net.normalise.form import FirstOrder
+from pde2net.scheme.cell import Cell
+
+RHS, TRIAL = sp.symbols("_rhs _x", real=True)
+
+
+def splits(semi: Semidiscrete) -> bool:
+    """Whether A is a sum of tridiagonal matrices, one per axis."""
+    terms = semi.form.terms
+    if len(terms) != 1 or not isinstance(terms[0], FirstOrder):
+        return False
+    return all(d.stencil.offsets == (0, 1) for ((_, d),) in semi.gradient.rows)
+
+
+class ImplicitBuilder(RateBuilder):
+    """Adds the parts of an implicit step of one equation: what is lagged, what is solved for."""
+
+    def __init__(self, semi: Semidiscrete, graph: Graph, cell: Cell) -> None:
+        super().__init__(semi, graph)
+        self.cell = cell
+        self.damping, self.source = split_reaction(self.form.reaction, self.form.state)
+
+    def lagged(self, rhs: Source, v: Source) -> Source:
+        """The right-hand side with the part of the reaction that is taken at v."""
+        if self.source == 0:
+            if self.cell.steady:
+                raise EquationError(
+                    "tau = oo: the steady state is not unique, since the right-hand side vanishes for every "
+                    "constant; add a data term such as beta*(f - u), or take a finite step."
+                )
+            return rhs
+        inputs = self.local_inputs(self.source, v)
+        expression = self.cell.step * self.source
+        if not self.cell.steady:
+            expression, inputs = RHS + expression, {RHS.name: rhs} | inputs
+        return self.node("source", Pointwise((expression,), "right-hand side"), inputs)
+
+    def tridiagonal(
+        self, name: str, axis: int, weight: Source | sp.Expr, diagonal: Rate, rhs: Source, scale: sp.Expr
+    ) -> Source:
+        """(diagonal + scale m D^T g D) x = rhs along one axis."""
+        ((_, difference),) = self.semi.gradient.rows[axis]
+        (term,) = self.form.terms
+        inputs = {"rhs": rhs}
+        entries: dict[str, sp.Expr] = {}
+        prefactor = Rate(term.prefactor, self.local_inputs(term.prefactor, self.state))
+        for slot, entry in (("d", diagonal), ("m", prefactor)):
+            entries[slot] = entry.expression
+            if entry.inputs:
+                node = Pointwise((entry.expression,), "coefficient")
+                full = self.full(f"{slot}")
+                inputs[slot] = (full, 0) if full in self.graph else self.node(slot, node, entry.inputs)
+                entries[slot] = sp.S.Zero
+        entries["g"] = weight if isinstance(weight, sp.Expr) else sp.S.Zero
+        if not isinstance(weight, sp.Expr):
+            inputs["g"] = self.cropped(weight, axis)
+        node_ = Tridiagonal(
+            axis,
+            self.semi.boundary[axis],
+            self.semi.margin[axis],
+            scale * difference.scale**2,
+            **{k: entries[k] for k in ("g", "d", "m")},
+        )
+        return self.node(name, node_, inputs)
+
+    def divided(self, name: str, rhs: Source, diagonal: Rate) -> Source:
+        """x with diagonal x = rhs, of an equation without diffusion; a step that it ends is a skip."""
+        inputs = {RHS.name: rhs} | diagonal.inputs
+        role = "skip" if name == "skip" else "quotient"
+        return self.node(name, Pointwise((RHS / diagonal.expression,), role), inputs)
+
+    def cropped(self, weight: Source, axis: int) -> Source:
+        """A weight without the cells that zero-Dirichlet borders add along the other axes."""
+        others = tuple(0 if i == axis else width for i, width in enumerate(self.semi.margin))
+        if not any(others):
+            return weight
+        name = weight[0].rpartition(".")[2]
+        return self.once(f"{name}_{weight[1]}_{self.form.space[axis]}", Crop(others), {"u": weight})
+
+    def pull(self, solver: Solver | None) -> sp.Expr:
+        """What the reaction adds to the diagonal of a linear system."""
+        if isinstance(solver, Newton):
+            return nonnegative(-derivative(self.form.reaction, self.form.state))
+        return self.damping
+
+    def frozen_product(self, name: str, x: Source, weights: FluxWeights, diagonal: Rate) -> Source:
+        """(diagonal + step A) x with the weights of a flux."""
+        diffusion = self.diffusion(x, weights)
+        expression = diagonal.expression * TRIAL - self.cell.step * diffusion.expression
+        inputs = {TRIAL.name: x} | diffusion.inputs | diagonal.inputs
+        return self.node(name, Pointwise((expression,), "product"), inputs)
+
+    def diagonal(self, v: Source) -> Rate:
+        """mass + step * b, b the damping that is taken at the new state."""
+        expression = self.cell.mass + self.cell.step * self.damping
+        return Rate(expression, self.local_inputs(expression, v))
+
+    def split_step(self, u: Source, name: str = "skip") -> Source:
+        """One of AOS: u+ = 1/d sum_i (1 + tau b + d tau A_i(u))^-1 (u + tau s(u)), r = s - b u."""
+        if not self.form.terms:
+            return self.divided(name, self.lagged(u, u), self.diagonal(u))
+        if not splits(self.semi):
+            raise EquationError(
+                "AOS needs a single divergence with differences of two neighbours, as Grid(order=2) with "
+                'gradient="forward" or "staggered" has them; use Implicit or Multigrid for this equation.'
+            )
+        (weights,) = self.weights(u)
+        rhs = self.lagged(u, u)
+        axes = self.form.space
+        parts = [
+            self.tridiagonal(f"v_{a}", i, weights[i], self.diagonal(u), rhs, len(axes) * self.cell.step)
+            for i, a in enumerate(axes)
+        ]
+        slots = [sp.Symbol(f"_v_{a}", real=True) for a in axes]
+        mean = Pointwise((sp.Add(*slots) / len(axes),), name)
+        return self.node(name, mean, {s.name: p for s, p in zip(slots, parts, strict=True)})
+
+
+def split_reaction(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+    """(b, s) with r = s - b u: b of a reaction that is affine in u and not growing, else 0."""
+    found = affine(reaction, state)
+    rate = sp.S.Zero if found is None else sp.simplify(-found[1])
+    if found is None or rate.is_nonpositive:
+        return sp.S.Zero, reaction
+    return rate, sp.simplify(found[0])

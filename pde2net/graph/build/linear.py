@@ -1,0 +1,120 @@
+"""How the linear systems of a cell are solved, as its declaration and its equation decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.graph.build.derivative import derivative
+from pde2net.graph.build.implicit import split_reaction, splits
+from pde2net.graph.build.operator import hides_checkerboard
+from pde2net.language.solvers import LINEAR_ITERATIONS, FixedPoint, Kacanov, Newton, Solver
+from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder
+from pde2net.scheme.cell import Cell
+
+Equations = Semidiscrete | SemidiscreteSystem
+
+
+@dataclass(frozen=True)
+class LinearSystems:
+    """The linear systems of the iterations of a step.
+
+    method          "direct", "cg", "bicgstab", or "" if there are none
+    preconditioner  "none", "diagonal" or "multigrid"
+    most            the most Krylov iterations per system
+    once            whether the systems of all iterations are the same, so that one is solved
+    means           whether product(1) = 1, so that a solution has the mean of the right-hand side
+    """
+
+    method: str
+    preconditioner: str
+    most: int
+    once: bool
+    means: bool
+
+
+def linear_systems(semi: Equations, cell: Cell) -> LinearSystems:
+    """Those of a cell; without any for Picard iterations and AOS."""
+    solver = cell.solver
+    if not isinstance(solver, Kacanov | Newton):
+        return LinearSystems("", "none", 0, once=False, means=False)
+    method = linear_method(semi, solver)
+    preconditioner = "none" if method == "direct" else preconditioner_of(semi, solver)
+    once = _alike(semi, solver) and method in ("direct", "cg")
+    most = solver.linear_iterations or LINEAR_ITERATIONS[preconditioner]
+    if once:
+        most *= solver.iterations or solver.max_iterations
+    return LinearSystems(method, preconditioner, most, once, not cell.steady and _keeps_constants(semi))
+
+
+def linear_method(semi: Equations, solver: Solver) -> str:
+    """How the linear systems of `solver` are solved: "direct", "cg", "bicgstab", or "" if there are none.
+
+    Those of the equations of a system are solved together, as one.
+    """
+    if isinstance(solver, FixedPoint):
+        return ""
+    symmetric = all(t.prefactor == 1 for t in semi.form.terms)
+    krylov = "cg" if symmetric and isinstance(solver, Kacanov) else "bicgstab"
+    if isinstance(semi, SemidiscreteSystem):
+        direct = all(tridiagonal(part) or not part.form.terms for part in semi.parts)
+        return "direct" if direct and isinstance(solver, Kacanov) else krylov
+    if tridiagonal(semi) and (isinstance(solver, Kacanov) or _flux_of_slopes(semi)):
+        return "direct"
+    return krylov
+
+
+def preconditioner_of(semi: Equations, solver: Kacanov | Newton) -> str:
+    """What the solver asks for; by default multigrid where it applies, else the diagonal, else none."""
+    if solver.preconditioner is not None:
+        return solver.preconditioner
+    terms = semi.form.terms
+    if any(isinstance(t, Hessian | Learned) for t in terms):
+        return "none"
+    sloped = any(isinstance(t, SecondOrder) and t.slope != 0 for t in terms)
+    if isinstance(semi, SemidiscreteSystem) or sloped or hides_checkerboard(semi):
+        return "diagonal"
+    return "multigrid"
+
+
+def tridiagonal(semi: Semidiscrete) -> bool:
+    """Whether A is tridiagonal: one divergence on one axis, with differences of two neighbours."""
+    return len(semi.spacing) == 1 and splits(semi)
+
+
+def _flux_of_slopes(semi: Semidiscrete) -> bool:
+    """Whether the flux at a point depends on the slope at that point alone."""
+    (term,) = semi.form.terms
+    if not isinstance(term, FirstOrder) or semi.cell is not None:
+        return False
+    form = semi.form
+    smoothed = {s for s, (of, _) in form.field_slopes.items() if of in form.smoothed}
+    others = {form.state, *form.smoothed, *smoothed}
+    expressions = [e for c in term.components for e in (c.coefficient, *c.responses)]
+    return all(not others & e.free_symbols for e in expressions)
+
+
+def _alike(semi: Equations, solver: Kacanov | Newton) -> bool:
+    """Whether neither the matrix of a system nor its right-hand side depends on the iterate.
+
+    The equations of a system are coupled by what is taken at the iterate.
+    """
+    if isinstance(semi, SemidiscreteSystem) or not semi.form.linear_flux:
+        return False
+    reaction, state = semi.form.reaction, semi.form.state
+    damping, source = split_reaction(reaction, state)
+    if isinstance(solver, Newton):
+        damping = -derivative(reaction, state)
+        source = sp.simplify(reaction + damping * state)
+    return state not in damping.free_symbols | source.free_symbols
+
+
+def _keeps_constants(semi: Equations) -> bool:
+    """Whether K 1 = 0 and no reaction is taken at the new state."""
+    if isinstance(semi, SemidiscreteSystem):
+        return all(map(_keeps_constants, semi.parts))
+    damping, _ = split_reaction(semi.form.reaction, semi.form.state)
+    return damping == 0 and not semi.form.learned and "dirichlet" not in semi.boundary

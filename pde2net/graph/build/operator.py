@@ -1,0 +1,103 @@
+"""Adds operators that work on every grid of a hierarchy, with frozen weights, to a graph."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.errors import DeclarationError
+from pde2net.graph.build import relaxation
+from pde2net.graph.build.diagonal import coefficient, frozen_diagonal
+from pde2net.graph.build.place import Source
+from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
+from pde2net.graph.network import Graph
+from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
+from pde2net.normalise.form import Hessian, SecondOrder
+
+DEPTH = 12  # grids of a network that takes as many as the image allows
+TRIAL = sp.Symbol("_x", real=True)
+
+
+def hides_checkerboard(semi: Semidiscrete) -> bool:
+    """Whether the slopes are central differences: the checkerboard has none, and coarse grids miss it."""
+    return semi.grid.gradient == "central" and semi.first_order
+
+
+class OperatorBuilder(RateBuilder):
+    """Adds (mass + factor A(v)) x with the weights of a state v.
+
+    uneven  whether the rows of the operator differ in size, since known data multiplies them
+    """
+
+    def __init__(self, semi: Semidiscrete, graph: Graph, mass: sp.Expr, factor: sp.Expr) -> None:
+        super().__init__(semi, graph)
+        if any(
+            isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms
+        ):
+            raise DeclarationError(
+                "Multigrid takes neither Hessians nor operators of first and second order together; use "
+                'Implicit with Kacanov and preconditioner="none", or an explicit scheme.'
+            )
+        self.mass, self.factor = mass, factor
+        varying = mass.free_symbols.union(*(t.prefactor.free_symbols for t in self.form.terms))
+        self.uneven = bool(varying & self.form.data)
+
+    def second_bank(self, k: int) -> Bank:
+        """One row per axis, since the distances of cells differ from axis to axis."""
+        (row,) = super().second_bank(k).rows
+        return Bank(tuple((entry,) for entry in row))
+
+    def curvature(self, bank: Bank, suffix: str) -> Source:
+        """The sum of the second differences along the axes."""
+        if len(bank.rows) == 1:
+            return super().curvature(bank, suffix)
+        name, _ = self.once(f"K{suffix}", Convolution(bank), {"u": self.state})
+        axes = [self.form.space[row[0][1].axis] for row in bank.rows]
+        slots = [sp.Symbol(f"{self.form.state}_{a}{a}", real=True) for a in axes]
+        inputs = {s.name: (name, i) for i, s in enumerate(slots)}
+        return self.once(f"q{suffix}", Pointwise((sp.Add(*slots),), "coefficient"), inputs)
+
+    def frozen_mass(self, v: Source) -> Rate:
+        return Rate(self.mass, self.local_inputs(self.mass, v))
+
+    def product(self, weights: FluxWeights, mass: Rate) -> Source:
+        """The operator applied to a Trial."""
+        x = self.node("x", Trial(), {})
+        diffusion = self.diffusion(x, weights)
+        expression = mass.expression * TRIAL - self.factor * diffusion.expression
+        inputs = self.needed([expression], {TRIAL.name: x} | mass.inputs | diffusion.inputs)
+        return self.node("product", Pointwise((expression,), "product"), inputs)
+
+    def diagonals(self, weights: FluxWeights, mass: Rate) -> dict[str, Source]:
+        """The diagonal; the sizes of the rows of the equation, where they differ."""
+        d = frozen_diagonal(self, weights, mass, self.factor)
+        expressions = {"diagonal": d.mass + d.diffusion}
+        if self.uneven:
+            expressions["rows"] = d.plain / sp.Max(d.diffusion, d.mass)
+            expressions["kept"] = d.diffusion / (d.diffusion + d.mass)
+        return {slot: coefficient(self, slot, e, d) for slot, e in expressions.items()}
+
+    def linear_operator(self, v: Source) -> Source:
+        """The operator with the weights of v, an Operator that is linear."""
+        name = self.full("operator")
+        with self.within(name, "operator."):
+            state = self.node("v", State(), {"start": v})
+            weights, mass = self.weights(state), self.frozen_mass(state)
+            inputs = {"state": v} | self.diagonals(weights, mass)
+        with self.within(name, "operator.product."):
+            inputs["product"] = self.product(weights, mass)
+        return self.node("operator", self.on_grids(DEPTH, asked=False, linear=True), inputs)
+
+    def on_grids(self, levels: int, asked: bool, linear: bool) -> Operator:
+        semi = self.semi
+        return Operator(
+            levels,
+            asked,
+            tuple(semi.smallest),
+            semi.spacing,
+            semi.boundary,
+            adjoint=relaxation.order(semi) == 2,
+            weighted=self.uneven,
+            linear=linear,
+        )

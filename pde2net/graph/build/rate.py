@@ -1,0 +1,281 @@
+"""Adds the nodes of F(u) = sum_k -m_k K_k^T Phi_k(K_k u) + r(u) to a graph: K, activation, K^T.
+
+With the weights of an earlier state in place of the activation, the flux is linear: w_i p_i.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.graph.build import hessian, tensor
+from pde2net.graph.build.coupling import at_rest, coupled, coupled_flux
+from pde2net.graph.build.place import Source
+from pde2net.graph.build.slopes import SlopeBuilder
+from pde2net.graph.nodes import (
+    S2,
+    Convolution,
+    Crop,
+    EdgeMean,
+    Filter,
+    Pointwise,
+    TransposedConvolution,
+    TransposedFilter,
+)
+from pde2net.normalise.form import Component, FirstOrder, Hessian, Learned, SecondOrder, Tensor
+from pde2net.normalise.radial import divide
+
+FluxWeights = tuple[tuple[Source | sp.Expr, ...], ...]
+
+
+@dataclass(frozen=True)
+class Rate:
+    """F(u) as an expression in the slots that `inputs` feeds."""
+
+    expression: sp.Expr
+    inputs: dict[str, Source]
+
+
+class RateBuilder(SlopeBuilder):
+    """Adds the operators of one equation."""
+
+    def rate(self, state: Source, weights: FluxWeights | None = None) -> Rate:
+        """F at `state`, with the flux weights of an earlier state if they are given."""
+        diffusion = self.diffusion(state, weights)
+        expression = self.form.reaction + diffusion.expression
+        return Rate(expression, diffusion.inputs | self.local_inputs(self.form.reaction, state))
+
+    def diffusion(self, state: Source, weights: FluxWeights | None = None) -> Rate:
+        """The part of F without the reaction."""
+        self.state = state
+        adjoints = [self.adjoint(k, None if weights is None else weights[k]) for k in range(self.terms)]
+        slots = [sp.Symbol(f"_a{k + 1}", real=True) for k in range(self.terms)]
+        pairs = zip(self.form.terms, slots, strict=True)
+        expression = -sp.Add(*(term.prefactor * a for term, a in pairs))
+        inputs = {s.name: a for s, a in zip(slots, adjoints, strict=True)}
+        return Rate(expression, inputs | self.local_inputs(expression, state))
+
+    def weights(self, state: Source) -> FluxWeights:
+        """The weights w_i of the flux, Phi_i = w_i p_i, at `state`: a node, or a constant, per axis.
+
+        Raises EquationError for a flux that has none.
+        """
+        self.state = state
+        return tuple(self.term_weights(k) for k in range(self.terms))
+
+    @property
+    def terms(self) -> int:
+        return len(self.form.terms)
+
+    def suffix(self, k: int) -> str:
+        return str(k + 1) if self.terms > 1 else ""
+
+    def second_bank(self, k: int) -> Bank:
+        return self.semi.second[sum(isinstance(t, SecondOrder) for t in self.form.terms[:k])]
+
+    def adjoint(self, k: int, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
+        """K_k^T of the flux."""
+        term, suffix = self.form.terms[k], self.suffix(k)
+        if isinstance(term, Learned):
+            return self.learned(term, suffix, weights)
+        if isinstance(term, Hessian):
+            given = None if weights is None else weights[0]
+            return hessian.adjoint(self, term, self.second_bank(k), suffix, given)
+        if isinstance(term, SecondOrder):
+            return self.second_order(term, self.second_bank(k), suffix, weights)
+        if isinstance(term, Tensor):
+            return tensor.adjoint(self, suffix, weights or tensor.entries(self, term, suffix))
+        return self.first_order(term, suffix, weights)
+
+    def second_order(
+        self, term: SecondOrder, bank: Bank, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
+    ) -> Source:
+        q = self.form.curvature
+        inputs = {q.name: self.curvature(bank, suffix)}
+        if weights is None:
+            flux = coupled_flux(self, term, suffix, inputs)
+        else:
+            (flux,) = self.weighted([q], suffix, weights, inputs)
+        source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
+        rows = {f"p{i}": source for i in range(len(bank.rows))}
+        return self.node(f"K{suffix}T", TransposedConvolution(bank), rows)
+
+    def learned(self, term: Learned, suffix: str, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
+        """K^T of the flux of a learned operator, whose nodes have its name."""
+        inputs, flux = {term.response.name: self.response(term)}, term.flux
+        if weights is not None:
+            (flux,) = self.weighted([term.response], suffix, weights, inputs)
+        source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
+        return self.node(f"{term.operator}_adjoint", TransposedFilter(*self.bank_of(term)), {"p": source})
+
+    def bank_of(self, term: Learned) -> tuple[str, int, int, tuple[str, ...]]:
+        operator = term.operator
+        return operator.name, operator.out_channels, operator.kernel_size, self.semi.boundary
+
+    def response(self, term: Learned) -> Source:
+        """K u of a learned operator at the current state."""
+        return self.once(f"{term.operator}_filter", Filter(*self.bank_of(term)), {"u": self.state})
+
+    def curvature(self, bank: Bank, suffix: str) -> Source:
+        """D u of a second-order term at the current state."""
+        return self.once(f"K{suffix}", Convolution(bank), {"u": self.state})
+
+    def first_order(
+        self, term: FirstOrder, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
+    ) -> Source:
+        bank, form = self.semi.gradient, self.form
+        slopes = self.slopes()
+        if weights is not None:
+            inputs: dict[str, Source] = {}
+            expressions = self.weighted(form.slopes, suffix, weights, inputs)
+        elif self.semi.cell is not None:
+            inputs = {}
+            expressions = self.weighted(form.slopes, suffix, self.staggered(term, suffix), inputs)
+        else:
+            expressions, inputs = self.flux(term, suffix)
+        inputs = self.needed(expressions, slopes | inputs)
+        flux, _ = self.node(f"flux{suffix}", Pointwise(tuple(expressions), "activation"), inputs)
+        adjoint = self.node(
+            f"K{suffix}T",
+            TransposedConvolution(bank),
+            {f"p{i}": (flux, i) for i in range(len(expressions))},
+        )
+        if self.padded:
+            return self.node(f"crop{suffix}", Crop(self.semi.margin), {"u": adjoint})
+        return adjoint
+
+    def weighted(
+        self,
+        arguments: Sequence[sp.Symbol],
+        suffix: str,
+        weights: Sequence[Source | sp.Expr],
+        inputs: dict[str, Source],
+    ) -> list[sp.Expr]:
+        """w_i p_i; weights that are arrays become slots."""
+        fluxes = []
+        for i, (argument, weight) in enumerate(zip(arguments, weights, strict=True)):
+            if isinstance(weight, tuple):
+                axis = f"_{self.form.space[i]}" if len(arguments) > 1 else ""
+                symbol = sp.Symbol(f"_g{suffix}{axis}", real=True)
+                inputs[symbol.name] = weight
+                weight = symbol
+            fluxes.append(weight * argument)
+        return fluxes
+
+    def term_weights(self, k: int) -> tuple[Source | sp.Expr, ...]:
+        term, suffix = self.form.terms[k], self.suffix(k)
+        if isinstance(term, Learned):
+            weight = at_rest(divide(term.flux, term.response), (term.response,))
+            inputs = self.needed([weight], {term.response.name: self.response(term)})
+            if not inputs:
+                return (weight,)
+            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
+        if isinstance(term, Hessian):
+            return (hessian.weight(self, term, self.second_bank(k), suffix),)
+        if isinstance(term, SecondOrder):
+            q = self.form.curvature
+            inputs = {q.name: self.curvature(self.second_bank(k), suffix)}
+            weight = at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
+            inputs = self.needed([weight], inputs)
+            if not inputs:
+                return (weight,)
+            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
+        if isinstance(term, Tensor):
+            return tensor.entries(self, term, suffix)
+        if self.semi.cell is not None:
+            return self.staggered(term, suffix)
+        return self.collocated(term, suffix)
+
+    def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
+        """FluxWeights at the half-points or cells where the slopes are."""
+        form = self.form
+        weights, inputs = self.flux(term, suffix, per_slope=True)
+        varying = [w for w in dict.fromkeys(weights) if w.free_symbols & self.moving(inputs)]
+        if not varying:
+            return tuple(weights)
+        slopes = self.slopes() if any(w.free_symbols & set(form.slopes) for w in varying) else {}
+        node = Pointwise(tuple(varying), "coefficient")
+        name, _ = self.once(f"g{suffix}", node, self.needed(varying, slopes | inputs))
+        return tuple((name, varying.index(w)) if w in varying else w for w in weights)
+
+    def flux(
+        self, term: FirstOrder, suffix: str, per_slope: bool = False
+    ) -> tuple[list[sp.Expr], dict[str, Source]]:
+        """Flux expressions of a collocated grid: coefficients without any derivatives are edge means.
+
+        per_slope  whether fluxes are divided by the slopes of their axes, which makes them weights
+        """
+        form = self.form
+        expressions: list[sp.Expr] = [sp.S.Zero] * len(form.slopes)
+        inputs: dict[str, Source] = {}
+        for number, component in enumerate(term.components):
+            name = f"c{suffix}{number + 1}"
+            component, norms = coupled(self, component, self.slopes, "")
+            inputs |= norms
+            for axis, response in enumerate(component.responses):
+                if response == 0:
+                    continue
+                if per_slope:
+                    response = _ratio(component, axis, form.slopes)
+                factor = component.coefficient
+                if self.at_cell(factor):
+                    symbol = sp.Symbol(f"_{name}_{form.space[axis]}", real=True)
+                    inputs[symbol.name] = self.edge_coefficient(name, component.coefficient, axis)
+                    factor = symbol
+                expressions[axis] += factor * response
+        free = set().union(*(e.free_symbols for e in expressions))
+        if form.state in free:
+            inputs[form.state.name] = self.cell_state()
+        inputs |= self.data_inputs(sp.Add(*expressions), padded=True)
+        return expressions, inputs
+
+    def at_cell(self, coefficient: sp.Expr) -> bool:
+        """Whether a coefficient lives at cells, so that edges take means; slopes live at half-points."""
+        free = coefficient.free_symbols
+        if not self.half or free & set(self.form.field_slopes):
+            return False
+        return bool(free & (self.form.data | {self.form.state}))
+
+    def staggered(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
+        """FluxWeights of a staggered grid: from cell gradients, averaged to the edges."""
+        form, norms = self.form, dict[str, Source]()
+        components = []
+        for component in term.components:
+            component, inputs = coupled(self, component, self.cell_slopes, "_cell")
+            components.append(component)
+            norms |= inputs
+        weights = [
+            sp.Add(*(c.coefficient * _ratio(c, i, form.slopes) for c in components))
+            for i in range(len(form.slopes))
+        ]
+        found: list[Source | sp.Expr] = []
+        for axis, weight in enumerate(weights):
+            if not weight.free_symbols & self.moving(norms):
+                found.append(weight)
+                continue
+            same = weights.index(weight)
+            name = f"g{suffix}_{form.space[same]}" if len(set(weights)) > 1 else f"g{suffix}"
+            at_cells = self.at_cells(name, weight, norms)
+            mean = EdgeMean(axis, self.closure(axis))
+            found.append(self.once(f"g{suffix}_{form.space[axis]}_edge", mean, {"a": at_cells}))
+        return tuple(found)
+
+    def at_cells(self, name: str, weight: sp.Expr, norms: Mapping[str, Source]) -> Source:
+        inputs = dict(norms)
+        if weight.free_symbols & set(self.form.slopes):
+            inputs |= self.cell_slopes()
+        return self.coefficient(name, weight, inputs)
+
+    def edge_coefficient(self, name: str, coefficient: sp.Expr, axis: int) -> Source:
+        at_cells = self.coefficient(name, coefficient, {})
+        mean = EdgeMean(axis, self.closure(axis))
+        return self.once(f"{name}_{self.form.space[axis]}", mean, {"a": at_cells})
+
+
+def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:
+    ratio = divide(component.responses[axis], slopes[axis])
+    norms = {s for s in ratio.free_symbols if s.name.startswith(S2.name)}
+    return at_rest(ratio, [*slopes, *norms])

@@ -1,0 +1,144 @@
+"""Adds what fluxes and coefficients are made of to a graph: slopes, known data, smoothed expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from pde2net.discretise.operators import Bank
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.graph.build.place import NodeBuilder, Source
+from pde2net.graph.network import Graph
+from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Coordinate, Crop, Field, Gaussian, Pad, Pointwise
+
+
+class SlopeBuilder(NodeBuilder):
+    """Adds what the terms of one equation read of the current state and of known data.
+
+    padded  whether slopes need cells beyond zero-Dirichlet borders
+    half    whether slopes live at half-points
+    """
+
+    def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
+        super().__init__(graph, semi.form.problem)
+        self.semi, self.form = semi, semi.form
+        self.state: Source = ("", 0)
+        self.padded = any(semi.margin)
+        self.half = semi.grid.gradient != "central"
+
+    def local_inputs(self, expression: sp.Expr, state: Source) -> dict[str, Source]:
+        """What `expression`, evaluated cell by cell, needs of the state and of known data."""
+        inputs = {self.form.state.name: state} if self.form.state in expression.free_symbols else {}
+        return inputs | self.data_inputs(expression, padded=False)
+
+    def slopes(self) -> dict[str, Source]:
+        """The slopes at the current state, by the names of their symbols."""
+        name = self.convolution("K", self.semi.gradient)
+        return {p.name: (name, i) for i, p in enumerate(self.form.slopes)}
+
+    def moving(self, inputs: Mapping[str, Source]) -> set[sp.Symbol]:
+        """Symbols that stand for arrays."""
+        form = self.form
+        edges = {sp.Symbol(name, real=True) for name in inputs}
+        return {form.state, *form.slopes} | form.data | edges
+
+    def slopes_at_cells(self) -> dict[str, Source]:
+        """The slopes where coefficients are evaluated."""
+        return self.slopes() if self.semi.cell is None else self.cell_slopes()
+
+    def cell_slopes(self) -> dict[str, Source]:
+        """The slopes at the cells of a staggered grid."""
+        if self.semi.cell is None:
+            raise TypeError("only staggered grids have slopes at cells")
+        gradient = self.convolution("K_cell", self.semi.cell)
+        return {p.name: (gradient, i) for i, p in enumerate(self.form.slopes)}
+
+    def coefficient(self, name: str, expression: sp.Expr, inputs: dict[str, Source]) -> Source:
+        """A coefficient at cells; added outside of the blocks if it depends on data alone."""
+        form = self.form
+        if form.state in expression.free_symbols:
+            inputs[form.state.name] = self.cell_state()
+        inputs |= self.data_inputs(expression, padded=True)
+        return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
+
+    def convolution(self, name: str, bank: Bank) -> str:
+        full = self.full(name)
+        if full not in self.graph:
+            self.node(name, Convolution(bank), {"u": self.cell_state()})
+        return full
+
+    def cell_state(self) -> Source:
+        """u on the cells where coefficients and slopes are evaluated: padded for zero-Dirichlet."""
+        if not self.padded:
+            return self.state
+        full = self.full("pad")
+        if full not in self.graph:
+            self.node("pad", Pad(self.semi.margin, "zero"), {"u": self.state})
+        return full, 0
+
+    def data_inputs(self, expression: sp.Expr, padded: bool) -> dict[str, Source]:
+        """Coordinates, known fields and their slopes in `expression`."""
+        form, wide = self.form, padded and self.padded
+        margin = self.semi.margin if wide else tuple(0 for _ in self.semi.margin)
+        found: dict[str, Source] = {}
+        for symbol in sorted(expression.free_symbols & form.data, key=lambda s: s.name):
+            if symbol in form.space:
+                axis = form.space.index(symbol)
+                node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
+                found[symbol.name] = self.outside(known_name(symbol, wide), node, {})
+            elif symbol in form.fields:
+                found[symbol.name] = self.field(symbol, wide)
+            elif symbol in form.smoothed:
+                found[symbol.name] = self.smoothed(symbol, wide)
+            else:
+                field, axis = form.field_slopes[symbol]
+                bank = self.semi.cell or self.semi.gradient
+                of = self.field if field in form.fields else self.smoothed
+                name, _ = self.once(f"K_{field}", Convolution(bank), {"u": of(field, self.padded)})
+                found[symbol.name] = (name, axis)
+        return found
+
+    def field(self, symbol: sp.Symbol, wide: bool) -> Source:
+        source = self.outside(known_name(symbol), Field(symbol), {})
+        if not wide:
+            return source
+        return self.outside(known_name(symbol, wide), Pad(self.semi.margin, "replicate"), {"u": source})
+
+    def closure(self, axis: int) -> str:
+        return "reflecting" if self.semi.boundary[axis] == "reflecting" else "periodic"
+
+    def smoothed(self, symbol: sp.Symbol, wide: bool) -> Source:
+        """A smoothed expression at cells; `wide` with the margin of zero-Dirichlet borders."""
+        form, semi = self.form, self.semi
+        of = form.smoothed[symbol]
+        node = Gaussian(of.sigma, semi.spacing, semi.boundary)
+        source = self.once(symbol.name, node, {"u": self.smoothed_argument(symbol)})
+        if not (wide and self.padded):
+            return source
+        return self.once(f"{symbol}_wide", Pad(semi.margin, "zero"), {"u": source})
+
+    def smoothed_argument(self, symbol: sp.Symbol) -> Source:
+        """What is smoothed: the state or a field as it is, or an expression in slopes, over all channels."""
+        form = self.form
+        argument = form.smoothed[symbol].argument
+        if argument == form.state:
+            return self.state
+        if argument in form.fields:
+            return self.field(argument, False)
+        slopes = argument.free_symbols & {*form.slopes, *form.field_slopes}
+        inputs = dict(self.slopes_at_cells()) if argument.free_symbols & set(form.slopes) else {}
+        if form.state in argument.free_symbols:
+            inputs[form.state.name] = self.cell_state() if slopes else self.state
+        inputs |= self.data_inputs(argument, padded=bool(slopes))
+        role = CHANNEL_SUM if slopes and form.problem.channels > 1 else "coefficient"
+        name = f"{symbol}_cell"
+        source = self.once(name, Pointwise((argument,), role), self.needed([argument], inputs))
+        if not (slopes and self.padded):
+            return source
+        return self.once(f"{name}_crop", Crop(self.semi.margin), {"u": source})
+
+
+def known_name(symbol: sp.Symbol, wide: bool = False) -> str:
+    """The name of the node of a known field or coordinate: no other node has it, whatever that is called."""
+    return f"known.wide.{symbol}_wide" if wide else f"known.{symbol}"

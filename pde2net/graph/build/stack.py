@@ -1,0 +1,118 @@
+"""Builds residual stacks: per block the operators of F, an explicit step, and skips to earlier states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import sympy as sp
+
+from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.graph.build.place import Source
+from pde2net.graph.build.rate import Rate, RateBuilder
+from pde2net.graph.build.system import PartBuilder, SystemBuilder
+from pde2net.graph.network import Graph, add, new_graph, validate
+from pde2net.graph.nodes import PASS, Input, Node, Output, Pointwise, Previous, Repeat, Weights
+from pde2net.language.schemes import Explicit
+from pde2net.scheme import explicit
+from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
+
+
+def explicit_steps(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, steps: int) -> Graph:
+    """The graph of `steps` explicit steps of size `tau`."""
+    return residual_stack(semi, tau, explicit.stack(Explicit(tau, steps)))
+
+
+def residual_stack(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, stack: Stack) -> Graph:
+    """The graph of a stack of step `tau`.
+
+    Raises EquationError if diffusivities are to be frozen and the flux has none.
+    """
+    values = {**semi.form.problem.parameters, TAU: tau, **stack.values}
+    graph = new_graph("residual stack", semi, values)
+    state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
+    add(graph, "output", Output(), {"u": _StackBuilder(semi, graph, stack).network(state)})
+    return validate(graph)
+
+
+class Rates(Protocol):
+    """What adds F to a graph: of one equation, or of a system."""
+
+    def repeated(self, name: str, part: str, start: Source) -> AbstractContextManager[Source]: ...
+    def weights(self, state: Source) -> Any: ...
+    def rate(self, state: Source, weights: Any = None) -> Rate: ...
+    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
+    def needed(self, expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]: ...
+
+
+def _rates(semi: Semidiscrete | SemidiscreteSystem, graph: Graph) -> Rates:
+    if isinstance(semi, SemidiscreteSystem):
+        return SystemBuilder(semi, graph, PartBuilder)
+    return RateBuilder(semi, graph)
+
+
+class _StackBuilder:
+    def __init__(self, semi: Semidiscrete | SemidiscreteSystem, graph: Graph, stack: Stack) -> None:
+        self.stack, self.form = stack, semi.form
+        self.rates: Rates = _rates(semi, graph)
+        name = semi.form.state.name
+        self.previous, self.start = (sp.Symbol(f"{name}_{when}", real=True) for when in ("previous", "start"))
+
+    def network(self, u: Source) -> Source:
+        """Cycles of stages, or stages alone where these are the steps."""
+        if self.stack.repeated:
+            return self.stages(u, None, {})
+        with self.rates.repeated("cycles", "cycle", u) as state:
+            frozen = self.rates.weights(state) if self.stack.frozen else None
+            kept = {self.start.name: state}
+            if self.stack.uses(START_RATE):
+                kept[START_RATE.name] = self.start_rate(state)
+            end = self.stages(state, frozen, kept)
+        node = Repeat(self.stack.cycles, clock=self.clock(self.stack.clock(PASS, 0)))
+        return self.rates.node("cycles", node, {"start": u, "next": end})
+
+    def stages(self, u: Source, frozen: Any, kept: Mapping[str, Source]) -> Source:
+        """All stages from u on, with weights of the flux and what else is kept of the start of a cycle."""
+        stack = self.stack
+        with self.rates.repeated("steps", "block", u) as state:
+            inputs = {self.form.state.name: state, **kept}
+            if stack.uses(PREVIOUS):
+                inputs[self.previous.name] = self.rates.node("previous", Previous(), {"start": u})
+            rate = self.rates.rate(state, frozen)
+            end = self.stage(rate, rate.inputs | inputs)
+        tables = tuple((w, _column([stage[w] for stage in stack.stages])) for w in stack.stages[0])
+        clock = self.clock(stack.clock(0, PASS)) if stack.repeated else ()
+        return self.rates.node("steps", Repeat(len(stack.stages), tables, clock), {"start": u, "next": end})
+
+    def clock(self, now: sp.Expr) -> Weights:
+        return ((self.form.problem.time, now),) if self.form.problem.depends_on_time else ()
+
+    def start_rate(self, state: Source) -> Source:
+        """F at the start of a cycle, as an array of its own."""
+        rate = self.rates.rate(state)
+        return self.rates.node("rate", Pointwise((rate.expression,), "rate"), rate.inputs)
+
+    def stage(self, rate: Rate, inputs: dict[str, Source]) -> Source:
+        names = {U: self.form.state, PREVIOUS: self.previous, START: self.start}
+        step, skip = self.stack.step.subs(names), self.stack.skip.subs(names)
+        if self.stack.uses_in_step(PREVIOUS):
+            inputs[RATE.name] = self.rates.node("rate", Pointwise((rate.expression,), "rate"), rate.inputs)
+        else:
+            step = step.subs(RATE, rate.expression)
+        if skip == STEP:
+            return self.combined("skip", step, inputs)
+        inputs[STEP.name] = self.combined("step", step, inputs)
+        return self.combined("skip", skip, inputs)
+
+    def combined(self, role: str, expression: sp.Expr, inputs: dict[str, Source]) -> Source:
+        own = tuple((s, s) for s in self.stack.stages[0] if s in expression.free_symbols)
+        return self.rates.node(
+            role, Pointwise((expression,), role, own), self.rates.needed([expression], inputs)
+        )
+
+
+def _column(values: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:
+    """One value for all stages, or one for each."""
+    return tuple(values) if any(v != values[0] for v in values) else (values[0],)
