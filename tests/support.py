@@ -8,20 +8,25 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import sympy as sp
 
 import pde2net as p2n
-from pde2net import div, grad, norm2
+from pde2net import compiler, div, grad, norm2
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.discretise.system import semidiscretise_system
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
-from pde2net.scheme.registry import update_of
+from pde2net.verify.certificate import Status
+from pde2net.verify.engine import gather_until
+from pde2net.verify.plan import planned
+from pde2net.verify.system import gather_system, planned_system
 
 x, y, z = sp.symbols("x y z", real=True)
 t = sp.Symbol("t", real=True)
@@ -45,36 +50,58 @@ def diffusion(g: Callable[[sp.Expr], sp.Expr], dim: int = 1, **options: Any) -> 
     return p2n.Problem(equation(div(g(norm2(grad(u))) * grad(u)), dim), **options)
 
 
-def network_of(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None, **options: Any) -> Any:
-    """The network, built even if the certificate refutes it."""
-    scheme = p2n.Explicit(tau=tau_, steps=steps)
-    return p2n.compile(problem, scheme, grid or p2n.Grid(), on_unstable="ignore", **options)
+# -- networks without proofs ---------------------------------------------------------------------
 
 
 @functools.cache
-def _certificate() -> p2n.Certificate:
-    x_ = unknown(1)
-    return p2n.verify(
-        p2n.Problem(equation(x_.diff(x, 2), 1)), p2n.Explicit(tau=sp.Rational(1, 4)), p2n.Grid()
-    )
+def _no_proof() -> p2n.Certificate:
+    """A certificate that claims nothing, so that no test can take it for that of its network."""
+    heat = p2n.Problem(equation(unknown(1).diff(x, 2), 1))
+    made = p2n.verify(heat, p2n.Explicit(tau=sp.Rational(1, 4)))
+    claims = {name: p2n.Claim(name, Status.UNKNOWN, reason="it was not asked for") for name in made.claims}
+    return replace(made, claims=claims)
 
 
 def uncertified(
-    problem: p2n.Problem, scheme: Any, grid: Any = None, trainable: Any = (), shared: bool = True
-) -> Any:
-    """The network under the certificate of another one, for tests of what it computes: faster to make."""
-    if len(problem.equations) > 1:
-        semi: Any = semidiscretise_system(recognise_system(problem), grid or p2n.Grid())
-    else:
-        semi = semidiscretise(recognise(problem), grid or p2n.Grid())
-    update = update_of(scheme, getattr(scheme, "alpha", None))
-    names = tuple(map(str, trainable))
-    return Network(semi, scheme, build(semi, scheme.tau, update), update, _certificate(), names, shared)
+    problem: p2n.Problem,
+    scheme: Any,
+    grid: Any = None,
+    trainable: Any = (),
+    shared: bool = True,
+    keep_stable: bool = False,
+) -> Network:
+    """The network of `p2n.compile`, stable or not, for tests of what it computes: proofs take long."""
+    certificate = _no_proof()
+
+    def analysed(problem: Any, scheme: Any, grid: Any, stated: Any = None) -> Any:
+        """What compiler._analysed finds, but for the proofs."""
+        bounded = keep_stable or scheme.tau is None or getattr(scheme, "alpha", "number") is None
+        if len(problem.equations) > 1:
+            system = semidiscretise_system(recognise_system(problem), grid)
+            facts: Any = gather_system(system, scheme) if bounded else ()
+            plan: Any = planned_system(system, scheme, facts)
+        else:
+            semi = semidiscretise(recognise(problem), grid)
+            facts = gather_until(semi, scheme) if bounded else None
+            plan = planned(semi, scheme, facts)
+        return plan, build(plan.semi, plan.tau, plan.update), certificate, facts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "_analysed", analysed)
+        return p2n.compile(problem, scheme, grid, "ignore", trainable, shared, keep_stable)
+
+
+def network_of(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None, **options: Any) -> Network:
+    """The uncertified network of explicit steps."""
+    return uncertified(problem, p2n.Explicit(tau=tau_, steps=steps), grid, **options)
 
 
 def runner(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None) -> Interpreter:
-    """The NumPy interpreter of a network."""
+    """The NumPy interpreter of such a network."""
     return Interpreter(network_of(problem, tau_, steps, grid).graph)
+
+
+# -- claims --------------------------------------------------------------------------------------
 
 
 def claims_of(problem: p2n.Problem, tau_: Any, grid: Any = None, steps: int = 1) -> Mapping[str, p2n.Claim]:

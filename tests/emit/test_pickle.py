@@ -42,7 +42,7 @@ def test_a_copy_is_the_same_network_with_parameters_of_its_own(scheme, copied):
 
 
 def test_trained_values_frozen_parameters_and_attributes_are_kept():
-    network = p2n.compile(PROBLEM, SCHEMES[0], trainable=[lam], shared=False)
+    network = uncertified(PROBLEM, SCHEMES[0], trainable=[lam], shared=False)
     module = network.module().double()
     with torch.no_grad():
         for k, parameter in enumerate(module.parameters()):

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import sympy as sp
 import torch
+from support import beta, diffusion, eps, equation, lam, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 from pde2net.verify.certificate import Status
-from tests.support import beta, diffusion, eps, equation, lam, unknown, x, y
 
 R = sp.Rational
 K = p2n.LinearOperator("K", 4, 3)
