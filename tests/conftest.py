@@ -1,10 +1,13 @@
-"""Puts tests/ on the import path (for `support`), fixes what hypothesis does, thins long tables."""
+"""Puts tests/ on the import path (for `support`), fixes everything random, thins long tables."""
 
+import os
 from collections import Counter
 
 import pytest
 from hypothesis import settings
+from support import SEED, seed
 
+os.environ["OMP_NUM_THREADS"] = "1"  # faster for small images, and sums have one order; children inherit it
 settings.register_profile("suite", deadline=None, max_examples=40, derandomize=True, print_blob=True)
 settings.load_profile("suite")
 
@@ -69,3 +72,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if name in LONG or seen[name] % THINNED.get(name, 1 if whole else 3):
             item.add_marker(pytest.mark.long)
         seen[name] += 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    seed()
+
+
+def pytest_report_header() -> str:
+    return f"seeds: {SEED} for NumPy and PyTorch before each test; hypothesis derives its own from each test"

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import RNG
 
 from pde2net import images
 from pde2net.errors import FileError
 
-RNG = np.random.default_rng(0)
 TYPES = ("bool", "uint8", "uint16", ">u2", "float16", "float32", "float64", ">f8")
 MAGIC = {".pgm": b"P5", ".ppm": b"P6", ".png": b"\x89PNG", ".bmp": b"BM"}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,15 +18,6 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json
 
 R = sp.Rational
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Several threads take longer than one on small images."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 SHAPES = {1: (13,), 2: (7, 9), 3: (5, 4, 6)}

@@ -18,8 +18,6 @@ import pde2net as p2n
 from pde2net import diffusivities, div, grad, laplacian, norm2
 from pde2net.graph.interpret import Interpreter
 
-torch.set_num_threads(1)
-
 BOUNDARIES = ["reflecting", "periodic", "dirichlet"]
 SHAPES = {1: (11,), 2: (7, 9), 3: (5, 6, 7)}
 u1, u2, u3 = unknown(1), unknown(2), unknown(3)

@@ -13,7 +13,6 @@ import pde2net as p2n
 from pde2net import diffusivities, laplacian
 from pde2net.graph.interpret import Interpreter
 
-torch.set_num_threads(1)
 SOLVERS = [p2n.Kacanov, p2n.Newton]
 
 
