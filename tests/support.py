@@ -111,7 +111,12 @@ def runner(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None) ->
     return Interpreter(network_of(problem, tau_, steps, grid).graph)
 
 
-# -- claims --------------------------------------------------------------------------------------
+# -- with proofs ---------------------------------------------------------------------------------
+
+
+def certified(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None, **options: Any) -> Network:
+    """The network of explicit steps under its own certificate, stable or not."""
+    return p2n.compile(problem, p2n.Explicit(tau=tau_, steps=steps), grid, "ignore", **options)
 
 
 def claims_of(problem: p2n.Problem, tau_: Any, grid: Any = None, steps: int = 1) -> Mapping[str, p2n.Claim]:

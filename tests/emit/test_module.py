@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import AXES, attacks, diffusion, equation, lam, network_of, unknown, x, y
+from support import AXES, attacks, certified, diffusion, equation, lam, network_of, unknown, x, y
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, laplacian, norm2
@@ -354,11 +354,7 @@ def test_vmap_over_a_stack_of_batches(boundary, order):
 # -- the text -----------------------------------------------------------------------------------
 
 
-def certified(problem, tau, steps=1, grid=None, **options):
-    """With its own certificate, which the source quotes."""
-    return p2n.compile(problem, p2n.Explicit(tau, steps), grid, "ignore", **options)
-
-
+# Sources quote the certificate of their network.
 TEXTS = {
     "plain": lambda: module_of(make=certified),
     "trained": lambda: module_of(

@@ -147,7 +147,8 @@ def test_gradients_are_those_of_finite_differences(scheme, dim):
         return torch.func.functional_call(module, dict(zip(names, parameters, strict=True)), (u,))
 
     assert len(values) == 2
-    assert torch.autograd.gradcheck(output, (u0, *values), eps=1e-6, atol=1e-5)
+    # In the plane along one random direction: that sees every entry at a tenth of the price.
+    assert torch.autograd.gradcheck(output, (u0, *values), eps=1e-6, atol=1e-5, fast_mode=dim == 2)
 
 
 def test_implicit_gradients_need_no_memory_per_iteration():
