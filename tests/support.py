@@ -5,11 +5,10 @@ The dense matrices below come from index arithmetic alone and share no code with
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import itertools
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +23,10 @@ from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
-from pde2net.verify.certificate import Status
+from pde2net.verify.certificate import CLAIMS, Status
 from pde2net.verify.engine import gather_until
 from pde2net.verify.plan import planned
+from pde2net.verify.subject import subject
 from pde2net.verify.system import gather_system, planned_system
 
 x, y, z = sp.symbols("x y z", real=True)
@@ -63,13 +63,37 @@ def diffusion(g: Callable[[sp.Expr], sp.Expr], dim: int = 1, **options: Any) -> 
 # -- networks without proofs ---------------------------------------------------------------------
 
 
-@functools.cache
-def _no_proof() -> p2n.Certificate:
-    """A certificate that claims nothing, so that no test can take it for that of its network."""
-    heat = p2n.Problem(equation(unknown(1).diff(x, 2), 1))
-    made = p2n.verify(heat, p2n.Explicit(tau=sp.Rational(1, 4)))
-    claims = {name: p2n.Claim(name, Status.UNKNOWN, reason="it was not asked for") for name in made.claims}
-    return replace(made, claims=claims)
+def _no_proofs(plan: Any) -> p2n.Certificate:
+    """A certificate that claims nothing."""
+    claims = {name: p2n.Claim(name, Status.UNKNOWN, reason="it was not asked for") for name in CLAIMS}
+    declaration = p2n.Declaration(plan.semi.form.problem, plan.scheme, plan.semi.grid)
+    return p2n.Certificate(subject(plan), plan.tau, claims, declaration)
+
+
+@contextlib.contextmanager
+def unproved(bounded: bool = False) -> Iterator[None]:
+    """Certificates of networks that are compiled inside prove nothing: proofs take most of the time.
+
+    bounded  whether bounds are gathered even where the scheme leaves nothing open
+    """
+
+    def analysed(problem: p2n.Problem, scheme: Any, grid: p2n.Grid, stated: Any = None) -> Any:
+        """What compiler._analysed finds, but for the proofs."""
+        open_ = bounded or scheme.tau is None or getattr(scheme, "alpha", "given") is None
+        if len(problem.equations) > 1:
+            system = semidiscretise_system(recognise_system(problem), grid)
+            facts: Any = gather_system(system, scheme) if open_ else [None] * len(system.parts)
+            plan: Any = planned_system(system, scheme, facts)
+        else:
+            semi = semidiscretise(recognise(problem), grid)
+            facts = gather_until(semi, scheme) if open_ else None
+            plan = planned(semi, scheme, facts)
+        return plan, build(plan.semi, plan.tau, plan.update), _no_proofs(plan), facts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "_analysed", analysed)
+        patch.setattr(Network, "with_digest", lambda network: network)
+        yield
 
 
 def uncertified(
@@ -80,24 +104,8 @@ def uncertified(
     shared: bool = True,
     keep_stable: bool = False,
 ) -> Network:
-    """The network of `p2n.compile`, stable or not, for tests of what it computes: proofs take long."""
-    certificate = _no_proof()
-
-    def analysed(problem: Any, scheme: Any, grid: Any, stated: Any = None) -> Any:
-        """What compiler._analysed finds, but for the proofs."""
-        bounded = keep_stable or scheme.tau is None or getattr(scheme, "alpha", "number") is None
-        if len(problem.equations) > 1:
-            system = semidiscretise_system(recognise_system(problem), grid)
-            facts: Any = gather_system(system, scheme) if bounded else [None] * len(system.parts)
-            plan: Any = planned_system(system, scheme, facts)
-        else:
-            semi = semidiscretise(recognise(problem), grid)
-            facts = gather_until(semi, scheme) if bounded else None
-            plan = planned(semi, scheme, facts)
-        return plan, build(plan.semi, plan.tau, plan.update), certificate, facts
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiler, "_analysed", analysed)
+    """The network of `p2n.compile`, stable or not, for tests of what it computes."""
+    with unproved(bounded=keep_stable):
         return p2n.compile(problem, scheme, grid, "ignore", trainable, shared, keep_stable)
 
 
