@@ -594,11 +594,12 @@ def test_a_known_field_may_have_any_name_or_is_refused(name):
             sp.Eq(v.diff(v.args[-1]), div(grad(v) / (1 + field**2 + norm2(grad(v)))) + field - v)
         )
         network = network_of(problem, 0.05, 2)
+        source = network.source()
     except p2n.DeclarationError as error:
         assert name in str(error)
         return
     u0, fields = inputs_of(network, (5, 6))
-    arguments = [n for n in (name, f"{name}_") if re.search(rf"\*, {n}: Tensor", network.source())]
+    arguments = [n for n in (name, f"{name}_") if re.search(rf"\*, {n}: Tensor", source)]
     assert len(arguments) == 1, "the keyword is the name, or the name with an underscore"
     out = network.module().double()(torch.from_numpy(u0), **{arguments[0]: torch.from_numpy(fields[name])})
     want = Interpreter(network.graph)(u0[0, 0], {name: fields[name][0, 0]})
