@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -92,5 +93,8 @@ def pytest_runtest_setup() -> None:
     seed()
 
 
-def pytest_report_header() -> str:
-    return f"seeds: {SEED} for NumPy and PyTorch before each test; hypothesis derives its own from each test"
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """At the end: a quiet run has no header."""
+    terminalreporter.line(
+        f"seeds: {SEED} for NumPy and PyTorch before each test; hypothesis derives its own from each test"
+    )
