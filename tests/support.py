@@ -5,23 +5,29 @@ The dense matrices below come from index arithmetic alone and share no code with
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pytest
 import sympy as sp
 
 import pde2net as p2n
-from pde2net import div, grad, norm2
+from pde2net import compiler, div, grad, norm2
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.discretise.system import semidiscretise_system
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
-from pde2net.scheme.registry import update_of
+from pde2net.verify.certificate import CLAIMS, Status
+from pde2net.verify.engine import gather_until
+from pde2net.verify.plan import planned
+from pde2net.verify.subject import subject
+from pde2net.verify.system import gather_system, planned_system
 
 x, y, z = sp.symbols("x y z", real=True)
 t = sp.Symbol("t", real=True)
@@ -29,6 +35,15 @@ lam, eps, beta = sp.symbols("lambda epsilon beta", positive=True)
 h = sp.Symbol("h", positive=True)
 tau = sp.Symbol("tau", positive=True)
 AXES = (x, y, z)
+SEED = 0
+RNG = np.random.default_rng(SEED)
+
+
+def seed() -> None:
+    """Random numbers of a test are its own, whatever ran before it."""
+    RNG.bit_generator.state = np.random.default_rng(SEED).bit_generator.state
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(SEED)
 
 
 def unknown(dim: int) -> Any:
@@ -45,36 +60,71 @@ def diffusion(g: Callable[[sp.Expr], sp.Expr], dim: int = 1, **options: Any) -> 
     return p2n.Problem(equation(div(g(norm2(grad(u))) * grad(u)), dim), **options)
 
 
-def network_of(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None, **options: Any) -> Any:
-    """The network, built even if the certificate refutes it."""
-    scheme = p2n.Explicit(tau=tau_, steps=steps)
-    return p2n.compile(problem, scheme, grid or p2n.Grid(), on_unstable="ignore", **options)
+# -- networks without proofs ---------------------------------------------------------------------
 
 
-@functools.cache
-def _certificate() -> p2n.Certificate:
-    x_ = unknown(1)
-    return p2n.verify(
-        p2n.Problem(equation(x_.diff(x, 2), 1)), p2n.Explicit(tau=sp.Rational(1, 4)), p2n.Grid()
-    )
+def _no_proofs(plan: Any) -> p2n.Certificate:
+    """A certificate that claims nothing."""
+    claims = {name: p2n.Claim(name, Status.UNKNOWN, reason="it was not asked for") for name in CLAIMS}
+    declaration = p2n.Declaration(plan.semi.form.problem, plan.scheme, plan.semi.grid)
+    return p2n.Certificate(subject(plan), plan.tau, claims, declaration)
+
+
+@contextlib.contextmanager
+def unproved(bounded: bool = False) -> Iterator[None]:
+    """Certificates of networks that are compiled inside prove nothing: proofs take most of the time.
+
+    bounded  whether bounds are gathered even where the scheme leaves nothing open
+    """
+
+    def analysed(problem: p2n.Problem, scheme: Any, grid: p2n.Grid, stated: Any = None) -> Any:
+        """What compiler._analysed finds, but for the proofs."""
+        open_ = bounded or scheme.tau is None or getattr(scheme, "alpha", "given") is None
+        if len(problem.equations) > 1:
+            system = semidiscretise_system(recognise_system(problem), grid)
+            facts: Any = gather_system(system, scheme) if open_ else [None] * len(system.parts)
+            plan: Any = planned_system(system, scheme, facts)
+        else:
+            semi = semidiscretise(recognise(problem), grid)
+            facts = gather_until(semi, scheme) if open_ else None
+            plan = planned(semi, scheme, facts)
+        return plan, build(plan.semi, plan.tau, plan.update), _no_proofs(plan), facts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "_analysed", analysed)
+        patch.setattr(Network, "with_digest", lambda network: network)
+        yield
 
 
 def uncertified(
-    problem: p2n.Problem, scheme: Any, grid: Any = None, trainable: Any = (), shared: bool = True
-) -> Any:
-    """The network under the certificate of another one, for tests of what it computes: faster to make."""
-    if len(problem.equations) > 1:
-        semi: Any = semidiscretise_system(recognise_system(problem), grid or p2n.Grid())
-    else:
-        semi = semidiscretise(recognise(problem), grid or p2n.Grid())
-    update = update_of(scheme, getattr(scheme, "alpha", None))
-    names = tuple(map(str, trainable))
-    return Network(semi, scheme, build(semi, scheme.tau, update), update, _certificate(), names, shared)
+    problem: p2n.Problem,
+    scheme: Any,
+    grid: Any = None,
+    trainable: Any = (),
+    shared: bool = True,
+    keep_stable: bool = False,
+) -> Network:
+    """The network of `p2n.compile`, stable or not, for tests of what it computes."""
+    with unproved(bounded=keep_stable):
+        return p2n.compile(problem, scheme, grid, "ignore", trainable, shared, keep_stable)
+
+
+def network_of(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None, **options: Any) -> Network:
+    """The uncertified network of explicit steps."""
+    return uncertified(problem, p2n.Explicit(tau=tau_, steps=steps), grid, **options)
 
 
 def runner(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None) -> Interpreter:
-    """The NumPy interpreter of a network."""
+    """The NumPy interpreter of such a network."""
     return Interpreter(network_of(problem, tau_, steps, grid).graph)
+
+
+# -- with proofs ---------------------------------------------------------------------------------
+
+
+def certified(problem: p2n.Problem, tau_: Any, steps: int = 1, grid: Any = None, **options: Any) -> Network:
+    """The network of explicit steps under its own certificate, stable or not."""
+    return p2n.compile(problem, p2n.Explicit(tau=tau_, steps=steps), grid, "ignore", **options)
 
 
 def claims_of(problem: p2n.Problem, tau_: Any, grid: Any = None, steps: int = 1) -> Mapping[str, p2n.Claim]:

@@ -169,4 +169,4 @@ def test_every_scheme_has_for_time(name):
     problem = p2n.Problem(equation(laplacian(u), 2))
     steps = {"steps": 4} if name in ("Implicit", "Theta", "AOS", "Multigrid") else {}
     scheme = getattr(p2n, name).for_time(2, problem, p2n.Grid(), **steps)
-    assert p2n.compile(problem, scheme).module()(torch.rand(1, 1, 8, 9)).isfinite().all()
+    assert uncertified(problem, scheme).module()(torch.rand(1, 1, 8, 9)).isfinite().all()

@@ -35,7 +35,7 @@ def main(count: int) -> int:
     begun = time.monotonic()
     for _ in range(count):
         text = mutated(source)
-        start = time.monotonic()
+        start = time.process_time()
         _watched = True
         try:
             read(text, "text")
@@ -49,7 +49,7 @@ def main(count: int) -> int:
             print(f"{type(error).__name__}: {error}\n{text!r}")
         finally:
             _watched = False
-        taken = time.monotonic() - start
+        taken = time.process_time() - start
         slowest = max(slowest, taken)
         if taken > LIMIT:
             outcomes["too slow"] += 1

@@ -1,11 +1,12 @@
 """The command line, called in this process: argument parsing, messages and exit status included."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import support
 
 from pde2net.cli.main import run
 
@@ -49,6 +50,13 @@ def command(capsys: Any, monkeypatch: Any, tmp_path: Path) -> Command:
         return Result(status, out, err)
 
     return call
+
+
+@pytest.fixture
+def unproved() -> Iterator[None]:
+    """For tests of what networks compute: commands make them without proofs."""
+    with support.unproved():
+        yield
 
 
 @pytest.fixture

@@ -119,6 +119,7 @@ SCHEMES = {
 }
 
 
+@pytest.mark.usefixtures("unproved")
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_length_and_course_are_told_for_every_scheme(command, heat, tmp_path: Path, scheme):
     file, (size, course) = declare(heat, scheme), SCHEMES[scheme]
@@ -156,6 +157,7 @@ def test_a_steady_state_has_no_stopping_time(command, heat, tmp_path: Path):
     assert result.status == USAGE and "needs a number for tau, not oo" in result.err
 
 
+@pytest.mark.usefixtures("unproved")
 def test_a_solver_that_fails_is_never_silent(command, heat, tmp_path: Path):
     np.save(tmp_path / "in.npy", np.random.default_rng(0).random((6, 6)))
     nonlinear = {"rhs": "p2n.div(p2n.grad(u) / (1 + 9 * p2n.norm2(p2n.grad(u))))"}

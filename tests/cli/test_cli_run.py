@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from support import RNG
 
 import pde2net as p2n
 from pde2net.cli.main import USAGE
 
-RNG = np.random.default_rng(0)
 INPAINTING = {"rhs": "c * (f - u) + (1 - c) * p2n.laplacian(u)", "tau": "sp.Rational(1, 5)"}
 
 

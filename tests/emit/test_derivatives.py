@@ -11,7 +11,6 @@ from support import diffusion, equation, lam, uncertified, unknown
 
 import pde2net as p2n
 
-torch.set_num_threads(1)
 R = sp.Rational
 u = unknown(2)
 FILTERS = p2n.LinearOperator("K", out_channels=2, kernel_size=3)

@@ -8,8 +8,6 @@ from support import uncertified
 
 import pde2net as p2n
 
-torch.set_num_threads(1)
-torch.manual_seed(0)
 SHORT = {"iterations": 1, "linear_iterations": 2}
 CELLS = {
     f"{kind.__name__}, {how}": p2n.Implicit(5, 1, kind(preconditioner=how, **SHORT))

@@ -15,8 +15,6 @@ from pde2net import div, grad, laplacian, norm2
 from pde2net.errors import ConvergenceError
 from pde2net.graph.interpret import Interpreter
 
-torch.set_num_threads(1)
-
 
 def noise(*shape, seed=0):
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))

@@ -15,8 +15,6 @@ from pde2net.errors import FileError
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json
 
-torch.set_num_threads(1)
-
 TAU = sp.Rational(1, 100)
 PROBLEMS = {
     "2d": hessian_flow(2),

@@ -9,8 +9,6 @@ from support import AXES, equation, uncertified, unknown
 import pde2net as p2n
 from pde2net import laplacian
 
-torch.set_num_threads(1)
-
 
 def block(shape, *ranges):
     """Known but for a box."""

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
 import torch
+from support import AXES, equation, lam, uncertified, unknown
 
 import pde2net as p2n
 from pde2net import laplacian
 from pde2net.graph.draw import to_svg
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json
-from tests.support import AXES, equation, lam, unknown
 
 R = sp.Rational
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Several threads take longer than one on small images."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 SHAPES = {1: (13,), 2: (7, 9), 3: (5, 4, 6)}
@@ -67,7 +57,7 @@ def test_module_is_the_interpreted_graph(scheme: Any, dim: int, boundary: Any, c
     rhs = -K.adjoint(PENALISERS["Perona-Malik"](K(u))) - M.adjoint(M(u)) / 3 + laplacian(u) / 10 - u / 7
     where = {AXES[0]: "dirichlet", AXES[1]: "periodic"} if boundary == "mixed" else boundary
     problem = p2n.Problem(equation(rhs, dim), where, {lam: R(1, 5)}, channels)
-    network = p2n.compile(problem, scheme, p2n.Grid(), trainable=[K, "M"], on_unstable="ignore")
+    network = uncertified(problem, scheme, trainable=[K, "M"])
     module = network.module().double()
     weights = {name: module.state_dict()[f"block.{name}"].numpy() for name in "KM"}
     u0 = np.random.default_rng(0).normal(size=(channels, *SHAPES[dim]))
@@ -82,9 +72,8 @@ def test_module_is_the_interpreted_graph(scheme: Any, dim: int, boundary: Any, c
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_emitted_adjoint_is_exact(boundary: str, size: int) -> None:
     operator = p2n.LinearOperator("K", 3, size)
-    source = p2n.compile(
-        learned(2, operator=operator, boundary=boundary, channels=2), p2n.Explicit(tau=R(1, 9)), p2n.Grid()
-    ).source()
+    problem = learned(2, operator=operator, boundary=boundary, channels=2)
+    source = uncertified(problem, p2n.Explicit(tau=R(1, 9))).source()
     space: dict[str, Any] = {}
     exec(source, space)
     torch.manual_seed(0)
@@ -100,7 +89,7 @@ def test_weights_are_parameters_or_buffers_and_follow_the_seed() -> None:
     def made(trainable: Any, **options: Any) -> torch.nn.Module:
         torch.manual_seed(5)
         scheme = p2n.Explicit(tau=R(1, 10), steps=3)
-        return p2n.compile(learned(2), scheme, p2n.Grid(), trainable=trainable, **options).module()
+        return uncertified(learned(2), scheme, trainable=trainable, **options).module()
 
     own = [p for p in made([K], shared=False).parameters() if p.ndim == 4]
     assert [p.shape for p in own] == [(4, 1, 3, 3)] * 3
@@ -116,7 +105,7 @@ def test_weights_are_parameters_or_buffers_and_follow_the_seed() -> None:
 
 
 def test_images_smaller_than_the_kernel_are_refused() -> None:
-    module = p2n.compile(learned(2), p2n.Explicit(tau=R(1, 10)), p2n.Grid()).module()
+    module = uncertified(learned(2), p2n.Explicit(tau=R(1, 10))).module()
     with pytest.raises(ValueError, match="needs 3 cells along y"):
         module(torch.zeros(1, 1, 5, 2))
 
@@ -212,13 +201,8 @@ def test_every_scheme_keeps_sums_of_terms_stable(scheme: Any) -> None:
 def test_the_step_is_the_largest_one() -> None:
     """A linear network with tau = None maps the singular vector of K to nearly its negative."""
     torch.manual_seed(0)
-    network = p2n.compile(
-        learned(1, lambda q: q, parameters={}, boundary="periodic"),
-        p2n.Explicit(tau=None),
-        p2n.Grid(),
-        trainable=[K],
-        keep_stable=True,
-    )
+    problem = learned(1, lambda q: q, parameters={}, boundary="periodic")
+    network = uncertified(problem, p2n.Explicit(tau=None), trainable=[K], keep_stable=True)
     module = network.module().double()
     n = 240
     weight = module.block.K.detach().numpy()[:, 0]
@@ -231,8 +215,8 @@ def test_the_step_is_the_largest_one() -> None:
 def test_kept_filters_are_scaled_only_where_needed() -> None:
     problem = learned(2, lambda q: q, parameters={})
     scheme = p2n.Explicit(tau=R(1, 2), steps=2)
-    plain = p2n.compile(problem, scheme, p2n.Grid(), trainable=[K]).module().double()
-    kept = p2n.compile(problem, scheme, p2n.Grid(), trainable=[K], keep_stable=True).module().double()
+    plain = uncertified(problem, scheme, trainable=[K]).module().double()
+    kept = uncertified(problem, scheme, trainable=[K], keep_stable=True).module().double()
     kept.load_state_dict(plain.state_dict())
     u = torch.randn(1, 1, 8, 8, dtype=torch.float64)
     norm = float(plain.block.K.detach().norm())

@@ -70,7 +70,7 @@ def test_several_channels() -> None:
 
 def test_a_step_is_the_solution_of_its_equation() -> None:
     """v - u + tau K^T Phi(K v) = 0 with a convolution of PyTorch and its transpose by autograd."""
-    network = p2n.compile(
+    network = uncertified(
         learned(2),
         p2n.Implicit(5, 1, solver=p2n.Kacanov(tol=R(1, 10**11), max_iterations=500)),
         trainable=[K],

@@ -12,13 +12,11 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import AXES, attacks, diffusion, equation, lam, network_of, unknown, x, y
+from support import AXES, attacks, certified, diffusion, equation, lam, network_of, unknown, x, y
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, laplacian, norm2
 from pde2net.graph.interpret import Interpreter
-
-torch.set_num_threads(1)
 
 BOUNDARIES = ["reflecting", "periodic", "dirichlet"]
 SHAPES = {1: (11,), 2: (7, 9), 3: (5, 6, 7)}
@@ -170,9 +168,9 @@ def test_boundaries_per_axis_and_origin():
 # -- a good module ------------------------------------------------------------------------------
 
 
-def module_of(name="perona-malik", dim=2, steps=3, tau=0.02, **options):
+def module_of(name="perona-malik", dim=2, steps=3, tau=0.02, make=network_of, **options):
     problem, grid = declared(name, dim)
-    return network_of(problem, tau, steps, grid, **options)
+    return make(problem, tau, steps, grid, **options)
 
 
 @pytest.mark.parametrize("name", ["perona-malik", "fidelity", "inpainting"])
@@ -355,24 +353,28 @@ def test_vmap_over_a_stack_of_batches(boundary, order):
 
 # -- the text -----------------------------------------------------------------------------------
 
+
+# Sources quote the certificate of their network.
 TEXTS = {
-    "plain": lambda: module_of(),
-    "trained": lambda: module_of("fidelity", trainable=["lambda", "beta", "tau"], shared=False),
-    "inpainting": lambda: module_of("inpainting"),
-    "guided": lambda: module_of("guided"),
-    "staggered": lambda: network_of(
+    "plain": lambda: module_of(make=certified),
+    "trained": lambda: module_of(
+        "fidelity", trainable=["lambda", "beta", "tau"], shared=False, make=certified
+    ),
+    "inpainting": lambda: module_of("inpainting", make=certified),
+    "guided": lambda: module_of("guided", make=certified),
+    "staggered": lambda: certified(
         declared("charbonnier", 2)[0], 0.02, 2, p2n.Grid(order=4, gradient="staggered")
     ),
-    "wide": lambda: network_of(
+    "wide": lambda: certified(
         declared("known field", 3, "dirichlet", order=4)[0], 0.02, 2, p2n.Grid(order=4)
     ),
-    "fourth": lambda: module_of("you-kaveh", 3),
-    "piecewise": lambda: module_of("piecewise"),
-    "min max": lambda: module_of("min max"),
-    "weickert": lambda: module_of("weickert"),
-    "mixed orders": lambda: module_of("mixed orders"),
-    "periodic 4": lambda: network_of(declared("heat", 1, "periodic")[0], 0.02, 1, p2n.Grid(order=4)),
-    "long": lambda: network_of(
+    "fourth": lambda: module_of("you-kaveh", 3, make=certified),
+    "piecewise": lambda: module_of("piecewise", make=certified),
+    "min max": lambda: module_of("min max", make=certified),
+    "weickert": lambda: module_of("weickert", make=certified),
+    "mixed orders": lambda: module_of("mixed orders", make=certified),
+    "periodic 4": lambda: certified(declared("heat", 1, "periodic")[0], 0.02, 1, p2n.Grid(order=4)),
+    "long": lambda: certified(
         diffusion(
             lambda s: sum(
                 k * s / (sp.Rational(k, 7) + s) ** 2 + sp.exp(-k * s) / (k + s) for k in range(1, 4)
@@ -381,17 +383,22 @@ TEXTS = {
         ),
         0.001,
     ),
-    "dirichlet": lambda: network_of(
+    "dirichlet": lambda: certified(
         declared("perona-malik", 2, "dirichlet")[0], 0.02, 2, p2n.Grid(spacing=0.3)
     ),
-    "refuted": lambda: network_of(p2n.Problem(equation(laplacian(u2), 2)), 0.3),
+    "refuted": lambda: certified(p2n.Problem(equation(laplacian(u2), 2)), 0.3),
 }
 each_text = pytest.mark.parametrize("name", TEXTS)
 
 
 @functools.cache
+def network_with_text(name):
+    return TEXTS[name]()
+
+
+@functools.cache
 def text_of(name):
-    return TEXTS[name]().source()
+    return network_with_text(name).source()
 
 
 @each_text
@@ -411,7 +418,7 @@ def test_source_imports_torch_and_math_only(name):
 @each_text
 def test_source_says_what_it_is(name):
     """The docstring has the equation, the scheme, shapes, the reference, and every claim by name."""
-    network = TEXTS[name]()
+    network = network_with_text(name)
     doc = " ".join(ast.get_docstring(ast.parse(text_of(name))).split())
     for word in ("u_t", "explicit", "(batch, 1, ", "Alt, Schrader"):
         assert word in doc
@@ -492,7 +499,7 @@ def test_source_runs_without_the_compiler(tmp_path):
     )
     subprocess.run([sys.executable, "-c", program, *names], cwd=tmp_path, check=True)
     for name, out in zip(names, torch.load(tmp_path / "u1.pt"), strict=True):
-        assert torch.equal(out, TEXTS[name]().module()(u0))
+        assert torch.equal(out, network_with_text(name).module()(u0))
 
 
 def test_source_keeps_steps_and_parameters_as_arguments():
@@ -587,11 +594,12 @@ def test_a_known_field_may_have_any_name_or_is_refused(name):
             sp.Eq(v.diff(v.args[-1]), div(grad(v) / (1 + field**2 + norm2(grad(v)))) + field - v)
         )
         network = network_of(problem, 0.05, 2)
+        source = network.source()
     except p2n.DeclarationError as error:
         assert name in str(error)
         return
     u0, fields = inputs_of(network, (5, 6))
-    arguments = [n for n in (name, f"{name}_") if re.search(rf"\*, {n}: Tensor", network.source())]
+    arguments = [n for n in (name, f"{name}_") if re.search(rf"\*, {n}: Tensor", source)]
     assert len(arguments) == 1, "the keyword is the name, or the name with an underscore"
     out = network.module().double()(torch.from_numpy(u0), **{arguments[0]: torch.from_numpy(fields[name])})
     want = Interpreter(network.graph)(u0[0, 0], {name: fields[name][0, 0]})

@@ -5,6 +5,7 @@ The names tried are those that emitted sources use themselves, read from sources
 
 import ast
 import builtins
+import functools
 
 import pytest
 import sympy as sp
@@ -41,14 +42,15 @@ def network(scheme, unknown, parameters, fields):
     u = sp.Function(unknown)(x, y, t)
     flux = K(u) / (1 + K(u) ** 2) if scheme == "learned" else grad(u) / (1 + norm2(grad(u)))
     rhs = -K.adjoint(flux) if scheme == "learned" else div(flux)
-    symbols = {sp.Symbol(name, positive=True): R(i + 1, 50) for i, name in enumerate(parameters)}
-    rhs += sum(sp.Function(f)(x, y) * R(i + 1, 20) for i, f in enumerate(fields))
-    rhs -= sum((s * R(i + 1, 7) for i, s in enumerate(symbols)), sp.S(0)) * u
+    symbols = {sp.Symbol(name, positive=True): R(i + 1, 5 * COUNT) for i, name in enumerate(parameters)}
+    rhs += sum(sp.Function(f)(x, y) * R(i + 1, 2 * COUNT) for i, f in enumerate(fields))
+    rhs -= sum((s * R(i + 1, COUNT) for i, s in enumerate(symbols)), sp.S(0)) * u
     problem = p2n.Problem(sp.Eq(u.diff(t), rhs), parameters=symbols)
     trainable = [K] if scheme == "learned" else list(symbols)[:1]
     return uncertified(problem, SCHEMES[scheme], trainable=trainable)
 
 
+@functools.cache
 def output(scheme, unknown, parameters, fields):
     torch.manual_seed(0)
     module = network(scheme, unknown, parameters, fields).module().double()
@@ -87,19 +89,19 @@ def named(scheme, parameters, fields):
         except p2n.DeclarationError as error:
             refused = [n for n in (*parameters, *fields) if f'"{n}"' in str(error)]
             assert refused, error
-            parameters = [n for n in parameters if n not in refused]
-            fields = [n for n in fields if n not in refused]
+            parameters = tuple(n for n in parameters if n not in refused)
+            fields = tuple(n for n in fields if n not in refused)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_names_that_the_source_uses(scheme):
-    harmless = [f"q{i}" for i in range(COUNT)], [f"f{i}" for i in range(COUNT)]
+    harmless = tuple(f"q{i}" for i in range(COUNT)), tuple(f"f{i}" for i in range(COUNT))
     candidates = words(network(scheme, "u", *harmless).source())
     kept = 0
     for k in range(0, len(candidates), COUNT):
-        some = candidates[k : k + COUNT]
-        passed = [n for n in some if is_argument(n)]  # compile refuses others
-        for names in ((some, []), ([], passed)):
+        some = tuple(candidates[k : k + COUNT])
+        passed = tuple(n for n in some if is_argument(n))  # compile refuses others
+        for names in ((some, ()), ((), passed)):
             found, *left = named(scheme, *names)
             kept += sum(map(len, left))
             want = output(scheme, "u", *(o[: len(n)] for o, n in zip(harmless, left, strict=True)))
@@ -109,12 +111,12 @@ def test_names_that_the_source_uses(scheme):
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_names_of_unknowns(scheme):
-    want = output(scheme, "u", ["q"], ["f"])
+    want = output(scheme, "u", ("q",), ("f",))
     kept = 0
     candidates = words(network(scheme, "u", ["q"], ["f"]).source())
     for name in [c for c in candidates if c not in ("q", "f")][::4]:
         try:
-            found = output(scheme, name, ["q"], ["f"])
+            found = output(scheme, name, ("q",), ("f",))
         except p2n.DeclarationError as error:
             assert f'"{name}"' in str(error)
         else:

@@ -13,8 +13,6 @@ from support import uncertified
 import pde2net as p2n
 from pde2net.graph.interpret import Interpreter
 
-torch.set_num_threads(1)
-
 STACKS = [
     p2n.DuFortFrankel(tau=0.05, alpha=4, steps=3),
     p2n.FSI(tau=0.02, cycle_length=3, cycles=2),

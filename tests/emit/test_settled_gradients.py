@@ -9,7 +9,6 @@ from support import diffusion, equation, lam, uncertified, unknown
 import pde2net as p2n
 from pde2net.graph.interpret import Interpreter
 
-torch.set_num_threads(1)
 KRYLOV = ("none", "diagonal", "multigrid")
 EXACT = {"linear_tol": 1e-12, "linear_iterations": 60}
 

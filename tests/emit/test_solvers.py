@@ -13,7 +13,6 @@ import pde2net as p2n
 from pde2net import diffusivities, laplacian
 from pde2net.graph.interpret import Interpreter
 
-torch.set_num_threads(1)
 SOLVERS = [p2n.Kacanov, p2n.Newton]
 
 
@@ -75,7 +74,7 @@ def test_additive_operator_splitting_with_two_kinds_of_borders(other, axis):
     """A nonlinear step: the weights have cells beyond the zero-Dirichlet border of one axis only."""
     u = unknown(2)
     boundary = dict(zip(u.args, ("dirichlet", other) if axis == 0 else (other, "dirichlet"), strict=False))
-    network = p2n.compile(charbonnier(2, boundary=boundary), p2n.AOS(tau=2, steps=2))
+    network = uncertified(charbonnier(2, boundary=boundary), p2n.AOS(tau=2, steps=2))
     u0 = np.random.default_rng(9).normal(size=(5, 6))
     got = network.module().double()(torch.from_numpy(u0)[None, None]).detach().numpy()[0, 0]
     np.testing.assert_allclose(got, Interpreter(network.graph)(u0), atol=1e-12)
@@ -85,10 +84,9 @@ def test_newton_takes_derivatives_of_fluxes_with_several_cases():
     s = unknown(1).diff(x) ** 2
     cases = sp.Piecewise(((1 - s) ** 2, s < 1), (0, True))
     flux = sp.Min(sp.exp(-s) + 1, cases) * unknown(1).diff(x)
-    network = p2n.compile(
+    network = uncertified(
         p2n.Problem(equation(sp.Derivative(flux, x), 1)),
         p2n.Implicit(tau=1, solver=p2n.Newton(iterations=1)),
-        on_unstable="ignore",
     )
     u0 = np.random.default_rng(10).normal(size=9)
     got = network.module().double()(torch.from_numpy(u0)[None, None]).detach().numpy()[0, 0]
@@ -149,7 +147,8 @@ def test_gradients_are_those_of_finite_differences(scheme, dim):
         return torch.func.functional_call(module, dict(zip(names, parameters, strict=True)), (u,))
 
     assert len(values) == 2
-    assert torch.autograd.gradcheck(output, (u0, *values), eps=1e-6, atol=1e-5)
+    # In the plane along one random direction: that sees every entry at a tenth of the price.
+    assert torch.autograd.gradcheck(output, (u0, *values), eps=1e-6, atol=1e-5, fast_mode=dim == 2)
 
 
 def test_implicit_gradients_need_no_memory_per_iteration():

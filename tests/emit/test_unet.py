@@ -19,8 +19,6 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 
-torch.set_num_threads(1)
-
 SHAPES = {1: (23,), 2: (15, 18), 3: (9, 8, 10)}
 CYCLES, SMOOTHERS = ("V", "W", "FMG"), ("jacobi", "red-black", "chebyshev")
 u2 = unknown(2)

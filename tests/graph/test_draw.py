@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import sympy as sp
 from drawn_graphs import GRAPHS, NESTED, edge_preserving, graph_of, stack, u
-from support import diffusion, lam, network_of
+from support import diffusion, lam
 
+import pde2net as p2n
 from pde2net import div, grad, norm2
 from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import block
@@ -233,7 +234,8 @@ def test_the_same_graph_gives_the_same_picture_in_every_process() -> None:
 
 
 def test_notebooks_and_terminals_show_networks():
-    network = network_of(diffusion(lambda s2: 1 / (1 + s2 / lam**2), 2, parameters={lam: 0.5}), 0.2, 2)
+    problem = diffusion(lambda s2: 1 / (1 + s2 / lam**2), 2, parameters={lam: 0.5})
+    network = p2n.compile(problem, p2n.Explicit(tau=0.2, steps=2))
     assert str(network).startswith(str(network.certificate.declaration.problem))
     assert to_text(network.looped) in str(network)
     assert network._repr_svg_().startswith("<svg") and "u_t = div(" in network._repr_svg_()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from support import dense, diffusion, equation, unknown
+from support import dense, diffusion, equation, uncertified, unknown
 
 import pde2net as p2n
 from pde2net import laplacian
@@ -31,7 +31,7 @@ PM = prepared(diffusion(lambda s2: 1 / (1 + s2), 2))
 def test_stacks_count_their_blocks(scheme, evaluations):
     """And order 2 of RKL the start of each step."""
     assert work(scheme, HEAT[2]) == evaluations
-    stages = depth(p2n.compile(HEAT[2].problem, scheme, on_unstable="ignore").looped)
+    stages = depth(uncertified(HEAT[2].problem, scheme).looped)
     assert stages == evaluations - (5 if isinstance(scheme, p2n.RKL) and scheme.order == 2 else 0)
 
 

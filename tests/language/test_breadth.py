@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import equation, t, uncertified, unknown, x, y
+from support import RNG, equation, t, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
@@ -20,7 +20,6 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json
 
 R = sp.Rational
-RNG = np.random.default_rng(21)
 TIGHT = {"linear_tol": R(1, 10**12)}
 U = unknown(2)
 F = sp.Function("f")(x, y)

@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import diffusion, lam, norm2, t, uncertified, unknown, x, y
+from support import RNG, diffusion, lam, norm2, t, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import laplacian
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json
 from pde2net.language.text.build import read
-
-RNG = np.random.default_rng(5)
 
 
 def perona_malik(channels: int = 3, **options: object) -> p2n.Problem:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import equation, lam, t, uncertified, unknown, x, y
+from support import RNG, equation, lam, t, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
@@ -19,7 +19,6 @@ from pde2net.graph.serialise import from_json, to_json
 from pde2net.language.text.build import read
 from pde2net.verify.certificate import Status
 
-RNG = np.random.default_rng(7)
 FIFTH = sp.Rational(1, 5)
 
 

@@ -182,7 +182,7 @@ def test_what_cannot_be_counted_is_refused_in_words(kind, arguments, options, wo
         (lambda: p2n.RKL.for_time(1, limit=1, steps=0), "number of steps must be at least 1"),
         (lambda: p2n.RKL.for_time(1, limit=1, stages=5), "chooses stages"),
         (lambda: p2n.Implicit.for_time(1, steps=1.5), "whole number"),
-        (lambda: p2n.Multigrid.for_time(1, 2, level=3), 'Did you mean "levels"'),
+        (lambda: p2n.Multigrid.for_time(1, steps=2, level=3), 'Did you mean "levels"'),
         (lambda: p2n.AOS.for_time(h, steps=2), "give h a value"),
         (lambda: p2n.AOS.for_time(3, 2), "steps=2"),
     ],

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import sympy as sp
+from support import equation, lam, t, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 from pde2net.normalise.recognise import recognise
-from tests.support import equation, lam, t, unknown, x, y
 
 R = sp.Rational
 K, M = p2n.LinearOperator("K", out_channels=6, kernel_size=5), p2n.LinearOperator("M", 2, 4)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import AXES, attacks, lam, t, uncertified, unknown, x, y
+from support import AXES, RNG, attacks, lam, t, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, norm2, smooth, structure_tensor, tensor
@@ -18,7 +18,6 @@ from pde2net.language.text.build import read
 from pde2net.normalise.recognise import recognise
 from pde2net.normalise.tensors import spectrum
 
-RNG = np.random.default_rng(11)
 FIFTH = p2n.Explicit(tau=sp.Rational(1, 5), steps=2)
 
 

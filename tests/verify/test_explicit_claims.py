@@ -14,6 +14,7 @@ from support import (
     AXES,
     along,
     attacks,
+    certified,
     claims_of,
     dense,
     diffusion,
@@ -102,12 +103,12 @@ def test_l2_threshold_from_both_sides(name, dim, boundary, gradient, order):
         {k: sp.Rational(str(v)) for k, v in values.items()}
     )
 
-    below = network_of(problem, limit, 2, grid)
+    below = certified(problem, limit, 2, grid)
     claim = below.certificate.claims["l2_stability"]
     assert claim.status == "proved" and sp.simplify(claim.limit - limit) == 0
     assert grows(Interpreter(below.graph), {1: (16,), 2: (8, 7), 3: (6, 5, 6)}[dim]) <= 1 + 1e-12
 
-    above = network_of(problem, limit * sp.Rational(102, 100), 2, grid)
+    above = certified(problem, limit * sp.Rational(102, 100), 2, grid)
     claim = above.certificate.claims["l2_stability"]
     assert claim.status == "refuted" and not above.certificate.stable
     u0 = np.asarray(claim.witness["u0"])
@@ -134,7 +135,7 @@ def test_fourth_order_threshold_from_both_sides(dim, factor, boundary):
         limit = sp.Rational(1, 16 * factor)
         grid = p2n.Grid(spacing=sp.Rational(1, 2))
         assert claims_of(problem, tau, p2n.Grid(spacing=h))["l2_stability"].limit == h**4 / factor
-        below = network_of(problem, limit * sp.Rational(999, 1000), 3, grid)
+        below = certified(problem, limit * sp.Rational(999, 1000), 3, grid)
         assert below.certificate.stable
         assert grows(Interpreter(below.graph), (9, 6, 5)[:dim]) <= 1 + 1e-12
         claim = claims_of(problem, limit * sp.Rational(105, 100), grid)["l2_stability"]
@@ -173,7 +174,7 @@ def test_witnesses_replay_on_the_torch_module(build, boundary, tau_, steps):
     import torch
 
     problem = p2n.Problem(equation(build(u1), 1), boundary=boundary)
-    network = network_of(problem, tau_, steps)
+    network = certified(problem, tau_, steps)
     claim = network.certificate.claims["l2_stability"]
     assert claim.status == "refuted"
     u0 = torch.tensor(claim.witness["u0"], dtype=torch.float64)
@@ -185,7 +186,7 @@ def test_witnesses_replay_on_the_torch_module(build, boundary, tau_, steps):
 def test_nonexpansive_witness_replays_on_the_torch_module():
     import torch
 
-    network = network_of(diffusion(lambda s: 1 / (1 + s / lam**2), 2, parameters={lam: 0.5}), 0.25)
+    network = certified(diffusion(lambda s: 1 / (1 + s / lam**2), 2, parameters={lam: 0.5}), 0.25)
     claim = network.certificate.claims["nonexpansive"]
     assert claim.status == "refuted" and network.certificate.stable
     u0, v0 = (torch.tensor(claim.witness[k], dtype=torch.float64)[None, None] for k in ("u0", "v0"))
@@ -325,7 +326,7 @@ def built(dim, name, boundary, gradient, order, spacing, fraction, steps):
     gradient_norm = sum(4 / step**2 for step in spacing)
     fourth = any(d.derivative_count == 4 for d in rhs.atoms(D)) or rhs.has(laplacian(u) ** 2)
     limit = 2 / (gradient_norm**2 if fourth else gradient_norm)
-    return network_of(problem, fraction * limit, steps, grid), float(fraction * limit)
+    return certified(problem, fraction * limit, steps, grid), float(fraction * limit)
 
 
 @st.composite
@@ -425,7 +426,7 @@ def test_energy_decays_up_to_the_proved_limit(name, gradient, beta, boundary):
     problem = p2n.Problem(equation(div(g(norm2(grad(u2))) * grad(u2)) - beta * u2, 2), boundary=boundary)
     grid = p2n.Grid(spacing={x: 1, y: sp.Rational(3, 2)}, gradient=gradient)
     limit = claims_of(problem, tau, grid)["energy_decay"].limit
-    network = network_of(problem, limit, 1, grid)
+    network = certified(problem, limit, 1, grid)
     assert network.certificate.claims["energy_decay"].status == "proved"
     shape, margin = (7, 8), 3 if boundary == "dirichlet" else 0
     kind = "periodic" if margin else boundary
@@ -518,7 +519,7 @@ def test_fidelity_threshold_from_both_sides(factor, status):
 
 def test_growth_is_linearised_and_bounded_by_its_factor():
     problem = p2n.Problem(equation(laplacian(u1) + u1 / 2, 1))
-    network = network_of(problem, sp.Rational(2, 5))
+    network = certified(problem, sp.Rational(2, 5))
     claim = network.certificate.claims["frozen_stability"]
     assert claim.status == "linearised" and claim.factor == sp.Rational(6, 5)
     run = Interpreter(network.graph)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sympy as sp
 import torch
+from support import beta, diffusion, eps, equation, lam, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 from pde2net.verify.certificate import Status
-from tests.support import beta, diffusion, eps, equation, lam, unknown, x, y
 
 R = sp.Rational
 K = p2n.LinearOperator("K", 4, 3)
@@ -24,14 +23,6 @@ STEP = p2n.Explicit(tau=R(1, 10), steps=3)
 LARGEST = p2n.Explicit(tau=None, steps=3)
 PERONA_MALIK = diffusion(lambda s2: 1 / (1 + s2 / lam**2), 2, parameters={lam: R(1, 5)})
 TV = diffusion(lambda s2: 1 / sp.sqrt(s2 + eps**2), 2, parameters={eps: R(1, 2)})
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def learned(rhs: sp.Expr | None = None, **options: Any) -> p2n.Problem:
