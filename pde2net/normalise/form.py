@@ -8,7 +8,8 @@ m(x, fields) and a pointwise reaction r(u, x, fields).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import sympy as sp
@@ -46,16 +47,49 @@ class RadialGroup:
     diffusivity: sp.Expr
 
 
+class TermKind(ABC):
+    """What a term of any kind answers about itself."""
+
+    @property
+    @abstractmethod
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        """What may depend on time: the flux in symbols of slopes, evaluated at every step."""
+
+    @abstractmethod
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        """What may not, each with its name; `varying` are the symbols of u and of known data."""
+
+    @property
+    @abstractmethod
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        """What multiplies slopes in the flux, in SQUARED; None if the flux is no such product."""
+
+
 @dataclass(frozen=True)
-class FirstOrder:
+class FirstOrder(TermKind):
     """prefactor * div(F), F the sum of the components."""
 
     prefactor: sp.Expr
     components: tuple[Component, ...]
 
+    @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return tuple(r for c in self.components for r in c.responses)
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        mixed = tuple(("The flux", r) for r in self.fluxes if r.free_symbols & varying)
+        return (*(("The coefficient", c.coefficient) for c in self.components), *mixed)
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        if any(c.groups is None for c in self.components):
+            return None
+        inner = tuple(g.diffusivity for c in self.components for g in c.groups or ())
+        return (*(c.coefficient for c in self.components), *inner)
+
 
 @dataclass(frozen=True)
-class SecondOrder:
+class SecondOrder(TermKind):
     """-prefactor * D(Phi(D u)), D the sum of weights[i] d^2/dx_i^2.
 
     flux         Phi as an expression in the curvature symbol
@@ -69,6 +103,18 @@ class SecondOrder:
     diffusivity: sp.Expr | None
     slope: sp.Expr = sp.S.Zero
 
+    @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return (self.flux,)
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        weights = tuple(("The weight of a second derivative", w) for w in self.weights)
+        return (*weights, ("The weight of a first derivative", self.slope))
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        return None if self.diffusivity is None else (self.diffusivity,)
+
 
 @dataclass(frozen=True)
 class Hessian(SecondOrder):
@@ -80,15 +126,26 @@ class Hessian(SecondOrder):
 
 
 @dataclass(frozen=True)
-class Tensor:
+class Tensor(TermKind):
     """prefactor * div(D grad u), D a symmetric matrix of coefficients; they may contain `projection`s."""
 
     prefactor: sp.Expr
     matrix: tuple[tuple[sp.Expr, ...], ...]
 
     @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return ()
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        return tuple(("The entry of a diffusion tensor", e) for e in self.weights_of_flux)
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...]:
+        return tuple(e for row in self.matrix for e in row)
+
+    @property
     def free_symbols(self) -> set[sp.Symbol]:
-        return {s for row in self.matrix for e in row for s in e.free_symbols}
+        return {s for e in self.weights_of_flux for s in e.free_symbols}
 
 
 @dataclass(frozen=True)
@@ -100,7 +157,7 @@ class Smoothed:
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(TermKind):
     """-K^T Phi(K u) with a learned operator K.
 
     response     symbol of K u
@@ -116,6 +173,17 @@ class Learned:
     @property
     def prefactor(self) -> sp.Expr:
         return sp.S.One
+
+    @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return (self.flux,)
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        return ()
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        return None if self.diffusivity is None else (self.diffusivity,)
 
 
 Term = FirstOrder | SecondOrder | Tensor | Learned
@@ -175,41 +243,20 @@ class DivergenceForm:
     @property
     def linear_flux(self) -> bool:
         """Whether every flux is linear in u; its coefficients may vary in space."""
-        moving = {self.state, *self.slopes, self.curvature, SQUARED, *self.lagging}
-        for term in self.terms:
-            if isinstance(term, Tensor):
-                if term.free_symbols & moving:
-                    return False
-                continue
-            if isinstance(term, FirstOrder):
-                if any(c.groups is None or c.coefficient.free_symbols & moving for c in term.components):
-                    return False
-                if any(g.diffusivity.free_symbols & moving for c in term.components for g in c.groups or ()):
-                    return False
-            elif term.diffusivity is None or term.diffusivity.free_symbols & moving:
-                return False
-        return True
+        return self._free_of({self.state, *self.slopes, self.curvature, SQUARED, *self.lagging})
 
     @property
     def is_linear(self) -> bool:
         """Linear in u with coefficients that depend on neither u nor position."""
-        moving = {*self.slopes, self.curvature, self.state} | self.data
-        for term in self.terms:
-            if term.prefactor.free_symbols & moving:
-                return False
-            if isinstance(term, Tensor):
-                if term.free_symbols & moving:
-                    return False
-            elif isinstance(term, FirstOrder):
-                for c in term.components:
-                    if c.coefficient.free_symbols & moving or c.groups is None:
-                        return False
-                    if any(SQUARED in g.diffusivity.free_symbols for g in c.groups):
-                        return False
-            elif term.diffusivity is None or SQUARED in term.diffusivity.free_symbols:
-                return False
+        moving = {self.state, *self.slopes, self.curvature, SQUARED, *self.data}
         found = affine(self.reaction, self.state)
-        return found is not None and not found[1].free_symbols & moving
+        still = self._free_of(moving) and not any(t.prefactor.free_symbols & moving for t in self.terms)
+        return still and found is not None and not found[1].free_symbols & moving
+
+    def _free_of(self, moving: Set[sp.Symbol]) -> bool:
+        """Whether every flux is a product of slopes with weights that do not contain `moving`."""
+        weights = [term.weights_of_flux for term in self.terms]
+        return all(w is not None and not any(e.free_symbols & moving for e in w) for w in weights)
 
     def __str__(self) -> str:
         """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""
