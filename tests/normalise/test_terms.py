@@ -81,4 +81,4 @@ def test_learned_terms_have_values_at_the_times_of_steps(step, refused):
         with pytest.raises(EquationError, match="no value at t = 1/4, where step or cycle 3"):
             p2n.verify(problem, scheme)
     else:
-        assert not p2n.verify(problem, scheme).claims["l2_stability"].status == p2n.Status.PROVED
+        assert p2n.verify(problem, scheme).claims["l2_stability"].status != p2n.Status.PROVED
