@@ -17,7 +17,6 @@ import sympy as sp
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.normalise.affine import affine
-from pde2net.normalise.tensors import spectrum
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
 SQUARED = sp.Symbol("s2", nonnegative=True)
@@ -257,79 +256,3 @@ class DivergenceForm:
         """Whether every flux is a product of slopes with weights that do not contain `moving`."""
         weights = [term.weights_of_flux for term in self.terms]
         return all(w is not None and not any(e.free_symbols & moving for e in w) for w in weights)
-
-    def __str__(self) -> str:
-        """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""
-        parts = []
-        for term in self.terms:
-            text = self._of(term)
-            parts.append(text if term.prefactor == 1 else f"({_plain(term.prefactor)}) * {text}")
-        if self.reaction != 0:
-            parts.append(_plain(self.reaction))
-        channels = self.problem.channels
-        of = f", {channels} channels" if channels > 1 else ""
-        return f"{self.state}_t = " + (" + ".join(parts).replace("+ -", "- ") or "0") + of
-
-    def _of(self, term: Term) -> str:
-        if isinstance(term, Tensor):
-            return f"div({self._tensor(term)} * grad {self.state})"
-        if isinstance(term, Learned):
-            return self._learned(term)
-        return self._first(term) if isinstance(term, FirstOrder) else self._second(term)
-
-    @staticmethod
-    def _tensor(term: Tensor) -> str:
-        found = spectrum(term.matrix)
-        if found is None or len(found.weights) != 1:
-            return f"[{'; '.join(', '.join(map(_plain, row)) for row in term.matrix)}]"
-        across, along = map(_plain, found.eigenvalues)
-        return f"tensor([{', '.join(map(_plain, found.vectors[0]))}], {along}, {across})"
-
-    def _first(self, term: FirstOrder) -> str:
-        gradient = sp.Symbol(f"|grad {self.state}|^2", nonnegative=True)
-        total: sp.Expr = sp.S.Zero
-        for component in term.components:
-            groups = component.groups or ()
-            whole = len(groups) == 1 and len(groups[0].axes) == len(self.slopes)
-            if not whole or len(set(groups[0].weights)) != 1:
-                fluxes = [
-                    _plain(sum(c.coefficient * c.responses[i] for c in term.components))
-                    for i in range(len(self.slopes))
-                ]
-                return f"div({', '.join(fluxes)})"
-            g = groups[0].diffusivity.xreplace({SQUARED: gradient})
-            total += component.coefficient * groups[0].weights[0] * g
-        if total == 1:
-            return f"laplacian({self.state})"
-        return f"div({_plain(total, product=True)} * grad {self.state})"
-
-    def _learned(self, term: Learned) -> str:
-        argument = sp.Symbol(f"({term.operator} {self.state})", real=True)
-        return f"-{term.operator}^T({_plain(term.flux.xreplace({term.response: argument}))})"
-
-    def _second(self, term: SecondOrder) -> str:
-        if isinstance(term, Hessian):
-            assert term.diffusivity is not None
-            square = sp.Symbol(f"|hessian({self.state})|^2", nonnegative=True)
-            g = _plain(term.diffusivity.xreplace({SQUARED: square}), product=True)
-            return f"-hessian*({g} * hessian({self.state}))"
-        if term.slope != 0:
-            (axis,), (b,) = self.space, term.weights
-            parts = [f"{_plain(c, product=True)}*" if c != 1 else "" for c in (term.slope, b)]
-            operator = f"({parts[0]}d_{axis} + {parts[1]}d_{axis}{axis})"
-            argument = sp.Symbol(f"{operator}({self.state})", real=True)
-            return f"-{operator}*({_plain(term.flux.xreplace({self.curvature: argument}))})"
-        if len(set(term.weights)) == 1 and term.weights[0] == 1:
-            operator, argument = "laplacian", sp.Symbol(f"laplacian({self.state})", real=True)
-        else:
-            used = [(w, a) for w, a in zip(term.weights, self.space, strict=True) if w != 0]
-            operator = " + ".join(f"d_{a}{a}" if w == 1 else f"{_plain(w)}*d_{a}{a}" for w, a in used)
-            operator = operator if len(used) == 1 else f"({operator})"
-            argument = sp.Symbol(f"{operator}({self.state})", real=True)
-        return f"-{operator}({_plain(term.flux.xreplace({self.curvature: argument}))})"
-
-
-def _plain(expression: sp.Expr, product: bool = False) -> str:
-    """SymPy's str with ^ for powers; in brackets if it is a sum that is to be multiplied."""
-    text = str(sp.sstr(expression)).replace("**", "^")
-    return f"({text})" if product and expression.is_Add else text

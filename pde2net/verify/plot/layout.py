@@ -12,6 +12,7 @@ import sympy as sp
 from pde2net.errors import DeclarationError
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
+from pde2net.language.text.write import equation_line
 from pde2net.normalise.form import SQUARED, FirstOrder, Tensor, Term
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
@@ -104,7 +105,7 @@ def _head(scene: Scene) -> list[Line]:
     )
     said, colour = _verdict(scene.verdict)
     return [
-        *_wrapped(str(semi.form), "black", 13, "bold"),
+        *_wrapped(equation_line(semi.form.problem), "black", 13, "bold"),
         *_wrapped(scheme, GREY, 10),
         *_wrapped(said, colour, 11, "bold"),
     ]
