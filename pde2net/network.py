@@ -16,7 +16,6 @@ from pde2net.files import write_text
 from pde2net.graph.draw import to_svg, to_text
 from pde2net.graph.network import Graph
 from pde2net.language.schemes import Scheme
-from pde2net.language.text.write import equation_line
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
 
@@ -104,7 +103,7 @@ class Network:
 
     def _repr_svg_(self) -> str:
         """The graph, drawn in notebooks."""
-        return to_svg(self.graph, equation_line(self.semidiscrete.form.problem))
+        return to_svg(self.graph, str(self.semidiscrete.form.problem).replace("\n", " "))
 
     def _repr_latex_(self) -> str:
         """The equation and the certificate, where a notebook shows no drawings."""
