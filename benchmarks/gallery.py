@@ -14,6 +14,7 @@ import torch
 from skimage import data
 
 import pde2net as p2n
+from pde2net.language.text.printer import written
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # after the choice of a backend without a screen
@@ -155,10 +156,14 @@ def page(models: list[Shown]) -> str:
         lines.append(f"| [{m.name}](../examples/gallery/{m.name}.pde) | {scheme} | {' | '.join(statuses)} |")
     lines += ["", "| model | equation | reference |", "| --- | --- | --- |"]
     for m in models:
-        text = m.declared.problem.to_text().split("equation  ")[1:]
-        equation = "<br>".join(t.splitlines()[0] for t in text).replace("|", "&#124;")
-        lines.append(f"| {m.title} | <code>{equation.replace('*', '&#42;')}</code> | {m.reference} |")
+        lines.append(f"| {m.title} | <code>{shown_equations(m.declared.problem)}</code> | {m.reference} |")
     return "\n".join(lines) + "\n"
+
+
+def shown_equations(problem: p2n.Problem) -> str:
+    equations, definitions = written(problem)
+    text = "<br>".join([*equations, *(f"where {name} = {what}" for name, what in definitions)])
+    return text.replace("|", "&#124;").replace("*", "&#42;")
 
 
 def main() -> None:

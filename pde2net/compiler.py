@@ -122,9 +122,11 @@ def compile(  # noqa: A001  the public name of the interface
 
     on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
-    trainable    parameters and learned operators (objects or names, also "tau" and "extrapolation") that
-                 become nn.Parameters: one, or several in a list
-    shared       whether all blocks share the trainable parameters (True) or each has its own
+    trainable    parameters and learned operators (objects or names) that become nn.Parameters: one, or
+                 several in a list; also "tau", and the weights of the scheme: "extrapolation" (FSI),
+                 "factors" (FED), "mu", "nu", "kappa", "gamma" (RKL)
+    shared       whether all blocks share the trainable parameters (True) or each has its own; weights of the
+                 scheme are those of a cycle, and all cycles share them
     keep_stable  whether the network computes its step or scales its filters such that the condition of l2
                  stability (with a source term, of frozen stability) holds for all values of its parameters.
                  Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED
@@ -202,7 +204,8 @@ def _several(trainable: Any) -> tuple[Any, ...]:
 
 
 def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> tuple[str, ...]:
-    known = {s.name for s in parameters(graph)} | trainable_tables(plan.update)
+    tables, declared = trainable_tables(plan.update), {s.name for s in plan.semi.form.problem.symbols}
+    known = {s.name for s in parameters(graph)} | tables
     known |= {operator.name for operator in plan.semi.form.problem.operators}
     if plan.tau != sp.oo:
         known.add("tau")
@@ -212,6 +215,10 @@ def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> 
         name = str(entry)
         if name not in known:
             raise DeclarationError(f'There is no parameter "{name}" to train.{suggestion(name, known)}')
+        if name in tables and name in declared:
+            raise DeclarationError(
+                f'"{name}" is a parameter of the equation and a weight of the scheme; rename the parameter.'
+            )
         if name in fixed:
             raise DeclarationError(
                 f'"{name}" is a part of the operator K, whose weights stand in the source as numbers; '

@@ -110,7 +110,7 @@ class Network:
 
     def _repr_svg_(self) -> str:
         """The graph, drawn in notebooks."""
-        return to_svg(self.looped, str(self.semidiscrete.form.problem))
+        return to_svg(self.looped, str(self.semidiscrete.form.problem).replace("\n", " "))
 
     def _repr_latex_(self) -> str:
         """The equation and the certificate, where a notebook shows no drawings."""

@@ -10,6 +10,7 @@ from support import uncertified
 
 import pde2net as p2n
 from pde2net.language.text.build import read
+from pde2net.language.text.printer import written
 
 FILES = sorted((Path(__file__).parent.parent / "examples" / "gallery").glob("*.pde"))
 
@@ -40,3 +41,12 @@ def with_a_step(scheme):
     """At most 20 steps. tau = largest asks for a certificate; any step that is stable will do here."""
     scheme = replace(scheme, tau=0.1) if scheme.tau is None else scheme
     return replace(scheme, steps=min(scheme.steps, 20)) if hasattr(scheme, "steps") else scheme
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_the_page_shows_the_equation(file):
+    equations, definitions = written(p2n.load(file).problem)
+    page = (Path(__file__).parent.parent / "docs" / "gallery.md").read_text(encoding="utf-8")
+    text = "<br>".join([*equations, *(f"where {name} = {what}" for name, what in definitions)])
+    title = file.read_text().splitlines()[0].removeprefix("# ").rstrip(".")
+    assert f"| {title} | <code>{text.replace('|', '&#124;').replace('*', '&#42;')}</code> |" in page

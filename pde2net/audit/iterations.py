@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import sympy as sp
 
@@ -14,7 +15,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
-from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder
+from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder, Tensor
 from pde2net.scheme.cell import cell
 from pde2net.verify.bounds import POINTWISE, Answer
 
@@ -95,10 +96,11 @@ def parts(n: Numbers) -> list[tuple[sp.Expr, sp.Expr]]:
     for term in n.semi.form.terms:
         if isinstance(term, SecondOrder | Learned):
             found += [] if term.diffusivity is None else [(term.diffusivity, sp.S.One)]
-        if not isinstance(term, FirstOrder):
-            continue
-        for c in term.components:
-            found += [(g.diffusivity, c.coefficient * w) for g in c.groups or () for w in g.weights]
+        elif isinstance(term, FirstOrder):
+            for c in term.components:
+                found += [(g.diffusivity, c.coefficient * w) for g in c.groups or () for w in g.weights]
+        elif not isinstance(term, Tensor):  # of which no ranges are stated
+            assert_never(term)
     return [(g.subs(n.given), w.subs(n.given)) for g, w in found if g.has(SQUARED)]
 
 

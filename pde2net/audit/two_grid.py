@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from pde2net.audit.exactly import number
+from pde2net.audit.exactly import NoOpinionError, number
 from pde2net.audit.numbers import Numbers
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.operators import Bank
 from pde2net.graph.build import relaxation
 from pde2net.language.schemes import Multigrid
-from pde2net.normalise.form import SecondOrder
+from pde2net.normalise.form import FirstOrder, SecondOrder
 
 CELLS = {1: (96,), 2: (8, 12), 3: (4, 6)}  # per axis, of the grids that are tried
 GRIDS = {1: 6, 2: 4, 3: 3}
@@ -86,10 +86,12 @@ def _rows(n: Numbers) -> Iterator[tuple[Any, ...]]:
     """One row of differences per weight."""
     second: Iterator[Bank] = iter(n.semi.second)
     for term in n.semi.form.terms:
-        if isinstance(term, SecondOrder):
+        if isinstance(term, FirstOrder):
+            yield from n.semi.gradient.rows
+        elif type(term) is SecondOrder:
             yield next(second).rows[0]
         else:
-            yield from n.semi.gradient.rows
+            raise NoOpinionError(f"cycles are not known for {type(term).__name__} terms")
 
 
 def _along(stencil: Any, axis: int, h: float, sizes: Sequence[int], power: int) -> Array:

@@ -26,6 +26,7 @@ from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, repeats, sources
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Weighted, expressions_of
 from pde2net.language.text.write import sign_text
+from pde2net.scheme.registry import owner_of
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
@@ -51,6 +52,11 @@ class Request:
     shared: bool = True
     kept: Kept | None = None
     namer: Namer = field(default_factory=Namer)
+
+    @property
+    def owner(self) -> str:
+        """Whose own the trained parameters are."""
+        return owner_of(self.update, self.trainable, self.shared, self.kept is not None)
 
 
 class Emitter(ABC):

@@ -53,7 +53,7 @@ class CellEmitter(KeepingEmitter):
             names = [n for n in names if not self.preconditioner.computes(n)]
         self.block_names = names
         super().__init__(request)
-        self.own = bool(request.trainable) and not request.shared
+        self.own = request.owner != "network"
         found = [(n, node_of(self.graph, n)) for n in self.block_names]
         self.loop = next(((n, node) for n, node in found if isinstance(node, Iterate)), None)
         self.system = next(((n, node) for n, node in found if isinstance(node, LinearSolve)), None)

@@ -29,7 +29,7 @@ class StackEmitter(KeepingEmitter):
         taken += [*self.operators.values(), *self.computed.values()]
         self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
-        self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
+        self.own = request.owner != "network"
 
     def _carried(self) -> dict[str, str]:
         """The earlier states that a block reads, and the rate at one -> the variable."""
@@ -52,7 +52,7 @@ class StackEmitter(KeepingEmitter):
     @property
     def per_cycle(self) -> bool:
         """Whether the blocks of a cycle share weights that other cycles do not have: a polynomial is kept."""
-        return self.own and self.request.kept is not None and not self.stack.repeated
+        return self.request.owner == "cycle"
 
     def _has_tau(self) -> bool:
         return TAU in parameters(self.graph) or not self.weights
@@ -167,13 +167,13 @@ class StackEmitter(KeepingEmitter):
         what = f"{blocks_} residual blocks" if blocks_ > 1 else "One residual block"
         if not self.stack.repeated and self.stack.cycles > 1:
             what += f" in {self.stack.cycles} cycles"
-        shares = ", each with weights of its own." if self.own else " that share their weights."
-        if self.per_cycle:
-            shares = ", each cycle with weights of its own."
+        shares = " that share their weights" if blocks_ > 1 else ""
+        if self.own and blocks_ > 1:
+            shares = f", each {'cycle ' if self.per_cycle else ''}with weights of its own"
         return Class(
             NETWORK,
             "nn.Module",
-            what + shares,
+            f"{what}{shares}.",
             [Function("__init__", arguments, "None", "", body), self._forward()],
         )
 

@@ -23,7 +23,7 @@ class UNetEmitter(OperatorEmitter):
     def __init__(self, request: Request) -> None:
         super().__init__(request)
         self.unet: UNet = request.update
-        self.own = bool(request.trainable) and not request.shared
+        self.own = request.owner != "network"
         self.bottleneck = next(x for x in self.nodes.values() if isinstance(x, Bottleneck))
         self.smoother = next((x for x in self.nodes.values() if isinstance(x, Smooth)), None)
 

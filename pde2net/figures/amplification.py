@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 import numpy as np
 import sympy as sp
@@ -28,7 +28,7 @@ from pde2net.figures.style import (
     heading,
     literal,
 )
-from pde2net.normalise.form import Hessian, SecondOrder
+from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.theorems.hypotheses import prefactor_reason
 
@@ -110,16 +110,17 @@ def _weighted_symbols(scene: Scene, axes: tuple[int, ...]) -> Iterator[tuple[Bou
     for term, row in zip(scene.semi.form.terms, scene.facts.weights or (), strict=True):
         if isinstance(term, Hessian):
             yield row[0], _hessian(scene, next(second), axes)
-            continue
-        if isinstance(term, SecondOrder):
+        elif isinstance(term, SecondOrder):
             parts = [(w, d) for w, d in next(second).rows[0] if d.axis in axes]
             zero = np.zeros(ANGLES.shape, dtype=np.complex128)
             total = sum((scene.number(w) * _symbol(scene, d) for w, d in parts), zero)
             yield row[0], np.abs(total) ** 2
-            continue
-        for ((w, d),), bounds in zip(scene.semi.gradient.rows, row, strict=True):
-            if d.axis in axes:
-                yield bounds, np.abs(scene.number(w) * _symbol(scene, d)) ** 2
+        elif isinstance(term, FirstOrder | Tensor):
+            for ((w, d),), bounds in zip(scene.semi.gradient.rows, row, strict=True):
+                if d.axis in axes:
+                    yield bounds, np.abs(scene.number(w) * _symbol(scene, d)) ** 2
+        elif not isinstance(term, Learned):  # whose figures `save` refuses
+            assert_never(term)
 
 
 def _hessian(scene: Scene, bank: Bank, axes: tuple[int, ...]) -> Array:

@@ -17,6 +17,7 @@ from pde2net.figures.scene import Scene
 from pde2net.figures.style import BLUE, GREY, RED, literal
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
+from pde2net.language.text.printer import equation_line
 from pde2net.normalise.form import SQUARED, FirstOrder, Tensor, Term
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
@@ -104,7 +105,7 @@ def _head(scene: Scene) -> list[Line]:
     )
     said, colour = _verdict(scene.verdict)
     return [
-        *_wrapped(str(semi.form), "black", 13, "bold"),
+        *_wrapped(equation_line(semi.form.problem), "black", 13, "bold"),
         *_wrapped(scheme, GREY, 10),
         *_wrapped(said, colour, 11, "bold"),
     ]

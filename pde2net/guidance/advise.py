@@ -20,6 +20,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stopping import fewest, stopping_time
+from pde2net.language.text.printer import equation_line
 from pde2net.verify.certificate import Claim, Status
 
 TOLERANCE = sp.Rational(1, 100)
@@ -66,7 +67,7 @@ def advise(
             trials.append(found)
     rows = [row for _, row in trials] if shape is None else [_measured(t, row, shape) for t, row in trials]
     rows.sort(key=_rank)
-    equation = str(ready.semi.form)
+    equation = equation_line(ready.semi.form.problem)
     return Advice(problem, ready.grid, equation, request.time, limit, tuple(rows), tuple(left_out), shape)
 
 

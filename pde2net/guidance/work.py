@@ -33,7 +33,6 @@ from pde2net.language.schemes import (
     Theta,
 )
 from pde2net.language.solvers import FixedPoint, Solver
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
 from pde2net.scheme.cell import cell
 
 DIRECT = 8.0  # measured on images of 64^2 to 256^2; elimination reads and writes memory many times
@@ -63,7 +62,7 @@ def work(scheme: Scheme, prepared: Prepared) -> float:
 
 def _solves(scheme: Implicit | Theta, step: float, prepared: Prepared) -> float:
     systems, solver = linear_systems(prepared.semi, cell(scheme)), scheme.solver
-    outer = 1 if systems.once else solver.iterations or (1 if is_linear(prepared.semi.form) else OUTER)
+    outer = 1 if systems.once else solver.iterations or (1 if prepared.semi.form.linear_flux else OUTER)
     return outer * (1 + _linear_solve(solver, systems, step, prepared))
 
 
@@ -99,24 +98,6 @@ def norm_of(prepared: Prepared) -> float | None:
     norm = prepared.facts.norm
     norm = None if norm is None else norm.subs(prepared.problem.parameters)
     return None if norm is None or norm.free_symbols else float(norm)
-
-
-def is_linear(form: DivergenceForm) -> bool:
-    """Whether A does not depend on u, so that lagging its diffusivities changes nothing."""
-    for term in form.terms:
-        if isinstance(term, Tensor):
-            if term.free_symbols & {form.state, *form.lagging}:
-                return False
-        elif isinstance(term, FirstOrder):
-            groups = [g for c in term.components for g in c.groups or ()]
-            changing = {form.state, *form.lagging}
-            if any(c.coefficient.free_symbols & changing or c.groups is None for c in term.components):
-                return False
-            if any(SQUARED in g.diffusivity.free_symbols for g in groups):
-                return False
-        elif term.diffusivity is None or SQUARED in term.diffusivity.free_symbols:
-            return False
-    return True
 
 
 def _cycle(scheme: Multigrid, dimension: int) -> float:

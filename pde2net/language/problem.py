@@ -27,9 +27,9 @@ from pde2net.language.linear_operator import (
     LinearOperator,
     operators_of,
 )
-from pde2net.language.text.write import equation_texts
 from pde2net.later import later
 
+LINE = 80  # characters of equations that stand in one
 BOUNDARIES = ("reflecting", "periodic", "dirichlet")
 
 
@@ -181,8 +181,10 @@ class Problem:
         one = len(self.equations) == 1
         values = f", {self.channels} channels" if self.channels > 1 and one else ""
         values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
-        lines = [f"{u}_{self.time} = {text}" for u, text in equation_texts(self.equations, self.space)]
-        return f"{'; '.join(lines)}  ({where}{values})"
+        equations, definitions = later("written")(self)
+        between = "; " if sum(map(len, equations)) < LINE else "\n"
+        lines = [f"{between.join(equations)}  ({where}{values})"]
+        return "\n".join([*lines, *(f"    where {name} = {text}" for name, text in definitions)])
 
     @property
     def energy(self) -> sp.Expr | None:
@@ -203,7 +205,5 @@ class Problem:
         return text
 
     def _repr_latex_(self) -> str:
-        lines = [sp.latex(e) for e in self.equations]
-        if len(lines) == 1:
-            return f"$\\displaystyle {lines[0]}$"
-        return "$\\displaystyle \\begin{gathered}" + r" \\ ".join(lines) + "\\end{gathered}$"
+        text: str = later("equations_latex")(self)
+        return text

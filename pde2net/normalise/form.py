@@ -8,7 +8,8 @@ m(x, fields) and a pointwise reaction r(u, x, fields).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import sympy as sp
@@ -16,7 +17,6 @@ import sympy as sp
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.normalise.affine import affine
-from pde2net.normalise.tensors import spectrum
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
 SQUARED = sp.Symbol("s2", nonnegative=True)
@@ -46,16 +46,49 @@ class RadialGroup:
     diffusivity: sp.Expr
 
 
+class TermKind(ABC):
+    """What a term of any kind answers about itself."""
+
+    @property
+    @abstractmethod
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        """What may depend on time: the flux in symbols of slopes, evaluated at every step."""
+
+    @abstractmethod
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        """What may not, each with its name; `varying` are the symbols of u and of known data."""
+
+    @property
+    @abstractmethod
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        """What multiplies slopes in the flux, in SQUARED; None if the flux is no such product."""
+
+
 @dataclass(frozen=True)
-class FirstOrder:
+class FirstOrder(TermKind):
     """prefactor * div(F), F the sum of the components."""
 
     prefactor: sp.Expr
     components: tuple[Component, ...]
 
+    @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return tuple(r for c in self.components for r in c.responses)
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        mixed = tuple(("The flux", r) for r in self.fluxes if r.free_symbols & varying)
+        return (*(("The coefficient", c.coefficient) for c in self.components), *mixed)
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        if any(c.groups is None for c in self.components):
+            return None
+        inner = tuple(g.diffusivity for c in self.components for g in c.groups or ())
+        return (*(c.coefficient for c in self.components), *inner)
+
 
 @dataclass(frozen=True)
-class SecondOrder:
+class SecondOrder(TermKind):
     """-prefactor * D(Phi(D u)), D the sum of weights[i] d^2/dx_i^2.
 
     flux         Phi as an expression in the curvature symbol
@@ -69,6 +102,18 @@ class SecondOrder:
     diffusivity: sp.Expr | None
     slope: sp.Expr = sp.S.Zero
 
+    @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return (self.flux,)
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        weights = tuple(("The weight of a second derivative", w) for w in self.weights)
+        return (*weights, ("The weight of a first derivative", self.slope))
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        return None if self.diffusivity is None else (self.diffusivity,)
+
 
 @dataclass(frozen=True)
 class Hessian(SecondOrder):
@@ -80,15 +125,26 @@ class Hessian(SecondOrder):
 
 
 @dataclass(frozen=True)
-class Tensor:
+class Tensor(TermKind):
     """prefactor * div(D grad u), D a symmetric matrix of coefficients; they may contain `projection`s."""
 
     prefactor: sp.Expr
     matrix: tuple[tuple[sp.Expr, ...], ...]
 
     @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return ()
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        return tuple(("The entry of a diffusion tensor", e) for e in self.weights_of_flux)
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...]:
+        return tuple(e for row in self.matrix for e in row)
+
+    @property
     def free_symbols(self) -> set[sp.Symbol]:
-        return {s for row in self.matrix for e in row for s in e.free_symbols}
+        return {s for e in self.weights_of_flux for s in e.free_symbols}
 
 
 @dataclass(frozen=True)
@@ -100,7 +156,7 @@ class Smoothed:
 
 
 @dataclass(frozen=True)
-class Learned:
+class Learned(TermKind):
     """-K^T Phi(K u) with a learned operator K.
 
     response     symbol of K u
@@ -116,6 +172,17 @@ class Learned:
     @property
     def prefactor(self) -> sp.Expr:
         return sp.S.One
+
+    @property
+    def fluxes(self) -> tuple[sp.Expr, ...]:
+        return (self.flux,)
+
+    def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
+        return ()
+
+    @property
+    def weights_of_flux(self) -> tuple[sp.Expr, ...] | None:
+        return None if self.diffusivity is None else (self.diffusivity,)
 
 
 Term = FirstOrder | SecondOrder | Tensor | Learned
@@ -175,114 +242,17 @@ class DivergenceForm:
     @property
     def linear_flux(self) -> bool:
         """Whether every flux is linear in u; its coefficients may vary in space."""
-        moving = {self.state, *self.slopes, self.curvature, SQUARED, *self.lagging}
-        for term in self.terms:
-            if isinstance(term, Tensor):
-                if term.free_symbols & moving:
-                    return False
-                continue
-            if isinstance(term, FirstOrder):
-                if any(c.groups is None or c.coefficient.free_symbols & moving for c in term.components):
-                    return False
-                if any(g.diffusivity.free_symbols & moving for c in term.components for g in c.groups or ()):
-                    return False
-            elif term.diffusivity is None or term.diffusivity.free_symbols & moving:
-                return False
-        return True
+        return self._free_of({self.state, *self.slopes, self.curvature, SQUARED, *self.lagging})
 
     @property
     def is_linear(self) -> bool:
         """Linear in u with coefficients that depend on neither u nor position."""
-        moving = {*self.slopes, self.curvature, self.state} | self.data
-        for term in self.terms:
-            if term.prefactor.free_symbols & moving:
-                return False
-            if isinstance(term, Tensor):
-                if term.free_symbols & moving:
-                    return False
-            elif isinstance(term, FirstOrder):
-                for c in term.components:
-                    if c.coefficient.free_symbols & moving or c.groups is None:
-                        return False
-                    if any(SQUARED in g.diffusivity.free_symbols for g in c.groups):
-                        return False
-            elif term.diffusivity is None or SQUARED in term.diffusivity.free_symbols:
-                return False
+        moving = {self.state, *self.slopes, self.curvature, SQUARED, *self.data}
         found = affine(self.reaction, self.state)
-        return found is not None and not found[1].free_symbols & moving
+        still = self._free_of(moving) and not any(t.prefactor.free_symbols & moving for t in self.terms)
+        return still and found is not None and not found[1].free_symbols & moving
 
-    def __str__(self) -> str:
-        """One line, such as u_t = div(1/(1 + |grad u|^2/lambda^2) grad u)."""
-        parts = []
-        for term in self.terms:
-            text = self._of(term)
-            parts.append(text if term.prefactor == 1 else f"({_plain(term.prefactor)}) * {text}")
-        if self.reaction != 0:
-            parts.append(_plain(self.reaction))
-        channels = self.problem.channels
-        of = f", {channels} channels" if channels > 1 else ""
-        return f"{self.state}_t = " + (" + ".join(parts).replace("+ -", "- ") or "0") + of
-
-    def _of(self, term: Term) -> str:
-        if isinstance(term, Tensor):
-            return f"div({self._tensor(term)} * grad {self.state})"
-        if isinstance(term, Learned):
-            return self._learned(term)
-        return self._first(term) if isinstance(term, FirstOrder) else self._second(term)
-
-    @staticmethod
-    def _tensor(term: Tensor) -> str:
-        found = spectrum(term.matrix)
-        if found is None or len(found.weights) != 1:
-            return f"[{'; '.join(', '.join(map(_plain, row)) for row in term.matrix)}]"
-        across, along = map(_plain, found.eigenvalues)
-        return f"tensor([{', '.join(map(_plain, found.vectors[0]))}], {along}, {across})"
-
-    def _first(self, term: FirstOrder) -> str:
-        gradient = sp.Symbol(f"|grad {self.state}|^2", nonnegative=True)
-        total: sp.Expr = sp.S.Zero
-        for component in term.components:
-            groups = component.groups or ()
-            whole = len(groups) == 1 and len(groups[0].axes) == len(self.slopes)
-            if not whole or len(set(groups[0].weights)) != 1:
-                fluxes = [
-                    _plain(sum(c.coefficient * c.responses[i] for c in term.components))
-                    for i in range(len(self.slopes))
-                ]
-                return f"div({', '.join(fluxes)})"
-            g = groups[0].diffusivity.xreplace({SQUARED: gradient})
-            total += component.coefficient * groups[0].weights[0] * g
-        if total == 1:
-            return f"laplacian({self.state})"
-        return f"div({_plain(total, product=True)} * grad {self.state})"
-
-    def _learned(self, term: Learned) -> str:
-        argument = sp.Symbol(f"({term.operator} {self.state})", real=True)
-        return f"-{term.operator}^T({_plain(term.flux.xreplace({term.response: argument}))})"
-
-    def _second(self, term: SecondOrder) -> str:
-        if isinstance(term, Hessian):
-            assert term.diffusivity is not None
-            square = sp.Symbol(f"|hessian({self.state})|^2", nonnegative=True)
-            g = _plain(term.diffusivity.xreplace({SQUARED: square}), product=True)
-            return f"-hessian*({g} * hessian({self.state}))"
-        if term.slope != 0:
-            (axis,), (b,) = self.space, term.weights
-            parts = [f"{_plain(c, product=True)}*" if c != 1 else "" for c in (term.slope, b)]
-            operator = f"({parts[0]}d_{axis} + {parts[1]}d_{axis}{axis})"
-            argument = sp.Symbol(f"{operator}({self.state})", real=True)
-            return f"-{operator}*({_plain(term.flux.xreplace({self.curvature: argument}))})"
-        if len(set(term.weights)) == 1 and term.weights[0] == 1:
-            operator, argument = "laplacian", sp.Symbol(f"laplacian({self.state})", real=True)
-        else:
-            used = [(w, a) for w, a in zip(term.weights, self.space, strict=True) if w != 0]
-            operator = " + ".join(f"d_{a}{a}" if w == 1 else f"{_plain(w)}*d_{a}{a}" for w, a in used)
-            operator = operator if len(used) == 1 else f"({operator})"
-            argument = sp.Symbol(f"{operator}({self.state})", real=True)
-        return f"-{operator}({_plain(term.flux.xreplace({self.curvature: argument}))})"
-
-
-def _plain(expression: sp.Expr, product: bool = False) -> str:
-    """SymPy's str with ^ for powers; in brackets if it is a sum that is to be multiplied."""
-    text = str(sp.sstr(expression)).replace("**", "^")
-    return f"({text})" if product and expression.is_Add else text
+    def _free_of(self, moving: Set[sp.Symbol]) -> bool:
+        """Whether every flux is a product of slopes with weights that do not contain `moving`."""
+        weights = [term.weights_of_flux for term in self.terms]
+        return all(w is not None and not any(e.free_symbols & moving for e in w) for w in weights)

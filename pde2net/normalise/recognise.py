@@ -45,18 +45,21 @@ def recognise(problem: Problem) -> DivergenceForm:
     """
     if len(problem.equations) > 1:
         raise EquationError("This takes one equation, not a system of several.")
-    if not problem.operators:
-        return _fixed(problem)
-    learned, rest = learned_terms(problem)
-    equation = sp.Eq(problem.equations[0].lhs, rest, evaluate=False)
-    form = _fixed(Problem(equation, dict(problem.boundary), channels=problem.channels))
-    return replace(form, problem=problem, terms=(*form.terms, *learned))
+    learned: tuple[Learned, ...] = ()
+    fixed = problem
+    if problem.operators:
+        learned, rest = learned_terms(problem)
+        fixed = _with_rhs(problem, rest)
+    form = _fixed(fixed)
+    form = replace(form, problem=problem, terms=(*form.terms, *learned))
+    require_apart(form)
+    return form
 
 
 def _fixed(problem: Problem) -> DivergenceForm:
     """The form of an equation without learned operators."""
     try:
-        form = _recognised(problem)
+        return _recognised(problem)
     except EquationError as error:
         try:
             rhs = recovered(problem)
@@ -64,10 +67,12 @@ def _fixed(problem: Problem) -> DivergenceForm:
             if isinstance(error, NotADivergenceError):
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
-        equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
-        form = _recognised(Problem(equation, dict(problem.boundary), channels=problem.channels))
-    require_apart(form)
-    return replace(form, problem=problem)
+        return _recognised(_with_rhs(problem, rhs))
+
+
+def _with_rhs(problem: Problem, rhs: sp.Expr) -> Problem:
+    equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
+    return Problem(equation, dict(problem.boundary), channels=problem.channels)
 
 
 def _recognised(problem: Problem) -> DivergenceForm:

@@ -72,6 +72,3 @@ class SystemForm:
     @property
     def coupled(self) -> bool:
         return any(self.others(part) for part in self.parts)
-
-    def __str__(self) -> str:
-        return "; ".join(map(str, self.parts))

@@ -6,7 +6,7 @@ import sympy as sp
 
 from pde2net.errors import EquationError
 from pde2net.language.exact import at
-from pde2net.normalise.form import DivergenceForm, FirstOrder, SecondOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
 
 
 def require_apart(form: DivergenceForm) -> None:
@@ -32,15 +32,7 @@ def require_apart(form: DivergenceForm) -> None:
 def _constant_in_time(form: DivergenceForm) -> list[tuple[str, sp.Expr]]:
     found = [("The factor", term.prefactor) for term in form.terms]
     for term in form.terms:
-        if isinstance(term, Tensor):
-            found += [("The entry of a diffusion tensor", e) for row in term.matrix for e in row]
-        elif isinstance(term, SecondOrder):
-            found += [("The weight of a second derivative", w) for w in term.weights]
-        elif isinstance(term, FirstOrder):
-            found += [("The coefficient", c.coefficient) for c in term.components]
-            mixing = form.data | {form.state}
-            responses = [r for c in term.components for r in c.responses]
-            found += [("The flux", r) for r in responses if r.free_symbols & mixing]
+        found += term.constant(form.data | {form.state})
     for smoothed in form.smoothed.values():
         found += [("The smoothed expression", smoothed.argument), ("The width", smoothed.sigma)]
     return found
@@ -48,10 +40,4 @@ def _constant_in_time(form: DivergenceForm) -> list[tuple[str, sp.Expr]]:
 
 def moving(form: DivergenceForm) -> list[sp.Expr]:
     """Expressions that may contain t."""
-    found = [form.reaction]
-    for term in form.terms:
-        if isinstance(term, SecondOrder):
-            found.append(term.flux)
-        elif isinstance(term, FirstOrder):
-            found += [r for c in term.components for r in c.responses]
-    return found
+    return [form.reaction, *(flux for term in form.terms for flux in term.fluxes)]

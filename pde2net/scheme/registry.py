@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
@@ -39,6 +40,17 @@ TABLES = {
 def trainable_tables(update: Update) -> set[str]:
     """The names of the trainable weights that differ from stage to stage."""
     return {TABLES[s.name] for s in update.stages[0]} if isinstance(update, Stack) else set()
+
+
+def owner_of(update: Update, trainable: Iterable[str], shared: bool, keeps: bool) -> str:
+    """Whose own the trained parameters are: those of the "network", of each "block" or of each "cycle".
+
+    Tables of weights belong to the network. A network that keeps its condition keeps that of a cycle, whose
+    stages are a polynomial of one operator.
+    """
+    if shared or not set(trainable) - trainable_tables(update):
+        return "network"
+    return "cycle" if keeps and isinstance(update, Stack) and not update.repeated else "block"
 
 
 def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.graph.build import relaxation
 from pde2net.graph.build.unet import grids
-from pde2net.normalise.form import SecondOrder
+from pde2net.normalise.form import FirstOrder, SecondOrder
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
 from pde2net.verify.fourier import Model, Smoother, Transfers, cycle_factors
@@ -130,11 +130,13 @@ def terms(case: Case, scale: sp.Rational) -> Iterator[tuple[sp.Expr, Bank]]:
     """(weight, K) per axis of a gradient and per second difference, numbers for all parameters."""
     semi, second = case.semi, iter(case.semi.second)
     for term, row in zip(semi.form.terms, case.facts.weights or (), strict=True):
-        if isinstance(term, SecondOrder):
+        if isinstance(term, FirstOrder):
+            for bounds, axis in zip(row, semi.gradient.rows, strict=True):
+                yield scale * case.valued(bounds.upper), valued(case, Bank((axis,)))
+        elif type(term) is SecondOrder:
             yield scale * case.valued(row[0].upper), valued(case, next(second))
-            continue
-        for bounds, axis in zip(row, semi.gradient.rows, strict=True):
-            yield scale * case.valued(bounds.upper), valued(case, Bank((axis,)))
+        else:
+            raise UndecidedError(f"cycles are not analysed for {type(term).__name__} terms")
 
 
 def valued(case: Case, bank: Bank) -> Bank:

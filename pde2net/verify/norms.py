@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.linear_operator import norm_symbol
-from pde2net.normalise.form import Hessian, Learned, SecondOrder
+from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import Bounds
 
 
@@ -39,13 +40,15 @@ def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
             rows.append((OperatorNorm("H", hessian_norm(next(second))),))
         elif isinstance(term, SecondOrder):
             rows.append((OperatorNorm("D", second_norm(next(second))),))
-        else:
+        elif isinstance(term, FirstOrder | Tensor):
             rows.append(
                 tuple(
                     OperatorNorm(f"K_{axis}", d.stencil.squared_norm * w**2 * d.scale**2)
                     for axis, ((w, d),) in zip(axes, semi.gradient.rows, strict=True)
                 )
             )
+        else:
+            assert_never(term)
     return tuple(rows)
 
 

@@ -19,6 +19,7 @@ from pde2net.language.schemes import (
     Theta,
 )
 from pde2net.language.stored import options_text
+from pde2net.language.text.printer import equation_line
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.verify import solver_lines
 from pde2net.verify.plan import Plan, SystemPlan
@@ -32,7 +33,7 @@ def subject(plan: Plan | SystemPlan) -> dict[str, str]:
     spacing = dict(zip((a.name for a in form.space), semi.spacing, strict=True))
     same = len(set(spacing.values())) == 1
     return {
-        "equation": str(form),
+        "equation": equation_line(problem),
         "boundary": kinds[0]
         if len(kinds) == 1
         else ", ".join(f"{a}: {kind}" for a, kind in boundary.items()),

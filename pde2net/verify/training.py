@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pde2net.language.linear_operator import operators_of
+from pde2net.scheme.registry import owner_of
 from pde2net.scheme.stack import Stack
 from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, Training
 from pde2net.verify.kept import Kept
@@ -33,7 +34,8 @@ def trained(
 
     The subject speaks of training where claims depend on it.
     """
-    own = not shared and bool(set(trainable) - {"extrapolation"}) and len(blocks_of(plan)) > 1
+    owner = owner_of(plan.update, trainable, shared, kept is not None)
+    own = owner != "network" and len(blocks_of(plan)) > 1
     learned = bool(operators_of(plan.semi.form.problem.rhs))
     if shared and kept is None and not trainable:
         return certificate
@@ -46,7 +48,6 @@ def trained(
         possible = [n for n in kept.claims if claims[n].status in holds]
         names = tuple(n for n in possible if not (own and n == "energy_decay"))
         claims = {n: _kept(c, kept) if n in names else c for n, c in claims.items()}
-    owner = "network" if not own else "cycle" if kept is not None and _several(plan) else "block"
     training = Training(tuple(trainable), shared, kept is not None, owner, names)
     subject = dict(certificate.subject)
     if kept is not None or (own and learned):

@@ -11,7 +11,7 @@ from pde2net import laplacian
 from pde2net.graph.interpret.solve import conjugate_gradients
 from pde2net.graph.network import depth
 from pde2net.guidance.limit import prepared
-from pde2net.guidance.work import is_linear, krylov_iterations, work
+from pde2net.guidance.work import krylov_iterations, work
 
 HEAT = {dim: prepared(p2n.Problem(equation(laplacian(unknown(dim)), dim))) for dim in (1, 2, 3)}
 PM = prepared(diffusion(lambda s2: 1 / (1 + s2), 2))
@@ -75,5 +75,5 @@ def test_grids_of_multigrid_are_weighted_by_their_size(dim, weight):
 def test_linear_means_that_the_operator_does_not_depend_on_u():
     u = unknown(2)
     f = p2n.Problem(equation(p2n.div(u**2 * p2n.grad(u)), 2))
-    assert is_linear(HEAT[2].semi.form) and not is_linear(PM.semi.form)
-    assert not is_linear(prepared(f).semi.form)
+    assert HEAT[2].semi.form.linear_flux and not PM.semi.form.linear_flux
+    assert not prepared(f).semi.form.linear_flux

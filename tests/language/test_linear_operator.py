@@ -58,7 +58,7 @@ def test_terms_of_one_operator_are_one_term() -> None:
     assert [term.operator for term in form.learned] == [K, M]
     assert sp.simplify(form.learned[0].flux - (q / (1 + q**2 / lam**2) / 2 + q)) == 0
     assert len(form.terms) == 3
-    assert "- K^T(" in str(form)
+    assert "adjoint K(" in str(form.problem)
 
 
 @pytest.mark.parametrize(

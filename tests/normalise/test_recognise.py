@@ -327,14 +327,6 @@ def test_the_unknown_may_have_any_name(name):
     assert same(term.components[0].responses[0], slope / (1 + slope**2))
 
 
-def test_the_form_reads_as_the_equation():
-    assert str(form_of(laplacian(u2), 2)) == "u_t = laplacian(u)"
-    text = str(form_of(div(grad(u2) / (1 + norm2(grad(u2)) / lam**2)) - a * u2, 2))
-    assert "div(" in text and "|grad u|^2" in text and "a*u" in text
-    text = str(form_of(-laplacian(laplacian(u2)), 2))
-    assert text.count("laplacian") == 2 and "-" in text
-
-
 @given(
     st.integers(1, 3),
     st.lists(st.fractions(-5, 5, max_denominator=9), min_size=3, max_size=3),

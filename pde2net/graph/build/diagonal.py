@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import sympy as sp
 
@@ -12,7 +13,7 @@ from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.build.squared import squared_adjoint
 from pde2net.graph.nodes import Pointwise
-from pde2net.normalise.form import Hessian, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,16 @@ def _differences(builder: RateBuilder, k: int) -> int:
 
 def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
     """diag(K^T G K) of one term, sums of differences taken one by one."""
-    if isinstance(builder.form.terms[k], Tensor):
-        return tensor.diagonal(builder, builder.suffix(k), weights)
-    if isinstance(builder.form.terms[k], Hessian):
+    term, suffix = builder.form.terms[k], builder.suffix(k)
+    if isinstance(term, Tensor):
+        return tensor.diagonal(builder, suffix, weights)
+    if isinstance(term, Hessian):
         raise DeclarationError('A Hessian takes linear systems with preconditioner="none".')
-    if isinstance(builder.form.terms[k], Learned):
+    if isinstance(term, Learned):
         raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
-    second, suffix = isinstance(builder.form.terms[k], SecondOrder), builder.suffix(k)
-    bank = builder.second_bank(k) if second else builder.semi.gradient
-    margin = tuple(0 for _ in builder.semi.margin) if second else builder.semi.margin
-    rows = weights * len(bank.rows) if second else weights
-    return squared_adjoint(builder, f"d{suffix}", bank, rows, margin)
+    if isinstance(term, SecondOrder):
+        bank, unpadded = builder.second_bank(k), tuple(0 for _ in builder.semi.margin)
+        return squared_adjoint(builder, f"d{suffix}", bank, weights * len(bank.rows), unpadded)
+    if isinstance(term, FirstOrder):
+        return squared_adjoint(builder, f"d{suffix}", builder.semi.gradient, weights, builder.semi.margin)
+    assert_never(term)

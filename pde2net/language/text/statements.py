@@ -16,7 +16,8 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.solvers import Solver
 from pde2net.language.stored import scheme_expressions
-from pde2net.language.text.write import equation_texts, expression_text, keyword, sign_text
+from pde2net.language.text.printer import expression_text, written
+from pde2net.language.text.write import keyword, sign_text
 
 WIDTH = 10
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -39,8 +40,9 @@ def problem_text(problem: Problem) -> str:
     for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.operators):
         if not _NAME.fullmatch(str(thing)):
             raise DeclarationError(f'"{thing}" is no name in a text: those have letters, digits and "_".')
-    sides = equation_texts(problem.equations, problem.space)
-    lines += [("equation", f"{u}_{problem.time} = {text}") for u, text in sides]
+    equations, definitions = written(problem)
+    lines += [("let", f"{name} = {text}") for name, text in definitions]
+    lines += [("equation", text) for text in equations]
     lines.append(("boundary", _per_axis(problem.boundary)))
     return statements(lines)
 

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import SecondOrder, Tensor
+from pde2net.normalise.form import FirstOrder, SecondOrder, Tensor
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.search import neutral
@@ -23,6 +23,8 @@ def _two_points(case: Case) -> Held | Missing:
         return Missing("fourth-order diffusion has positive off-diagonal entries in A", violated=True)
     if any(isinstance(t, Tensor) for t in case.semi.form.terms):
         return Missing("mixed derivatives have positive off-diagonal entries in A", violated=True)
+    if not all(isinstance(t, FirstOrder) for t in case.semi.form.terms):
+        return Missing("the signs of the entries of A are not known")
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in case.semi.gradient.rows):
         return Missing("stencils of order 4 have positive off-diagonal entries in A", violated=True)
     return Held("two-point stencils: A(u) is the Laplacian of a weighted graph")
