@@ -6,7 +6,8 @@ Declarations are imported at once; what compiles, proves and advises is when it 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import pde2net.offered  # noqa: F401  hands functions to the records below
+import pde2net.offered
+import pde2net.scheme.registry  # noqa: F401  knows all schemes
 from pde2net.errors import (
     DeclarationError,
     EmissionError,
@@ -31,6 +32,7 @@ from pde2net.language.smoothing import smooth
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.language.tensors import coherence, principal_direction, structure_tensor, tensor
 from pde2net.load import load
+from pde2net.scheme.rkc import RKC
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ __all__ = [
     "AOS",
     "FED",
     "FSI",
+    "RKC",
     "RKL",
     "Advice",
     "Certificate",

@@ -31,7 +31,8 @@ from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
-from pde2net.scheme.registry import Update, trainable_tables
+from pde2net.scheme.method import Update
+from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Status

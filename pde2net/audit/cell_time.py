@@ -18,7 +18,8 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import CELLS, Multigrid, Scheme
 from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import Update, shortest, update_of
+from pde2net.scheme.method import Update
+from pde2net.scheme.registry import shortest, update_of
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 

@@ -10,7 +10,7 @@ from pde2net.audit.exactly import drawn
 from pde2net.errors import RecheckError
 from pde2net.language.expressions import from_text
 from pde2net.language.problem import Problem
-from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Explicit, Scheme, Theta
+from pde2net.language.schemes import CELLS, Multigrid, Scheme
 from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.time import moving
 from pde2net.verify.certificate import Certificate
@@ -23,14 +23,10 @@ _JUMPS = (sp.Piecewise, sp.sign, sp.Heaviside)
 def last_time(scheme: Scheme, tau: sp.Expr) -> sp.Expr:
     """Of all times at which the network evaluates coefficients (docs/theory.md, 4.17)."""
     steps = sp.Integer(scheme.repeats)
-    if isinstance(scheme, Explicit | DuFortFrankel):
-        return (steps - 1) * tau
-    if isinstance(scheme, FSI | FED):
-        n = scheme.cycle_length
-        return (steps - 1) * sp.Rational(n * (n + 1), 3) * tau
-    if isinstance(scheme, RKL):
-        return (steps - (sp.Rational(1, 2) if scheme.order == 2 else 1)) * tau
-    return (steps - 1 + scheme.theta) * tau if isinstance(scheme, Theta) else steps * tau
+    if isinstance(scheme, (*CELLS, Multigrid)):
+        return (steps - 1 + getattr(scheme, "theta", 1)) * tau
+    begun = sp.Rational(1, 2) if getattr(scheme, "order", 1) == 2 else 1  # of the last step or cycle
+    return (steps - begun) * scheme.span * tau
 
 
 def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:

@@ -36,13 +36,11 @@ from pde2net.audit.stages import (
     rows,
 )
 from pde2net.errors import RecheckError
-from pde2net.language.schemes import FED, FSI, RKL
+from pde2net.language.schemes import FED, Scheme
 from pde2net.verify.certificate import Claim
 
-Cycle = FSI | FED | RKL
 
-
-def reach(scheme: Cycle, claim: Claim) -> Fraction:
+def reach(scheme: Scheme, claim: Claim) -> Fraction:
     """The Z of the claim, on whose [0, Z] it takes P to be bounded, after that was confirmed.
 
     Raises RecheckError where it is not.
@@ -71,10 +69,9 @@ def well_posed(table: Callable[[Numbers], Sequence[Row]], frozen: bool) -> Rule:
     return Rule(applies=applies, factors=factors)
 
 
-def rules(scheme: Cycle, claims: Mapping[str, Claim]) -> Mapping[str, Rule]:
+def rules(scheme: Scheme, claims: Mapping[str, Claim]) -> Mapping[str, Rule]:
     frozen = getattr(scheme, "freeze", "") == "cycle"
-    count = 0 if isinstance(scheme, RKL) else scheme.cycle_length
-    time = ONE * (count * count + count) / 3 if count else ONE  # of a cycle, in units of tau
+    time = scheme.span.p * ONE / scheme.span.q  # of a cycle, in units of tau
 
     def limit(name: str, rate: Find) -> Find:
         def found(n: Numbers) -> Number:

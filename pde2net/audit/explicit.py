@@ -27,6 +27,7 @@ from pde2net.audit.claims import (
 )
 from pde2net.audit.exactly import number
 from pde2net.language.schemes import FED, FSI, RKL, Explicit, Scheme
+from pde2net.scheme.rkc import RKC
 
 
 def size_of(scheme: Scheme) -> sp.Rational | None:
@@ -35,7 +36,7 @@ def size_of(scheme: Scheme) -> sp.Rational | None:
         return sp.S.One
     if isinstance(scheme, FSI | FED) and scheme.cycle_length == 1:
         return sp.Rational(2, 3)
-    if isinstance(scheme, RKL) and scheme.stages == 1:
+    if isinstance(scheme, RKL | RKC) and scheme.stages == 1:
         return sp.S.One
     return None
 

@@ -17,7 +17,8 @@ from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import Update, shortest
+from pde2net.scheme.method import Update
+from pde2net.scheme.registry import shortest
 from pde2net.scheme.stack import Stack
 
 FEW, MANY = 4, 8  # cycles

@@ -8,9 +8,9 @@ from pde2net.audit import cells, cycles, du_fort_frankel, explicit
 from pde2net.audit.claims import Rule
 from pde2net.audit.iterations import joint, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.schemes import CELLS, FED, FSI, RKL, DuFortFrankel
+from pde2net.language.schemes import CELLS, DuFortFrankel
 from pde2net.network import Network
-from pde2net.scheme.stack import ALPHA
+from pde2net.scheme.stack import ALPHA, Stack
 
 
 def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete] = ()) -> Mapping[str, Rule]:
@@ -21,7 +21,7 @@ def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]
         return explicit.rules(size)
     if isinstance(scheme, DuFortFrankel):
         return du_fort_frankel.rules(scheme, network.update.values[ALPHA], certificate.tau)
-    if isinstance(scheme, FSI | FED | RKL):
+    if isinstance(network.update, Stack):
         return cycles.rules(scheme, certificate.claims)
     if isinstance(scheme, CELLS):
         solves = solves_of(scheme, semi)

@@ -13,21 +13,24 @@ import flint
 from pde2net.audit.exactly import CONTEXT, ONE, ZERO, NoOpinionError, Number
 from pde2net.language.schemes import FED, FSI, RKL, SCHEMES, Scheme
 from pde2net.language.stored import scheme_to_data
+from pde2net.scheme.rkc import RKC
 
 # Weights of u, u-, the start of the cycle, and in units of tau of F at u and at the start.
 Row = tuple[Any, Any, Any, Any, Any]
 
 
 def rows(scheme: Scheme) -> list[Row]:
-    """Of FSI and RKL, as fractions (Hafner et al. 2016; Meyer et al. 2014, (15) to (24)).
+    """Of FSI, RKL and RKC, as fractions (Hafner et al. 2016; Meyer et al. 2014, (15) to (24)).
 
-    FED has the polynomial of FSI, so the rows of FSI stand for its cycle.
+    FED has the polynomial of FSI, so the rows of FSI stand for its cycle. Raises NoOpinionError for others.
     """
     if isinstance(scheme, FSI | FED):
         weights = [Fraction(4 * k + 2, 2 * k + 3) for k in range(scheme.cycle_length)]
         return [(a, 1 - a, 0, a, 0) for a in weights]
+    if isinstance(scheme, RKC):
+        return _chebyshev(scheme)
     if not isinstance(scheme, RKL):
-        raise NoOpinionError(f"{scheme.label} has no cycles of stages")
+        raise NoOpinionError(f"the stages of {scheme.label} schemes are not known here")
     s = scheme.stages
     if scheme.order == 1:
         w = Fraction(2, s * s + s)
@@ -40,6 +43,37 @@ def rows(scheme: Scheme) -> list[Row]:
         mu = Fraction(2 * j - 1, j) * b[j] / b[j - 1]
         nu = -Fraction(j - 1, j) * b[j] / b[j - 2]
         found.append((mu, nu, 1 - mu - nu, mu * w, -(1 - b[j - 1]) * mu * w))
+    return found
+
+
+def _chebyshev(scheme: RKC) -> list[Row]:
+    """Of RKC (Verwer 1996; Sommeijer et al. 1998), from the Chebyshev polynomials and their derivatives."""
+    s, order = scheme.stages, scheme.order
+    given = Fraction(1, 20) if order == 1 else Fraction(2, 13)
+    if scheme.damping is not None:
+        given = Fraction(int(scheme.damping.p), int(scheme.damping.q))
+    w0 = 1 + given / (s * s)
+    at = flint.fmpq(w0.numerator, w0.denominator)
+
+    def value(j: int, derivative: int) -> Fraction:
+        poly = flint.fmpq_poly(flint.fmpz_poly.chebyshev_t(j))
+        for _ in range(derivative):
+            poly = poly.derivative()
+        found = poly(at)
+        return Fraction(int(found.p), int(found.q))
+
+    if order == 1:
+        b = [1 / value(j, 0) for j in range(s + 1)]
+        w1 = value(s, 0) / value(s, 1)
+    else:
+        b = [value(max(j, 2), 2) / value(max(j, 2), 1) ** 2 for j in range(s + 1)]
+        b[1] = 1 / w0
+        w1 = value(s, 1) / value(s, 2)
+    found: list[Row] = [(1, 0, 0, b[1] * w1, 0)]
+    for j in range(2, s + 1):
+        mu, nu, kappa = 2 * b[j] / b[j - 1] * w0, -b[j] / b[j - 2], 2 * b[j] / b[j - 1] * w1
+        gamma = (b[j - 1] * value(j - 1, 0) - 1) * kappa
+        found.append((mu, nu, 1 - mu - nu, kappa, gamma))
     return found
 
 

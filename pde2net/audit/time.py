@@ -17,10 +17,10 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
-from pde2net.language.schemes import FED, FSI, RKL, DuFortFrankel, Scheme
+from pde2net.language.schemes import DuFortFrankel, Scheme
 from pde2net.network import Network
 from pde2net.scheme.registry import shortest, update_of
-from pde2net.scheme.stack import ALPHA, TAU
+from pde2net.scheme.stack import ALPHA, TAU, Stack
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ def in_time(network: Network, semi: Semidiscrete) -> InTime:
         return InTime(order, leading, cell_time.step_error(scheme, _solution))
     if isinstance(scheme, DuFortFrankel):
         return InTime(2, network.update.values[ALPHA] * tau**2 * second, two_steps)
-    if not isinstance(scheme, FSI | FED | RKL):
+    if not isinstance(network.update, Stack):
         raise NoOpinionError(f"the order of {scheme.label} schemes cannot be measured")
-    if isinstance(scheme, RKL) and scheme.order == 2:
+    if network.update.order == 2:
         return InTime(2, None, network_error(scheme))
-    if not isinstance(scheme, RKL) and scheme.freeze == "cycle" and not linear_fluxes(semi.form):
+    if getattr(scheme, "freeze", "") == "cycle" and not linear_fluxes(semi.form):
         return InTime(1, None, network_error(scheme))
     p1, p2 = (sp.Rational(str(abs(polynomial(scheme)[k]))) for k in (1, 2))
     return InTime(1, (p1**2 - 2 * p2) / (2 * p1) * tau * second, network_error(scheme))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.language.expressions import to_text
-from pde2net.language.schemes import FED, FSI, RKL
 from pde2net.network import Network
 from pde2net.scheme.stack import Stack
 
@@ -32,9 +31,9 @@ def course(network: Network) -> str:
     if tau == sp.oo:
         return "to the steady state"
     text = f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of tau = {to_text(tau)}"
-    if isinstance(scheme, FSI | FED):
-        steps = counted(scheme.cycle_length, "step")
-        text = f"{counted(scheme.cycles, 'cycle')} of {steps} of tau = {to_text(tau)}"
-    elif isinstance(scheme, RKL):
-        text += f" with {counted(scheme.stages, 'stage')}"
+    stages = len(network.update.stages) if isinstance(network.update, Stack) else 1
+    if scheme.repeated == "cycles":
+        text = f"{counted(scheme.repeats, 'cycle')} of {counted(stages, 'step')} of tau = {to_text(tau)}"
+    elif isinstance(network.update, Stack) and not network.update.repeated:
+        text += f" with {counted(stages, 'stage')}"
     return f"{text}, to time {to_text(scheme.duration(tau))}"

@@ -79,7 +79,8 @@ class Emitter(ABC):
         self.namer = request.namer
         self.names: dict[str, str] = {}
         for s in self.scalars:
-            self.names[s.name] = self.namer.attribute(s.name, self.names.values())
+            wanted = f"{s.name[1:]}_" if s.name.startswith("_") else s.name  # of the scheme
+            self.names[s.name] = self.namer.attribute(wanted, self.names.values())
         for name in known:
             self.names[name] = self.namer.identifier(name, self.names.values())
         self.data_sources = self._data_sources()

@@ -11,7 +11,7 @@ from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import block, cycle, loops, node_of, parameters, sources, variable
 from pde2net.graph.nodes import Previous
-from pde2net.scheme.registry import TABLES
+from pde2net.scheme.registry import table_of
 from pde2net.scheme.stack import ALPHA, START_RATE, TAU, Stack
 
 
@@ -71,7 +71,7 @@ class StackEmitter(KeepingEmitter):
         return [w for w in self.weights if not self.stack.repeated or self._trained_table(w)]
 
     def _trained_table(self, weight: sp.Symbol) -> bool:
-        return TABLES[weight.name] in self.request.trainable
+        return table_of(weight) in self.request.trainable
 
     def _frozen(self) -> dict[tuple[str, int], str]:
         """What blocks use of the nodes of their cycle -> the variable."""
@@ -157,7 +157,7 @@ class StackEmitter(KeepingEmitter):
             body += [f"self.{count} = {count}", f"self.block = {made}"]
         for weight in self.tables:
             entries = ", ".join(number(self.value(w[weight])) for w in self.stack.stages)
-            table = TABLES[weight.name]
+            table = table_of(weight)
             if self._trained_table(weight):
                 body.append(f"table = [{entries}]")
                 body.append(f"self.{table} = nn.Parameter(torch.tensor(table, dtype=torch.float64))")
@@ -220,7 +220,7 @@ class StackEmitter(KeepingEmitter):
     def _loop(self, names: list[str], data: list[str]) -> list[str]:
         """The loop over the stages of a cycle."""
         weights = [self.weight_names[w] for w in self.tables]
-        tables = [f"self.{TABLES[w.name]}" for w in self.tables]
+        tables = [f"self.{table_of(w)}" for w in self.tables]
         block = "self.block"
         if self.per_cycle:
             block = "block"

@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from pde2net.scheme.registry import Update
+from pde2net.scheme.method import Update
 from pde2net.scheme.stack import ALPHA, PREVIOUS, RATE, START, START_RATE, Stack, U
 from pde2net.verify.stages import pace, stage_weights
 

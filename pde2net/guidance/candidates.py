@@ -21,6 +21,7 @@ from pde2net.language.schemes import (
 )
 from pde2net.language.solvers import Kacanov
 from pde2net.language.stopping import fewest
+from pde2net.scheme.rkc import RKC
 
 MULTIGRID_FACTOR = sp.Rational(1, 5)  # residual per V(2, 2) cycle that the model assumes
 LIMITED = (Explicit, DuFortFrankel, FSI, FED, RKL)  # in this order, where there is a limit for the step
@@ -52,7 +53,8 @@ def limited(request: Request, limit: sp.Expr) -> Iterator[Scheme]:
         for cycles in sorted({min(c, most) for c in request.cycles}):
             yield kind.for_time(time, limit=limit, cycles=cycles)
     for order in (1, 2):
-        yield RKL.for_time(time, limit=limit, order=order, steps=min(request.steps, most))
+        for super_steps in (RKL, RKC):
+            yield super_steps.for_time(time, limit=limit, order=order, steps=min(request.steps, most))
 
 
 def unlimited(request: Request, limit: sp.Expr | None, dimension: int) -> Iterator[Scheme]:

@@ -19,14 +19,11 @@ from __future__ import annotations
 
 import math
 
+import sympy as sp
+
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.guidance.limit import Prepared
 from pde2net.language.schemes import (
-    FED,
-    FSI,
-    RKL,
-    DuFortFrankel,
-    Explicit,
     Implicit,
     Multigrid,
     Scheme,
@@ -34,6 +31,8 @@ from pde2net.language.schemes import (
 )
 from pde2net.language.solvers import FixedPoint, Solver
 from pde2net.scheme.cell import cell
+from pde2net.scheme.registry import update_of
+from pde2net.scheme.stack import START_RATE, Stack
 
 DIRECT = 8.0  # measured on images of 64^2 to 256^2; elimination reads and writes memory many times
 OUTER = 6  # 3 to 9 on images and noise, tolerance 1e-2, tau 1 to 30; not monotone fluxes may need more
@@ -43,13 +42,9 @@ LEVELS = 5  # of a multigrid scheme that takes as many as the image allows, wher
 
 def work(scheme: Scheme, prepared: Prepared) -> float:
     """Block evaluations of the whole network."""
-    if isinstance(scheme, Explicit | DuFortFrankel):
-        return float(scheme.steps)
-    if isinstance(scheme, FSI | FED):
-        return float(scheme.cycles * scheme.cycle_length)
-    if isinstance(scheme, RKL):
-        # Order 2 also evaluates F at the start of each step.
-        return float(scheme.steps * (scheme.stages + (scheme.order == 2)))
+    update = update_of(scheme, sp.S.One)
+    if isinstance(update, Stack):  # some evaluate F at the start of a cycle as well
+        return float(update.cycles * (len(update.stages) + update.uses(START_RATE)))
     dimension = len(prepared.semi.spacing)
     if isinstance(scheme, Multigrid):
         return scheme.steps * scheme.cycles * _cycle(scheme, dimension)

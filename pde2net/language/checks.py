@@ -196,7 +196,7 @@ def check_functions(problem: Declared) -> None:
     if problem.operators and len(problem.unknowns) > 1:
         lead = "Systems take no learned operators yet; channels of one equation do:"
         raise EquationError(f"{lead} Problem(..., channels=2).").spelt(f"{lead} channels 2.")
-    own = {"tau", "alpha_", "s2"}
+    own = {"tau", "s2"}
     for name in (u.func.__name__ for u in problem.unknowns):
         own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
         own |= {f"{name}_{a}{b}" for a in problem.space for b in problem.space}

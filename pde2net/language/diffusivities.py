@@ -5,7 +5,9 @@ Each is a diffusivity g(s2) of div(g(|grad u|^2) grad u); the flux is Phi(s) = g
 
 from __future__ import annotations
 
+import inspect
 import math
+from collections.abc import Callable
 
 import sympy as sp
 
@@ -50,3 +52,20 @@ def weickert(s2: sp.Expr, lam: sp.Expr, m: int = 4) -> sp.Expr:
     root = sp.Rational(str(sp.nsolve(sp.exp(c) - 1 - 2 * m * c, c, math.log(4 * m) + 1, prec=20)))
     value = 1 - sp.exp(-root * (lam**2 / s2) ** m) if s2 != 0 else sp.Integer(1)
     return sp.Piecewise((sp.Integer(1), sp.Eq(s2, 0)), (value, True))
+
+
+def register(diffusivity: Callable[..., sp.Expr]) -> Callable[..., sp.Expr]:
+    """Add a diffusivity g(s2, ...) of your own to this table, under its name; returns it, to decorate with.
+
+    Nothing else is needed: recognition, bounds and proofs work on the expression that it returns. Raises
+    DeclarationError for a name that is taken, and for what gives no SymPy expression of s2 and parameters.
+    """
+    name = getattr(diffusivity, "__name__", "")
+    if not name.isidentifier() or name in globals():
+        raise DeclarationError(f'There is something called "{name}" in the table of diffusivities already.')
+    symbols = [sp.Symbol(n, positive=True) for n in inspect.signature(diffusivity).parameters]
+    found = sp.sympify(diffusivity(*symbols)) if symbols else None
+    if not isinstance(found, sp.Expr) or not found.free_symbols <= set(symbols):
+        raise DeclarationError(f"{name} must return a SymPy expression of s2 and its parameters.")
+    globals()[name] = diffusivity
+    return diffusivity

@@ -32,7 +32,8 @@ class Scheme(Stopping):
     tau: Any
 
 
-def _set(scheme: Scheme, **values: Any) -> None:
+def chosen(scheme: Scheme, **values: Any) -> None:
+    """Set the options of a scheme, which is frozen."""
     for name, value in values.items():
         object.__setattr__(scheme, name, value)
 
@@ -53,6 +54,16 @@ def _choice(value: Any, choices: tuple[str, ...], what: str) -> str:
 
 
 @dataclass(frozen=True)
+class OwnScheme(ChosenSteps, Scheme):
+    """What a scheme of your own inherits from (pde2net.extend): `tau`, `steps`, and `for_time`."""
+
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        chosen(self, tau=_step(self.tau), steps=count(self.steps, "The number of steps"))
+
+
+@dataclass(frozen=True)
 class Explicit(ExplicitTime, Scheme):
     """The explicit (forward Euler) scheme u+ = u + tau F(u).
 
@@ -64,7 +75,7 @@ class Explicit(ExplicitTime, Scheme):
 
     @known_options
     def __init__(self, tau: Any, steps: int = 1) -> None:
-        _set(self, tau=_step(tau), steps=count(steps, "The number of steps"))
+        chosen(self, tau=_step(tau), steps=count(steps, "The number of steps"))
 
 
 @dataclass(frozen=True)
@@ -82,7 +93,7 @@ class DuFortFrankel(DampedTime, Scheme):
     @known_options
     def __init__(self, tau: Any, alpha: Any = None, steps: int = 1) -> None:
         damping = None if alpha is None else positive(alpha, "alpha")
-        _set(self, tau=_step(tau), alpha=damping, steps=count(steps, "The number of steps"))
+        chosen(self, tau=_step(tau), alpha=damping, steps=count(steps, "The number of steps"))
 
 
 @dataclass(frozen=True)
@@ -98,7 +109,7 @@ class _Cyclic(CyclicTime, Scheme):
 
     @known_options
     def __init__(self, tau: Any, cycle_length: int, cycles: int = 1, freeze: str = "cycle") -> None:
-        _set(
+        chosen(
             self,
             tau=_step(tau),
             cycle_length=count(cycle_length, "The cycle length"),
@@ -146,7 +157,7 @@ class RKL(StagedTime, Scheme):
         if order == 2 and stages < 3:
             raise DeclarationError(f"RKL of order 2 needs at least 3 stages, not {stages}.")
         steps = count(steps, "The number of steps")
-        _set(self, tau=_step(tau), order=int(order), stages=stages, steps=steps)
+        chosen(self, tau=_step(tau), order=int(order), stages=stages, steps=steps)
 
 
 @dataclass(frozen=True)
@@ -171,7 +182,7 @@ class Implicit(ChosenSteps, Scheme):
         steps = count(steps, "The number of steps")
         if tau == sp.oo and steps > 1:
             raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")
-        _set(self, tau=tau, steps=steps, solver=solver)
+        chosen(self, tau=tau, steps=steps, solver=solver)
 
 
 @dataclass(frozen=True)
@@ -192,7 +203,7 @@ class Theta(ChosenSteps, Scheme):
         if not (weight.is_number and 0 < weight <= 1):
             raise DeclarationError(f"theta must be a number in (0, 1], not {theta}; 0 is Explicit.")
         steps = count(steps, "The number of steps")
-        _set(self, tau=_step(tau), steps=steps, theta=weight, solver=_solver(solver))
+        chosen(self, tau=_step(tau), steps=steps, theta=weight, solver=_solver(solver))
 
 
 @dataclass(frozen=True)
@@ -208,7 +219,7 @@ class AOS(ChosenSteps, Scheme):
 
     @known_options
     def __init__(self, tau: Any, steps: int = 1) -> None:
-        _set(self, tau=_step(tau), steps=count(steps, "The number of steps"))
+        chosen(self, tau=_step(tau), steps=count(steps, "The number of steps"))
 
 
 @dataclass(frozen=True)
@@ -262,7 +273,7 @@ class Multigrid(ChosenSteps, Scheme):
             damping = positive(damping, "The damping")
             if not damping.is_number or damping >= 2:
                 raise DeclarationError(f"The damping must be a number below 2, not {damping}.")
-        _set(
+        chosen(
             self,
             tau=_long_step(tau),
             steps=count(steps, "The number of steps"),
@@ -289,6 +300,8 @@ def _solver(solver: Any) -> Solver:
     return solver
 
 
-SCHEMES = {s.label: s for s in (Explicit, DuFortFrankel, FSI, FED, RKL, Implicit, Theta, AOS, Multigrid)}
+SCHEMES: dict[str, type[Scheme]] = {
+    s.label: s for s in (Explicit, DuFortFrankel, FSI, FED, RKL, Implicit, Theta, AOS, Multigrid)
+}
 STACKS = (Explicit, DuFortFrankel, FSI, FED, RKL)
 CELLS = (Implicit, Theta, AOS)

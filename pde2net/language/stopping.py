@@ -8,6 +8,7 @@ With limit = 2/(L ‖K‖²), the largest proved explicit step (docs/theory.md, 
     RKL, order 1     c tau = T               s the smallest with tau <= limit (s^2 + s)/2
     RKL, order 2     c tau = T               s the smallest with tau <= limit (s^2 + s - 2)/4
                                              (Meyer, Balsara, Aslam, J. Comput. Phys. 257, 2014)
+    RKC              c tau = T               s the smallest with tau <= limit w_0/w_1 (scheme.rkc)
     all others       n tau = T               n is chosen by the user
 
 All of it is exact: T, limit and tau are rationals, or algebraic numbers where the limit is one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.language.schemes import DuFortFrankel
+from pde2net.scheme.method import Method, counted, staged
 from pde2net.scheme.stack import ALPHA, PREVIOUS, RATE, STEP, TAU, Stack, U
 
 EXTRAPOLATION = sp.Symbol("_a", positive=True)
@@ -24,3 +25,14 @@ def stack(scheme: DuFortFrankel, alpha: sp.Expr) -> Stack:
         values={ALPHA: alpha},
         repeated=True,
     )
+
+
+def words(scheme: DuFortFrankel, update: Stack, tau: sp.Expr, reaction: bool) -> str:
+    text = (
+        f"alpha = {update.values[ALPHA]}, {counted(scheme.steps)}: u <- a (u + F(u)/(2 alpha)) + (1 - a) u-, "
+        "a = 4 tau alpha/(1 + 2 tau alpha), starting from u- = u"
+    )
+    return staged(scheme, tau, text, reaction)
+
+
+METHOD = Method(DuFortFrankel, stack, words)

@@ -13,6 +13,7 @@ import sympy as sp
 
 from pde2net.language.schemes import FED
 from pde2net.scheme import fsi
+from pde2net.scheme.method import Method, staged
 from pde2net.scheme.stack import RATE, STEP, TAU, Stack, U
 
 FACTOR = sp.Symbol("_c", positive=True)
@@ -43,3 +44,12 @@ def leja(n: int) -> list[int]:
             distance[i] += math.log(gap) if gap else -math.inf
         order.append(max(range(n), key=distance.__getitem__))
     return order
+
+
+def words(scheme: FED, update: Stack, tau: sp.Expr, reaction: bool) -> str:
+    factor = f"tau/(2 cos(pi (2 i + 1)/{4 * scheme.cycle_length + 2})^2)"
+    text = f"{fsi.course(scheme, update)}: u <- u + tau_i F(u), tau_i = {factor} in Leja order"
+    return staged(scheme, tau, text, reaction)
+
+
+METHOD = Method(FED, lambda scheme, _: stack(scheme), words, fsi.polynomial)

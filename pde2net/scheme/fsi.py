@@ -9,7 +9,9 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.language.schemes import FED, FSI
-from pde2net.scheme.stack import PREVIOUS, RATE, STEP, TAU, Stack, U
+from pde2net.scheme.method import Method, counted, staged
+from pde2net.scheme.polynomial import Polynomial
+from pde2net.scheme.stack import PREVIOUS, RATE, STEP, TAU, Stack, U, Z
 
 EXTRAPOLATION = sp.Symbol("_a", positive=True)
 
@@ -24,3 +26,34 @@ def stack(scheme: FSI | FED) -> Stack:
         cycles=scheme.cycles,
         frozen=scheme.freeze == "cycle",
     )
+
+
+def course(scheme: FSI | FED, update: Stack) -> str:
+    when = "at the start of each cycle" if scheme.freeze == "cycle" else "in each step"
+    return (
+        f"{counted(scheme.cycles, 'cycle')} of {counted(scheme.cycle_length)}, diffusivities {when}, "
+        f"time of a cycle {update.time}"
+    )
+
+
+def words(scheme: FSI, update: Stack, tau: sp.Expr, reaction: bool) -> str:
+    text = (
+        f"{course(scheme, update)}: u <- a_k (u + tau F(u)) + (1 - a_k) u-, a_k = (4 k + 2)/(2 k + 3), "
+        "from u- = u in each cycle"
+    )
+    return staged(scheme, tau, text, reaction)
+
+
+def polynomial(scheme: FSI | FED) -> Polynomial:
+    """(1 + 2 sum T_k(1 - z))/(2 n + 1), with n zeros in (0, 2): bounded up to 2, monotone beyond."""
+    n = scheme.cycle_length
+    x, one = sp.Poly(1 - Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
+    before, now, total = one, x, one
+    for _ in range(n):
+        total += 2 * now
+        before, now = now, 2 * x * now - before
+    text = f"(1 + 2 sum T_k(1 - z))/(2 n + 1), n = {n}"
+    return Polynomial(total * sp.Rational(1, 2 * n + 1), sp.Integer(2), text, known=True)
+
+
+METHOD = Method(FSI, lambda scheme, _: stack(scheme), words, polynomial)

@@ -3,43 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 
 import sympy as sp
 
+from pde2net.errors import DeclarationError
 from pde2net.language.schemes import (
     AOS,
-    FED,
-    FSI,
-    RKL,
-    DuFortFrankel,
-    Explicit,
+    SCHEMES,
     Implicit,
     Multigrid,
     Scheme,
     Theta,
 )
-from pde2net.scheme import du_fort_frankel, explicit, fed, fsi, rkl
+from pde2net.scheme import du_fort_frankel, explicit, fed, fsi, rkc, rkl
 from pde2net.scheme.cell import Cell, cell
+from pde2net.scheme.method import Method, Update
 from pde2net.scheme.stack import PREVIOUS, Stack
 from pde2net.scheme.unet import UNet, unet
 
-Update = Stack | Cell | UNet
+# Weights of stages that can be trained, by the name that a user gives; others have that of their symbol.
+TABLES = {"_a": "extrapolation", "_c": "factors"}
 
-# Weights of stages that can be trained, by the name that a user gives.
-TABLES = {
-    "_a": "extrapolation",
-    "_c": "factors",
-    "_mu": "mu",
-    "_nu": "nu",
-    "_kappa": "kappa",
-    "_gamma": "gamma",
-}
+
+def table_of(weight: sp.Symbol) -> str:
+    """The name of a weight that differs from stage to stage."""
+    name: str = TABLES.get(weight.name) or weight.name.strip("_")
+    return name
 
 
 def trainable_tables(update: Update) -> set[str]:
     """The names of the trainable weights that differ from stage to stage."""
-    return {TABLES[s.name] for s in update.stages[0]} if isinstance(update, Stack) else set()
+    return {table_of(s) for s in update.stages[0]} if isinstance(update, Stack) else set()
+
+
+METHODS: dict[type[Scheme], Method] = {
+    method.choice: method
+    for method in (
+        explicit.METHOD,
+        du_fort_frankel.METHOD,
+        fsi.METHOD,
+        fed.METHOD,
+        rkl.METHOD,
+        rkc.METHOD,
+        *(Method(kind, lambda scheme, _: cell(scheme)) for kind in (Implicit, Theta, AOS)),
+        Method(Multigrid, lambda scheme, _: unet(scheme)),
+    )
+}
+
+
+def register_scheme(method: Method) -> None:
+    """Add a scheme of your own: compile, verify, texts and stored certificates know it from now on.
+
+    Its update is a Stack of order 1 or 2 in time. What is claimed of it is derived from the weights of its
+    stages: its polynomial has to be theirs, the reach that is stated for it is decided exactly, and so is its
+    order. Nobody else can recheck its certificates without registering the same scheme.
+
+    Raises DeclarationError for a label that is taken, and for a choice that is no frozen dataclass.
+    """
+    choice = method.choice
+    if not (isinstance(choice, type) and issubclass(choice, Scheme) and is_dataclass(choice)):
+        raise DeclarationError(f"{choice!r} must be a frozen dataclass that inherits from Scheme.")
+    label = getattr(choice, "label", "")
+    if label in SCHEMES or choice in METHODS:
+        raise DeclarationError(f'There is a scheme called "{label}" already.')
+    if not label:
+        raise DeclarationError(f'{choice.__name__} needs a label: label: ClassVar[str] = "...".')
+    SCHEMES[label] = choice
+    METHODS[choice] = method
+
+
+OWN = frozenset(METHODS)  # those whose formulas are derived in docs/theory.md
+SCHEMES.setdefault(rkc.RKC.label, rkc.RKC)
+
+
+def method_of(scheme: Scheme) -> Method:
+    """What is known about a scheme. Raises DeclarationError for one that was not registered."""
+    if type(scheme) not in METHODS:
+        raise DeclarationError(
+            f"{type(scheme).__name__} is no scheme that is known: register it, "
+            "pde2net.extend.register_scheme(Method(...)) (docs/extending.md)."
+        )
+    return METHODS[type(scheme)]
 
 
 def owner_of(update: Update, trainable: Iterable[str], shared: bool, keeps: bool) -> str:
@@ -54,22 +99,19 @@ def owner_of(update: Update, trainable: Iterable[str], shared: bool, keeps: bool
 
 
 def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
-    """The update of a scheme; `alpha` is that of Du Fort-Frankel."""
-    if isinstance(scheme, Explicit):
-        return explicit.stack(scheme)
-    if isinstance(scheme, FSI):
-        return fsi.stack(scheme)
-    if isinstance(scheme, FED):
-        return fed.stack(scheme)
-    if isinstance(scheme, RKL):
-        return rkl.stack(scheme)
-    if isinstance(scheme, DuFortFrankel) and alpha is not None:
-        return du_fort_frankel.stack(scheme, alpha)
-    if isinstance(scheme, Implicit | Theta | AOS):
-        return cell(scheme)
-    if isinstance(scheme, Multigrid):
-        return unet(scheme)
-    raise TypeError(f"{type(scheme).__name__} has no update")
+    """The update of a scheme; `alpha` is that of Du Fort-Frankel.
+
+    Raises DeclarationError if that of a registered one is no Stack, or states what is to be derived.
+    """
+    update = method_of(scheme).update(scheme, alpha)
+    if type(scheme) in OWN:
+        return update
+    if not isinstance(update, Stack) or update.values or update.product is not None:
+        raise DeclarationError(
+            f"The update of {scheme.label} must be a Stack without values and without a product, which is "
+            "derived from its stages."
+        )
+    return update
 
 
 def shortest(update: Update) -> Update:

@@ -14,14 +14,17 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
+from pde2net.errors import DeclarationError
+
 TAU = sp.Symbol("tau", positive=True)
-ALPHA = sp.Symbol("alpha_", positive=True)
+ALPHA = sp.Symbol("_alpha", positive=True)  # no parameter of an equation is called so
 
 # The state, the one before it, the start of the cycle, F at the state and at the start, and the step.
 U, PREVIOUS, START = sp.symbols("_u _previous _start", real=True)
 RATE, START_RATE, STEP = sp.symbols("_rate _start_rate _step", real=True)
 Z = sp.Symbol("z", nonnegative=True)
 HALF = sp.Rational(1, 2)
+LINEAR = (U, PREVIOUS, START, RATE, START_RATE)
 
 StageWeights = Mapping[sp.Symbol, sp.Expr]
 
@@ -39,6 +42,9 @@ class Stack:
     values  of ALPHA
     repeated  whether all stages are alike, so that their number is that of the time steps
     product  the polynomial of a cycle in z = tau mu, where it is known in closed form
+
+    Raises DeclarationError unless step and skip are linear in states and rates, with weights that the stages
+    have: what is proved of a stack is derived from these.
     """
 
     step: sp.Expr
@@ -51,6 +57,26 @@ class Stack:
     values: StageWeights = field(default_factory=dict)
     repeated: bool = False
     product: sp.Expr | None = None
+
+    def __post_init__(self) -> None:
+        if not self.stages or self.cycles < 1 or self.order not in (1, 2):
+            raise DeclarationError("A stack has stages, cycles, and the order 1 or 2 in time.")
+        if self.repeated:
+            alike = all(stage == self.stages[0] for stage in self.stages) and self.cycles == 1
+            if not alike or self.uses(START) or self.uses(START_RATE):
+                raise DeclarationError("Stages that are the steps of a network are alike and read no START.")
+        symbols = set(self.stages[0])
+        if any(set(stage) != symbols for stage in self.stages):
+            raise DeclarationError("All stages of a stack have the same weights.")
+        update = sp.expand(self.skip.subs(STEP, self.step))
+        weights = [sp.diff(update, s) for s in LINEAR]
+        rest = sp.expand(update - sp.Add(*(w * s for w, s in zip(weights, LINEAR, strict=True))))
+        found = set().union(*(w.free_symbols for w in weights))
+        if rest != 0 or not found <= symbols | {TAU} | set(self.values):
+            raise DeclarationError(
+                "Step and skip of a stack must be linear in U, PREVIOUS, START, RATE and START_RATE, with "
+                "TAU and weights that each stage has."
+            )
 
     def clock(self, cycle: int | sp.Expr, stage: int | sp.Expr) -> sp.Expr:
         """The time at which a stage evaluates F: that of its step, or one for all stages of a cycle.
@@ -92,7 +118,7 @@ def _weighted(expression: sp.Expr, values: StageWeights) -> dict[sp.Symbol, sp.E
     """The coefficients of an expression that is linear in states and rates; rates in units of tau."""
     expression = expression.subs(values).subs(values)
     found = {}
-    for symbol in (U, PREVIOUS, START, RATE, START_RATE):
+    for symbol in LINEAR:
         weight = sp.diff(expression, symbol)
         found[symbol] = sp.simplify(weight / TAU if symbol in (RATE, START_RATE) else weight)
     return found

@@ -9,7 +9,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.linear import LinearSystems
 from pde2net.language.schemes import Scheme
-from pde2net.scheme.registry import Update
+from pde2net.scheme.method import Update
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.certificate import Discharged
 from pde2net.verify.facts import Facts

@@ -12,7 +12,8 @@ from pde2net.language.exact import at
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.normalise.time import moving
-from pde2net.scheme.registry import Update, update_of
+from pde2net.scheme.method import Update
+from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.ranges import UndecidedError

@@ -10,7 +10,7 @@ import sympy as sp
 from pde2net.language.solvers import Kacanov
 from pde2net.normalise.form import SQUARED, DivergenceForm, Learned, SecondOrder, Tensor
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import Update
+from pde2net.scheme.method import Update
 from pde2net.verify.bounds import POINTWISE, Questions
 from pde2net.verify.facts import Facts
 from pde2net.verify.ranges import UndecidedError, require_continuous

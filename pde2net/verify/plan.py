@@ -11,7 +11,8 @@ from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.language.schemes import DuFortFrankel, Multigrid, Scheme
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import Update, update_of
+from pde2net.scheme.method import Update
+from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status

@@ -1,85 +1,77 @@
-"""The polynomial P of a cycle: u+ = P(tau B) u, and up to where |P| <= 1 (docs/theory.md, section 4.9)."""
+"""The polynomial of a cycle, once it was checked to be that of the stages and to be bounded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 
 import sympy as sp
 
-from pde2net.language.schemes import FED, FSI, RKL, Scheme
-from pde2net.scheme.registry import update_of
-from pde2net.scheme.stack import Stack, Z
+from pde2net.language.schemes import Scheme
+from pde2net.scheme.method import Method
+from pde2net.scheme.polynomial import Polynomial
+from pde2net.scheme.registry import OWN, method_of, update_of
+from pde2net.scheme.stack import PREVIOUS, TAU, Stack
 from pde2net.verify.ranges import UndecidedError
 
-DIGITS = 12  # decimals of a limit beyond the one in closed form
 
+def polynomial(scheme: Scheme) -> Polynomial:
+    """That of a cycle of a scheme that has one.
 
-@dataclass(frozen=True)
-class Polynomial:
-    """P with P(0) = 1, |P| <= 1 on [0, reach], and monotone beyond.
-
-    text  its closed form
+    Raises UndecidedError if what is emitted differs from it, or if it is larger than 1 somewhere on
+    [0, reach]: that is decided exactly where docs/theory.md does not derive it.
     """
-
-    poly: sp.Poly
-    reach: sp.Rational
-    text: str
-
-    def bounded(self, z: sp.Rational) -> bool:
-        """Whether |P| <= 1 on [0, z]: beyond `reach` it is enough to look at z itself."""
-        return bool(z <= self.reach or abs(self.poly.eval(z)) <= 1)
-
-    def limit(self, z: sp.Expr) -> sp.Rational:
-        """`reach`, or, if z is a number beyond it, the largest one of 12 decimals that is allowed."""
-        if not z.is_number or not z.is_extended_real or sp.Le(z, self.reach) == sp.true:
-            return self.reach
-        low, unit = self.reach, sp.Rational(1, 10**DIGITS)
-        if not self.bounded(low + unit):
-            return low
-        high = 2 * low
-        while self.bounded(high):
-            low, high = high, 2 * high
-        while high - low > unit:
-            middle = sp.floor((low + high) / (2 * unit)) * unit
-            low, high = (middle, high) if self.bounded(middle) else (low, middle)
-        return low
+    return _polynomial(scheme, method_of(scheme))
 
 
 @cache
-def polynomial(scheme: Scheme) -> Polynomial:
-    """That of a cycle of FSI, FED or RKL. Raises UndecidedError if what is emitted differs from it."""
+def _polynomial(scheme: Scheme, method: Method) -> Polynomial:
     update = update_of(scheme)
-    if isinstance(scheme, FSI | FED):
-        found = _dirichlet(scheme.cycle_length)
-    elif isinstance(scheme, RKL):
-        found = _legendre(scheme.order, scheme.stages)
-    else:
-        raise TypeError(f"{scheme.label} has no polynomial in closed form")
-    if not isinstance(update, Stack) or update.amplification().set_domain("QQ") != found.poly:
+    if method.polynomial is None or not isinstance(update, Stack):
+        raise UndecidedError(f"the polynomial of a cycle of {scheme.label} is not stated")
+    found = method.polynomial(scheme)
+    if exact(update) != found.poly:
         raise UndecidedError("the polynomial of a cycle is not the one in closed form")
+    if method.choice not in OWN:
+        found = replace(found, known=False)
+        if not found.bounded(found.reach):
+            raise UndecidedError(f"the polynomial of a cycle exceeds 1 on [0, {found.reach}]")
     return found
 
 
-def _dirichlet(n: int) -> Polynomial:
-    """(1 + 2 sum T_k(1 - z))/(2 n + 1), with n zeros in (0, 2)."""
-    x, one = sp.Poly(1 - Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
-    before, now, total = one, x, one
-    for _ in range(n):
-        total += 2 * now
-        before, now = now, 2 * x * now - before
-    text = f"(1 + 2 sum T_k(1 - z))/(2 n + 1), n = {n}"
-    return Polynomial(total * sp.Rational(1, 2 * n + 1), sp.Integer(2), text)
+def exact(stack: Stack) -> sp.Poly:
+    """P of a cycle, from its stages. Raises UndecidedError unless its coefficients are rational numbers."""
+    found = stack.amplification()
+    if not all(c.is_Rational for c in found.coeffs()):
+        raise UndecidedError("the polynomial of a cycle has coefficients that are no rational numbers")
+    return found.set_domain("QQ")
 
 
-def _legendre(order: int, s: int) -> Polynomial:
-    """P_s(1 - w z), or 1 - b + b P_s(1 - w z), with s zeros of P_s in (0, 2/w)."""
-    w = sp.Rational(2, s * s + s) if order == 1 else sp.Rational(4, s * s + s - 2)
-    x, one = sp.Poly(1 - w * Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
-    before, now = one, x
-    for j in range(2, s + 1):
-        before, now = now, sp.Rational(2 * j - 1, j) * x * now - sp.Rational(j - 1, j) * before
-    if order == 1:
-        return Polynomial(now, 2 / w, f"P_s(1 - {w} z), s = {s}")
-    b = sp.Rational(s * s + s - 2, 2 * s * (s + 1))
-    return Polynomial(b * now + (1 - b) * one, 2 / w, f"{1 - b} + {b} P_s(1 - {w} z), s = {s}")
+def coefficients(stack: Stack) -> tuple[sp.Rational, sp.Rational]:
+    """(p1, p2) of P = 1 - p1 z + p2 z² - ...: a cycle covers the time p1 tau, of order 2 if p2 = p1²/2.
+
+    Runge-Kutta methods have order 2 if sum b = 1 and sum b c = 1/2, which P says. Raises UndecidedError if
+    the stack is stated to cover another time, or to have an order that it does not have.
+    """
+    alone = stack.repeated and not stack.uses(PREVIOUS)
+    poly = exact(replace(stack, stages=stack.stages[:1]) if alone else stack)
+    one, p1, p2 = poly.nth(0), -poly.nth(1), poly.nth(2)
+    covered = sp.simplify(stack.time / TAU) / (len(stack.stages) if alone else 1)
+    if one != 1 or covered != p1:
+        raise UndecidedError("a cycle does not cover the time that is stated for it")
+    if stack.order == 2 and 2 * p2 != p1**2:
+        raise UndecidedError("the stages are not of the order in time that is stated for them")
+    return p1, p2
+
+
+def like_exponential(scheme: Scheme) -> bool:
+    """Whether 1 <= P(-x) <= exp(p1 x) for x >= 0, so that growing modes grow, and by no more.
+
+    Derived for some schemes (docs/theory.md, 4.9); of others no coefficient of P(-x) may be negative or
+    larger than that of the exponential.
+    """
+    if type(scheme) in OWN:
+        return True
+    poly = polynomial(scheme).poly
+    p1 = -poly.nth(1)
+    return all(0 <= (-1) ** k * poly.nth(k) <= p1**k / sp.factorial(k) for k in range(poly.degree() + 1))

@@ -43,6 +43,8 @@ def pace(stack: Stack) -> sp.Expr | None:
     if len(stack.stages) > 1 and (not stack.repeated or stack.uses(PREVIOUS) or stack.uses(START)):
         return None
     weights = stage_weights(stack)[0]
+    if sp.simplify(sum(weights[s] for s in STATES) - 1) != 0:
+        return None
     c = sp.nsimplify(weights[RATE] + weights[START_RATE])
     return c if c.is_Rational else None
 

@@ -22,7 +22,8 @@ from pde2net.language.declaration import Declaration
 from pde2net.language.schemes import AOS, DuFortFrankel, Explicit, Implicit, Scheme
 from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import Update, shortest, update_of
+from pde2net.scheme.method import Update
+from pde2net.scheme.registry import shortest, update_of
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import Bounds

@@ -314,6 +314,7 @@ SCHEMES = {
     p2n.FSI: cyclic,
     p2n.FED: cyclic,
     p2n.RKL: super_steps,
+    p2n.RKC: super_steps,
     p2n.Implicit: implicit,
     p2n.Theta: weighted,
     p2n.AOS: split,

@@ -134,6 +134,9 @@ STACKS = {
     "RKL 2": stack(laplacian(u1) - 2 * (u1 - f(x)), 1, p2n.RKL(2, 1, 4)),
     "RKL 2, growth": stack(laplacian(u1) + u1, 1, p2n.RKL(2, 1, 5)),
     "RKL 2 beyond the limit": stack(laplacian(u1), 1, p2n.RKL(2, 5, 4)),
+    "RKC 1": stack(laplacian(u1), 1, p2n.RKC(1, 5, 4, 2)),
+    "RKC 2": stack(diffused(rational), 1, p2n.RKC(2, None, 5, damping=1), parameters={lam: 0.4}),
+    "RKC 2, growth": stack(laplacian(u1) + u1, 1, p2n.RKC(2, 1, 5)),
 }
 GENUINE |= STACKS
 

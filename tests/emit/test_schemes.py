@@ -20,6 +20,7 @@ STACKS = [
     p2n.FED(tau=0.02, cycle_length=3, cycles=2),
     p2n.RKL(order=1, tau=0.05, stages=3),
     p2n.RKL(order=2, tau=0.05, stages=3, steps=2),
+    p2n.RKC(order=2, tau=0.05, stages=3, steps=2),
 ]
 CELLS = [
     p2n.Implicit(tau=0.01, steps=2, solver=p2n.FixedPoint(iterations=3)),

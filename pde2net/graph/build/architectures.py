@@ -12,7 +12,7 @@ from pde2net.graph.build.stack import residual_stack
 from pde2net.graph.build.unet import u_net
 from pde2net.graph.network import Graph
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.registry import Update
+from pde2net.scheme.method import Update
 from pde2net.scheme.stack import Stack
 
 

@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import sympy as sp
 
+from pde2net.scheme.polynomial import Polynomial
 from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim
-from pde2net.verify.polynomial import Polynomial, polynomial
+from pde2net.verify.polynomial import like_exponential, polynomial
+from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.refute import frozen
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import growth
 from pde2net.verify.stages import KEPT, LINEAR, stack_of
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, quotient
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, prove, quotient
 from pde2net.verify.theorems import explicit_l2, frozen_spectrum
 from pde2net.verify.theorems.energy_decay import BOUNDED_BELOW
 from pde2net.verify.theorems.frozen_spectrum import growing
@@ -129,7 +131,20 @@ CYCLE_MAXIMUM = Theorem(
 )
 
 
+def _require_growth(case: Case) -> None:
+    """Where a reaction lets modes grow, the polynomial has to do what the exponential does."""
+    rate = case.facts.rate
+    if (rate is None or not rate.nonnegative) and not like_exponential(case.scheme):
+        raise UndecidedError("how the polynomial of a cycle amplifies modes that grow is not known")
+
+
+def energy_decay(case: Case) -> Claim:
+    _require_growth(case)
+    return prove(CYCLE_ENERGY, case)
+
+
 def frozen_stability(case: Case) -> Claim:
     """With a reaction that lets modes grow, by exp(m T) per cycle of time T."""
+    _require_growth(case)
     time = stack_of(case).time.subs(TAU, case.tau)
     return growing(CYCLE_SPECTRUM, case, lambda m: sp.exp(m * time), "cycle")

@@ -1,0 +1,299 @@
+"""Schemes of one's own: what is stated of them is decided, and what cannot be is not claimed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from support import diffusion, equation, uncertified, unknown, x
+
+import pde2net as p2n
+from pde2net import laplacian
+from pde2net.extend import (
+    PREVIOUS,
+    RATE,
+    START,
+    STEP,
+    TAU,
+    Method,
+    OwnScheme,
+    Polynomial,
+    Stack,
+    U,
+    Z,
+    register_diffusivity,
+    register_scheme,
+)
+from pde2net.graph.interpret import Interpreter
+from pde2net.language import diffusivities
+from pde2net.language.schemes import SCHEMES
+from pde2net.scheme.polynomial import stays_bounded
+from pde2net.scheme.registry import METHODS
+
+R = sp.Rational
+B = sp.Symbol("_b", real=True)
+HEAT = p2n.Problem(equation(laplacian(unknown(1)), 1))
+HALF = R(1, 2)
+HEUN = Stack(U + TAU * RATE, B * STEP + (1 - B) * START, ({B: sp.S.One}, {B: HALF}), TAU, order=2)
+
+
+@dataclass(frozen=True)
+class Own(OwnScheme):
+    label: ClassVar[str] = "own"
+
+
+@pytest.fixture
+def registered() -> Iterator[Any]:
+    """Registers Own with a stack and a polynomial for one test."""
+
+    def register(stack: Stack, poly: sp.Expr | None = None, reach: Any = 2, known: bool = False) -> None:
+        METHODS.pop(Own, None)
+        SCHEMES.pop("own", None)
+
+        def stated(scheme: Own) -> Polynomial:
+            return Polynomial(sp.Poly(poly, Z, domain="QQ"), sp.Rational(reach), "stated", known)
+
+        def update(scheme: Own, _: Any) -> Stack:
+            return stack if stack.repeated else replace(stack, cycles=scheme.steps)
+
+        register_scheme(Method(Own, update, None, None if poly is None else stated))
+
+    yield register
+    METHODS.pop(Own, None)
+    SCHEMES.pop("own", None)
+
+
+def statuses(problem: p2n.Problem, tau: Any, steps: int = 2) -> dict[str, str]:
+    found = p2n.verify(problem, Own(tau, steps)).claims
+    return {name: str(claim.status) for name, claim in found.items()}
+
+
+def test_heun_is_like_any_other_scheme(registered: Any) -> None:
+    """Its limit is that of 1 - z + z²/2, from both sides; network, text and certificate go round."""
+    registered(HEUN, 1 - Z + Z**2 / 2)
+    for tau, expected in ((HALF, "proved"), (HALF + R(1, 10**9), "unknown"), (R(3, 5), "refuted")):
+        claims = p2n.verify(HEAT, Own(tau, 40)).claims
+        assert str(claims["l2_stability"].status) == expected
+        assert claims["l2_stability"].limit == HALF
+    assert p2n.verify(HEAT, Own(None, 3)).tau == HALF
+    network = p2n.compile(HEAT, Own(R(2, 5), 3))
+    u0 = np.random.default_rng(0).normal(size=9)
+    v = u0
+    one = Interpreter(uncertified(HEAT, p2n.Explicit(R(2, 5))).looped)
+    for _ in range(3):
+        v = (v + one(one(v))) / 2
+    assert np.allclose(network.module()(torch.tensor(u0)[None, None])[0, 0].numpy(), v, rtol=0, atol=1e-14)
+    certificate = network.certificate
+    assert certificate.claims["consistency"].reason.startswith("Truncation error O(tau**2 + h**2)")
+    assert p2n.recheck(certificate.to_json()).claims == certificate.claims
+    assert "own(tau = 2/5, steps = 3)" in certificate.declaration.to_text()
+    assert "weights" not in network.source() or "self.b = (1, 0.5,)" in network.source()
+
+
+def test_the_order_is_the_slope_of_the_error(registered: Any) -> None:
+    registered(HEUN, 1 - Z + Z**2 / 2)
+    mode = np.cos(np.pi * (np.arange(8) + 0.5) / 8)
+    exact = np.exp(-4 * np.sin(np.pi / 16) ** 2 * 4) * mode
+    errors = [
+        abs(Interpreter(uncertified(HEAT, Own(R(4, n), n)).looped)(mode) - exact).max() for n in (16, 32, 64)
+    ]
+    assert all(abs(np.log2(a / b) - 2) < 0.1 for a, b in itertools.pairwise(errors))
+
+
+TWICE = replace(HEUN, step=U + 2 * TAU * RATE)
+EULER = Stack(U + TAU * RATE, STEP, ({},), TAU)
+FALSE = {
+    "a reach that is too long": (HEUN, 1 - Z + Z**2 / 2, 3, False, R(7, 10), ("l2_stability",)),
+    "a bound that is called known": (HEUN, 1 - Z + Z**2 / 2, 100, True, R(20), ("l2_stability",)),
+    "another polynomial": (HEUN, 1 - Z / 2, 4, True, R(9, 10), ("l2_stability", "frozen_stability")),
+    "a time that is not covered": (TWICE, 1 - 2 * Z + 2 * Z**2, 1, False, R(1, 8), ("consistency",)),
+    "an order that it does not have": (
+        replace(HEUN, stages=({B: sp.S.One}, {B: R(2, 3)}), time=R(4, 3) * TAU),
+        1 - R(4, 3) * Z + R(2, 3) * Z**2,
+        1,
+        False,
+        R(1, 8),
+        ("consistency",),
+    ),
+    "states that do not sum to 1": (
+        replace(EULER, step=2 * U + TAU * RATE),
+        2 - Z,
+        1,
+        True,
+        R(1, 8),
+        ("l2_stability", "maximum_principle", "mean_preservation", "energy_decay", "consistency"),
+    ),
+    "steps of another size": (
+        replace(EULER, step=U + 2 * TAU * RATE, repeated=True),
+        1 - 2 * Z,
+        1,
+        True,
+        R(1, 8),
+        ("consistency",),
+    ),
+    "an earlier state": (
+        Stack(U + TAU * RATE, 2 * STEP - PREVIOUS, ({},) * 2, 2 * TAU, repeated=True),
+        1 - 2 * Z,
+        1,
+        True,
+        R(1, 8),
+        ("l2_stability", "consistency"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FALSE)
+def test_what_is_false_is_not_proved(registered: Any, name: str) -> None:
+    stack, poly, reach, known, tau, claims = FALSE[name]
+    registered(stack, poly, reach, known)
+    found = statuses(HEAT, tau)
+    assert all(found[claim] in ("unknown", "refuted") for claim in claims), found
+
+
+def test_growing_modes_need_the_coefficients_of_the_exponential(registered: Any) -> None:
+    """1 - 3 z/2 + ... with a second coefficient above p1²/2: growth by exp(p1 x) is no bound."""
+    growing = p2n.Problem(equation(laplacian(unknown(1)) + unknown(1), 1))
+    registered(HEUN, 1 - Z + Z**2 / 2)
+    assert statuses(growing, R(1, 8))["frozen_stability"] == "linearised"
+    steep = replace(HEUN, stages=({B: R(3, 2)}, {B: R(3, 4)}), time=R(15, 8) * TAU, order=1)
+    registered(steep, 1 - R(15, 8) * Z + R(9, 8) * Z**2, 1)
+    assert statuses(HEAT, R(1, 8))["frozen_stability"] == "proved"
+    fast = replace(HEUN, stages=({B: R(3, 2)}, {B: R(3, 2)}), time=R(3, 2) * TAU, order=1)
+    registered(fast, 1 - R(3, 2) * Z + R(9, 4) * Z**2, R(1, 2))
+    assert statuses(growing, R(1, 16))["frozen_stability"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": U**2 + TAU * RATE},
+        {"step": U + TAU * RATE + 1},
+        {"step": U + sp.Symbol("_c") * RATE},
+        {"stages": ({B: sp.S.One}, {})},
+        {"stages": ()},
+        {"order": 3},
+        {"cycles": 0},
+        {"repeated": True},
+    ],
+    ids=str,
+)
+def test_what_is_no_linear_combination_is_no_stack(changes: dict[str, Any]) -> None:
+    with pytest.raises(p2n.DeclarationError):
+        replace(HEUN, **changes)
+
+
+def test_products_are_derived(registered: Any) -> None:
+    registered(replace(HEUN, product=1 - Z / 100), 1 - Z / 100, 200, True)
+    with pytest.raises(p2n.DeclarationError, match="derived from its stages"):
+        p2n.verify(HEAT, Own(R(9, 10)))
+
+
+def test_only_schemes_with_a_name_of_their_own_are_registered(registered: Any) -> None:
+    with pytest.raises(p2n.DeclarationError, match="no scheme that is known"):
+        p2n.verify(HEAT, Own(R(1, 5)))
+    registered(HEUN, 1 - Z + Z**2 / 2)
+    for choice in (Own, p2n.FSI, int, "own"):
+        with pytest.raises(p2n.DeclarationError):
+            register_scheme(Method(choice, lambda scheme, _: HEUN))  # type: ignore[arg-type]  # on purpose
+
+
+coefficient = st.integers(-12, 12)
+
+
+@given(st.lists(coefficient, min_size=1, max_size=5), st.integers(1, 40))
+def test_bounds_are_decided_as_sampled(numerators: list[int], end: int) -> None:
+    """Polynomials with P(0) = 1: decided exactly, against values on a fine grid."""
+    poly = sp.Poly([*(R(n, 6) for n in numerators), 1], Z, domain="QQ")
+    z = R(end, 8)
+    values = np.polyval([float(c) for c in poly.all_coeffs()], np.linspace(0, float(z), 2001))
+    largest = abs(values).max()
+    if stays_bounded(poly, z):
+        assert largest <= 1 + 1e-9
+    else:
+        assert largest > 1 - 1e-3
+
+
+@pytest.mark.parametrize("s", [1, 2, 3, 8])
+def test_polynomials_that_touch_the_bound_are_bounded(s: int) -> None:
+    """T_s(1 - z) is 1 or -1 at s + 1 places of [0, 2], and larger beyond."""
+    poly = sp.Poly(sp.chebyshevt(s, 1 - Z), Z, domain="QQ")
+    assert stays_bounded(poly, sp.Integer(2)) and not stays_bounded(poly, 2 + R(1, 10**9))
+
+
+def test_diffusivities_join_the_table() -> None:
+    def own_diffusivity(s2: sp.Expr, lam: sp.Expr) -> sp.Expr:
+        return 1 / (1 + s2 / lam**2) ** 2
+
+    try:
+        assert register_diffusivity(own_diffusivity) is own_diffusivity
+        problem = diffusion(lambda s2: diffusivities.own_diffusivity(s2, R(1, 2)))
+        assert p2n.verify(problem, p2n.Explicit(R(1, 2))).claims["l2_stability"].limit == R(1, 2)
+        with pytest.raises(p2n.DeclarationError, match="already"):
+            register_diffusivity(own_diffusivity)
+    finally:
+        del diffusivities.own_diffusivity
+    for wrong in (lambda s2: x, lambda: 1, lambda s2: "g"):
+        wrong.__name__ = "wrong"
+        with pytest.raises(p2n.DeclarationError, match="must return"):
+            register_diffusivity(wrong)
+
+
+# -- Runge, Kutta and Chebyshev -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("order", "s"), [(1, 1), (1, 2), (1, 5), (1, 12), (2, 2), (2, 3), (2, 9), (2, 20)])
+@pytest.mark.parametrize("damping", [None, R(1, 1000), sp.Integer(3)])
+def test_rkc_is_a_damped_chebyshev_polynomial(order: int, s: int, damping: Any) -> None:
+    """P = a + b T_s(w0 - w1 z) from SymPy's polynomials; bounded up to its reach, which is decided too."""
+    scheme = p2n.RKC(order, 1, s, damping=damping)
+    w0 = 1 + (damping or (R(1, 20) if order == 1 else R(2, 13))) / sp.Integer(s) ** 2
+    v = sp.Symbol("v")
+    t, d, dd = (sp.diff(sp.chebyshevt(s, v), v, k).subs(v, w0) for k in range(3))
+    b, w1 = (1 / t, t / d) if order == 1 else (dd / d**2, d / dd)
+    expected = 1 - b * t + b * sp.chebyshevt(s, w0 - w1 * Z)
+    method = METHODS[p2n.RKC]
+    stack, found = method.update(scheme, None), method.polynomial(scheme)  # type: ignore[misc]  # it has one
+    assert sp.expand(stack.amplification().as_expr() - expected) == 0  # type: ignore[union-attr]
+    assert found.poly == sp.Poly(expected, Z, domain="QQ") and found.reach == 2 * w0 / w1
+    assert stays_bounded(found.poly, found.reach)
+    assert -found.poly.nth(1) == 1 and (order == 1 or found.poly.nth(2) == HALF)
+    growth = [(-1) ** k * found.poly.nth(k) * sp.factorial(k) for k in range(s + 1)]
+    assert all(0 <= c <= 1 for c in growth)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_rkc_takes_the_fewest_stages(order: int) -> None:
+    limit = R(1, 4)
+    for time in (R(1, 5), 1, 30):
+        scheme = p2n.RKC.for_time(time, limit=limit, order=order)
+        reach = [
+            METHODS[p2n.RKC].polynomial(replace(scheme, stages=s)).reach
+            for s in range(order, scheme.stages + 1)
+        ]  # type: ignore[misc]  # it has one
+        assert scheme.tau <= limit * reach[-1] / 2
+        assert all(scheme.tau > limit * r / 2 for r in reach[:-1])
+    with pytest.raises(p2n.DeclarationError, match="take more steps"):
+        p2n.RKC.for_time(10**9, limit=limit, order=order)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: p2n.RKC(3, 1, 4), "must be 1 or 2"),
+        (lambda: p2n.RKC(2, 1, 1), "at least 2 stages"),
+        (lambda: p2n.RKC(1, 1, 3, damping=sp.sqrt(2)), "rational"),
+        (lambda: p2n.RKC(1, 1, 3, damping=-1), "damping"),
+        (lambda: p2n.RKC(1, 1, 3, freeze="cycle"), "freeze"),
+    ],
+)
+def test_options_of_rkc_are_checked(call: Any, message: str) -> None:
+    with pytest.raises(p2n.DeclarationError, match=message):
+        call()
