@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import analysis
 import holes
 import schemes
 import torch
@@ -144,6 +145,10 @@ def main() -> None:
         "## Declaring, verifying, compiling",
         "",
         *processes(),
+        "",
+        "Against the commit before searches in batches, graphs with loops and imports on demand:",
+        "",
+        *analysis.table(),
         "",
         "## FSI against explicit steps, T = 100, 256 x 256 photograph, h = 1",
         "",
