@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy as sp
 
@@ -10,21 +11,23 @@ from pde2net.emit.base import Emitter, Request
 from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
 from pde2net.emit.kept import FRACTION, Keeper, Step
 from pde2net.emit.spectral_bound import bound_functions
+from pde2net.emit.statements import Printer, Scope
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
-from pde2net.graph.network import node_of
 from pde2net.graph.nodes import Filter, TransposedFilter
+from pde2net.program.records import Function as Described
+from pde2net.program.records import Program
 from pde2net.scheme.stack import ALPHA, TAU
 
 
 class KeepingEmitter(Emitter):
     """Weights of learned operators, parameters that keep their sign, steps that stay below their limit."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, program: Program) -> None:
         self.keeper = Keeper(request)
-        super().__init__(request)
+        super().__init__(request, program)
         self.operators: dict[str, str] = {}
-        taken = [*self.names.values(), *self.data_sources.values(), *self.computed.values()]
+        taken = [*self.names.values(), *self.data.values(), *self.computed.values()]
         for name in filters_of(self.graph):
             self.operators[name] = self.namer.attribute(name, [*taken, *self.operators.values()])
         self.keeper.has(s.name for s in (*self.scalars, *self.keeper.computed))
@@ -100,10 +103,12 @@ class KeepingEmitter(Emitter):
             found.append(Function("keep_stable", ("self", "dtype: torch.dtype"), kind, doc, body))
         return found
 
-    def start(self, names: Sequence[str], like: str = "u") -> list[str]:
-        """Statements at the start of a method that computes `names` and is not handed the filters."""
+    def scope(self, printer: Printer | None = None) -> Scope:
+        return replace(super().scope(printer), filters=self.operators)
+
+    def start(self, function: Described, like: str = "u") -> list[str]:
+        """Statements at the start of a method that is not handed the filters."""
         if self.keeper.method:
             return []
-        nodes = [node_of(self.graph, name) for name in names]
-        used = {n.operator for n in nodes if isinstance(n, Filter | TransposedFilter)}
+        used = {op.operator for op in function.ops if isinstance(op, Filter | TransposedFilter)}
         return [f"{v} = self.{v}.to({like}.dtype)" for name, v in self.operators.items() if name in used]

@@ -9,9 +9,9 @@ import sympy as sp
 
 from pde2net.emit.base import Request
 from pde2net.emit.spectral_bound import MOST
+from pde2net.emit.statements import Printer
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
-from pde2net.emit.values import Printer
 from pde2net.scheme.stack import ALPHA, TAU
 from pde2net.verify.kept import signed
 

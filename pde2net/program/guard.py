@@ -21,8 +21,6 @@ import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.logic.boolalg import Boolean
 
-from pde2net.emit.tree import Function
-
 _GONE = 1000  # exp(-1000) is 0 in double precision
 _HARMLESS = {
     sp.log: 1,
@@ -58,15 +56,6 @@ class AwayFromZero(sp.Function):  # type: ignore[misc]  # SymPy has no types
     """AwayFromZero(x, p) = max(x, tiny^p) of an x >= 0, tiny the smallest normal number of its type."""
 
     is_positive = True
-
-
-AWAY_FROM_ZERO = Function(
-    "away_from_zero",
-    ("x: Tensor", "power: float"),
-    "Tensor",
-    "x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow.",
-    ["return x.clamp_min(torch.finfo(x.dtype).tiny ** power)"],
-)
 
 
 @dataclass(frozen=True)

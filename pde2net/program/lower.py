@@ -1,0 +1,39 @@
+"""From a graph to the program that backends print, by passes in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from pde2net.graph.network import Graph
+from pde2net.program import parts
+from pde2net.program.coarsen import coarsen
+from pde2net.program.records import Function, Program
+from pde2net.program.share import share
+
+SLICES: dict[str, Callable[[Graph, Sequence[str]], Program]] = {
+    "residual stack": parts.stack,
+    "recurrent cell": parts.cell,
+    "u-net": parts.operator_on_grids,
+}
+PASSES: tuple[Callable[[Function], Function], ...] = (share,)
+ON_GRIDS = (coarsen, *PASSES)  # of operators on all grids
+
+
+def lower(graph: Graph, axes: Sequence[str]) -> Program:
+    """The program of a network; `axes` are the names of the axes, by which outputs are called.
+
+    Its values have no identifiers yet: `name` gives them, when it is known which words a text needs itself.
+    """
+    architecture = graph.graph["architecture"]
+    sliced = SLICES[architecture](graph, axes)
+    operator = None if sliced.operator is None else _passed(sliced.operator, ON_GRIDS)
+    made = _passed(sliced, ON_GRIDS if architecture == "u-net" else PASSES)
+    return replace(made, operator=operator)
+
+
+def _passed(program: Program, passes: Sequence[Callable[[Function], Function]]) -> Program:
+    functions = program.functions
+    for each in passes:
+        functions = tuple(map(each, functions))
+    return replace(program, functions=functions)

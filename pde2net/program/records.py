@@ -1,0 +1,112 @@
+"""The records of a program: functions as lists of operations on named arrays. None of them is text.
+
+A value is an output of an operation. It is called after the node of the graph that it comes from, and has an
+identifier of Python in its place once the pass `name` is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pde2net.graph.nodes import Coordinate, Node, SquaredAdjoint
+
+Given = tuple[str, str]  # a value that a function is handed, and what it would be called
+
+
+@dataclass(frozen=True)
+class Line:
+    """A coordinate that need not be as large as the image: it is broadcast where it is used."""
+
+    node: Coordinate
+
+
+@dataclass(frozen=True)
+class Squares:
+    """A squared adjoint; slots in `known` have arrays that may stand for all images.
+
+    If all are known, the slot "image" says how large the result is.
+    """
+
+    node: SquaredAdjoint
+    known: frozenset[str]
+
+
+@dataclass(frozen=True)
+class OnGrid:
+    """An operation with the distances and volumes of the grid that its function is handed.
+
+    wide  whether its result has cells beyond the border
+    """
+
+    node: Node
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Known data, which the grid has that its function is handed."""
+
+
+Op = Node | Line | Squares | OnGrid | Stored
+
+
+@dataclass(frozen=True)
+class Let:
+    """outputs = op(inputs), inputs by their slots.
+
+    wanted  what a reader would call the outputs: "s2", "flux_x"
+    passing  whether they are of use to the operations that follow at once alone
+    """
+
+    outputs: tuple[str, ...]
+    op: Op
+    inputs: tuple[tuple[str, str], ...]
+    wanted: tuple[str, ...]
+    passing: bool = False
+
+    @property
+    def fed(self) -> dict[str, str]:
+        """The inputs by their slots."""
+        return dict(self.inputs)
+
+    def with_inputs(self, names: dict[str, str]) -> Let:
+        """The same of other inputs, where `names` has others."""
+        return replace(self, inputs=tuple((slot, names.get(v, v)) for slot, v in self.inputs))
+
+
+@dataclass(frozen=True)
+class Function:
+    """results = body(parameters)."""
+
+    name: str
+    parameters: tuple[Given, ...]
+    body: tuple[Let, ...]
+    results: tuple[str, ...]
+
+    @property
+    def ops(self) -> Iterator[Op]:
+        return (let.op for let in self.body)
+
+
+@dataclass(frozen=True)
+class Program:
+    """The functions of one network.
+
+    data      known data that all functions are handed, which the function "known" computes
+    carried   earlier states, or the rate at one, that a block is handed
+    frozen    what a block is handed of its cycle
+    operator  the functions of an operator on all grids, the preconditioner of a cell
+    """
+
+    functions: tuple[Function, ...]
+    data: tuple[Given, ...] = ()
+    carried: tuple[Given, ...] = ()
+    frozen: tuple[Given, ...] = ()
+    operator: Program | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return any(f.name == name for f in self.functions)
+
+    def __getitem__(self, name: str) -> Function:
+        return next(f for f in self.functions if f.name == name)
