@@ -8,7 +8,7 @@ import sympy as sp
 
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.keeping import KeepingEmitter
-from pde2net.emit.statements import returning, statements
+from pde2net.emit.statements import returning
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.network import parameters
@@ -104,12 +104,12 @@ class StackEmitter(KeepingEmitter):
             return []
         (state, _), *_ = self.program[method].parameters
         found = self.named(self.program[method], {state: "u"})
-        outputs = list(dict.fromkeys(found.results))
+        outputs = tuple(dict.fromkeys(found.results))
         passed = (*self.data.values(), *self.handed)
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
         kind = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
         doc = "The diffusivities that a cycle freezes." if self.frozen else "F(u) at the start of a cycle."
-        body = [*self.start(found), *statements(found, self.scope()), f"return {', '.join(outputs)}"]
+        body = [*self.start(found), *returning(replace(found, results=outputs), self.scope())]
         return [Function(method, arguments, kind, doc, body)]
 
     def network(self) -> Class:

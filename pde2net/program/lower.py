@@ -8,6 +8,7 @@ from dataclasses import replace
 from pde2net.graph.network import Graph
 from pde2net.program import parts
 from pde2net.program.coarsen import coarsen
+from pde2net.program.merge import merge
 from pde2net.program.records import Function, Program
 from pde2net.program.share import share
 
@@ -16,7 +17,7 @@ SLICES: dict[str, Callable[[Graph, Sequence[str]], Program]] = {
     "recurrent cell": parts.cell,
     "u-net": parts.operator_on_grids,
 }
-PASSES: tuple[Callable[[Function], Function], ...] = (share,)
+PASSES: tuple[Callable[[Function], Function], ...] = (share, merge)
 ON_GRIDS = (coarsen, *PASSES)  # of operators on all grids
 
 

@@ -103,7 +103,7 @@ def operator_on_grids(graph: Graph, axes: Sequence[str]) -> Program:
         ends = [feeds[s] for s in slots]
         used = [value(s) for n in nodes for s in sources(graph, n).values()] + [value(s) for s in ends]
         wanted = dict(program.data)
-        stored = [Let((s,), Stored(), (), (wanted[s],)) for s in dict.fromkeys(used) if s in wanted]
+        stored = [Let((s,), Stored(s), (), (wanted[s],)) for s in dict.fromkeys(used) if s in wanted]
         found = function(graph, method, handed, nodes, ends, axes)
         return replace(found, body=(*stored, *found.body))
 

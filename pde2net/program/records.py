@@ -6,7 +6,7 @@ identifier of Python in its place once the pass `name` is done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from pde2net.graph.nodes import Coordinate, Node, SquaredAdjoint
@@ -47,6 +47,8 @@ class OnGrid:
 class Stored:
     """Known data, which the grid has that its function is handed."""
 
+    data: str
+
 
 Op = Node | Line | Squares | OnGrid | Stored
 
@@ -56,7 +58,7 @@ class Let:
     """outputs = op(inputs), inputs by their slots.
 
     wanted  what a reader would call the outputs: "s2", "flux_x"
-    passing  whether they are of use to the operations that follow at once alone
+    passing  whether they are parts of expressions, which no node of the graph has
     """
 
     outputs: tuple[str, ...]
@@ -69,6 +71,11 @@ class Let:
     def fed(self) -> dict[str, str]:
         """The inputs by their slots."""
         return dict(self.inputs)
+
+    def renamed(self, names: Mapping[str, str]) -> Let:
+        """The same with other names of all values."""
+        outputs = tuple(names[v] for v in self.outputs)
+        return replace(self, outputs=outputs, inputs=tuple((slot, names[v]) for slot, v in self.inputs))
 
     def with_inputs(self, names: dict[str, str]) -> Let:
         """The same of other inputs, where `names` has others."""

@@ -58,9 +58,9 @@ class _Parts:
         inputs = tuple((slot, v) for slot, v in self.names.items() if slot in used)
         return Let((value,), replace(self.op, expressions=(expression,)), inputs, (wanted,), passing)
 
-    def _part(self, symbol: sp.Symbol, expression: sp.Expr) -> Let:
+    def _part(self, symbol: sp.Symbol, wanted: str, expression: sp.Expr) -> Let:
         """A value of its own for an expression, known by a symbol from now on."""
-        let = self._computing(expression, f"{self.let.outputs[0]}/{symbol}", symbol.name, passing=True)
+        let = self._computing(expression, f"{self.let.outputs[0]}/{symbol}", wanted, passing=True)
         self.names[symbol.name] = let.outputs[0]
         return let
 
@@ -80,7 +80,7 @@ class _Parts:
         branched = any(e.has(sp.Piecewise) for e in found)
         if slopes and (len(slopes) > 1 or branched) and any(e.has(square) for e in found):
             s2 = sp.Symbol(self._fresh("s2"), nonnegative=True)
-            lets.append(self._part(s2, square))
+            lets.append(self._part(s2, "s2", square))
             found = [e.subs(square, s2) for e in found]
         found = self._guarded(found)
         fresh = (sp.Symbol(self._fresh(f"g{k if k > 1 else ''}"), real=True) for k in itertools.count(1))
@@ -93,7 +93,7 @@ class _Parts:
                 inlined[symbol] = expression
                 continue
             clamps, expression = self._clamped(expression)
-            lets += [*clamps, self._part(symbol, expression)]
+            lets += [*clamps, self._part(symbol, "g", expression)]
         return [e.xreplace(inlined) for e in reduced], lets
 
     def _clamped(self, expression: sp.Expr) -> tuple[list[Let], sp.Expr]:
@@ -101,6 +101,6 @@ class _Parts:
         lets: list[Let] = []
         for part in sorted(expression.atoms(AtLeast), key=str):
             ratio = sp.Symbol(self._fresh("ratio"), positive=True)
-            lets.append(self._part(ratio, part))
+            lets.append(self._part(ratio, "ratio", part))
             expression = expression.xreplace({part: ratio})
         return lets, expression
