@@ -289,8 +289,8 @@ class Emitter(ABC):
 
     def prelude_on(self, printer: Printer) -> tuple[list[str], list[str]]:
         """Statements that compute what depends on data alone, and the variables of that."""
-        given = ((n, node_of(self.graph, n)) for n, _ in self.program["known"].parameters)
-        words = {n: self.names[x.symbol.name] if isinstance(x, Field) else "u" for n, x in given}
+        (state, _), *known = self.program["known"].parameters
+        words = {state: "u", **{n: self.names[field] for n, field in known}}
         found = naming.name(self.program["known"], self.namer, words)
         return statements(found, self.scope(printer)), list(found.results)
 

@@ -9,7 +9,7 @@ from pde2net.graph.network import Graph
 from pde2net.program import parts
 from pde2net.program.coarsen import coarsen
 from pde2net.program.merge import merge
-from pde2net.program.records import Function, Program
+from pde2net.program.records import Function, Let, Loop, Program, Reversed
 from pde2net.program.share import share
 
 SLICES: dict[str, Callable[[Graph, Sequence[str]], Program]] = {
@@ -31,6 +31,21 @@ def lower(graph: Graph, axes: Sequence[str]) -> Program:
     operator = None if sliced.operator is None else _passed(sliced.operator, ON_GRIDS)
     made = _passed(sliced, ON_GRIDS if architecture == "u-net" else PASSES)
     return replace(made, operator=operator)
+
+
+def everywhere(function: Function, each: Callable[[Function], Function]) -> Function:
+    """A function after a pass, with those that its loops pass through."""
+    return each(replace(function, body=tuple(_inside(let, each) for let in function.body)))
+
+
+def _inside(let: Let, each: Callable[[Function], Function]) -> Let:
+    op = let.op
+    if isinstance(op, Loop):
+        return replace(let, op=replace(op, body=everywhere(op.body, each)))
+    if isinstance(op, Reversed):
+        loop = replace(op.loop, body=everywhere(op.loop.body, each))
+        return replace(let, op=replace(op, loop=loop, backward=everywhere(op.backward, each)))
+    return let
 
 
 def _passed(program: Program, passes: Sequence[Callable[[Function], Function]]) -> Program:

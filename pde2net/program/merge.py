@@ -25,7 +25,7 @@ def merge(function: Function) -> Function:
         key: Hashable = (let.op, let.inputs)
         if isinstance(let.op, Pointwise):
             whole = _whole(let, let.op, parts)
-            parts |= dict.fromkeys(let.outputs if let.passing else (), whole)
+            parts |= zip(let.outputs if let.passing else (), whole, strict=False)
             key = (whole, let.op.role == CHANNEL_SUM)
         if key in done:
             same |= dict(zip(let.outputs, done[key], strict=True))
@@ -36,12 +36,12 @@ def merge(function: Function) -> Function:
     return replace(function, body=_used(body, results), results=results)
 
 
-def _whole(let: Let, op: Pointwise, parts: dict[str, sp.Expr]) -> sp.Expr:
-    """The expression of an operation in terms of values that are no parts."""
-    (expression,) = op.expressions
+def _whole(let: Let, op: Pointwise, parts: dict[str, sp.Expr]) -> tuple[sp.Expr, ...]:
+    """The expressions of an operation in terms of values that are no parts."""
     fed = let.fed
-    values = {s: fed[s.name] for s in expression.free_symbols if s.name in fed}
-    return expression.xreplace({s: parts.get(v, sp.Symbol(f"@{v}", real=True)) for s, v in values.items()})
+    values = {s: fed[s.name] for e in op.expressions for s in e.free_symbols if s.name in fed}
+    names = {s: parts.get(v, sp.Symbol(f"@{v}", real=True)) for s, v in values.items()}
+    return tuple(e.xreplace(names) for e in op.expressions)
 
 
 def _used(body: list[Let], results: tuple[str, ...]) -> tuple[Let, ...]:

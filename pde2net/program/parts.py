@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pde2net.graph.network import Graph, block, cycle, fields_of, loops, node_of, sources, variable
-from pde2net.graph.nodes import Iterate, LinearSolve, Operator, Previous, State, Trial, VCycle
-from pde2net.program.records import Function, Given, Let, Program, Stored
+from pde2net.graph.nodes import Iterate, LinearSolve, Operator, Previous, Repeat, State, Trial, VCycle
+from pde2net.program.records import Function, Given, Let, Loop, Program, Stored
 from pde2net.program.slice import (
     captured,
     captured_name,
@@ -49,6 +49,29 @@ def stack(graph: Graph, axes: Sequence[str]) -> Program:
         carried=tuple(carried),
         frozen=tuple(frozen.items()),
     )
+
+
+def network(graph: Graph, axes: Sequence[str]) -> Function:
+    """A whole stack, a function of the input and of known fields, with its loops."""
+    program, first, inner = stack(graph, axes), loops(graph)[0], loops(graph)[-1]
+    known, body = program["known"], program["forward"]
+    if inner != first:
+        once = next((f.body for f in program.functions if f.name in ("diffusivities", "rate")), ())
+        steps = _loop(graph, inner, body, variable(graph, first))
+        handed = ((variable(graph, first), "u"), *program.data)
+        body = Function("cycle", handed, (*once, steps), (inner,))
+    whole = _loop(graph, first, body, known.parameters[0][0])
+    return Function("network", known.parameters, (*known.body, whole), (first,))
+
+
+def _loop(graph: Graph, name: str, body: Function, start: str) -> Let:
+    """Passes through a function, whose first parameter is the state."""
+    (_, *handed) = (v for v, _ in body.parameters)
+    previous = next((v for v in handed if isinstance(node_of(graph, v.partition(":")[0]), Previous)), "")
+    fed = [("start", start), *((v, v) for v in handed if v != previous)]
+    repeat = node_of(graph, name)
+    assert isinstance(repeat, Repeat)
+    return Let((name,), Loop(repeat, body, previous), tuple(fed), ("u",))
 
 
 def cell(graph: Graph, axes: Sequence[str]) -> Program:

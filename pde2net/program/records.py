@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from pde2net.graph.nodes import Coordinate, Node, SquaredAdjoint
+import sympy as sp
+
+from pde2net.graph.nodes import Channel, Coordinate, EdgeMean, Filter, Node, Pad, Repeat, SquaredAdjoint
 
 Given = tuple[str, str]  # a value that a function is handed, and what it would be called
 
@@ -50,7 +52,56 @@ class Stored:
     data: str
 
 
-Op = Node | Line | Squares | OnGrid | Stored
+@dataclass(frozen=True)
+class Loop:
+    """Passes through a function of the state, slot "start", and of values that are the same in all passes.
+
+    previous  the parameter that has the state of the pass before, if there is one
+    """
+
+    repeat: Repeat
+    body: Function
+    previous: str = ""
+
+
+@dataclass(frozen=True)
+class Reversed:
+    """The vector-Jacobian product of a Loop, for the slot "cotangent" and those of the loop.
+
+    backward  the vector-Jacobian product of its body, with regard to parameters, `symbols`, those of the
+              weights of the loop, and learned weights
+    """
+
+    loop: Loop
+    backward: Function
+    symbols: tuple[sp.Symbol, ...]
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """The adjoint of a linear operation whose adjoint is no node."""
+
+    node: Pad | EdgeMean | Channel
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The adjoint of broadcasting: sums of "a" over the axes along which "like" has one entry."""
+
+
+@dataclass(frozen=True)
+class Total:
+    """The sum of all entries of "a", a number."""
+
+
+@dataclass(frozen=True)
+class FilterSlope:
+    """What the product of "p" and K "u" has as its slope by the weights of K."""
+
+    node: Filter
+
+
+Op = Node | Line | Squares | OnGrid | Stored | Loop | Reversed | Transposed | Fold | Total | FilterSlope
 
 
 @dataclass(frozen=True)

@@ -161,9 +161,10 @@ def prelude(graph: Graph, used: Collection[Source], axes: Sequence[str]) -> Func
     names = {name for name, _ in used}
     wanted = names.union(*(nx.ancestors(graph, name) for name in names))
     nodes = [n for n in in_order(graph) if n in wanted]
-    handed = [n for n in in_order(graph) if isinstance(node_of(graph, n), Input)]
-    handed += [n for n in nodes if isinstance(node_of(graph, n), Field)]
-    return function(graph, "known", ((n, n) for n in handed), nodes, used, axes)
+    handed = [(n, "u") for n in graph if isinstance(node_of(graph, n), Input)]
+    kinds = {n: node_of(graph, n) for n in nodes}
+    handed += [(n, node.symbol.name) for n, node in kinds.items() if isinstance(node, Field)]
+    return function(graph, "known", handed, nodes, used, axes)
 
 
 def _needed_everywhere(name: str, graph: Graph) -> bool:
