@@ -20,12 +20,13 @@ from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Class, Function, Source, render
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
-from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Weighted, expressions_of
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
 from pde2net.language.text.write import sign_text
 from pde2net.program import name as naming
 from pde2net.program.names import Namer
+from pde2net.program.parametrise import expressions
 from pde2net.program.records import Function as Described
-from pde2net.program.records import Program
+from pde2net.program.records import Owner, Program
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
@@ -64,11 +65,13 @@ class Emitter(ABC):
         self.dimension = len(request.axes)
         self.channels: int = request.graph.graph["channels"]
         self.banks = self._banks()
+        without_value = {p.symbol for p in program.parameters if p.default is None}
         for symbol in parameters(self.graph):
-            if symbol not in self.without_value:
+            if symbol not in without_value:
                 self.value(symbol)
         self.clock = self._clock()
-        self.scalars = self.scalar_symbols()
+        self.scalars = [p.symbol for p in program.parameters if p.default is not None]
+        self.own = program.owner != Owner.NETWORK
         known = [s.name for s in fields(self.graph)]
         self.namer = request.namer
         self.names: dict[str, str] = {}
@@ -83,16 +86,7 @@ class Emitter(ABC):
         if self.clock is not None:
             self.now = self.namer.identifier(self.clock.name, [*taken, self.counter])
 
-    @property
-    def without_value(self) -> set[sp.Symbol]:
-        """Parameters that the network computes, which have no number."""
-        return set()
-
     # -- what an architecture defines --------------------------------------------------------------
-
-    @abstractmethod
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        """The parameters that are attributes of the part."""
 
     @abstractmethod
     def classes(self) -> list[Function | Class]:
@@ -115,14 +109,6 @@ class Emitter(ABC):
                 f'with their values, "parameter {first} = {-1 if symbols[0].is_negative else 1}".'
             )
         return sp.nsimplify(result) if result.is_Float else result
-
-    def occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
-        return any(symbol in e.free_symbols for e in self._expressions())
-
-    def _expressions(self) -> list[sp.Expr]:
-        nodes = [node_of(self.graph, name) for name in self.graph]
-        used = [e for n in nodes if isinstance(n, Weighted) for e in expressions_of(n)]
-        return [*dict.fromkeys(used + [n.sigma for n in nodes if isinstance(n, Gaussian)])]
 
     def _banks(self) -> dict[Bank, str]:
         found: dict[Bank, str] = {}
@@ -298,7 +284,7 @@ class Emitter(ABC):
 
     def text(self) -> str:
         """The source of the module; raises EmissionError for numbers beyond floating point."""
-        for expression in self._expressions():
+        for expression in expressions(self.graph):
             require_numbers(expression, self.values)
         doc = module_docstring(
             self.request.certificate,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import sympy as sp
-
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.cell_helpers import definitions
 from pde2net.emit.grids import grid_definitions
@@ -17,11 +15,10 @@ from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import returning
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import block, node_of, parameters
+from pde2net.graph.network import block, node_of
 from pde2net.graph.nodes import Iterate, LinearSolve
 from pde2net.program.records import Program
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import TAU
 
 _DOC = {
     "fixed point": "One Picard iteration, v <- rhs + tau F(v).",
@@ -48,14 +45,9 @@ class CellEmitter(KeepingEmitter):
         operator = program.operator
         self.preconditioner = PreconditionerEmitter(request, operator) if operator else None
         super().__init__(request, program)
-        self.own = bool(request.trainable) and not request.shared
         self.nodes = [node_of(self.graph, n) for n in block(self.graph)]
         self.loop = next((n for n in self.nodes if isinstance(n, Iterate)), None)
         self.system = next((n for n in self.nodes if isinstance(n, LinearSolve)), None)
-
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
-        return [*([] if self.cell.steady else [TAU]), *used]
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
         return super().printer(tensors, f"{owner}operator." if self.preconditioner else owner)

@@ -28,12 +28,13 @@ def emit(request: Request) -> str:
     methods that take it need for themselves.
     """
     emitter = EMITTERS[request.graph.graph["architecture"]]
-    program = lower(request.graph, request.axes)
+    chosen = (request.trainable, request.shared, request.kept)
+    program = lower(request.graph, request.axes, request.update, *chosen)
     draft = emitter(replace(request, namer=Namer(mark=MARK)), program).code()
-    chosen = emitter(replace(request, namer=read(draft)), program)
-    text = chosen.text()
+    made = emitter(replace(request, namer=read(draft)), program)
+    text = made.text()
     for field in fields(request.graph):
-        if chosen.names[field.name] != field.name:
+        if made.names[field.name] != field.name:
             _check_free(field.name, text)
     return text
 

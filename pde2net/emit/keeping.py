@@ -9,14 +9,14 @@ import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
-from pde2net.emit.kept import FRACTION, Keeper, Step
+from pde2net.emit.kept import FRACTION, Keeper
 from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.statements import Printer, Scope
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
 from pde2net.graph.nodes import Filter, TransposedFilter
 from pde2net.program.records import Function as Described
-from pde2net.program.records import Program
+from pde2net.program.records import Program, Transform
 from pde2net.scheme.stack import ALPHA, TAU
 
 
@@ -24,17 +24,12 @@ class KeepingEmitter(Emitter):
     """Weights of learned operators, parameters that keep their sign, steps that stay below their limit."""
 
     def __init__(self, request: Request, program: Program) -> None:
-        self.keeper = Keeper(request)
+        self.keeper = Keeper(request, program.parameters)
         super().__init__(request, program)
         self.operators: dict[str, str] = {}
         taken = [*self.names.values(), *self.data.values(), *self.computed.values()]
         for name in filters_of(self.graph):
             self.operators[name] = self.namer.attribute(name, [*taken, *self.operators.values()])
-        self.keeper.has(s.name for s in (*self.scalars, *self.keeper.computed))
-
-    @property
-    def without_value(self) -> set[sp.Symbol]:
-        return self.keeper.without_value
 
     @property
     def computed(self) -> dict[str, str]:
@@ -67,7 +62,7 @@ class KeepingEmitter(Emitter):
         """Parameters, and the weights of learned operators."""
         made = super().initialiser()
         body = list(made.body)
-        if TAU in self.without_value and TAU.name in self.request.trainable:
+        if TAU not in self.scalars and self.keeper.transforms.get(TAU) == Transform.FRACTION:
             body += self.keeper.logarithm(self.computed[TAU.name])
         for name, node in filters_of(self.graph).items():
             weights = f"filters({shape(node, self.channels)})"
@@ -84,7 +79,7 @@ class KeepingEmitter(Emitter):
     def functions(self) -> list[Function]:
         filters = list(filters_of(self.graph).values())
         found = []
-        if self.keeper.step == Step.FRACTION:
+        if Transform.FRACTION in self.keeper.transforms.values():
             found.append(FRACTION)
         if filters:
             found += [initial_weights(), *filter_functions(filters[0].boundary, self.request.axes)]
@@ -92,7 +87,11 @@ class KeepingEmitter(Emitter):
 
     def properties(self) -> list[Function]:
         """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""
-        found = [self.keeper.positive(self.scalar_name(s)) for s in self.scalars if self.keeper.keeps_sign(s)]
+        found = [
+            self.keeper.positive(self.scalar_name(s))
+            for s in self.scalars
+            if self.keeper.transforms[s] == Transform.LOGARITHM
+        ]
         tau, alpha = (self.computed.get(s.name, "") for s in (TAU, ALPHA))
         found += self.keeper.properties(tau, alpha, self.printer)
         if self.keeper.method:

@@ -11,10 +11,9 @@ from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.statements import returning
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import parameters
-from pde2net.program.records import Program
+from pde2net.program.records import Owner, Program
 from pde2net.scheme.registry import TABLES
-from pde2net.scheme.stack import ALPHA, TAU, Stack
+from pde2net.scheme.stack import TAU, Stack
 
 
 class StackEmitter(KeepingEmitter):
@@ -28,25 +27,11 @@ class StackEmitter(KeepingEmitter):
         taken += [*self.operators.values(), *self.computed.values()]
         self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
-        self.own = bool(set(request.trainable) - {"extrapolation"}) and not request.shared
-
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        used = [
-            s
-            for s in parameters(self.graph)
-            if s not in (TAU, ALPHA) and self.occurs_in_expressions(s) and s not in self.weights
-        ]
-        has_alpha = ALPHA in parameters(self.graph)
-        found = [*([TAU] if self._has_tau() else []), *([ALPHA] if has_alpha else []), *used]
-        return [s for s in found if s not in self.keeper.without_value]
 
     @property
     def per_cycle(self) -> bool:
-        """Whether the blocks of a cycle share weights that other cycles do not have: a polynomial is kept."""
-        return self.own and self.request.kept is not None and not self.stack.repeated
-
-    def _has_tau(self) -> bool:
-        return TAU in parameters(self.graph) or not self.weights
+        """Whether the blocks of a cycle share weights that other cycles do not have."""
+        return self.program.owner == Owner.CYCLE
 
     @property
     def weights(self) -> list[sp.Symbol]:

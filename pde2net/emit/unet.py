@@ -24,7 +24,6 @@ class UNetEmitter(OperatorEmitter):
     def __init__(self, request: Request, program: Program) -> None:
         super().__init__(request, program)
         self.unet: UNet = request.update
-        self.own = bool(request.trainable) and not request.shared
         self.bottleneck = next(x for x in self.nodes if isinstance(x, Bottleneck))
         self.smoother = next((x for x in self.nodes if isinstance(x, Smooth)), None)
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import sympy as sp
-
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.grid_kind import GridKind
 from pde2net.emit.statements import returning, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import block, fields_of, node_of, parameters
+from pde2net.graph.network import block, fields_of, node_of
 from pde2net.graph.nodes import Coordinate, Crop, Operator, Smooth
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Stored
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 
 
@@ -46,10 +43,6 @@ class OperatorEmitter(Emitter):
         return TorchPrinter(
             found.tensors, {**found.scalars, self.clock.name: "grid.time"}, frozenset(found.trained)
         )
-
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
-        return [*([] if self.update.steady else [TAU]), *used]
 
     # -- the body of the operator ------------------------------------------------------------------
 

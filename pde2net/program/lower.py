@@ -9,8 +9,11 @@ from pde2net.graph.network import Graph
 from pde2net.program import parts
 from pde2net.program.coarsen import coarsen
 from pde2net.program.merge import merge
+from pde2net.program.parametrise import owner_of, parametrise
 from pde2net.program.records import Function, Let, Loop, Program, Reversed
 from pde2net.program.share import share
+from pde2net.scheme.registry import Update
+from pde2net.verify.kept import Kept
 
 SLICES: dict[str, Callable[[Graph, Sequence[str]], Program]] = {
     "residual stack": parts.stack,
@@ -21,16 +24,27 @@ PASSES: tuple[Callable[[Function], Function], ...] = (share, merge)
 ON_GRIDS = (coarsen, *PASSES)  # of operators on all grids
 
 
-def lower(graph: Graph, axes: Sequence[str]) -> Program:
+def lower(
+    graph: Graph,
+    axes: Sequence[str],
+    update: Update,
+    trainable: Sequence[str] = (),
+    shared: bool = True,
+    kept: Kept | None = None,
+) -> Program:
     """The program of a network; `axes` are the names of the axes, by which outputs are called.
 
     Its values have no identifiers yet: `name` gives them, when it is known which words a text needs itself.
     """
     architecture = graph.graph["architecture"]
     sliced = SLICES[architecture](graph, axes)
-    operator = None if sliced.operator is None else _passed(sliced.operator, ON_GRIDS)
+    own = parametrise(graph, update, trainable, kept)
+    owner = owner_of(update, trainable, shared, kept)
+    operator = None
+    if sliced.operator is not None:
+        operator = replace(_passed(sliced.operator, ON_GRIDS), parameters=own, owner=owner)
     made = _passed(sliced, ON_GRIDS if architecture == "u-net" else PASSES)
-    return replace(made, operator=operator)
+    return replace(made, operator=operator, parameters=own, owner=owner)
 
 
 def everywhere(function: Function, each: Callable[[Function], Function]) -> Function:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 import sympy as sp
 
@@ -147,9 +148,42 @@ class Function:
         return (let.op for let in self.body)
 
 
+class Transform(Enum):
+    """How the value of a parameter comes from what is stored."""
+
+    NUMBER = auto()  # it is a number
+    IDENTITY = auto()  # it is trained itself
+    LOGARITHM = auto()  # it keeps its sign: its logarithm is trained
+    LIMIT = auto()  # it is the limit
+    CAPPED = auto()  # a number, or the limit where that is smaller
+    FRACTION = auto()  # of the limit, which is trained
+
+
+class Owner(Enum):
+    """What has parameters of its own."""
+
+    NETWORK = auto()
+    CYCLE = auto()
+    BLOCK = auto()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A symbol of blocks or cells.
+
+    default  the value that is declared; None if there is none
+    limit    the largest stable value, or the value of alpha, in other parameters and norms of filters
+    """
+
+    symbol: sp.Symbol
+    default: sp.Expr | None
+    transform: Transform
+    limit: sp.Expr | None = None
+
+
 @dataclass(frozen=True)
 class Program:
-    """The functions of one network.
+    """The functions and parameters of one network.
 
     data      known data that all functions are handed, which the function "known" computes
     carried   earlier states, or the rate at one, that a block is handed
@@ -162,6 +196,8 @@ class Program:
     carried: tuple[Given, ...] = ()
     frozen: tuple[Given, ...] = ()
     operator: Program | None = None
+    parameters: tuple[Parameter, ...] = ()
+    owner: Owner = Owner.NETWORK
 
     def __contains__(self, name: str) -> bool:
         return any(f.name == name for f in self.functions)
