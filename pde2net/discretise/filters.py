@@ -38,18 +38,6 @@ def adjoint(weights: Array, p: Array, boundary: Sequence[str]) -> Array:
     return wide
 
 
-def slope(u: Array, p: Array, size: Sequence[int], boundary: Sequence[str]) -> Array:
-    """The weights W whose inner product with any V is that of p and the response of V to u."""
-    wide = u
-    for axis, (kind, n) in enumerate(zip(boundary, size, strict=True)):
-        wide = _continued(wide, axis, kind, (n - 1) // 2, n // 2)
-    found = np.zeros((p.shape[-1], u.shape[-1], *size), dtype=p.dtype)
-    for offset, part in _windows(wide.shape, size):
-        place: Any = (..., *offset)
-        found[place] = np.tensordot(p, wide[part], (range(p.ndim - 1),) * 2)
-    return found
-
-
 def _tap(weights: Array, offset: tuple[int, ...]) -> Array:
     """The matrix (filters, channels) of one cell of the kernel."""
     found: Array = weights.transpose(*range(2, weights.ndim), 0, 1)[offset]

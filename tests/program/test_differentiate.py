@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 import torch
 from emit.test_module import BOUNDARIES, EQUATIONS, SHAPES, declared
+from program.evaluate import GUARDED, Evaluation
 from support import AXES, equation, lam, uncertified, unknown, x, y
 
 import pde2net as p2n
@@ -17,7 +18,6 @@ from pde2net import div, grad, laplacian, norm2
 from pde2net.graph.interpret import Interpreter
 from pde2net.program import parts
 from pde2net.program.differentiate import differentiate, filters
-from pde2net.program.evaluate import GUARDED, Evaluation
 from pde2net.program.guard import guard
 from pde2net.program.lower import everywhere
 from pde2net.program.merge import merge

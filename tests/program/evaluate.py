@@ -132,9 +132,16 @@ class Evaluation:
         return found
 
     def filter_slope(self, op: FilterSlope, u: Array, p: Array) -> Array:
-        size = (op.node.kernel_size,) * self.run.dimension
-        u = np.moveaxis(u, -1, -2) if self.run.channels > 1 else u[..., None]
-        return banks.slope(u, np.moveaxis(p, -1, -2), size, op.node.boundary)
+        """The response is linear in the weights: its products with p, tap by tap."""
+        channels, size = self.run.channels, (op.node.kernel_size,) * self.run.dimension
+        u, p = np.moveaxis(u, -1, -2) if channels > 1 else u[..., None], np.moveaxis(p, -1, -2)
+        found = np.zeros((p.shape[-1], channels, *size))
+        for tap in np.ndindex(channels, *size):
+            unit = np.zeros((1, channels, *size))
+            unit[(0, *tap)] = 1
+            response = banks.response(unit, u, op.node.boundary)
+            found[(slice(None), *tap)] = (p * response).sum(axis=tuple(range(p.ndim - 1)))
+        return found
 
 
 def folded(array: Array, shape: Sequence[int]) -> Array:
