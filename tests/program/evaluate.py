@@ -30,10 +30,15 @@ from pde2net.program.records import (
 def _function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
     """A function of arrays, of a guarded expression."""
     tiny = sp.Float(np.finfo(float).tiny)
-    plain = expression.replace(Where, lambda at, a, b: sp.Piecewise((a, at), (b, True)))
+    plain = expression.replace(Where, lambda at, a, b: sp.Piecewise((a, _condition(at)), (b, True)))
     plain = plain.replace(AtLeast, sp.Max).replace(AwayFromZero, lambda x, power: sp.Max(x, tiny**power))
     found: Callable[..., Any] = FLOAT.function(symbols, plain)
     return found
+
+
+def _condition(found: sp.Basic) -> sp.Basic:
+    """A condition, which `share` may have made a part: then it is a number here, 0 or 1."""
+    return sp.Ne(found, 0) if found.is_Symbol else found
 
 
 GUARDED = replace(FLOAT, function=_function)  # for the interpreter of functions after `guard`
