@@ -90,18 +90,17 @@ class CellEmitter(KeepingEmitter):
         """A method of the cell: of the input u, of the state v and the right-hand side, or of a trial."""
         function, doc = self.program[name], _METHODS[name]
         words = {v: word for v, word in function.parameters if word in _STATES and v not in self.data}
-        if name == "product":
-            words = {v: word for v, word in words.items() if word == "trial"}
+        if name == "product":  # what it captures is called otherwise
+            words = dict([function.parameters[0]])
         elif name == "residual" and self.cell.steady:
             doc = "-F(v)."
         elif name == "forward" and self.loop is None:
             doc = ""
         found = self.named(function, words)
-        arrays = dict.fromkeys(v for v, _ in found.parameters)
-        if self.cell.steady:
-            arrays.pop("rhs", None)
-        arguments = ["self", *(f"{v}: Tensor" for v in arrays), *self.clock_arguments()]
-        (state, *_) = arrays
+        state, *arrays = dict.fromkeys(v for v, _ in found.parameters)
+        if self.cell.steady and name != "product":
+            arrays.remove("rhs")
+        arguments = ["self", *(f"{v}: Tensor" for v in (state, *arrays)), *self.clock_arguments()]
         body = [*self.start(found, state), *returning(found, self.scope())]
         return Function(name, arguments, "Tensor", doc, body)
 
