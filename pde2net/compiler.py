@@ -11,7 +11,6 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.discretise.system import semidiscretise_system
-from pde2net.emit.names import is_argument
 from pde2net.errors import (
     DeclarationError,
     GridWarning,
@@ -31,6 +30,7 @@ from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
+from pde2net.program.names import is_argument
 from pde2net.scheme.method import Update
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack

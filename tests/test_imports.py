@@ -18,8 +18,8 @@ from pde2net.offered import OFFERED
 
 ROOT = Path(pde2net.__file__).parent
 # Each folder imports those before it only, and what stands beside the folders.
-STAGES = ("language", "normalise", "discretise", "scheme", "graph", "verify", "figures", "emit")
-STAGES += ("guidance", "audit", "cli")
+STAGES = ("language", "normalise", "discretise", "scheme", "graph", "verify", "figures")
+STAGES += ("program", "emit", "guidance", "audit", "cli")
 
 
 def modules() -> dict[str, Path]:

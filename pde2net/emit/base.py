@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import networkx as nx
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.emit.checks import input_checks
-from pde2net.emit.guards import AWAY_FROM_ZERO
 from pde2net.emit.header import module_docstring
-from pde2net.emit.names import Namer
 from pde2net.emit.operators import BEYOND, LINEAR, along, bank_classes, difference_functions, mean_function
-from pde2net.emit.smoothing import PROJECTION, gaussian_function
-from pde2net.emit.statements import statements
+from pde2net.emit.smoothing import AWAY_FROM_ZERO, PROJECTION, gaussian_function
+from pde2net.emit.statements import Printer, Scope, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Class, Function, Source, render
-from pde2net.emit.values import Values
 from pde2net.errors import EmissionError
-from pde2net.graph.network import Graph, fields, in_order, is_data, node_of, parameters, repeats, sources
-from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian, Input, Weighted, expressions_of
+from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
+from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
 from pde2net.language.text.write import sign_text
-from pde2net.scheme.registry import owner_of
+from pde2net.program import name as naming
+from pde2net.program.names import Namer
+from pde2net.program.parametrise import expressions
+from pde2net.program.records import Function as Described
+from pde2net.program.records import Program
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
@@ -53,28 +53,25 @@ class Request:
     kept: Kept | None = None
     namer: Namer = field(default_factory=Namer)
 
-    @property
-    def owner(self) -> str:
-        """Whose own the trained parameters are."""
-        return owner_of(self.update, self.trainable, self.shared, self.kept is not None)
-
 
 class Emitter(ABC):
     """Lowers one graph; `part` is the class that owns the parameters (a block, a cell)."""
 
     part: str
 
-    def __init__(self, request: Request) -> None:
-        self.request, self.graph = request, request.graph
+    def __init__(self, request: Request, program: Program) -> None:
+        self.request, self.graph, self.program = request, request.graph, program
         self.values: dict[sp.Symbol, sp.Expr] = request.graph.graph["values"]
         self.dimension = len(request.axes)
         self.channels: int = request.graph.graph["channels"]
         self.banks = self._banks()
+        without_value = {p.symbol for p in program.parameters if p.default is None}
         for symbol in parameters(self.graph):
-            if symbol not in self.without_value:
+            if symbol not in without_value:
                 self.value(symbol)
         self.clock = self._clock()
-        self.scalars = self.scalar_symbols()
+        self.scalars = [p.symbol for p in program.parameters if p.default is not None]
+        self.own = program.owner != "network"
         known = [s.name for s in fields(self.graph)]
         self.namer = request.namer
         self.names: dict[str, str] = {}
@@ -83,27 +80,14 @@ class Emitter(ABC):
             self.names[s.name] = self.namer.attribute(wanted, self.names.values())
         for name in known:
             self.names[name] = self.namer.identifier(name, self.names.values())
-        self.data_sources = self._data_sources()
-        taken = [*self.names.values(), *self.data_sources.values()]
+        self.data = self._data()
+        taken = [*self.names.values(), *self.data.values()]
         self.counter = self.namer.identifier("k", taken)
         self.now = ""
         if self.clock is not None:
             self.now = self.namer.identifier(self.clock.name, [*taken, self.counter])
 
-    @property
-    def without_value(self) -> set[sp.Symbol]:
-        """Parameters that the network computes, which have no number."""
-        return set()
-
     # -- what an architecture defines --------------------------------------------------------------
-
-    @abstractmethod
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        """The parameters that are attributes of the part."""
-
-    @abstractmethod
-    def part_names(self) -> list[str]:
-        """The nodes that the part computes, in order."""
 
     @abstractmethod
     def classes(self) -> list[Function | Class]:
@@ -126,14 +110,6 @@ class Emitter(ABC):
                 f'with their values, "parameter {first} = {-1 if symbols[0].is_negative else 1}".'
             )
         return sp.nsimplify(result) if result.is_Float else result
-
-    def occurs_in_expressions(self, symbol: sp.Symbol) -> bool:
-        return any(symbol in e.free_symbols for e in self._expressions())
-
-    def _expressions(self) -> list[sp.Expr]:
-        nodes = [node_of(self.graph, name) for name in self.graph]
-        used = [e for n in nodes if isinstance(n, Weighted) for e in expressions_of(n)]
-        return [*dict.fromkeys(used + [n.sigma for n in nodes if isinstance(n, Gaussian)])]
 
     def _banks(self) -> dict[Bank, str]:
         found: dict[Bank, str] = {}
@@ -160,24 +136,29 @@ class Emitter(ABC):
             name = f"{base}{number_}"
         return name
 
-    def _data_sources(self) -> dict[tuple[str, int], str]:
-        """What the blocks use of nodes outside of them -> the argument that hands it over."""
-        used: dict[tuple[str, int], str] = {}
-        for name in self.part_names():
-            for slot, (producer, port) in sources(self.graph, name).items():
-                node = node_of(self.graph, producer)
-                if is_data(self.graph, producer) and (producer, port) not in used:
-                    wanted = slot if isinstance(node, Convolution) else producer.split(".")[-1]
-                    taken = [*used.values(), *self.names.values()]
-                    own = self.names[node.symbol.name] if isinstance(node, Field) else ""
-                    used[producer, port] = own or self.namer.identifier(wanted, taken)
-        return used
+    def _data(self) -> dict[str, str]:
+        """The arguments that hand known data to the part, by their values."""
+        fields = {n: node_of(self.graph, n) for n in self.graph}
+        found: dict[str, str] = {}
+        for value, wanted in self.program.data:
+            node = fields.get(value)
+            taken = [*found.values(), *self.names.values()]
+            own = self.names[node.symbol.name] if isinstance(node, Field) else ""
+            found[value] = own or self.namer.identifier(wanted, taken)
+        return found
 
-    def known_nodes(self) -> list[str]:
-        """The nodes of known data that the part uses, and those that they are computed from, in order."""
-        used = {name for name, _ in self.data_sources}
-        wanted = used.union(*(nx.ancestors(self.graph, name) for name in used))
-        return [n for n in in_order(self.graph) if n in wanted]
+    def named(self, function: Described, known: Mapping[str, str] | None = None) -> Described:
+        """A function with identifiers; `known` are those of values that it is handed beside data."""
+        given = {**self.data, **(known or {})}
+        values = [*(v for v, _ in function.parameters), *(v for let in function.body for v in let.outputs)]
+        return naming.name(function, self.namer, {v: given[v] for v in values if v in given})
+
+    def scope(self, printer: Printer | None = None) -> Scope:
+        """What the statements of a method of the part refer to."""
+        time = self.at_time()
+        return Scope(
+            self.request.axes, self.channels, self.banks, self.value, printer or self.printer, time=time
+        )
 
     def _clock(self) -> sp.Symbol | None:
         """The time t, if blocks contain it."""
@@ -262,9 +243,6 @@ class Emitter(ABC):
         """The parameters as arguments with their values as defaults."""
         return [f"{self.scalar_name(s)}: float = {number(self.value(s))}" for s in self.scalars]
 
-    def new_values(self) -> Values:
-        return Values(self.graph, self.request.axes, self.banks, self.value, self.namer)
-
     def network_arguments(self) -> tuple[list[str], str]:
         """The arguments of the network's forward method, and its docstring."""
         known = [s.name for s in fields(self.graph)]
@@ -293,21 +271,21 @@ class Emitter(ABC):
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
-        body, values = self.checks(), self.new_values()
-        values.bind(next(n for n in self.graph if isinstance(node_of(self.graph, n), Input)), "u")
-        for name in self.known_nodes():
-            node = node_of(self.graph, name)
-            if isinstance(node, Field):
-                values.bind(name, self.names[node.symbol.name])
-            else:
-                body += statements(name, values, partial(self.printer, owner=owner))
-        return body, [values.bound[source] for source in self.data_sources]
+        body, data = self.prelude_on(partial(self.printer, owner=owner))
+        return [*self.checks(), *body], data
+
+    def prelude_on(self, printer: Printer) -> tuple[list[str], list[str]]:
+        """Statements that compute what depends on data alone, and the variables of that."""
+        (state, _), *known = self.program["known"].parameters
+        words = {state: "u", **{n: self.names[field] for n, field in known}}
+        found = naming.name(self.program["known"], self.namer, words)
+        return statements(found, self.scope(printer)), list(found.results)
 
     # -- text ------------------------------------------------------------------------------------
 
     def text(self) -> str:
         """The source of the module; raises EmissionError for numbers beyond floating point."""
-        for expression in self._expressions():
+        for expression in expressions(self.graph):
             require_numbers(expression, self.values)
         doc = module_docstring(
             self.request.certificate,

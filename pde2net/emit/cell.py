@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-import sympy as sp
-
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.cell_helpers import definitions
 from pde2net.emit.grids import grid_definitions
@@ -14,23 +12,13 @@ from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.loops import residuals, until
 from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.squares import squares_of
-from pde2net.emit.statements import returned, statements
+from pde2net.emit.statements import returning
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Class, Function
-from pde2net.emit.values import Values
-from pde2net.graph.network import (
-    block,
-    channel_name,
-    fields_of,
-    loops,
-    node_of,
-    parameters,
-    sources,
-    variable,
-)
-from pde2net.graph.nodes import Channel, Iterate, LinearSolve, Operator, State, Trial, VCycle
+from pde2net.graph.network import block, node_of
+from pde2net.graph.nodes import Iterate, LinearSolve
+from pde2net.program.records import Program
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import TAU
 
 _DOC = {
     "fixed point": "One Picard iteration, v <- rhs + tau F(v).",
@@ -40,37 +28,26 @@ _DOC = {
 }
 
 
+_METHODS = {
+    "right_hand_side": "u + (1 - theta) tau F(u).",
+    "residual": "v - tau F(v) - rhs.",
+    "product": "The linear operator of an iteration.",
+    "forward": "The next state.",
+}
+_STATES = ("u", "v", "rhs", "trial")
+
+
 class CellEmitter(KeepingEmitter):
     part = "ImplicitCell"
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, program: Program) -> None:
         self.cell: Cell = request.update
-        self.block = loops(request.graph)[-1]
-        names = block(request.graph)
-        multigrid = any(isinstance(node_of(request.graph, n), VCycle) for n in names)
-        self.preconditioner = PreconditionerEmitter(request) if multigrid else None
-        if self.preconditioner:
-            names = [n for n in names if not self.preconditioner.computes(n)]
-        self.block_names = names
-        super().__init__(request)
-        self.own = request.owner != "network"
-        found = [(n, node_of(self.graph, n)) for n in self.block_names]
-        self.loop = next(((n, node) for n, node in found if isinstance(node, Iterate)), None)
-        self.system = next(((n, node) for n, node in found if isinstance(node, LinearSolve)), None)
-
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
-        return [*([] if self.cell.steady else [TAU]), *used]
-
-    def part_names(self) -> list[str]:
-        return [n for n in self.block_names if not isinstance(node_of(self.graph, n), Operator)]
-
-    def _data_sources(self) -> dict[tuple[str, int], str]:
-        found = super()._data_sources()
-        if self.preconditioner:
-            needed = fields_of(self.graph, self.preconditioner.name)
-            found |= {(node, 0): self.names[f.name] for node, f in needed.items()}
-        return found
+        operator = program.operator
+        self.preconditioner = PreconditionerEmitter(request, operator) if operator else None
+        super().__init__(request, program)
+        self.nodes = [node_of(self.graph, n) for n in block(self.graph)]
+        self.loop = next((n for n in self.nodes if isinstance(n, Iterate)), None)
+        self.system = next((n for n in self.nodes if isinstance(n, LinearSolve)), None)
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
         return super().printer(tensors, f"{owner}operator." if self.preconditioner else owner)
@@ -82,168 +59,50 @@ class CellEmitter(KeepingEmitter):
         operator = f"self.operator = {self.preconditioner.part}({', '.join(self.argument_names())})"
         return replace(made, body=["super().__init__()", operator])
 
-    @property
-    def trial(self) -> str | None:
-        """The linear system of the cell, where it is not solved directly."""
-        return None if self.system is None else self.system[0]
-
-    @property
-    def loop_name(self) -> str | None:
-        return None if self.loop is None else self.loop[0]
-
-    def inside(self, loop: str | None) -> list[str]:
-        return [n for n in self.block_names if self.graph.nodes[n]["loop"] == loop]
-
     # -- the cell ----------------------------------------------------------------------------------
 
     def classes(self) -> list[Function | Class]:
-        nodes = [node_of(self.graph, n) for n in self.block_names]
         helpers = squares_of(self.graph, self.banks, self.dimension, self.value)
         if self.preconditioner:
             helpers += grid_definitions(self.preconditioner.grid_kind())
-        helpers += definitions(nodes, self.loop[1] if self.loop else None)
+        helpers += definitions(self.nodes, self.loop)
         helpers += self.preconditioner.classes() if self.preconditioner else []
         return [*helpers, self._cell(), self._network()]
 
     def _cell(self) -> Class:
-        method = self.loop[1].method if self.loop else ""
-        members = [self._cell_initialiser()]
-        if self.loop is None:
-            members.append(self._method("forward", "", self.inside(self.block), ""))
-        else:
-            name, _ = self.loop
-            feeds = sources(self.graph, name)
-            if self.cell.theta != 1:
-                doc = "u + (1 - theta) tau F(u)."
-                outside = [n for n in self.inside(self.block) if n != name]
-                members.append(self._method("right_hand_side", doc, outside, self._rhs()))
-            if "residual" in feeds:
-                doc = "v - tau F(v) - rhs." if not self.cell.steady else "-F(v)."
-                members.append(self._in_loop("residual", doc, feeds["residual"][0]))
-            if self.trial:
-                members.append(self._product())
-            members.append(self._in_loop("forward", "The next state.", feeds["next"][0]))
-        return Class(self.part, "nn.Module", _DOC[method], members)
-
-    def _rhs(self) -> str:
-        return next(n for n in self.inside(self.block) if n.endswith(".rhs"))
+        methods = [self._method(name) for name in _METHODS if name in self.program]
+        doc = _DOC[self.loop.method if self.loop else ""]
+        return Class(self.part, "nn.Module", doc, [self._cell_initialiser(), *methods])
 
     def _cell_initialiser(self) -> Function:
         made = self.initialiser()
         if self.system is None:
             return made
-        _, node = self.system
         arguments = [
             *made.arguments,
-            f"linear_tol: float = {float(node.tol):.3g}",
-            f"linear_iterations: int = {node.most}",
+            f"linear_tol: float = {float(self.system.tol):.3g}",
+            f"linear_iterations: int = {self.system.most}",
         ]
         body = [*made.body, "self.linear_tol = linear_tol", "self.linear_iterations = linear_iterations"]
         return Function(made.name, arguments, made.returns, made.doc, body)
 
-    def _values(self, loop: bool) -> Values:
-        """Variables of a method of the cell: the input u, or the state v and the right-hand side."""
-        values = self.new_values()
-        values.bound.update(self.data_sources)
-        state = variable(self.graph, self.block)
-        values.bind(state, "u")
-        if loop:
-            values.bind(next(n for n in self.block_names if isinstance(node_of(self.graph, n), State)), "v")
-            values.bind(state, "rhs")
-            if self.cell.theta != 1:
-                values.bind(self._rhs(), "rhs")
-        values.filters = self.operators
-        if self.trial:
-            values.captured[self.trial] = []
-        if self.preconditioner:
-            values.captured[self.preconditioner.name] = self.at_time()
-        return values
-
-    def _needed(self, names: list[str], wanted: str) -> list[str]:
-        """Of `names`, those that `wanted` is computed from, in order."""
-        found, stack = {wanted}, [wanted]
-        while stack:
-            for producer, _ in sources(self.graph, stack.pop()).values():
-                if producer not in found:
-                    found.add(producer)
-                    stack.append(producer)
-        return [n for n in names if n in found]
-
-    def _in_loop(self, method: str, doc: str, wanted: str) -> Function:
-        names = [
-            n
-            for n in self._needed(self.inside(self.loop_name), wanted)
-            if not isinstance(node_of(self.graph, n), State)
-        ]
-        values = self._values(loop=True)
-        body: list[str] = []
-        for name in names:
-            if name == self.trial:
-                values.captured[name] = [*(values.bound[s] for s in self._captured()), *self.at_time()]
-            body += self._statement(name, values)
-        body = [*self.start(names, "v"), *body, f"return {values.bound[wanted, 0]}"]
-        return Function(method, self._arguments(["v", *self._rhs_argument()]), "Tensor", doc, returned(body))
-
-    def _statement(self, name: str, values: Values) -> list[str]:
-        return statements(name, values, self.printer)
-
-    def _captured(self) -> list[tuple[str, int]]:
-        """What the product of the linear system takes from outside of its body, in order of use."""
-        body = self.inside(self.trial)
-        found: dict[tuple[str, int], None] = {}
-        for name in body:
-            for source in sources(self.graph, name).values():
-                if source[0] not in body:
-                    found.setdefault(source)
-        return list(found)
-
-    def _product(self) -> Function:
-        """The operator of the linear system."""
-        values = self.new_values()
-        values.filters = self.operators
-        arguments = ["self", "trial: Tensor"]
-        for source in self._captured():
-            wanted = self.data_sources.get(source) or self._capture_name(source)
-            variable = values.fresh(wanted)
-            values.bound[source] = variable
-            arguments.append(f"{variable}: Tensor")
-        arguments += self.clock_arguments()
-        body: list[str] = []
-        names = self.inside(self.trial)
-        for name in names:
-            if isinstance(node_of(self.graph, name), Trial):
-                values.bind(name, "trial")
-            else:
-                body += self._statement(name, values)
-        body = [*self.start(names, "trial"), *body, f"return {values.bound[names[-1], 0]}"]
-        return Function(
-            "product", arguments, "Tensor", "The linear operator of an iteration.", returned(body)
-        )
-
-    def _capture_name(self, source: tuple[str, int]) -> str:
-        name, port = source
-        local = name.rpartition(".")[2]
-        if isinstance(node_of(self.graph, name), State):
-            return "v"
-        if isinstance(node_of(self.graph, name), Channel):
-            return channel_name(name)
-        return local if port == 0 else f"{local}_{port}"
-
-    def _method(self, name: str, doc: str, names: list[str], wanted: str) -> Function:
-        values = self._values(loop=False)
-        body = self.start(names, "u")
-        for node in names:
-            body += self._statement(node, values)
-        if wanted:
-            body.append(f"return {values.bound[wanted, 0]}")
-        return Function(name, self._arguments(["u"]), "Tensor", doc, returned(body))
-
-    def _arguments(self, states: list[str]) -> list[str]:
-        arrays = [f"{s}: Tensor" for s in [*states, *self.data_sources.values()]]
-        return ["self", *arrays, *self.clock_arguments()]
-
-    def _rhs_argument(self) -> list[str]:
-        return [] if self.cell.steady else ["rhs"]
+    def _method(self, name: str) -> Function:
+        """A method of the cell: of the input u, of the state v and the right-hand side, or of a trial."""
+        function, doc = self.program[name], _METHODS[name]
+        words = {v: word for v, word in function.parameters if word in _STATES and v not in self.data}
+        if name == "product":  # what it captures is called otherwise
+            words = dict([function.parameters[0]])
+        elif name == "residual" and self.cell.steady:
+            doc = "-F(v)."
+        elif name == "forward" and self.loop is None:
+            doc = ""
+        found = self.named(function, words)
+        state, *arrays = dict.fromkeys(v for v, _ in found.parameters)
+        if self.cell.steady and name != "product":
+            arrays.remove("rhs")
+        arguments = ["self", *(f"{v}: Tensor" for v in (state, *arrays)), *self.clock_arguments()]
+        body = [*self.start(found, state), *returning(found, self.scope())]
+        return Function(name, arguments, "Tensor", doc, body)
 
     # -- the network -------------------------------------------------------------------------------
 
@@ -256,7 +115,7 @@ class CellEmitter(KeepingEmitter):
             body.append(f"self.cells = nn.ModuleList({made} for _ in range(steps))")
         else:
             body += ["self.steps = steps", f"self.cell = {made}"]
-        node = self.loop[1] if self.loop else None
+        node = self.loop
         if node is not None:
             if node.tol == 0:
                 arguments.insert(2, f"iterations: int = {node.iterations}")
@@ -307,8 +166,8 @@ class CellEmitter(KeepingEmitter):
 
     def _loops(self, node: Iterate) -> list[Function]:
         """The step: the right-hand side, the loop, and how gradients pass."""
-        kinds = [*(f"{d}: Tensor" for d in self.data_sources.values()), *self.clock_arguments()]
-        data = [*self.data_sources.values(), *self.at_time()]
+        kinds = [*(f"{d}: Tensor" for d in self.data.values()), *self.clock_arguments()]
+        data = [*self.data.values(), *self.at_time()]
         rhs = [] if self.cell.steady else ["rhs"]
         passed = ", ".join(["v", *rhs, *data])
         body: list[str] = []

@@ -86,13 +86,13 @@ def _bottleneck(node: Bottleneck, frozen: bool, steady: bool) -> Function:
         *(("frozen = self.operator.frozen(v, grid)",) if frozen else ()),
         f"scaled = lambda x: {scaled}",
         f"right, most = {right}, min({node.most}, v[0].numel())",
-        f"v = v + {ON_COARSEST.format('v', number(node.tol))}",
     ]
+    better = f"v + {ON_COARSEST.format('v', number(node.tol))}"
     if node.rounds == 1:
-        last = body.pop().removeprefix("v = ")
-        body.append(f"return {last}")
+        body.append(f"return {better}")
     else:
-        body = [f"for _ in range({node.rounds}):", *(f"    {line}" for line in body), "return v"]
+        once = [f"    {line}" for line in (*body, f"v = {better}")]
+        body = [f"for _ in range({node.rounds}):", *once, "return v"]
     return Function(
         "bottleneck",
         ("self", "v: Tensor", "rhs: Tensor", "grid: Grid"),

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from pde2net.emit.base import NETWORK, Emitter, Request
 from pde2net.emit.cell import CellEmitter
-from pde2net.emit.names import MARK, Namer, read
 from pde2net.emit.stack import StackEmitter
 from pde2net.emit.unet import UNetEmitter
 from pde2net.errors import DeclarationError
 from pde2net.graph.network import fields
+from pde2net.program.lower import lower
+from pde2net.program.names import MARK, Namer, read
 
 EMITTERS: dict[str, type[Emitter]] = {
     "residual stack": StackEmitter,
@@ -27,11 +28,13 @@ def emit(request: Request) -> str:
     methods that take it need for themselves.
     """
     emitter = EMITTERS[request.graph.graph["architecture"]]
-    draft = emitter(replace(request, namer=Namer(mark=MARK))).code()
-    chosen = emitter(replace(request, namer=read(draft)))
-    text = chosen.text()
+    chosen = (request.trainable, request.shared, request.kept)
+    program = lower(request.graph, request.axes, request.update, *chosen)
+    draft = emitter(replace(request, namer=Namer(mark=MARK)), program).code()
+    made = emitter(replace(request, namer=read(draft)), program)
+    text = made.text()
     for field in fields(request.graph):
-        if chosen.names[field.name] != field.name:
+        if made.names[field.name] != field.name:
             _check_free(field.name, text)
     return text
 

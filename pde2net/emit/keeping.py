@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
 import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
-from pde2net.emit.kept import FRACTION, Keeper, Step
+from pde2net.emit.kept import FRACTION, Keeper
 from pde2net.emit.spectral_bound import bound_functions
+from pde2net.emit.statements import Printer, Scope
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
-from pde2net.graph.network import node_of
 from pde2net.graph.nodes import Filter, TransposedFilter
+from pde2net.program.records import Function as Described
+from pde2net.program.records import Program, Transform
 from pde2net.scheme.stack import ALPHA, TAU
 
 
 class KeepingEmitter(Emitter):
     """Weights of learned operators, parameters that keep their sign, steps that stay below their limit."""
 
-    def __init__(self, request: Request) -> None:
-        self.keeper = Keeper(request)
-        super().__init__(request)
+    def __init__(self, request: Request, program: Program) -> None:
+        self.keeper = Keeper(request, program.parameters)
+        super().__init__(request, program)
         self.operators: dict[str, str] = {}
-        taken = [*self.names.values(), *self.data_sources.values(), *self.computed.values()]
+        taken = [*self.names.values(), *self.data.values(), *self.computed.values()]
         for name in filters_of(self.graph):
             self.operators[name] = self.namer.attribute(name, [*taken, *self.operators.values()])
-        self.keeper.has(s.name for s in (*self.scalars, *self.keeper.computed))
-
-    @property
-    def without_value(self) -> set[sp.Symbol]:
-        return self.keeper.without_value
 
     @property
     def computed(self) -> dict[str, str]:
@@ -64,7 +62,7 @@ class KeepingEmitter(Emitter):
         """Parameters, and the weights of learned operators."""
         made = super().initialiser()
         body = list(made.body)
-        if TAU in self.without_value and TAU.name in self.request.trainable:
+        if TAU not in self.scalars and self.keeper.transforms.get(TAU) == Transform.FRACTION:
             body += self.keeper.logarithm(self.computed[TAU.name])
         for name, node in filters_of(self.graph).items():
             weights = f"filters({shape(node, self.channels)})"
@@ -81,7 +79,7 @@ class KeepingEmitter(Emitter):
     def functions(self) -> list[Function]:
         filters = list(filters_of(self.graph).values())
         found = []
-        if self.keeper.step == Step.FRACTION:
+        if Transform.FRACTION in self.keeper.transforms.values():
             found.append(FRACTION)
         if filters:
             found += [initial_weights(), *filter_functions(filters[0].boundary, self.request.axes)]
@@ -89,7 +87,11 @@ class KeepingEmitter(Emitter):
 
     def properties(self) -> list[Function]:
         """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""
-        found = [self.keeper.positive(self.scalar_name(s)) for s in self.scalars if self.keeper.keeps_sign(s)]
+        found = [
+            self.keeper.positive(self.scalar_name(s))
+            for s in self.scalars
+            if self.keeper.transforms[s] == Transform.LOGARITHM
+        ]
         tau, alpha = (self.computed.get(s.name, "") for s in (TAU, ALPHA))
         found += self.keeper.properties(tau, alpha, self.printer)
         if self.keeper.method:
@@ -100,10 +102,12 @@ class KeepingEmitter(Emitter):
             found.append(Function("keep_stable", ("self", "dtype: torch.dtype"), kind, doc, body))
         return found
 
-    def start(self, names: Sequence[str], like: str = "u") -> list[str]:
-        """Statements at the start of a method that computes `names` and is not handed the filters."""
+    def scope(self, printer: Printer | None = None) -> Scope:
+        return replace(super().scope(printer), filters=self.operators)
+
+    def start(self, function: Described, like: str = "u") -> list[str]:
+        """Statements at the start of a method that is not handed the filters."""
         if self.keeper.method:
             return []
-        nodes = [node_of(self.graph, name) for name in names]
-        used = {n.operator for n in nodes if isinstance(n, Filter | TransposedFilter)}
+        used = {op.operator for op in function.ops if isinstance(op, Filter | TransposedFilter)}
         return [f"{v} = self.{v}.to({like}.dtype)" for name, v in self.operators.items() if name in used]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from enum import Enum, auto
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
 from pde2net.emit.base import Request
 from pde2net.emit.spectral_bound import MOST
+from pde2net.emit.statements import Printer
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
-from pde2net.emit.values import Printer
+from pde2net.program.parametrise import FROM_LIMIT
+from pde2net.program.records import Parameter, Transform
 from pde2net.scheme.stack import ALPHA, TAU
-from pde2net.verify.kept import signed
 
 FRACTION = Function(
     "at_most",
@@ -24,85 +24,47 @@ FRACTION = Function(
 )
 
 
-class Step(Enum):
-    """Where tau comes from."""
-
-    GIVEN = auto()  # a number, which needs no care
-    SCALED = auto()  # a number or a positive parameter; the filters are scaled down
-    LIMIT = auto()  # the limit, which depends on parameters
-    CAPPED = auto()  # a number, or the limit where that is smaller
-    FRACTION = auto()  # trained, a fraction of the limit
-
-
 class Keeper:
     """How one network keeps its condition; nothing is done if the request keeps none."""
 
-    def __init__(self, request: Request) -> None:
-        self.kept, self.trainable = request.kept, frozenset(request.trainable)
+    def __init__(self, request: Request, parameters: Sequence[Parameter]) -> None:
+        self.kept, self.namer = request.kept, request.namer
         self.values: Mapping[sp.Symbol, sp.Expr] = request.graph.graph["values"]
-        self.namer = request.namer
         self.norms = self.kept.norms if self.kept else ()
-        self.attributes: frozenset[str] = frozenset()
-        self.step = self._step()
-
-    def has(self, names: Iterable[str]) -> None:
-        """The names of the symbols that are attributes of the block."""
-        self.attributes = frozenset(names)
-
-    def _step(self) -> Step:
-        kept = self.kept
-        if kept is None:
-            return Step.GIVEN
-        if self.norms and kept.tau is not None:
-            return Step.SCALED
-        if TAU.name in self.trainable:
-            return Step.FRACTION
-        if self._moves(kept.rate):
-            return Step.LIMIT if kept.tau is None else Step.CAPPED
-        return Step.GIVEN
-
-    def _moves(self, expression: sp.Expr) -> bool:
-        """Whether the parameters that are trained change an expression."""
-        return any(s in self.norms or s.name in self.trainable for s in expression.free_symbols)
-
-    @property
-    def alpha(self) -> sp.Expr | None:
-        """alpha of Du Fort-Frankel, if it changes in training."""
-        alpha = self.kept.alpha if self.kept else None
-        return alpha if alpha is not None and self._moves(alpha) else None
+        self.attributes = {p.symbol.name for p in parameters}
+        self.transforms = {p.symbol: p.transform for p in parameters}
+        self.limits = {p.symbol: p.limit for p in parameters if p.transform in FROM_LIMIT}
 
     @property
     def computed(self) -> list[sp.Symbol]:
         """Symbols that the block computes, in the order in which it hands them over."""
-        step = [TAU] if self.step in (Step.LIMIT, Step.CAPPED, Step.FRACTION) else []
-        return [*step, *([ALPHA] if self.alpha is not None else [])]
+        return list(self.limits)
 
     @property
-    def without_value(self) -> set[sp.Symbol]:
-        """Those that the constructor takes no number for."""
-        given = self.kept is not None and self.kept.tau is not None
-        return set(self.computed) - ({TAU} if given else set())
+    def alpha(self) -> sp.Expr | None:
+        """alpha of Du Fort-Frankel, if it changes in training."""
+        return self.limits.get(ALPHA)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether filters are scaled down to keep a declared step."""
+        return bool(self.norms) and self.kept is not None and self.kept.tau is not None
 
     @property
     def method(self) -> bool:
         """Whether tau, alpha and the filters come from a method that bounds norms; else from properties."""
         return bool(self.norms)
 
-    def keeps_sign(self, symbol: sp.Symbol) -> bool:
-        """Whether a parameter is trained by its logarithm."""
-        if self.kept is None or symbol.name not in self.trainable:
-            return False
-        return self.step == Step.SCALED if symbol == TAU else symbol in self.values and signed(symbol)
-
     # -- the constructor and properties ------------------------------------------------------------
 
     def stored(self, symbol: sp.Symbol, name: str, limit: str) -> list[str] | None:
         """Statements that store a parameter in the constructor; None for the usual ones."""
-        if self.keeps_sign(symbol):
+        transform = self.transforms[symbol]
+        if transform == Transform.LOGARITHM:
             return [f"self.initial_{name} = {name}", *self.logarithm(name)]
-        if symbol == TAU and self.step == Step.CAPPED:
+        if transform == Transform.CAPPED:
             return [f"self.largest_{name} = {name}"]
-        if symbol == TAU and self.step == Step.FRACTION:
+        if transform == Transform.FRACTION:
             start = f"math.log(min({name} / ({limit}), 1.0))"
             return [f"self.log_{name} = nn.Parameter(torch.tensor({start}, dtype=torch.float64))"]
         return None
@@ -131,9 +93,9 @@ class Keeper:
 
     def tau(self, name: str, printer: TorchPrinter) -> str:
         limit = printer.doprint(self.limit)
-        if self.step == Step.CAPPED:
+        if self.transforms[TAU] == Transform.CAPPED:
             return f"torch.clamp({limit}, max=self.largest_{name})"
-        return limit if self.step == Step.LIMIT else f"at_most({limit}, self.log_{name})"
+        return limit if self.transforms[TAU] == Transform.LIMIT else f"at_most({limit}, self.log_{name})"
 
     @property
     def limit(self) -> sp.Expr:
@@ -160,7 +122,7 @@ class Keeper:
             if f"norm{operator}" in norms:
                 lines.append(f"{norms[f'norm{operator}']} = norm_bound({variable})")
         bounded = [(norms[f"norm{k}"], v) for k, v in operators.items() if f"norm{k}" in norms]
-        lines += self._scaled(bounded, norms, printer) if self.step == Step.SCALED else self._limited(bounded)
+        lines += self._scaled(bounded, norms, printer) if self.scaled else self._limited(bounded)
         returned = []
         for symbol, name in ((TAU, tau), (ALPHA, alpha)):
             if symbol not in self.computed:

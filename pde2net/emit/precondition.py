@@ -8,6 +8,7 @@ from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.graph.nodes import VCycle
+from pde2net.program.records import Program
 
 _DOC = """About z with operator.product(z) = r, with the diffusivities of v: one multigrid cycle from z = 0.
 
@@ -16,19 +17,15 @@ A linear U-net: on each grid a sweep of damped Jacobi, the correction from the n
 
 
 class PreconditionerEmitter(OperatorEmitter):
-    def __init__(self, request: Request) -> None:
-        super().__init__(request)
-        self.cycle = next(x for x in self.nodes.values() if isinstance(x, VCycle))
-
-    def computes(self, name: str) -> bool:
-        """Whether a node is part of the operator or the cycle."""
-        return self.inside(name) or isinstance(self.nodes[name], VCycle)
+    def __init__(self, request: Request, program: Program) -> None:
+        super().__init__(request, program)
+        self.cycle = next(n for n in self.nodes if isinstance(n, VCycle))
 
     def classes(self) -> list[Function | Class]:
         return [self.operator_class(), self._cycle_class()]
 
     def _cycle_class(self) -> Class:
-        frozen = bool(self.captured())
+        frozen = self.takes_frozen
         data = ", ".join(["v", str(self.operator.levels), *self.fields, *self.at_time()])
         body = [
             f"self.operator, self.grids = operator, operator.grids({data})",

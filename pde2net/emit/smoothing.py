@@ -15,6 +15,14 @@ PROJECTION = Function(
     ],
 )
 
+AWAY_FROM_ZERO = Function(
+    "away_from_zero",
+    ("x: Tensor", "power: float"),
+    "Tensor",
+    "x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow.",
+    ["return x.clamp_min(torch.finfo(x.dtype).tiny ** power)"],
+)
+
 _NAMES = {"reflecting": "gaussian", "periodic": "gaussian_periodic", "dirichlet": "gaussian_zero"}
 _BORDER = {
     "reflecting": (

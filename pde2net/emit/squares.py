@@ -5,13 +5,12 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.emit.names import snake
 from pde2net.emit.operators import Along, Number, along, correlation
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
-from pde2net.emit.values import Printer, Values
-from pde2net.graph.network import Graph, is_data, node_of, sources
-from pde2net.graph.nodes import SquaredAdjoint, State
+from pde2net.graph.network import Graph, node_of
+from pde2net.graph.nodes import SquaredAdjoint
+from pde2net.program.names import snake
 
 
 def squares_of(graph: Graph, banks: dict[Bank, str], dimension: int, value: Number) -> list[Function | Class]:
@@ -68,29 +67,3 @@ def _times(factor: sp.Expr, text: str) -> str:
     if factor.is_Rational and factor.p == 1:
         return f"{text} / {factor.q}"
     return f"{number(factor)} * {text}"
-
-
-def _image(name: str, values: Values) -> str:
-    """One channel of an image in the scope of a node: the state of a loop, or the input."""
-    nodes = {n: node_of(values.graph, n) for n, port in values.bound if port == 0}
-    states = [values.bound[n, 0] for n, node in nodes.items() if isinstance(node, State)]
-    image = states[0] if states and not is_data(values.graph, name) else "u"
-    return image if values.graph.graph["channels"] == 1 else f"{image}[:, :1]"
-
-
-def squares_statement(name: str, local: str, node: SquaredAdjoint, values: Values, printer: Printer) -> str:
-    """The diagonal of K^T G K; weights that are constant or known are brought to the full shape."""
-    fed = sources(values.graph, name)
-    moving = [values.bound[s] for s in fed.values() if not is_data(values.graph, s[0])]
-    ones = f"torch.ones_like({moving[0] if moving else _image(name, values)})"
-    if not moving and any(node.margin):
-        ones = (
-            f"F.pad({ones}, ({', '.join(str(w) for w in reversed(node.margin) for _ in range(2))}), value=1)"
-        )
-    weights = []
-    for i, constant in enumerate(node.constants):
-        text = values.bound[fed[f"p{i}"]] if f"p{i}" in fed else printer({}).parenthesize(constant, 50)
-        weights.append(text if text in moving else f"{text} * {ones}")
-    variable = values.fresh(local)
-    values.bind(name, variable)
-    return f"{variable} = {squares_name(values.banks[node.bank])}({', '.join(weights)})"

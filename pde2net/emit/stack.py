@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import sympy as sp
 
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.keeping import KeepingEmitter
-from pde2net.emit.statements import statements
+from pde2net.emit.statements import returning
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
-from pde2net.graph.network import block, cycle, loops, node_of, parameters, sources, variable
-from pde2net.graph.nodes import Previous
+from pde2net.program.records import Program
 from pde2net.scheme.registry import table_of
-from pde2net.scheme.stack import ALPHA, START_RATE, TAU, Stack
+from pde2net.scheme.stack import RATE, TAU, Stack
 
 
 class StackEmitter(KeepingEmitter):
     part = "DiffusionBlock"
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, program: Program) -> None:
         self.stack: Stack = request.update
-        *self.outer, self.inner = loops(request.graph)
-        self.block_names = block(request.graph)
-        self.cycle_names = cycle(request.graph)
-        super().__init__(request)
-        self.carried = self._carried()
-        taken = [*self.names.values(), *self.data_sources.values(), *self.carried.values()]
+        super().__init__(request, program)
+        self.carried = dict(program.carried)
+        taken = [*self.names.values(), *self.data.values(), *self.carried.values()]
         taken += [*self.operators.values(), *self.computed.values()]
         self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
-        self.own = request.owner != "network"
-
-    def _carried(self) -> dict[str, str]:
-        """The earlier states that a block reads, and the rate at one -> the variable."""
-        read = {p: slot for n in self.block_names for slot, (p, _) in sources(self.graph, n).items()}
-        found = {p: "previous" for p in read if isinstance(node_of(self.graph, p), Previous)}
-        if self.outer:
-            found |= {p: "start" for p in read if p == variable(self.graph, self.outer[0])}
-        return found | {p: "rate_at_start" for p, slot in read.items() if slot == START_RATE.name}
-
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        used = [
-            s
-            for s in parameters(self.graph)
-            if s not in (TAU, ALPHA) and self.occurs_in_expressions(s) and s not in self.weights
-        ]
-        has_alpha = ALPHA in parameters(self.graph)
-        found = [*([TAU] if self._has_tau() else []), *([ALPHA] if has_alpha else []), *used]
-        return [s for s in found if s not in self.keeper.without_value]
 
     @property
     def per_cycle(self) -> bool:
         """Whether the blocks of a cycle share weights that other cycles do not have: a polynomial is kept."""
-        return self.request.owner == "cycle"
-
-    def _has_tau(self) -> bool:
-        return TAU in parameters(self.graph) or not self.weights
-
-    def part_names(self) -> list[str]:
-        return [*self.block_names, *self.cycle_names]
+        return self.program.owner == "cycle"
 
     @property
     def weights(self) -> list[sp.Symbol]:
@@ -73,17 +46,15 @@ class StackEmitter(KeepingEmitter):
     def _trained_table(self, weight: sp.Symbol) -> bool:
         return table_of(weight) in self.request.trainable
 
-    def _frozen(self) -> dict[tuple[str, int], str]:
-        """What blocks use of the nodes of their cycle -> the variable."""
-        found: dict[tuple[str, int], str] = {}
-        for name in self.block_names:
-            for slot, (producer, port) in sources(self.graph, name).items():
-                if producer in self.cycle_names and slot != START_RATE.name:
-                    taken = [*found.values(), *self.names.values(), *self.data_sources.values()]
-                    taken += self.weight_names.values()
-                    found.setdefault((producer, port), self.namer.identifier(slot.lstrip("_"), taken))
-        if len(found) == 1:
-            return dict.fromkeys(found, self.namer.identifier("g", [*self.names.values()]))
+    def _frozen(self) -> dict[str, str]:
+        """What blocks use of their cycle -> the variable."""
+        if len(self.program.frozen) == 1:
+            ((value, _),) = self.program.frozen
+            return {value: self.namer.identifier("g", self.names.values())}
+        found: dict[str, str] = {}
+        for value, wanted in self.program.frozen:
+            taken = [*found.values(), *self.names.values(), *self.data.values(), *self.weight_names.values()]
+            found[value] = self.namer.identifier(wanted, taken)
         return found
 
     # -- text ------------------------------------------------------------------------------------
@@ -93,22 +64,17 @@ class StackEmitter(KeepingEmitter):
 
     def block(self) -> Class:
         """One residual block."""
-        values = self.new_values()
-        values.bound.update(self.data_sources)
-        values.bound.update(self.frozen)
-        values.bound.update({(node, 0): name for node, name in self.carried.items()})
-        values.factor = sp.diff(self.stack.step, sp.Symbol("_rate", real=True))
-        values.bind(variable(self.graph, self.inner), "u")
-        body: list[str] = self.start(self.block_names)
-        values.filters = self.operators
+        (state, _), *_ = self.program["forward"].parameters
+        found = self.named(self.program["forward"], {state: "u", **self.carried, **self.frozen})
+        body = self.start(found)
         for weight in self.weights:
             if weight not in self.tables:
                 expression = self.stack.stages[0][weight]
                 body.append(f"{self.weight_names[weight]} = {self.printer({}).doprint(expression)}")
-            values.weights[weight.name] = self.weight_names[weight]
-        for name in self.block_names:
-            body += statements(name, values, self.printer)
-        passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data_sources.values()]
+        factor = sp.diff(self.stack.step, RATE)
+        weights = {w.name: self.weight_names[w] for w in self.weights}
+        body += returning(found, replace(self.scope(), weights=weights, factor=factor))
+        passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data.values()]
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in (*passed, *self.handed))]
         arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
         arguments += self.clock_arguments()
@@ -118,25 +84,18 @@ class StackEmitter(KeepingEmitter):
 
     def _per_cycle(self) -> list[Function]:
         """Methods for what is computed once per cycle: frozen weights of the flux, and the rate."""
-        if not self.cycle_names:
+        method = "diffusivities" if self.frozen else "rate"
+        if method not in self.program:
             return []
-        values = self.new_values()
-        values.bound.update(self.data_sources)
-        values.filters = self.operators
-        values.bind(variable(self.graph, self.outer[0]), "u")
-        body: list[str] = self.start(self.cycle_names)
-        for name in self.cycle_names:
-            body += statements(name, values, self.printer)
-        passed = (*self.data_sources.values(), *self.handed)
+        (state, _), *_ = self.program[method].parameters
+        found = self.named(self.program[method], {state: "u"})
+        outputs = tuple(dict.fromkeys(found.results))
+        passed = (*self.data.values(), *self.handed)
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
-        if self.frozen:
-            outputs = list(dict.fromkeys(values.bound[source] for source in self.frozen))
-            kind = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
-            doc = "The diffusivities that a cycle freezes."
-            body.append(f"return {', '.join(outputs)}")
-            return [Function("diffusivities", arguments, kind, doc, body)]
-        body.append(f"return {values.bound[self.cycle_names[-1], 0]}")
-        return [Function("rate", arguments, "Tensor", "F(u) at the start of a cycle.", body)]
+        kind = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+        doc = "The diffusivities that a cycle freezes." if self.frozen else "F(u) at the start of a cycle."
+        body = [*self.start(found), *returning(replace(found, results=outputs), self.scope())]
+        return [Function(method, arguments, kind, doc, body)]
 
     def network(self) -> Class:
         """The stack: the same block again and again, or blocks with parameters of their own."""

@@ -9,9 +9,9 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
-from pde2net.emit.guards import AtLeast, Where
 from pde2net.errors import EmissionError
 from pde2net.language.tensors import projection
+from pde2net.program.guard import AtLeast, Where
 
 EXACT_INTEGERS = 2**53  # up to here floating point has all; torch takes none above 2**63
 _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1

@@ -16,24 +16,22 @@ from pde2net.emit.squares import squares_of
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.graph.nodes import Bottleneck, Smooth
+from pde2net.program.records import Program
 from pde2net.scheme.unet import UNet
 
 
 class UNetEmitter(OperatorEmitter):
-    def __init__(self, request: Request) -> None:
-        super().__init__(request)
+    def __init__(self, request: Request, program: Program) -> None:
+        super().__init__(request, program)
         self.unet: UNet = request.update
-        self.own = request.owner != "network"
-        self.bottleneck = next(x for x in self.nodes.values() if isinstance(x, Bottleneck))
-        self.smoother = next((x for x in self.nodes.values() if isinstance(x, Smooth)), None)
+        self.bottleneck = next(x for x in self.nodes if isinstance(x, Bottleneck))
+        self.smoother = next((x for x in self.nodes if isinstance(x, Smooth)), None)
 
     # -- classes -----------------------------------------------------------------------------------
 
     def classes(self) -> list[Function | Class]:
         smoother = self.smoother or Smooth("jacobi", 1, sp.S.One, (sp.S.One, sp.S.One))
-        cycle = unet_class(
-            self.unet, smoother, self.bottleneck, self.operator.weighted, bool(self.captured())
-        )
+        cycle = unet_class(self.unet, smoother, self.bottleneck, self.operator.weighted, self.takes_frozen)
         return [*self._helpers(), self.operator_class(), cycle, self._network()]
 
     def _helpers(self) -> list[Function | Class]:

@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-import sympy as sp
+from collections.abc import Mapping, Sequence
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.grid_kind import GridKind
-from pde2net.emit.on_grid import on_grid
-from pde2net.emit.statements import returned
+from pde2net.emit.statements import returning, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Class, Function
-from pde2net.emit.values import Values
-from pde2net.graph.network import block, fields_of, node_of, parameters, sources
-from pde2net.graph.nodes import Coordinate, Crop, Field, Operator, Smooth, State, Trial
+from pde2net.graph.network import block, fields_of, node_of
+from pde2net.graph.nodes import Coordinate, Crop, Operator, Smooth
+from pde2net.program.records import Function as Described
+from pde2net.program.records import Program, Stored
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 
 
 class OperatorEmitter(Emitter):
     part = "DiffusionOperator"
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, program: Program) -> None:
         self.update: UNet | Cell = request.update
-        self.block_names = block(request.graph)
-        self.nodes = {n: node_of(request.graph, n) for n in self.block_names}
-        self.name, self.operator = next((n, x) for n, x in self.nodes.items() if isinstance(x, Operator))
-        super().__init__(request)
-        self.feeds = sources(self.graph, self.name)
-        self.variable = self._variable()
-        self.inner = self._body("product", Trial)
-        self.fields = [self.names[s.name] for s in fields_of(self.graph, self.name).values()]
+        self.nodes = [node_of(request.graph, n) for n in block(request.graph)]
+        self.operator = next(n for n in self.nodes if isinstance(n, Operator))
+        super().__init__(request, program)
+        name = next(n for n in block(self.graph) if node_of(self.graph, n) == self.operator)
+        self.fields = [self.names[s.name] for s in fields_of(self.graph, name).values()]
+        self.takes_frozen = bool(program["frozen"].results)
 
-    def on_grid(self, name: str, values: Values) -> list[str]:
-        """The statements of a node of a method that is handed a grid, which knows the time."""
-        return on_grid(name, values, self.grid_printer)
+    def statements(self, function: Described, returned: Sequence[str] = ()) -> list[str]:
+        """Those of a method that is handed a grid, which knows data and the time."""
+        scope = self.scope(self.grid_printer)
+        if not returned:
+            return returning(function, scope)
+        return [*statements(function, scope), f"return {', '.join(returned)}"]
 
     def grid_printer(self, tensors: Mapping[str, str]) -> TorchPrinter:
         found = self.printer(tensors)
@@ -46,72 +44,25 @@ class OperatorEmitter(Emitter):
             found.tensors, {**found.scalars, self.clock.name: "grid.time"}, frozenset(found.trained)
         )
 
-    def scalar_symbols(self) -> list[sp.Symbol]:
-        used = [s for s in parameters(self.graph) if s != TAU and self.occurs_in_expressions(s)]
-        return [*([] if self.update.steady else [TAU]), *used]
-
-    def part_names(self) -> list[str]:
-        return [n for n in self.block_names if n == self.name or self.inside(n)]
-
     # -- the body of the operator ------------------------------------------------------------------
 
-    def inside(self, name: str) -> bool:
-        return bool(self.graph.nodes[name]["loop"] == self.name)
-
-    def _variable(self) -> str:
-        return next(n for n, x in self.nodes.items() if isinstance(x, State) and self.inside(n))
-
-    def ancestors(self, slots: Iterable[str]) -> list[str]:
-        """The nodes of the body that the slots of the operator are computed from, in order."""
-        found: set[str] = set()
-        stack = [self.feeds[s][0] for s in slots]
-        while stack:
-            name = stack.pop()
-            if name not in found and self.inside(name):
-                found.add(name)
-                stack += [producer for producer, _ in sources(self.graph, name).values()]
-        return [n for n in self.block_names if n in found]
-
-    def _body(self, slot: str, kind: type) -> list[str]:
-        """The nodes of `slot` that depend on the variable of type `kind`."""
-        names = self.ancestors([slot])
-        depending = {n for n in names if isinstance(node_of(self.graph, n), kind)}
-        for name in names:
-            if any(p in depending for p, _ in sources(self.graph, name).values()):
-                depending.add(name)
-        return [n for n in names if n in depending]
-
-    def captured(self) -> list[tuple[str, int]]:
-        """What the product takes from the body at v, in order of use."""
-        used = [s for n in self.inner for s in sources(self.graph, n).values()]
-        return list(dict.fromkeys(s for s in used if s[0] not in self.inner and s not in self.data_sources))
-
-    def method(self, name: str, doc: str, slots: list[str], kind: str) -> Function:
+    def method(self, name: str, doc: str, kind: str) -> Function:
         """Slots of the operator at v."""
-        values = self.new_values()
-        names = self.ancestors(slots)
-        body = self.known_data(names, values, [self.feeds[s] for s in slots])
-        values.bind(self.variable, "v")
-        for node in names:
-            body += self.on_grid(node, values)
-        held = {"value": "v", "diagonal": "1"} if self.operator.weighted else {}
-        found = [self.tied(values.bound[self.feeds[s]], held.get(s)) for s in slots]
-        return Function(
-            name,
-            ("self", "v: Tensor", "grid: Grid"),
-            kind,
-            doc,
-            returned([*body, f"return {', '.join(found)}"]),
-        )
+        state, _ = self.program[name].parameters[-1]
+        found = self.named(self.program[name], {state: "v"})
+        arguments = ("self", "v: Tensor", "grid: Grid")
+        return Function(name, arguments, kind, doc, self.statements(found, self.tied(found)))
 
-    @staticmethod
-    def tied(text: str, argument: str | None) -> str:
-        """What a method returns, with the ties of the grid."""
-        return text if argument is None else f"grid.tie({text}, {argument})"
+    def tied(self, function: Described) -> list[str]:
+        """What a method returns with the ties of the grid, if there are any."""
+        held = {"forward": ["v"], "linearised": ["v", "1"], "diagonal": ["1"], "product": ["trial"]}
+        if not self.operator.weighted or function.name not in held:
+            return []
+        return [f"grid.tie({r}, {v})" for r, v in zip(function.results, held[function.name], strict=True)]
 
     def ties(self) -> Function:
         """The method that finds how strongly cells are tied to known ones."""
-        frozen = "self.frozen(v, grid), " if self.captured() else ""
+        frozen = "self.frozen(v, grid), " if self.takes_frozen else ""
         diagonal = "diagonal = self.diagonal(v, grid)"
         if not self.operator.linear:
             diagonal = "_, diagonal = self.linearised(v, grid)"
@@ -124,52 +75,26 @@ class OperatorEmitter(Emitter):
         doc = "How strongly cells are tied to known ones: the diffusion of `kept`; the diagonal without mass."
         return Function("ties", ("self", "v: Tensor", "grid: Grid"), "tuple[Tensor, Tensor]", doc, body)
 
-    def known_data(
-        self, names: Iterable[str], values: Values, more: Iterable[tuple[str, int]] = ()
-    ) -> list[str]:
-        """Statements that fetch what nodes use of the data of the grid."""
-        used = [s for n in names for s in sources(self.graph, n).values()] + list(more)
-        found = {s: self.data_sources[s] for s in used if s in self.data_sources}
-        values.bound.update(found)
-        return [f'{v} = grid.known["{v}"]' for v in found.values()]
-
     def product(self) -> Function:
-        values = self.new_values()
-        captured = self.captured()
-        body = self.known_data(self.inner, values)
-        names: list[str] = []
-        for source in captured:
-            name, port = source
-            local = "v" if name == self.variable else name.rpartition(".")[2]
-            names.append(values.fresh(local if port == 0 else f"{local}_{port}"))
-            values.bound[source] = names[-1]
+        trial, _ = self.program["product"].parameters[-1]
+        found = self.named(self.program["product"], {trial: "trial"})
+        names = [v for v, _ in found.parameters[:-1]]
+        body = self.statements(found, self.tied(found))
         if names:
-            body.append(f"{', '.join(names)} = frozen" if len(names) > 1 else f"({names[0]},) = frozen")
-        for name in self.inner:
-            if isinstance(node_of(self.graph, name), Trial):
-                values.bind(name, "trial")
-            else:
-                body += self.on_grid(name, values)
-        held = "trial" if self.operator.weighted else None
-        body.append(f"return {self.tied(values.bound[self.feeds['product']], held)}")
+            stored = sum(isinstance(op, Stored) for op in found.ops)
+            left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
+            body.insert(stored, f"{left} = frozen")
         frozen = ("frozen: tuple[Tensor, ...]",) if names else ()
         doc = "N with frozen diffusivities, applied to `trial`."
-        return Function(
-            "product", ("self", "trial: Tensor", *frozen, "grid: Grid"), "Tensor", doc, returned(body)
-        )
+        return Function("product", ("self", "trial: Tensor", *frozen, "grid: Grid"), "Tensor", doc, body)
 
     def frozen(self) -> list[Function]:
-        captured = self.captured()
-        if not captured:
+        if not self.takes_frozen:
             return []
-        names = [n for n in self.ancestors(["product"]) if n not in self.inner]
-        values = self.new_values()
-        body = self.known_data(names, values)
-        values.bind(self.variable, "v")
-        for name in names:
-            body += self.on_grid(name, values)
-        found = ", ".join(values.bound[s] for s in captured)
-        body.append(f"return ({found},)" if len(captured) == 1 else f"return {found}")
+        state, _ = self.program["frozen"].parameters[-1]
+        found = self.named(self.program["frozen"], {state: "v"})
+        single = len(found.results) == 1
+        body = self.statements(found, [f"({found.results[0]},)"] if single else found.results)
         doc = "What the linear systems of the bottleneck take at v."
         if self.operator.linear:
             doc = "What the product takes at v."
@@ -177,17 +102,10 @@ class OperatorEmitter(Emitter):
 
     def known(self) -> list[Function]:
         """The method that computes what depends on known data alone."""
-        if not self.data_sources:
+        if not self.data:
             return []
-        values = self.new_values()
-        body: list[str] = []
-        for name in self.known_nodes():
-            node = node_of(self.graph, name)
-            if isinstance(node, Field):
-                values.bind(name, self.names[node.symbol.name])
-            else:
-                body += self.on_grid(name, values)
-        entries = ", ".join(f'"{v}": {values.bound[s]}' for s, v in self.data_sources.items())
+        body, found = self.prelude_on(self.grid_printer)
+        entries = ", ".join(f'"{v}": {r}' for v, r in zip(self.data.values(), found, strict=True))
         body.append(f"return {{{entries}}}")
         arguments = ["self", "grid: Grid", *(f"{f}: Tensor" for f in self.fields)]
         return [Function("known", arguments, "dict[str, Tensor]", "Data on a grid, computed once.", body)]
@@ -203,7 +121,7 @@ class OperatorEmitter(Emitter):
         body += ["while True:", "    grids.append(grid)"]
         if self.clock is not None:
             body.append(f"    grid.time = {self.now}")
-        if self.data_sources:
+        if self.data:
             body.append(f"    grid.known = self.known({known})")
         if uneven:
             body.append("    grid.weigh(*self.rows(u, grid))")
@@ -236,16 +154,16 @@ class OperatorEmitter(Emitter):
         """N on every grid, with the parameters."""
         members = [self.initialiser(), self.grids(), *self.known()]
         if self.operator.linear:
-            members.append(self.method("diagonal", "That of the product.", ["diagonal"], "Tensor"))
+            members.append(self.method("diagonal", "That of the product.", "Tensor"))
         else:
             both = "N(v), and its diagonal with frozen diffusivities."
             members += [
-                self.method("forward", "N(v).", ["value"], "Tensor"),
-                self.method("linearised", both, ["value", "diagonal"], "tuple[Tensor, Tensor]"),
+                self.method("forward", "N(v).", "Tensor"),
+                self.method("linearised", both, "tuple[Tensor, Tensor]"),
             ]
         if self.operator.weighted:
             doc = "The weights of the equations of the cells in means; how much of a correction is kept."
-            members += [self.method("rows", doc, ["rows", "kept"], "tuple[Tensor, Tensor]"), self.ties()]
+            members += [self.method("rows", doc, "tuple[Tensor, Tensor]"), self.ties()]
         members += [*self.frozen(), self.product()]
         n = "-F(v)" if self.update.steady else "v - tau F(v)"
         doc = f"N(v) = {n} on every grid: convolutions K, activations, transposed convolutions K^T."

@@ -14,7 +14,7 @@ from support import uncertified
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
-from pde2net.emit.names import is_argument
+from pde2net.program.names import is_argument
 
 x, y, t = sp.symbols("x y t", real=True)
 R = sp.Rational

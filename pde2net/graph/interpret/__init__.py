@@ -1,5 +1,5 @@
 """The reference interpreter: a graph evaluated in NumPy float64 and in exact rationals."""
 
-from pde2net.graph.interpret.interpreter import EXACT, WIDE, Interpreter
+from pde2net.graph.interpret.interpreter import EXACT, FLOAT, WIDE, Interpreter
 
-__all__ = ["EXACT", "WIDE", "Interpreter"]
+__all__ = ["EXACT", "FLOAT", "WIDE", "Interpreter"]

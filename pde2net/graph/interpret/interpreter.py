@@ -169,14 +169,18 @@ class Interpreter:
         return self._run(self.array(states), fields), self.failed
 
     def _run(self, states: Array, fields: Mapping[str, Any] | None) -> Array:
+        self.load(states, fields)
+        with np.errstate(all="ignore"):  # overflow is a result like any other
+            result = np.moveaxis(np.broadcast_to(self.result(), self.u0.shape), -1, 0)
+        return result if self.channels == 1 else np.moveaxis(result, -1, 1)
+
+    def load(self, states: Array, fields: Mapping[str, Any] | None = None) -> None:
+        """Take states along the first axis, and known fields, as what is evaluated next."""
         own = states if self.channels == 1 else np.moveaxis(states, 1, -1)
         self.u0 = np.moveaxis(own, 0, -1)
         self.shape = self.u0.shape if self.channels == 1 else (*self.u0.shape[:-2], 1, len(states))
         self.fields = {name: self.known(values) for name, values in (fields or {}).items()}
         self.failed = np.zeros(len(states), dtype=bool)
-        with np.errstate(all="ignore"):  # overflow is a result like any other
-            result = np.moveaxis(np.broadcast_to(self.result(), self.u0.shape), -1, 0)
-        return result if self.channels == 1 else np.moveaxis(result, -1, 1)
 
     def known(self, values: Any) -> Array:
         """A known field, the same for all images."""

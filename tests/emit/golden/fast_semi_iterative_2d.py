@@ -113,8 +113,7 @@ class DiffusionBlock(nn.Module):
         """The diffusivities that a cycle freezes."""
         u_x, u_y = Gradient.of(u)
         s2 = u_x.square() + u_y.square()
-        g = torch.rsqrt(1 + s2 / self.lambda_**2)
-        return g
+        return torch.rsqrt(1 + s2 / self.lambda_**2)
 
     def forward(self, u: Tensor, previous: Tensor, g: Tensor, a: float) -> Tensor:
         u_x, u_y = Gradient.of(u)

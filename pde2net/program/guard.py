@@ -15,13 +15,15 @@ The values stay the same, to rounding; 1/0 becomes a large number.
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.logic.boolalg import Boolean
 
-from pde2net.emit.tree import Function
+from pde2net.graph.nodes import Pointwise
+from pde2net.graph.overflow import accurate
+from pde2net.program.records import Function, Let
 
 _GONE = 1000  # exp(-1000) is 0 in double precision
 _HARMLESS = {
@@ -35,6 +37,18 @@ _HARMLESS = {
     log1p: 0,
     expm1: 0,
 }
+
+
+def guard(function: Function) -> Function:
+    """The same function of such expressions, where no common parts are wanted."""
+    return replace(function, body=tuple(map(_guarded, function.body)))
+
+
+def _guarded(let: Let) -> Let:
+    if not isinstance(let.op, Pointwise):
+        return let
+    expressions = tuple(guarded(accurate(e), let.fed.keys()) for e in let.op.expressions)
+    return replace(let, op=replace(let.op, expressions=expressions))
 
 
 def guarded(expression: sp.Expr, tensors: Set[str]) -> sp.Expr:
@@ -58,15 +72,6 @@ class AwayFromZero(sp.Function):  # type: ignore[misc]  # SymPy has no types
     """AwayFromZero(x, p) = max(x, tiny^p) of an x >= 0, tiny the smallest normal number of its type."""
 
     is_positive = True
-
-
-AWAY_FROM_ZERO = Function(
-    "away_from_zero",
-    ("x: Tensor", "power: float"),
-    "Tensor",
-    "x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow.",
-    ["return x.clamp_min(torch.finfo(x.dtype).tiny ** power)"],
-)
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,9 @@ class _Guard:
         """The form of a part whose value does not matter under the condition `left_out`."""
         if expression.is_Atom or not self.varies(expression):
             return expression
+        if self._is_even_pole(expression):
+            square = sp.Pow(expression.base, 2, evaluate=False)
+            return self.within(sp.Pow(square, expression.exp / 2, evaluate=False), left_out)
         if isinstance(expression, sp.Piecewise):
             return self._pieces(expression, left_out)
         if isinstance(expression, sp.exp):
@@ -169,6 +177,12 @@ class _Guard:
             return False
         p = expression.exp
         return bool(p.is_positive and (p < 1 if p.is_number else True))
+
+    def _is_even_pole(self, expression: sp.Expr) -> bool:
+        """1/x^4, say, of an x of any sign: 1/(x^2)^2."""
+        if not expression.is_Pow or not expression.exp.is_even or not expression.exp.is_negative:
+            return False
+        return bool(expression.base.is_real and not expression.base.is_nonnegative)
 
     def _is_quotient(self, expression: sp.Expr) -> bool:
         """x^-p of an x >= 0 that may be 0, as in min(1, 1/x): oo, whose derivative is taken 0 times."""

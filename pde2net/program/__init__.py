@@ -1,0 +1,1 @@
+"""Programs: what a backend prints, made from the graph by passes (docs/program.md)."""

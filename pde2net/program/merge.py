@@ -1,0 +1,54 @@
+"""What several operations of a function compute is computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import replace
+
+import sympy as sp
+
+from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
+from pde2net.program.records import Function, Let
+
+
+def merge(function: Function) -> Function:
+    """The same function without operations that others have done, and without those of no use.
+
+    Expressions are compared in terms of what is no part of one: parts may be chosen in several ways.
+    """
+    same: dict[str, str] = {}
+    parts: dict[str, sp.Expr] = {}
+    done: dict[Hashable, tuple[str, ...]] = {}
+    body: list[Let] = []
+    for let in function.body:
+        let = let.with_inputs(same)
+        key: Hashable = (let.op, let.inputs)
+        if isinstance(let.op, Pointwise):
+            whole = _whole(let, let.op, parts)
+            parts |= zip(let.outputs if let.passing else (), whole, strict=False)
+            key = (whole, let.op.role == CHANNEL_SUM)
+        if key in done:
+            same |= dict(zip(let.outputs, done[key], strict=True))
+        else:
+            done[key] = let.outputs
+            body.append(let)
+    results = tuple(same.get(v, v) for v in function.results)
+    return replace(function, body=_used(body, results), results=results)
+
+
+def _whole(let: Let, op: Pointwise, parts: dict[str, sp.Expr]) -> tuple[sp.Expr, ...]:
+    """The expressions of an operation in terms of values that are no parts."""
+    fed = let.fed
+    values = {s: fed[s.name] for e in op.expressions for s in e.free_symbols if s.name in fed}
+    names = {s: parts.get(v, sp.Symbol(f"@{v}", real=True)) for s, v in values.items()}
+    return tuple(e.xreplace(names) for e in op.expressions)
+
+
+def _used(body: list[Let], results: tuple[str, ...]) -> tuple[Let, ...]:
+    """The operations that results depend on."""
+    wanted, found = set(results), list[Let]()
+    for let in reversed(body):
+        if wanted.intersection(let.outputs):
+            wanted |= set(let.fed.values())
+            found.append(let)
+    return tuple(reversed(found))

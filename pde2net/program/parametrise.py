@@ -1,0 +1,77 @@
+"""The parameters of a network: what is a number, what is trained, and what keeps it stable."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sympy as sp
+
+from pde2net.graph.network import Graph, node_of, parameters
+from pde2net.graph.nodes import Gaussian, Weighted, expressions_of
+from pde2net.program.records import Parameter, Transform
+from pde2net.scheme.cell import Cell
+from pde2net.scheme.method import Update
+from pde2net.scheme.stack import ALPHA, TAU, Stack
+from pde2net.scheme.unet import UNet
+from pde2net.verify.kept import Kept, signed
+
+FROM_LIMIT = (Transform.LIMIT, Transform.CAPPED, Transform.FRACTION)
+
+
+def parametrise(
+    graph: Graph, update: Update, trainable: Collection[str], kept: Kept | None
+) -> tuple[Parameter, ...]:
+    """Those that blocks have: the step, alpha of Du Fort-Frankel, then others by name."""
+    values = graph.graph["values"]
+    found = []
+    for symbol in _symbols(graph, update):
+        default = symbol.subs(values).subs(values)
+        transform, limit = _transform(symbol, trainable, kept, values)
+        if transform == Transform.LIMIT or (transform == Transform.FRACTION and kept and kept.tau is None):
+            default = None
+        found.append(Parameter(symbol, default, transform, limit))
+    return tuple(found)
+
+
+def expressions(graph: Graph) -> list[sp.Expr]:
+    """All that are evaluated cell by cell, and the widths of Gaussians."""
+    nodes = [node_of(graph, name) for name in graph]
+    used = [e for n in nodes if isinstance(n, Weighted) for e in expressions_of(n)]
+    return [*dict.fromkeys(used + [n.sigma for n in nodes if isinstance(n, Gaussian)])]
+
+
+def _symbols(graph: Graph, update: Update) -> list[sp.Symbol]:
+    known, occurring = parameters(graph), set().union(*(e.free_symbols for e in expressions(graph)))
+    weights = set(update.stages[0]) if isinstance(update, Stack) else set()
+    first = [ALPHA] if ALPHA in known else []
+    if isinstance(update, Cell | UNet):
+        first = [] if update.steady else [TAU]
+    elif TAU in known or not weights:
+        first.insert(0, TAU)
+    return [*first, *(s for s in known if s in occurring - weights - {TAU, ALPHA})]
+
+
+def _transform(
+    symbol: sp.Symbol, trainable: Collection[str], kept: Kept | None, values: Collection[sp.Symbol]
+) -> tuple[Transform, sp.Expr | None]:
+    """How a parameter is kept, and its limit."""
+    trained = symbol.name in trainable
+    plain = Transform.IDENTITY if trained else Transform.NUMBER
+
+    def moves(expression: sp.Expr) -> bool:
+        return any(s in kept.norms or s.name in trainable for s in expression.free_symbols) if kept else False
+
+    if kept is None:
+        return plain, None
+    if symbol == ALPHA and kept.alpha is not None and moves(kept.alpha):
+        return Transform.LIMIT, kept.alpha
+    if symbol != TAU:
+        sign = trained and symbol in values and signed(symbol)
+        return (Transform.LOGARITHM if sign else plain), None
+    if kept.norms and kept.tau is not None:
+        return (Transform.LOGARITHM if trained else Transform.NUMBER), None
+    if trained:
+        return Transform.FRACTION, kept.limit
+    if moves(kept.rate):
+        return (Transform.LIMIT if kept.tau is None else Transform.CAPPED), kept.limit
+    return Transform.NUMBER, None
