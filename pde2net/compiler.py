@@ -9,6 +9,7 @@ from typing import Any
 
 import sympy as sp
 
+from pde2net import deadline
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.discretise.system import semidiscretise_system
 from pde2net.errors import (
@@ -59,7 +60,9 @@ COMPUTED = (
 def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan | SystemPlan, Graph, Certificate]:
     """All stages but emission."""
     _check_types(problem, scheme, grid)
-    return _analysed(problem, scheme, grid)[:3]
+    with deadline.recorded() as names:
+        plan, graph, certificate, _ = _analysed(problem, scheme, grid)
+    return plan, graph, _timed(certificate, names)
 
 
 def _analysed(
@@ -170,18 +173,24 @@ def network(
     With `stated`, these counterexamples by the names of claims stand in place of a search, to derive a
     certificate again from its JSON.
     """
-    plan, graph, certificate, facts = _analysed(problem, scheme, grid, stated)
-    names = _trainable(graph, plan, trainable)
-    _check_parametrised(problem, plan, names, keep_stable, shared)
-    condition = None
-    if keep_stable:
-        if facts is None or not isinstance(plan, Plan):
-            raise DeclarationError(
-                "keep_stable=True keeps the condition of one equation, not yet of a system."
-            )
-        condition = kept(plan, facts, names)
-    certificate = trained(certificate, plan, names, shared, condition)
+    with deadline.recorded() as ran_out:
+        plan, graph, certificate, facts = _analysed(problem, scheme, grid, stated)
+        names = _trainable(graph, plan, trainable)
+        _check_parametrised(problem, plan, names, keep_stable, shared)
+        condition = None
+        if keep_stable:
+            if facts is None or not isinstance(plan, Plan):
+                raise DeclarationError(
+                    "keep_stable=True keeps the condition of one equation, not yet of a system."
+                )
+            condition = kept(plan, facts, names)
+        certificate = _timed(trained(certificate, plan, names, shared, condition), ran_out)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()
+
+
+def _timed(certificate: Certificate, ran_out: Iterable[str]) -> Certificate:
+    """The certificate, which says what there was no time for."""
+    return replace(certificate, ran_out=tuple(sorted(set(ran_out))))
 
 
 def _has_cycles(update: Update) -> bool:

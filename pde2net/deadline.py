@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _PATIENCE: ContextVar[float] = ContextVar("patience", default=1.0)
 _EXPIRED: ContextVar[frozenset[str]] = ContextVar("expired", default=frozenset())
+_RAN_OUT: ContextVar[list[str]] = ContextVar("ran_out")
 AGAIN = 0.1  # seconds between attempts: one may be swallowed by a callback of the garbage collector
 
 
@@ -34,6 +35,17 @@ def paced(patience: float = 1.0, expired: Iterable[str] = ()) -> Iterator[None]:
         _EXPIRED.reset(before[1])
 
 
+@contextlib.contextmanager
+def recorded() -> Iterator[list[str]]:
+    """What time runs out for inside; not what was part of other work that time ran out for."""
+    names = list[str]()
+    token = _RAN_OUT.set(names)
+    try:
+        yield names
+    finally:
+        _RAN_OUT.reset(token)
+
+
 def expired(what: str) -> bool:
     """Whether some work is to have no time."""
     return what in _EXPIRED.get()
@@ -45,17 +57,22 @@ def thread_time() -> float:
 
 
 def within(seconds: float, what: str, work: Callable[[], T], error: Callable[[str], Exception]) -> T:
-    """work(), or `error` with a message after `seconds` of processor time.
+    """work(), or `error` with a message, the same on every machine, after `seconds` of processor time.
 
     A second thread raises an exception in the one that called; SymPy offers no other way to be stopped,
     and signals reach the main thread only. The class is fresh, so that nested limits tell their own
     exception from an outer one, and no `except Exception` on the way swallows it. (One that was sent is
     never taken back: CPython 3.11 would look for it for ever, at the price of its speed.)
     """
-    if seconds <= 0:
-        raise error(f"no time was left for {what}")
-    if expired(what):
-        raise error(f"{what} took longer than {seconds:.3g} s")
+    names = _RAN_OUT.get([])
+    before = len(names)
+
+    def late() -> Exception:
+        names[before:] = [what]
+        return error(f"{what} took too long")
+
+    if seconds <= 0 or expired(what):
+        raise late()
     allowed = seconds * _PATIENCE.get()
 
     class Expired(BaseException):
@@ -96,7 +113,7 @@ def within(seconds: float, what: str, work: Callable[[], T], error: Callable[[st
             settle()
     except Expired:
         settle()
-        raise error(f"{what} took longer than {seconds:.3g} s") from None
+        raise late() from None
 
 
 def _clock() -> Callable[[], float]:

@@ -17,6 +17,7 @@ OFFERED = {
     "problem_text": "pde2net.language.text.statements",
     "declaration_text": "pde2net.language.text.statements",
     "claim_text": "pde2net.verify.rendering",
+    "reason_text": "pde2net.verify.wording",
     "certificate_text": "pde2net.verify.rendering",
     "certificate_latex": "pde2net.verify.rendering",
     "certificate_table": "pde2net.verify.rendering",

@@ -23,7 +23,7 @@ from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
-from pde2net.verify.certificate import CLAIMS, Status
+from pde2net.verify.certificate import CLAIMS, Status, because
 from pde2net.verify.engine import gather_until
 from pde2net.verify.plan import planned
 from pde2net.verify.subject import subject
@@ -65,7 +65,10 @@ def diffusion(g: Callable[[sp.Expr], sp.Expr], dim: int = 1, **options: Any) -> 
 
 def _no_proofs(plan: Any) -> p2n.Certificate:
     """A certificate that claims nothing."""
-    claims = {name: p2n.Claim(name, Status.UNKNOWN, reason="it was not asked for") for name in CLAIMS}
+    claims = {
+        name: p2n.Claim(name, Status.UNKNOWN, because=because("undecided", why="it was not asked for"))
+        for name in CLAIMS
+    }
     declaration = p2n.Declaration(plan.semi.form.problem, plan.scheme, plan.semi.grid)
     return p2n.Certificate(subject(plan), plan.tau, claims, declaration)
 

@@ -16,7 +16,6 @@ from pde2net.normalise.time import moving
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.clock import Clock
 
-_SAID = re.compile(r" ?This is about times t <= (.*?), at which the network evaluates its coefficients\.$")
 _JUMPS = (sp.Piecewise, sp.sign, sp.Heaviside)
 
 
@@ -37,7 +36,7 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
     problem = form.problem
     if not problem.depends_on_time:
         return None
-    said = [m[1] for c in certificate.claims.values() if (m := _SAID.search(c.reason))]
+    said = [found["time"] for c in certificate.claims.values() if (found := c.said("until")) is not None]
     finite = any(s.name == "_s" for a in certificate.ranges for s in _variables(a.function, a.variable))
     if not (said or finite):
         return Clock(problem.time)

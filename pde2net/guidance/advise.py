@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -120,8 +119,7 @@ def _order(claim: Claim) -> str:
     """tau**2 + h + tau**2/h**2, the O(...) that the claim states."""
     if claim.status not in (Status.PROVED, Status.LINEARISED):
         return ""
-    stated = re.search(r"O\(((?:[^()]|\([^()]*\))*)\)", claim.reason)
-    return stated[1] if stated else ""
+    return next((b.figures["order"] for b in claim.because if "order" in b.figures), "")
 
 
 def _measured(tried: Trial, row: Row, shape: tuple[int, ...]) -> Row:

@@ -9,7 +9,6 @@ import sympy as sp
 
 from pde2net import deadline
 from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
-from pde2net.verify.ranges.half_line import EXACT_SEARCH
 
 
 @dataclass(frozen=True)
@@ -80,11 +79,6 @@ _ENGINES: dict[str, Callable[[sp.Expr, sp.Symbol, float], Range]] = {
 }
 
 
-def exact_search(quantity: str, function: sp.Expr) -> str:
-    """The name of the exact search for one range, for deadline.paced."""
-    return f"{EXACT_SEARCH} for {quantity}: {function}"
-
-
 class Questions:
     """Asks each question once, with a time limit for each and twice that for all of them."""
 
@@ -106,9 +100,7 @@ class Questions:
             raise UndecidedError(self.refused[key])
         if key not in self.answers:
             try:
-                gone = deadline.expired(exact_search(quantity, function))
-                with deadline.paced(expired=(EXACT_SEARCH,) if gone else ()):
-                    found = _ENGINES[quantity](function, variable, self.left)
+                found = _ENGINES[quantity](function, variable, self.left)
             except UndecidedError as error:
                 self.refused[key] = f"{error}{advice(function.free_symbols - {variable})}"
                 raise UndecidedError(self.refused[key]) from error

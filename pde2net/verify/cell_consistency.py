@@ -8,7 +8,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Discharged, Status
+from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
 from pde2net.verify.consistency import consistency as with_space
 from pde2net.verify.iteration import Iteration, iteration_of
@@ -27,11 +27,9 @@ def consistency(case: Case) -> Claim:
     """
     it, semi = iteration_of(case), case.semi
     if it.steady:
-        reason = "tau = oo asks for the steady state, which has no error in time."
-        return Claim("consistency", Status.NOT_APPLICABLE, reason=reason)
+        return Claim("consistency", Status.NOT_APPLICABLE, because=because("no time"))
     if it.accelerated and it.count is not None:
-        reason = "The order of a fixed number of accelerated iterations is not derived."
-        return Claim("consistency", Status.UNKNOWN, reason=reason)
+        return Claim("consistency", Status.UNKNOWN, because=because("accelerated order"))
     found = with_space(semi, in_tau(it, semi, case.tau))
     if exact(it) or found.status != Status.PROVED:
         return found

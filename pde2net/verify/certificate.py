@@ -60,6 +60,23 @@ class Discharged:
 
 
 @dataclass(frozen=True)
+class Because:
+    """A part of the reason for a status, as data; `verify.wording` makes a sentence of it.
+
+    rule     a key of verify.wording.RULES
+    figures  what the sentence says of this network: expressions as text, names, and what a theorem concludes
+    """
+
+    rule: str
+    figures: Mapping[str, str] = field(default_factory=dict)
+
+
+def because(rule: str, **figures: sp.Basic | str) -> tuple[Because, ...]:
+    """A reason of one part; reasons are added."""
+    return (Because(rule, {k: v if isinstance(v, str) else to_text(v) for k, v in figures.items()}),)
+
+
+@dataclass(frozen=True)
 class Claim:
     """One property of the emitted network.
 
@@ -68,7 +85,7 @@ class Claim:
     factor       a factor that goes with the claim, such as the Lipschitz bound per block
     theorem      name and reference of what was applied
     hypotheses   those of the theorem and how each was discharged, then what was given
-    reason       why, in words
+    because      why, as data; `reason` has it in words
     witness      a counterexample {"u0": nested list, ...} that was run, for refuted claims
     """
 
@@ -79,12 +96,22 @@ class Claim:
     factor: sp.Expr | None = None
     theorem: str = ""
     hypotheses: tuple[Discharged, ...] = ()
-    reason: str = ""
+    because: tuple[Because, ...] = ()
     witness: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.status == Status.REFUTED and self.witness is None:
             raise ValueError(f"{self.name} cannot be refuted without a witness")
+
+    @property
+    def reason(self) -> str:
+        """Why, in words."""
+        shown: str = later("reason_text")(self)
+        return shown
+
+    def said(self, rule: str) -> Mapping[str, str] | None:
+        """The figures of the first part of the reason that has this rule; None if there is none."""
+        return next((part.figures for part in self.because if part.rule == rule), None)
 
     @property
     def assumptions(self) -> tuple[str, ...]:
@@ -131,6 +158,7 @@ class Certificate:
     ranges       the ranges of functions that the hypotheses rest on
     training     what is trained, if compile was asked for anything but its defaults
     source       SHA-256 of the source that compile emitted, in hexadecimal; None where there is none
+    ran_out      what the derivation had no time for, sorted
     """
 
     subject: Mapping[str, str]
@@ -140,6 +168,7 @@ class Certificate:
     ranges: tuple[Answer, ...] = ()
     training: Training | None = None
     source: str | None = None
+    ran_out: tuple[str, ...] = ()
 
     @property
     def stable(self) -> bool:

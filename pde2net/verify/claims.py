@@ -10,8 +10,8 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify import cell, cycle, du_fort_frankel, explicit, multigrid
-from pde2net.verify.case import Case, sentence
-from pde2net.verify.certificate import CLAIMS, Claim, Status
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import CLAIMS, Claim, Status, because
 from pde2net.verify.clock import until_the_end
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
@@ -44,17 +44,16 @@ def _of_scheme(case: Case) -> Table:
 
 
 def _no_energy(case: Case) -> Claim:
-    reason = "The energy itself changes in time, so that its decay is no question."
-    return Claim("energy_decay", Status.NOT_APPLICABLE, reason=reason)
+    return Claim("energy_decay", Status.NOT_APPLICABLE, because=because("moving energy"))
 
 
 def _underived(name: str, case: Case) -> Claim:
-    return Claim(name, Status.UNKNOWN, reason=f"Nothing is derived for {case.scheme.label} schemes yet.")
+    return Claim(name, Status.UNKNOWN, because=because("underived", scheme=case.scheme.label))
 
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    found = {name: _derived(name, partial(find, case.about(name))) for name, find in table(case).items()}
+    found = {name: _derived(name, find, case) for name, find in table(case).items()}
     until = case.facts.until
     if until is None:
         return found
@@ -70,13 +69,14 @@ def stability(case: Case) -> Iterator[Claim]:
 
 def derived(name: str, case: Case) -> Claim:
     """One claim, in the same way."""
-    return _derived(name, partial(table(case)[name], case.about(name)))
+    return _derived(name, table(case)[name], case)
 
 
-def _derived(name: str, find: Callable[[], Claim]) -> Claim:
+def _derived(name: str, find: Callable[[Case], Claim], case: Case) -> Claim:
     """The claim; unknown if SymPy fails on the way or takes too long."""
+    shown = f"{name.replace('_', ' ')} for {case.semi.form.state}"
     try:
-        return within(SECONDS, "the derivation", find)
+        return within(SECONDS, f"the derivation of {shown}", lambda: find(case.about(name)))
     except UndecidedError as error:
         reason = str(error)
     except (
@@ -87,5 +87,5 @@ def _derived(name: str, find: Callable[[], Claim]) -> Claim:
         TypeError,
         ValueError,
     ) as error:
-        reason = given_up(f"{name.replace('_', ' ')}", error)
-    return Claim(name, Status.UNKNOWN, reason=sentence(reason))
+        reason = given_up(shown, error)
+    return Claim(name, Status.UNKNOWN, because=because("undecided", why=reason))

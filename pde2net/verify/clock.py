@@ -15,7 +15,7 @@ from pde2net.normalise.time import moving
 from pde2net.scheme.method import Update
 from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.ranges import UndecidedError
 
 
@@ -108,6 +108,6 @@ def until_the_end(claim: Claim, until: sp.Expr) -> Claim:
         return claim
     if claim.status in (Status.NOT_APPLICABLE, Status.REFUTED, Status.UNKNOWN):
         return replace(claim, limit=None, condition=None, hypotheses=())
-    said = f"This is about times t <= {until}, at which the network evaluates its coefficients."
+    said = claim.because + because("until", time=until)
     condition = claim.condition if claim.status == Status.PROVED_IF else None
-    return replace(claim, limit=None, condition=condition, reason=f"{claim.reason} {said}".strip())
+    return replace(claim, limit=None, condition=condition, because=said)

@@ -13,7 +13,7 @@ from pde2net.graph.build.stack import explicit_steps
 from pde2net.language.expressions import to_text
 from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.stack import TAU
-from pde2net.verify.certificate import Claim, Discharged, Status
+from pde2net.verify.certificate import Because, Claim, Discharged, Status, because
 from pde2net.verify.expansion import Expansion
 from pde2net.verify.generators import SPACING
 from pde2net.verify.ranges import UndecidedError
@@ -40,14 +40,14 @@ class TimeError:
     order    in it
     leading  term of that order, None where it is not known
     mixed    further terms of the order, such as tau**2/h**2
-    note     a sentence that follows
+    notes    what else is said about it
     """
 
     symbol: sp.Symbol
     order: int
     leading: sp.Expr | None
     mixed: tuple[str, ...] = ()
-    note: str = ""
+    notes: tuple[Because, ...] = ()
 
 
 def step_symbol(tau: sp.Expr) -> sp.Symbol:
@@ -71,12 +71,11 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
     there may be some, the claim says so.
     """
     if semi.form.learned:
-        reason = "A learned operator approximates no derivative: there is no equation to be consistent with."
-        return Claim("consistency", Status.NOT_APPLICABLE, reason=reason)
+        return Claim("consistency", Status.NOT_APPLICABLE, because=because("no derivative"))
     try:
         space = space_error(semi)
     except UndecidedError as error:
-        return Claim("consistency", Status.UNKNOWN, reason=f"The step could not be expanded: {error}.")
+        return Claim("consistency", Status.UNKNOWN, because=because("not expanded", why=str(error)))
     kinked = _kinked(semi)
     orders = [_power(in_time.symbol, in_time.order)]
     figures: dict[str, sp.Expr] = {"order in tau": sp.Integer(in_time.order)}
@@ -90,11 +89,10 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
         "consistency",
         Status.PROVED,
         theorem=_THEOREM,
-        reason=f"Truncation error O({' + '.join(dict.fromkeys(orders))}) away from the border"
-        + (f" and from {PLACES}" if kinked else "")
-        + _in_words(leading)
-        + _mixed(semi, space.order)
-        + in_time.note,
+        because=because(f"order{' at kinks' * kinked}", order=" + ".join(dict.fromkeys(orders)))
+        + _leading(leading)
+        + (because("half-points") if _mixed(semi, space.order) else ())
+        + in_time.notes,
         hypotheses=_hypotheses(figures, leading, space.order, kinked),
     )
 
@@ -165,23 +163,19 @@ def _hypotheses(
     )
 
 
-def _in_words(leading: Sequence[sp.Expr | None]) -> str:
+def _leading(leading: Sequence[sp.Expr | None]) -> tuple[Because, ...]:
+    """The leading terms, if they can be read."""
     known = [e for e in leading if e is not None and e != 0]
     if len(known) < len(leading) or any(sp.count_ops(e) > SHOWN for e in known):
-        return "."
+        return ()
     text = " + ".join(to_text(e) for e in known).replace("+ -", "- ")
-    return f"; leading term{'s' if len(known) > 1 else ''} {text}."
+    return because(f"leading term{'s' * (len(known) > 1)}", terms=text)
 
 
-def _mixed(semi: Semidiscrete, order: int) -> str:
-    """Why forward differences are of first order only for nonlinear fluxes in several dimensions."""
+def _mixed(semi: Semidiscrete, order: int) -> bool:
+    """Whether slopes at half-points cost an order: in nonlinear fluxes of several dimensions."""
     first = any(isinstance(t, FirstOrder) for t in semi.form.terms)
-    if order > 1 or not first or len(semi.spacing) == 1 or semi.grid.gradient != "forward":
-        return ""
-    return (
-        " The diffusivity takes its slopes from half-points that differ by half a cell, which costs an "
-        'order; Grid(gradient="staggered") keeps order 2.'
-    )
+    return order == 1 and first and len(semi.spacing) > 1 and semi.grid.gradient == "forward"
 
 
 def _spacings(semi: Semidiscrete) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.consistency import TimeError, consistency, second_derivative, step_symbol
 from pde2net.verify.polynomial import coefficients
 from pde2net.verify.stages import constant_diffusivities, stack_of
@@ -18,7 +18,7 @@ from pde2net.verify.theorems.stages import STAGE_LIPSCHITZ, STAGE_MEAN
 SOLVER = Claim(
     "solver_convergence",
     Status.NOT_APPLICABLE,
-    reason="An explicit step solves no system of equations.",
+    because=because("explicit"),
 )
 
 

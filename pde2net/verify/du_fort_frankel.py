@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pde2net.normalise.form import SecondOrder
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim
+from pde2net.verify.certificate import Claim, because
 from pde2net.verify.consistency import TimeError, consistency, second_derivative, step_symbol
 from pde2net.verify.cycle import SOLVER
 from pde2net.verify.theorem import prove
@@ -19,13 +19,13 @@ def time_error(case: Case) -> TimeError:
     step, terms = step_symbol(case.tau), case.semi.form.terms
     power = "**2" if any(isinstance(t, SecondOrder) for t in terms) else ""
     per = "**4" if power else "**2"
+    ratio = because("converges if", ratio=f"{step}/h{power}", growth=f"1/h{per}")
     return TimeError(
         step,
         2,
         theorems.alpha_of(case) * step**2 * second_derivative(case.semi),
         (f"{step}**2/h{per}",) if terms else (),
-        (f" It converges only if {step}/h{power} -> 0, since alpha grows like 1/h{per}." if terms else "")
-        + f" The start from u- = u is an error O({step}), made once.",
+        (ratio if terms else ()) + because("start", step=step),
     )
 
 

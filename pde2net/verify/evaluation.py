@@ -15,8 +15,7 @@ import sympy as sp
 from pde2net.graph.network import Graph, node_of, passes_of, sources
 from pde2net.graph.nodes import S2, Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
-from pde2net.verify.case import sentence
-from pde2net.verify.certificate import Claim, Discharged, Status
+from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.finite import require_finite
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
@@ -42,8 +41,8 @@ class Evaluation:
         if claim.status not in STATED:
             return claim
         if self.missing:
-            reason = sentence(f"The network may have no value: {self.missing}")
-            return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, reason=reason)
+            said = because("no value", why=self.missing)
+            return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, because=said)
         at = f" at the values of {', '.join(map(str, self.given))}" if self.given else ""
         held = Discharged("finite values", "every expression has a finite real value", FOR_ALL + at)
         own = sum(h.how not in ("given", "declared") and h.name != "note" for h in claim.hypotheses)
@@ -70,7 +69,7 @@ def evaluation(graph: Graph, seconds: float = SECONDS) -> Evaluation:
 
 
 def _decide(expression: sp.Expr, variables: Set[sp.Symbol], seconds: float) -> None:
-    within(seconds, "the search for poles", lambda: require_finite(expression))
+    within(seconds, f"the search for poles of {expression}", lambda: require_finite(expression))
     part = hidden(expression, variables)
     if part is not None:
         raise UndecidedError(f"where an exponential overflows in floating point, {part} has no value there")

@@ -8,21 +8,22 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.normalise.form import Tensor
-from pde2net.verify.case import Case, sentence
+from pde2net.verify.case import Case
 from pde2net.verify.cell_consistency import SOLVER
-from pde2net.verify.certificate import Claim, Discharged, Status
+from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
 from pde2net.verify.consistency import consistency as with_space
 from pde2net.verify.cycle_factor import Factor, cycle_factor
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.refute import cells as seek
-from pde2net.verify.theorem import Hypothesis, Missing, Refute, Theorem, prove
+from pde2net.verify.theorem import Hypothesis, Missing, Refute, Theorem, prove, searched
 from pde2net.verify.theorems import cell_hypotheses as hyp
 from pde2net.verify.theorems.hypotheses import DAMPING, NO_SOURCE, SYMMETRIC
 from pde2net.verify.theorems.mean_preservation import CLOSED, NO_REACTION
 from pde2net.verify.theorems.solves import FORWARD
 
 FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 2001, chapter 4)"
+FACTOR = "factor of frequencies"  # the rule of factors that are not below one
 
 
 def _truncated(claim: str, hypotheses: tuple[Hypothesis, ...], reason: str, refute: Refute) -> Theorem:
@@ -92,21 +93,16 @@ def solver_convergence(case: Case) -> Claim:
     found = _analysed(case)
     claim = Claim("solver_convergence", Status.UNKNOWN, theorem=FOURIER)
     if isinstance(found, str):
-        return replace(claim, reason=sentence(found))
+        return replace(claim, because=because("undecided", why=found))
     if sp.Lt(found.value, 1) == sp.true:
         return replace(
             claim,
             status=Status.LINEARISED,
             factor=found.value,
             hypotheses=(*_frozen(found), *case.given),
-            reason="With frozen coefficients and away from the border, each cycle reduces the error by the "
-            "factor.",
+            because=because("cycle factor"),
         )
-    reason = "The largest factor over frequencies is not below one"
-    witness = seek.cycles(case)
-    if witness is not None:
-        return replace(claim, status=Status.REFUTED, reason=reason + ".", witness=witness)
-    return replace(claim, reason=reason + ", and no residual was found that grows.")
+    return searched(claim, because(FACTOR), seek.cycles(case))
 
 
 def _frozen(found: Factor) -> tuple[Discharged, ...]:
@@ -119,39 +115,31 @@ def _frozen(found: Factor) -> tuple[Discharged, ...]:
 def frozen_stability(case: Case) -> Claim:
     """Cycles that converge approach 1/(1 + tau mu) for every mode."""
     if case.tau == sp.oo:
-        return Claim("frozen_stability", Status.NOT_APPLICABLE, reason=STEADY)
+        return Claim("frozen_stability", Status.NOT_APPLICABLE, because=because("steady"))
     found = _analysed(case)
     claim = Claim("frozen_stability", Status.UNKNOWN, theorem=FOURIER)
     if isinstance(found, str):
-        return replace(claim, reason=sentence(found))
+        return replace(claim, because=because("undecided", why=found))
     if sp.Lt(found.value, 1) != sp.true:
-        witness = None if case.facts.source else seek.growth(case)
-        reason = "The largest factor over frequencies is not below one"
-        if witness is not None:
-            return replace(claim, status=Status.REFUTED, reason=reason + ".", witness=witness)
-        return replace(claim, reason=reason + ".")
+        if case.facts.source:
+            return replace(claim, because=because(FACTOR))
+        return searched(claim, because(FACTOR), seek.growth(case))
     return replace(
         claim,
         status=Status.LINEARISED,
         factor=found.value,
         hypotheses=(*_frozen(found), *case.given),
-        reason="With frozen coefficients cycles approach a step that amplifies no mode, by the factor per "
-        "cycle.",
+        because=because("cycles approach"),
     )
-
-
-STEADY = "Tau = oo asks for the steady state, which does not depend on the input."
 
 
 def consistency(case: Case) -> Claim:
     """That of the implicit scheme, if the cycles solve the step."""
     if case.tau == sp.oo:
-        reason = "tau = oo asks for the steady state, which has no error in time."
-        return Claim("consistency", Status.NOT_APPLICABLE, reason=reason)
+        return Claim("consistency", Status.NOT_APPLICABLE, because=because("no time"))
     factor = _analysed(case)
     if isinstance(factor, Factor) and sp.Lt(factor.value, 1) != sp.true:
-        reason = "The cycles are not known to solve the step, since their factor is not below one."
-        return Claim("consistency", Status.UNKNOWN, reason=reason)
+        return Claim("consistency", Status.UNKNOWN, because=because("cycles unsolved"))
     step = step_symbol(case.tau)
     found = with_space(case.semi, TimeError(step, 1, -step * second_derivative(case.semi) / 2))
     if found.status != Status.PROVED:

@@ -16,12 +16,12 @@ from pde2net.files import require_no_name
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.verify.bounds import Answer
-from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status, Training
+from pde2net.verify.certificate import CLAIMS, Because, Certificate, Claim, Discharged, Status, Training
 from pde2net.verify.ranges import Method, Range
 from pde2net.verify.ranges.deadline import within
 
 FAMILY = "pde2net-certificate-"
-FORMAT = f"{FAMILY}5"
+FORMAT = f"{FAMILY}6"
 LONGEST = 50_000_000  # characters
 SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")
@@ -40,6 +40,7 @@ def certificate_to_json(certificate: Certificate) -> str:
         "claims": [_claim_row(c) for c in certificate.claims.values()],
         "training": _training_row(certificate.training),
         "source": None if certificate.source is None else {"sha256": certificate.source},
+        "ran_out": list(certificate.ran_out),
     }
     return json.dumps(document, indent=2, allow_nan=False)
 
@@ -89,6 +90,7 @@ def _claim_row(claim: Claim) -> dict[str, Any]:
             }
             for h in claim.hypotheses
         ],
+        "because": [{"rule": part.rule, **part.figures} for part in claim.because],
         "reason": claim.reason,
         "witness": _finite(claim.witness),
     }
@@ -141,7 +143,7 @@ def _certificate(text: str) -> Certificate:
     if tuple(row["name"] for row in document["claims"]) != CLAIMS:
         raise ValueError(f"the claims must be {', '.join(CLAIMS)}, once each and in this order")
     subject = document["subject"]
-    _require_text(subject.values())
+    _require_text([*subject.values(), *document["ran_out"]])
     return Certificate(
         subject=subject,
         tau=read(document["tau"]),
@@ -150,6 +152,7 @@ def _certificate(text: str) -> Certificate:
         ranges=tuple(_answer(row, read) for row in document["ranges"]),
         training=_training(document["training"]),
         source=_digest(document["source"]),
+        ran_out=tuple(document["ran_out"]),
     )
 
 
@@ -197,15 +200,23 @@ def _claim(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Claim:
     _require_text([row["theorem"], row["reason"]])
     if witness is not None and not (isinstance(witness, dict) and "u0" in witness):
         raise TypeError("a witness must be an object with u0")
-    return Claim(
+    found = Claim(
         name=row["name"],
         status=Status(row["status"]),
         theorem=row["theorem"],
         hypotheses=tuple(_discharged(h, read) for h in row["hypotheses"]),
-        reason=row["reason"],
+        because=tuple(map(_because, row["because"])),
         witness=witness,
         **{key: None if row[key] is None else read(row[key]) for key in _EXPRESSIONS},
     )
+    if found.reason != row["reason"]:
+        raise ValueError(f"the reason of {found.name} is another one in words")
+    return found
+
+
+def _because(row: Mapping[str, Any]) -> Because:
+    _require_text(row.values())
+    return Because(row["rule"], {key: value for key, value in row.items() if key != "rule"})
 
 
 def _discharged(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Discharged:

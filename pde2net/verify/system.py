@@ -28,7 +28,7 @@ from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import CLAIMS, Certificate, Claim, Discharged, Status
+from pde2net.verify.certificate import CLAIMS, Because, Certificate, Claim, Discharged, Status, because
 from pde2net.verify.claims import claims
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.cycle import SOLVER
@@ -41,15 +41,12 @@ from pde2net.verify.refute.candidates import amplitudes
 from pde2net.verify.refute.measures import growth
 from pde2net.verify.refute.search import Search
 from pde2net.verify.subject import subject
+from pde2net.verify.theorem import NOTHING_FOUND
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
 # Claims for which it is not enough to look at one equation at a time.
 JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence")
-_COUPLED = "The equations are coupled; nothing is derived about how the unknowns act on each other."
-_STAGES = "The other unknowns change from stage to stage within a cycle, which is not followed."
-_ITERATIONS = "The other unknowns change from iteration to iteration within a step, which is not followed."
-_ORDER = "The order of a fixed number of iterations is not derived where equations are coupled."
-_ALONE = "With the reactions left out, "
+_COUPLED = because("coupled")
 
 
 def gather_system(semi: SemidiscreteSystem, scheme: Scheme) -> tuple[Facts, ...]:
@@ -148,7 +145,7 @@ class _System:
         # Every new state is that of a step whose other unknowns are some known fields.
         lagged = isinstance(plan.scheme, Implicit) and isinstance(self.solver, Kacanov)
         self.several = not (lagged or isinstance(plan.scheme, Explicit | AOS))
-        self.moving = _ITERATIONS if isinstance(plan.update, Cell) else _STAGES
+        self.moving = because(f"moving in {'iterations' if isinstance(plan.update, Cell) else 'stages'}")
 
     def claims(self) -> dict[str, Claim]:
         return {name: self.claim(name) for name in CLAIMS}
@@ -159,16 +156,16 @@ class _System:
         if name == "frozen_stability":
             return self.frozen()
         if name in JOINT and self.form.coupled:
-            return Claim(name, Status.UNKNOWN, reason=_COUPLED)
+            return Claim(name, Status.UNKNOWN, because=_COUPLED)
         if self.form.coupled and self.several and name not in ("consistency", "mean_preservation"):
-            return Claim(name, Status.UNKNOWN, reason=self.moving)
+            return Claim(name, Status.UNKNOWN, because=self.moving)
         if self.form.coupled and name == "mean_preservation" and isinstance(self.solver, Newton):
-            return Claim(name, Status.UNKNOWN, reason=_COUPLED)
+            return Claim(name, Status.UNKNOWN, because=_COUPLED)
         fixed = self.solver is not None and self.solver.iterations is not None
         if self.form.coupled and name == "consistency" and fixed:
-            return Claim(name, Status.UNKNOWN, reason=_ORDER)
+            return Claim(name, Status.UNKNOWN, because=because("coupled order"))
         if name == "maximum_principle" and self.pulled():
-            return Claim(name, Status.UNKNOWN, reason=_COUPLED)
+            return Claim(name, Status.UNKNOWN, because=_COUPLED)
         found = self.combined(name, [part[name] for part in self.whole])
         if name == "l2_stability" and self.exceeds(found):
             return self.refuted(found, self.semi, self.graph, "norm grows by")
@@ -181,7 +178,7 @@ class _System:
     def frozen(self) -> Claim:
         """The diffusion of each unknown alone; with reactions that says nothing of the whole."""
         if self.form.coupled and self.several and not self.constant():
-            return Claim("frozen_stability", Status.UNKNOWN, reason=self.moving)
+            return Claim("frozen_stability", Status.UNKNOWN, because=self.moving)
         found = self.combined("frozen_stability", [part["frozen_stability"] for part in self.alone])
         if self.exceeds(found):
             parts = tuple(map(_without_reaction, self.semi.parts))
@@ -192,8 +189,8 @@ class _System:
             found = self.refuted(found, bare, network, said)
         if self.form.reaction == 0 or found.status not in PROVED:
             return found
-        reason = f"{_ALONE}{found.reason} {_COUPLED if self.form.coupled else ''}".strip()
-        return replace(found, status=Status.LINEARISED, reason=reason)
+        why = because("no reactions") + found.because + (_COUPLED if self.form.coupled else ())
+        return replace(found, status=Status.LINEARISED, because=why)
 
     def constant(self) -> bool:
         """Whether no diffusivity depends on another unknown."""
@@ -219,8 +216,8 @@ class _System:
         witness = wit.seek(searching(self.stated, search).about(claim.name), growth, said)
         if witness is None:
             return claim
-        reason = claim.reason.replace(", and no counterexample was found", "")
-        return replace(claim, status=Status.REFUTED, witness=witness, reason=reason)
+        why = tuple(part for part in claim.because if part.rule != NOTHING_FOUND)
+        return replace(claim, status=Status.REFUTED, witness=witness, because=why)
 
     # -- one claim from those of the parts ---------------------------------------------------------
 
@@ -243,17 +240,18 @@ class _System:
             factor=sp.Max(*factors) if len(factors) == len(parts) else None,
             theorem="; ".join(dict.fromkeys(p.theorem for p in parts if p.theorem and p.status in said)),
             hypotheses=self.hypotheses(parts) if status not in order[:2] else (),
-            reason=self.together(
-                {n: p.reason for n, p in zip(self.names, parts, strict=True) if p.status in said}
+            because=self.together(
+                {n: p.because for n, p in zip(self.names, parts, strict=True) if p.status in said}
             ),
         )
 
     @staticmethod
-    def together(reasons: Mapping[str, str]) -> str:
+    def together(reasons: Mapping[str, tuple[Because, ...]]) -> tuple[Because, ...]:
         """The reasons of some equations by name, or the one that is that of all of them."""
-        if len(set(reasons.values())) == 1:
-            return next(iter(reasons.values()))
-        return " ".join(f"{name}: {reason}" for name, reason in reasons.items())
+        first = next(iter(reasons.values()))
+        if all(reason == first for reason in reasons.values()):
+            return first
+        return tuple(b for name, said in reasons.items() for b in because("equation", state=name) + said)
 
     def hypotheses(self, parts: Sequence[Claim]) -> tuple[Discharged, ...]:
         found = [

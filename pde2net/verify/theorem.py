@@ -6,14 +6,17 @@ hypotheses of a case one by one and turns the outcome into a claim.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
-from pde2net.verify.case import Case, sentence
-from pde2net.verify.certificate import Claim, Discharged, Status
+from pde2net.verify.case import Case
+from pde2net.verify.certificate import Because, Claim, Discharged, Status, because
+
+# Rules that others take out again.
+EVERY_TAU, NOTHING_FOUND = "every tau", "nothing found"
 
 Refute = Callable[[Case], dict[str, Any] | None]
 
@@ -91,62 +94,59 @@ def prove(theorem: Theorem, case: Case) -> Claim:
             changing = outcome.reason
             continue
         if isinstance(outcome, Missing):
-            return _without(theorem, case, outcome)
+            return _without(theorem, case, hypothesis, outcome)
         figures = {key: sp.expand(value) for key, value in outcome.figures}
         discharged.append(Discharged(hypothesis.name, hypothesis.statement, outcome.how, figures))
     claim = _concluded(theorem, case, (*discharged, *case.given))
     if not changing or claim.status not in (Status.PROVED, Status.PROVED_IF):
         return claim
-    reason = f"With frozen coefficients, {claim.reason} But {changing}."
-    return replace(claim, status=Status.LINEARISED, reason=reason)
+    said = because("frozen") + claim.because + because("not frozen", why=changing)
+    return replace(claim, status=Status.LINEARISED, because=said)
 
 
-def _without(theorem: Theorem, case: Case, missing: Missing) -> Claim:
-    reason = sentence(missing.reason)
+def _without(theorem: Theorem, case: Case, hypothesis: Hypothesis, missing: Missing) -> Claim:
+    said = because("missing", hypothesis=hypothesis.name, why=missing.reason)
     if missing.violated:
         witness = theorem.refute(case)
         if witness is not None:
-            return Claim(theorem.claim, Status.REFUTED, theorem=str(theorem), reason=reason, witness=witness)
+            return Claim(theorem.claim, Status.REFUTED, theorem=str(theorem), because=said, witness=witness)
     name = "" if missing.outcome == Status.NOT_APPLICABLE else str(theorem)
-    return Claim(theorem.claim, missing.outcome, theorem=name, reason=reason)
+    return Claim(theorem.claim, missing.outcome, theorem=name, because=said)
 
 
 def _concluded(theorem: Theorem, case: Case, hypotheses: tuple[Discharged, ...]) -> Claim:
     """The hypotheses hold: compare tau with the limit."""
     limit = sp.oo if theorem.limit is None else theorem.limit(case)
     conclusion = theorem.conclusion if isinstance(theorem.conclusion, str) else theorem.conclusion(case)
+    concluded = because("conclusion", says=conclusion)
     common: dict[str, Any] = {
         "theorem": str(theorem),
         "hypotheses": hypotheses,
         "factor": theorem.factor(case),
     }
     if limit == sp.oo:
-        free = "" if theorem.limit is None else " The operator is zero."
-        return Claim(
-            theorem.claim,
-            Status.PROVED,
-            sp.true,
-            sp.oo,
-            reason=f"{sentence(conclusion)} Holds for every tau.{free}",
-            **common,
-        )
+        said = concluded + because(EVERY_TAU)
+        said += () if theorem.limit is None else because("zero operator")
+        return Claim(theorem.claim, Status.PROVED, sp.true, sp.oo, because=said, **common)
     shown = case.valued(limit)
     common |= {"condition": sp.Le(case.tau, limit), "limit": shown}
     tau = case.valued(case.tau)
     decided = sp.Le(tau, shown)
     if decided == sp.true:
-        return Claim(theorem.claim, Status.PROVED, reason=sentence(conclusion), **common)
+        return Claim(theorem.claim, Status.PROVED, because=concluded, **common)
     if decided != sp.false and not decided.free_symbols:
-        return Claim(
-            theorem.claim, Status.UNKNOWN, reason="The step and its limit could not be compared.", **common
-        )
+        return Claim(theorem.claim, Status.UNKNOWN, because=because("incomparable"), **common)
     if decided != sp.false:
-        return Claim(theorem.claim, Status.PROVED_IF, reason=sentence(conclusion), **common)
-    witness = theorem.refute(case)
-    reason = f"tau = {tau} exceeds the limit {shown}"
-    common["factor"] = None
-    if witness is not None:
-        return Claim(theorem.claim, Status.REFUTED, reason=reason + ".", witness=witness, **common)
-    return Claim(
-        theorem.claim, Status.UNKNOWN, reason=reason + ", and no counterexample was found.", **common
+        return Claim(theorem.claim, Status.PROVED_IF, because=concluded, **common)
+    return searched(
+        Claim(theorem.claim, Status.UNKNOWN, **common | {"factor": None}),
+        because("exceeds", tau=tau, limit=shown),
+        theorem.refute(case),
     )
+
+
+def searched(claim: Claim, reason: tuple[Because, ...], witness: Mapping[str, Any] | None) -> Claim:
+    """The claim, refuted if there is a counterexample, or open since none was found."""
+    if witness is None:
+        return replace(claim, because=reason + because(NOTHING_FOUND))
+    return replace(claim, status=Status.REFUTED, because=reason, witness=witness)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pde2net.language.linear_operator import operators_of
 from pde2net.scheme.registry import owner_of
 from pde2net.scheme.stack import Stack
-from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, Training
+from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, Training, because
 from pde2net.verify.kept import Kept
 from pde2net.verify.plan import Plan, SystemPlan
 
@@ -16,11 +16,6 @@ KEPT = "kept step"
 STATEMENT = "tau <= limit for all weights of learned operators"
 HOW = "the network scales its filters down, by a bound of their norms that it computes"
 POLYNOMIALS = ("l2_stability", "nonexpansive", "energy_decay", "frozen_stability")
-OWN_OPERATORS = (
-    "Each block has operators of its own, but the stages of a cycle are a polynomial of one operator; "
-    "shared=True or keep_stable=True give them the same."
-)
-OWN_ENERGY = "Each block has weights, and with them an energy, of its own."
 
 
 def trained(
@@ -69,16 +64,16 @@ def _several(plan: Plan | SystemPlan) -> bool:
 
 def _of_own_weights(claim: Claim, plan: Plan | SystemPlan, kept: Kept | None) -> Claim:
     if _several(plan) and kept is None and claim.name in POLYNOMIALS:
-        return _unknown(claim, OWN_OPERATORS)
+        return _unknown(claim, "own operators")
     if claim.name == "energy_decay" and claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
-        return _unknown(claim, OWN_ENERGY)
+        return _unknown(claim, "own energy")
     return claim
 
 
-def _unknown(claim: Claim, reason: str) -> Claim:
+def _unknown(claim: Claim, rule: str) -> Claim:
     if claim.status == Status.NOT_APPLICABLE:
         return claim
-    return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, reason=reason)
+    return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, because=because(rule))
 
 
 def _kept(claim: Claim, kept: Kept) -> Claim:

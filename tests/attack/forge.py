@@ -18,7 +18,6 @@ Path = tuple[Any, ...]
 STATUSES = ("proved", "proved if", "linearised", "refuted", "unknown", "not applicable")
 RELATION = re.compile(r"^(.*) (<=|<|>=|>) (.*)$")
 NUMBER = re.compile(r"(?<![A-Za-z_0-9.])\d+(?:\.\d+)?(?:e[+-]?\d+)?")
-SECONDS = re.compile(r"took longer than [0-9.e+-]+ s")
 
 
 def forgeries(text: str) -> Iterator[tuple[str, str]]:
@@ -127,8 +126,7 @@ def _texts(text: str) -> Iterator[tuple[str, str]]:
     words = text.split(" ")
     if len(words) > 2:
         yield "a word less", " ".join([*words[:1], *words[2:]])
-    kept = SECONDS.sub(lambda match: "x" * len(match[0]), text)  # seconds state nothing
-    for match in list(NUMBER.finditer(kept))[:3]:
+    for match in list(NUMBER.finditer(text))[:3]:
         other = str(int(match[0]) + 1) if match[0].isdigit() else match[0] + "1"
         yield f"{other} for {match[0]}", text[: match.start()] + other + text[match.end() :]
 

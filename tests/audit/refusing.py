@@ -27,9 +27,7 @@ class Once:
                 stated.declaration.to_data(),
                 str(stated.training and vars(stated.training)),
                 {name: claim.witness for name, claim in claims},
-                [name for name, claim in claims if rederive.out_of_time(claim)],
-                list(rederive._gone(stated)),
-                list(rederive._unexpanded(stated)),
+                stated.ran_out,
             ]
         )
         if key not in self.found:

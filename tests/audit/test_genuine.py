@@ -13,8 +13,6 @@ from support import equation, lam, t, unknown, x, y
 
 import pde2net as p2n
 from pde2net import deadline, div, grad, laplacian, norm2
-from pde2net.verify.consistency import expansion
-from pde2net.verify.ranges.half_line import EXACT_SEARCH
 
 R = sp.Rational
 u1, u2 = unknown(1), unknown(2)
@@ -124,25 +122,37 @@ def test_every_kind_of_claim_and_status_is_among_them() -> None:
     assert {"proved", "proved if", "linearised", "refuted", "unknown"} <= statuses["solver_convergence"]
 
 
-DIFFUSIVITY = "the search for bounds of the diffusivity"
-GONE = ((EXACT_SEARCH,), (expansion(1),), (expansion(2),), ("the derivation",), (DIFFUSIVITY,))
+GONE = (
+    "the exact search for",
+    "the expansion of the step to order 1",
+    "the expansion of the step to order 2",
+    "the derivation of",
+    "the search for bounds of the diffusivity",
+    "the search for poles of",
+)
 
 
-@pytest.mark.parametrize("gone", GONE, ids=str)
+@pytest.mark.parametrize("gone", GONE)
 @pytest.mark.parametrize("name", ["Perona-Malik", "interior exponential", "order 4", "FED"])
-def test_certificates_of_slower_machines_are_accepted(name: str, gone: tuple[str, ...]) -> None:
-    """On which time ran out for what is found here."""
-    with deadline.paced(expired=gone):
-        text = genuine.GENUINE[name]().to_json()
+def test_certificates_of_slower_machines_are_accepted(
+    name: str, gone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On which time ran out for what is found here, as they say."""
+    with monkeypatch.context() as slow:
+        slow.setattr(deadline, "expired", lambda what: what.startswith(gone))
+        found = genuine.GENUINE[name]()
+    assert all(what.startswith(gone) for what in found.ran_out)
+    assert found.ran_out or gone.startswith(("the exact search", "the expansion of the step to order 2"))
+    text = found.to_json()
     assert p2n.recheck(text).to_json() == text
 
 
-def test_how_long_a_search_took_is_no_statement() -> None:
-    with deadline.paced(expired=[DIFFUSIVITY]):
-        text = genuine.GENUINE["Perona-Malik"]().to_json()
-    for said in (f"{DIFFUSIVITY} took longer than 2.35 s", f"no time was left for {DIFFUSIVITY}"):
-        sooner = text.replace(f"{DIFFUSIVITY} took longer than 10 s", said)
-        assert sooner != text and p2n.recheck(sooner).to_json() == sooner
+def test_time_that_did_not_run_out_is_no_excuse() -> None:
+    document = json.loads(genuine.GENUINE["Perona-Malik"]().to_json())
+    assert document["ran_out"] == []
+    for said in ("the derivation of l2 stability for u", "anything else"):
+        with pytest.raises(p2n.RecheckError, match="ran_out"):
+            p2n.recheck(json.dumps({**document, "ran_out": [said]}))
 
 
 @pytest.mark.parametrize(

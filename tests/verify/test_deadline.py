@@ -20,7 +20,7 @@ def test_work_within_the_limit_returns():
 
 
 def test_work_without_end_is_stopped():
-    with pytest.raises(UndecidedError, match=r"the question took longer than 0\.05 s"):
+    with pytest.raises(UndecidedError, match=r"the question took too long"):
         within(0.05, "the question", forever)
 
 
@@ -28,10 +28,10 @@ def test_work_inside_has_as_much_time_as_patience_gives():
     """And what has expired has none."""
     with deadline.paced(4, ["another question"]):
         start = time.thread_time()
-        with pytest.raises(UndecidedError, match=r"the question took longer than 0\.05 s"):
+        with pytest.raises(UndecidedError, match=r"the question took too long"):
             within(0.05, "the question", forever)
         assert time.thread_time() - start >= 0.2
-        with pytest.raises(UndecidedError, match="another question took longer than 60 s"):
+        with pytest.raises(UndecidedError, match="another question took too long"):
             within(60, "another question", lambda: 7)
         assert deadline.expired("another question") and not deadline.expired("the question")
     assert within(60, "another question", lambda: 7) == 7

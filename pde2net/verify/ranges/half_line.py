@@ -144,9 +144,7 @@ def _candidates(body: sp.Expr, s: sp.Symbol, end: float) -> Iterator[Callable[[]
     def left() -> float:
         return end - deadline.thread_time()
 
-    if not deadline.expired(EXACT_SEARCH):
-        what = f"{EXACT_SEARCH} for {body}"
-        yield lambda: within(SHARE_EXACT * left(), what, lambda: exact.extrema(body, s))
+    yield lambda: within(SHARE_EXACT * left(), f"the exact search for {body}", lambda: exact.extrema(body, s))
     if body.free_symbols - {s}:
         from pde2net.verify.ranges import smt
 

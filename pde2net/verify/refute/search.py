@@ -87,10 +87,11 @@ Violation = Callable[[Runs, Array], Array]
 class Hit:
     """An input that violates a claim, when it is run through the whole network.
 
+    pattern  None if it was optimised
     stated  what is reported of it, if it was not searched for
     """
 
-    name: str
+    pattern: Candidate | None
     u0: Array
     fields: Fields
     network: Interpreter
@@ -154,9 +155,9 @@ class Search:
                 together *= 4
                 states = np.stack([c.on(n) for c in some])
                 found = runner.first_violation(states)
-                hit = runner.hit([str(c) for c in some], states, found)
-                if hit is not None:
-                    return runner.shrunk(hit, next(c for c in some if str(c) == hit.name), previous, n)
+                hit = runner.hit(some, states, found)
+                if hit is not None and hit.pattern is not None:
+                    return runner.shrunk(hit, hit.pattern, previous, n)
                 if states[0].size <= CELLS:
                     best += [(v, u0) for v, u0 in zip(found, states, strict=True) if np.isfinite(v)]
             previous = n
@@ -164,7 +165,7 @@ class Search:
             if not runner.affords_gradient:
                 break
             u0 = ascend(runner.first_violation, u0, lambda: runner.late)
-            hit = runner.hit(["optimised input"], u0[None])
+            hit = runner.hit([None], u0[None])
             if hit is not None:
                 return hit
         return None
@@ -193,7 +194,7 @@ class Stated(Search):
         network = Interpreter(self.network, values)
         u0 = np.array(witness["u0"], dtype=float)
         fields = {name: np.array(v, dtype=float) for name, v in witness.get("fields", {}).items()}
-        return Hit("", u0, fields, network, values, witness["excess"], witness)
+        return Hit(None, u0, fields, network, values, witness["excess"], witness)
 
 
 class _Runner:
@@ -254,7 +255,9 @@ class _Runner:
         """Whether enough is left for the gradient of the violation, taken by differences."""
         return self.spent + 2 * self.dearest < self.allowed
 
-    def hit(self, names: Sequence[str], states: Array, found: Array | None = None) -> Hit | None:
+    def hit(
+        self, patterns: Sequence[Candidate | None], states: Array, found: Array | None = None
+    ) -> Hit | None:
         """The first input that violates the claim about the whole network; deep ones are run a few times.
 
         found  by how much the inputs violate it at first, if that is known
@@ -277,7 +280,7 @@ class _Runner:
             if self.lasts(states[k], float(found[k])):
                 u0, excess = states[k], float(found[k])
                 network = self.shared.interpreters[self.search.network]
-                return Hit(names[k], u0, self.fields(u0), network, self.values, excess)
+                return Hit(patterns[k], u0, self.fields(u0), network, self.values, excess)
         return None
 
     @cached_property
@@ -315,7 +318,7 @@ class _Runner:
         """The same pattern on the smallest grid of more than `low` cells per axis, by bisection."""
         while high - low > 1 and not self.late:
             middle = (low + high) // 2
-            smaller = self.hit([str(candidate)], candidate.on(middle)[None])
+            smaller = self.hit([candidate], candidate.on(middle)[None])
             if smaller is None:
                 low = middle
             else:

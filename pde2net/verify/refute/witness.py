@@ -40,7 +40,10 @@ def described(hit: Hit, what: str, **more: Any) -> dict[str, Any]:
         entries["parameters"] = {str(k): str(v) for k, v in hit.values.items()}
     if hit.fields:
         entries["fields"] = {k: v.tolist() for k, v in hit.fields.items()}
-    return entries | {"description": f"{hit.name} on {size} cells: {what} {hit.excess:.3g}"}
+    if hit.pattern is not None:
+        entries |= {"pattern": hit.pattern.name, "amplitude": hit.pattern.amplitude}
+    shown = hit.pattern or "optimised input"
+    return entries | {"description": f"{shown} on {size} cells: {what} {hit.excess:.3g}"}
 
 
 def seek(search: Search | None, measure: Measure, what: str) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import iteration_of
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem, prove, quotient
+from pde2net.verify.theorem import EVERY_TAU, Held, Hypothesis, Missing, Theorem, prove, quotient
 from pde2net.verify.theorems import cell_hypotheses as hyp
 from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
 from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, MONOTONE, PENALISER
@@ -143,8 +143,7 @@ def convergence(case: Case) -> Claim:
     """Of Kacanov's and Newton's iteration; AOS has none."""
     it = iteration_of(case)
     if it.kind == "AOS":
-        reason = "AOS solves its linear systems by elimination, without iterations."
-        return Claim("solver_convergence", Status.NOT_APPLICABLE, reason=reason)
+        return Claim("solver_convergence", Status.NOT_APPLICABLE, because=because("elimination"))
     if it.linear and it.method != "direct":
         return emitted(prove(LINEAR_KRYLOV, case), it.most)
     if it.linear:
@@ -156,10 +155,7 @@ def emitted(claim: Claim, most: int) -> Claim:
     """Beyond the limit the bound for the iterations that are emitted says nothing."""
     if claim.status != Status.UNKNOWN or claim.limit is None:
         return claim
-    return replace(claim, reason=f"The bound 2 factor^k is not below one for k = {most}, {_FEW}.")
-
-
-_FEW = "the conjugate gradients that a step may make"
+    return replace(claim, because=because("few iterations", most=str(most)))
 
 
 def local(claim: Claim) -> Claim:
@@ -167,7 +163,7 @@ def local(claim: Claim) -> Claim:
     if claim.status != Status.PROVED or claim.factor is None:
         return claim
     if sp.Lt(claim.factor, 1) == sp.true or claim.factor.free_symbols:
-        reason = claim.reason.removesuffix(" Holds for every tau.")
-        return replace(claim, status=Status.LINEARISED, condition=None, limit=None, reason=reason)
-    reason = "The factor near the solution is not below one, and nothing else is derived."
-    return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, reason=reason)
+        said = tuple(part for part in claim.because if part.rule != EVERY_TAU)
+        return replace(claim, status=Status.LINEARISED, condition=None, limit=None, because=said)
+    said = because("no contraction nearby")
+    return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, because=said)

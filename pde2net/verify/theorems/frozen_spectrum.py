@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import growth
 from pde2net.verify.stages import step_of, step_text
@@ -59,5 +59,5 @@ def growing(theorem: Theorem, case: Case, factor: Callable[[sp.Expr], sp.Expr], 
         claim,
         status=Status.LINEARISED,
         factor=case.valued(sp.expand(factor(sp.Max(sp.S.Zero, -reaction.lower)))),
-        reason=f"The reaction term may let modes grow by the factor per {per}; the diffusion does not.",
+        because=because("growth", per=per),
     )

@@ -8,7 +8,7 @@ from functools import cache
 import sympy as sp
 
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import Claim, Status
+from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.refute import cells as seek
 from pde2net.verify.theorem import Theorem, prove, quotient
@@ -144,8 +144,8 @@ def frozen_stability(case: Case) -> Claim:
     """The claim; `linearised`, with the growth per step, if the reaction lets modes grow."""
     it, rate = iteration_of(case), case.facts.rate
     if it.count is None and rate is not None and not rate.nonnegative:
-        reason = "The reaction term may let modes grow, by more with every iteration, whose number is open."
-        return Claim("frozen_stability", Status.UNKNOWN, theorem=str(FROZEN), reason=reason)
+        said = because("growth per iteration")
+        return Claim("frozen_stability", Status.UNKNOWN, theorem=str(FROZEN), because=said)
 
     def growth(m: sp.Expr) -> sp.Expr:
         x = case.tau * m
@@ -174,12 +174,7 @@ def convergence(case: Case) -> Claim:
         return claim
     claim = replace(claim, condition=sp.Lt(case.tau, BANACH.limit(case)))
     if claim.status == Status.PROVED and sp.Lt(case.valued(case.tau), claim.limit) != sp.true:
-        reason = "The factor of the contraction is one, which is no contraction."
-        return replace(claim, status=Status.UNKNOWN, factor=None, reason=reason)
+        return replace(claim, status=Status.UNKNOWN, factor=None, because=because("no contraction"))
     if it.accelerated and claim.status in (Status.PROVED, Status.PROVED_IF):
-        reason = (
-            "Near the solution, if the weights of Anderson acceleration stay bounded, errors shrink by the "
-            "factor on average (Toth, Kelley 2015)."
-        )
-        return replace(claim, status=Status.LINEARISED, reason=reason)
+        return replace(claim, status=Status.LINEARISED, because=because("accelerated"))
     return claim
