@@ -209,8 +209,7 @@ def _claim(row: Mapping[str, Any], read: Callable[[Any], Any]) -> Claim:
         witness=witness,
         **{key: None if row[key] is None else read(row[key]) for key in _EXPRESSIONS},
     )
-    if found.reason != row["reason"]:
-        raise ValueError(f"the reason of {found.name} is another one in words")
+    _require_text([found.reason])  # raises for rules and figures that no sentence is made of
     return found
 
 

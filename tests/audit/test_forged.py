@@ -18,6 +18,7 @@ from support import diffusion, equation, unknown
 
 import pde2net as p2n
 from pde2net import deadline, div, grad, laplacian
+from pde2net.verify.serialise import FORMAT
 
 R = sp.Rational
 # Each differs in what its figures rest on.
@@ -273,6 +274,6 @@ def test_other_versions_are_refused_by_name() -> None:
     text = text_of("Perona-Malik")
     for version in ("pde2net-certificate-4", "pde2net-certificate-99"):
         with pytest.raises(p2n.FileError, match=f"This is a {version}; .* verify again"):
-            p2n.recheck(text.replace("pde2net-certificate-5", version))
+            p2n.recheck(text.replace(FORMAT, version))
     with pytest.raises(p2n.FileError, match="not a certificate"):
-        p2n.recheck(text.replace("pde2net-certificate-5", "pde2net-graph-1"))
+        p2n.recheck(text.replace(FORMAT, "pde2net-graph-1"))

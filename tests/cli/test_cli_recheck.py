@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import pde2net as p2n
+from pde2net.verify.serialise import FORMAT
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_what_is_no_certificate_is_bad_input(
     one_line(command("recheck", source), 2, "not a certificate")
     (tmp_path / "bytes.json").write_bytes(b"\xff\xfe")
     one_line(command("recheck", tmp_path / "bytes.json"), 2, "no text in UTF-8")
-    old = certificate.read_text().replace("certificate-5", "certificate-4")
+    old = certificate.read_text().replace(FORMAT, "pde2net-certificate-4")
     certificate.write_text(old)
     one_line(command("recheck", certificate), 2, "This is a pde2net-certificate-4")
 
@@ -119,7 +120,7 @@ def test_binary_files_are_not_replaced(command: Any, heat: Any, tmp_path: Path) 
 def test_what_was_generated_is_replaced(command: Any, heat: Any, written: tuple[Path, Path]) -> None:
     certificate, source = written
     before = source.read_text(), certificate.read_text()
-    certificate.write_text(before[1].replace("certificate-5", "certificate-4"))  # of an earlier version
+    certificate.write_text(before[1].replace(FORMAT, "pde2net-certificate-4"))  # of an earlier version
     file = heat(steps=4)
     assert command("compile", file, "-o", source, "--certificate", certificate).status == 0
     assert source.read_text() != before[0] and certificate.read_text() != before[1]
