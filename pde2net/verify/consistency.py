@@ -141,7 +141,10 @@ def _readable(found: Expansion, order: int) -> sp.Expr | None:
     """The coefficient of h^order if a person could read it; at kinks of the diffusivity it has no value."""
     if len(found.rate[order]) > KEPT:
         return None
-    leading = sp.expand(found.render(found.rate[order]))
+    leading = found.render(found.rate[order])
+    if sp.count_ops(leading) > KEPT:
+        return None
+    leading = sp.expand(leading)
     plain = not leading.has(sp.DiracDelta, sp.Subs, sp.Derivative)
     return leading if plain and sp.count_ops(leading) <= KEPT else None
 

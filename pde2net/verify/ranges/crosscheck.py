@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import mpmath
 import sympy as sp
 
 from pde2net.verify.ranges.record import Range, UndecidedError
 
-SLACK = sp.Float("1e-9")
+SLACK, DIGITS = mpmath.mpf("1e-9"), 30
 
 
 def crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
@@ -15,16 +16,22 @@ def crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
     names = sorted(free - {variable}, key=str)
     sample = {p: _admissible(p, sp.Rational(3 + 2 * i, 4)) for i, p in enumerate(names)}
     function = sp.lambdify(variable, expression.subs(sample), "mpmath")
-    lower, upper = result.lower.subs(sample), result.upper.subs(sample)
-    for k in range(-24, 25):
-        point = sp.Rational(7, 4) ** k
-        try:
-            value = sp.Float(str(function(sp.Float(point, 30))), 15)
-        except (ZeroDivisionError, OverflowError, ValueError):
-            continue  # a Piecewise branch that is not taken there, or beyond the range of floats
-        slack = SLACK * (1 + abs(value))
-        if value > upper + slack or value < lower - slack:
-            raise UndecidedError(f"a sample at {variable} = {float(point):.3g} contradicts the range found")
+    with mpmath.workdps(DIGITS):
+        lower, upper = (_number(end.subs(sample)) for end in (result.lower, result.upper))
+        for k in range(-24, 25):
+            point = (mpmath.mpf(7) / 4) ** k
+            try:
+                value = mpmath.mpf(function(point))
+            except (ArithmeticError, TypeError, ValueError):
+                continue  # a Piecewise branch that is not taken there, or beyond the range of floats
+            slack = SLACK * (1 + abs(value))
+            if value > upper + slack or value < lower - slack:
+                at = mpmath.nstr(point, 3)
+                raise UndecidedError(f"a sample at {variable} = {at} contradicts the range found")
+
+
+def _number(end: sp.Expr) -> mpmath.mpf:
+    return mpmath.mpf({sp.oo: "inf", -sp.oo: "-inf"}.get(end) or str(end.evalf(DIGITS)))
 
 
 def _admissible(parameter: sp.Symbol, value: sp.Rational) -> sp.Rational:
