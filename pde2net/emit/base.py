@@ -18,6 +18,7 @@ from pde2net.emit.smoothing import AWAY_FROM_ZERO, PROJECTION, gaussian_function
 from pde2net.emit.statements import Printer, Scope, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Class, Function, Source, render
+from pde2net.emit.words import calls, imported, lines, words
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
@@ -283,7 +284,7 @@ class Emitter(ABC):
 
     # -- text ------------------------------------------------------------------------------------
 
-    def text(self) -> str:
+    def text(self, definitions: list[Function | Class]) -> str:
         """The source of the module; raises EmissionError for numbers beyond floating point."""
         for expression in expressions(self.graph):
             require_numbers(expression, self.values)
@@ -294,47 +295,35 @@ class Emitter(ABC):
             self.trained_names(),
             self.channels,
         )
-        return self.code(doc)
+        found = imported(definitions)
+        products = any(word == "Product" for d in definitions for word in words(lines(d)))
+        constants = [f'__all__ = ["{NETWORK}"]']
+        constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
+        abstract = [a for a in ("Callable", "Sequence") if a in found or (products and a == "Callable")]
+        standard = [f"import {name}" for name in ("math", "warnings") if name in found]
+        standard += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
+        standard += ["from typing import Any"] if "Any" in found else []
+        imports = ["from __future__ import annotations", "", *standard, *([""] if standard else [])]
+        imports += ["import torch", *(["import torch.nn.functional as F"] if "F" in found else [])]
+        imports.append("from torch import Tensor, nn")
+        return render(Source(doc, imports, constants, definitions))
 
-    def code(self, doc: str = "") -> str:
-        """The source with another docstring."""
-        definitions: list[Function | Class] = []
+    def definitions(self) -> list[Function | Class]:
+        """All functions and classes of the module, in order."""
         items = dict.fromkeys(along(d) for bank in self.banks for d in bank.differences)
         functions = [f for item in items for f in difference_functions(item)]
-        means = {n.closure for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, EdgeMean)}
-        functions += [mean_function(closure) for closure in sorted(means)]
-        smoothings = [n for n in map(partial(node_of, self.graph), self.graph) if isinstance(n, Gaussian)]
-        borders = dict.fromkeys(b for n in smoothings for b in n.boundary)
+        nodes = [node_of(self.graph, name) for name in self.graph]
+        functions += [mean_function(c) for c in sorted({n.closure for n in nodes if isinstance(n, EdgeMean)})]
+        borders = dict.fromkeys(b for n in nodes if isinstance(n, Gaussian) for b in n.boundary)
         functions += [gaussian_function(border) for border in borders]
-        definitions += functions + self.functions()
-        definitions += [LINEAR] if self.banks else []
+        found: list[Function | Class] = [*functions, *self.functions(), *([LINEAR] if self.banks else [])]
         for bank, name in self.banks.items():
-            what = self._what(bank)
-            definitions += bank_classes(name, what, bank, self.dimension, self.value)
-        definitions += self.classes()
-        if any("beyond(" in line for f in definitions if isinstance(f, Function) for line in f.body):
-            definitions.insert(0, BEYOND)
-        body = render(Source("x", (), (), definitions))
-        for helper in (PROJECTION, AWAY_FROM_ZERO):
-            if f"{helper.name}(" in body:
-                definitions.insert(0, helper)
-        body = render(Source("x", (), (), definitions))
-        standard = [f"import {name}" for name in ("math", "warnings") if f"{name}." in body]
-        aliases = "Callable[" if "Product" in body else ""
-        abstract = [a for a in ("Callable", "Sequence") if f"{a}[" in body + aliases]
-        if abstract:
-            standard.append(f"from collections.abc import {', '.join(abstract)}")
-        if ": Any" in body:
-            standard.append("from typing import Any")
-        imports = ["from __future__ import annotations", "", *standard, *([""] if standard else [])]
-        imports.append("import torch")
-        if "F." in body:
-            imports.append("import torch.nn.functional as F")
-        imports.append("from torch import Tensor, nn")
-        constants = [f'__all__ = ["{NETWORK}"]']
-        if "Product" in body:
-            constants += ["", "Product = Callable[[Tensor], Tensor]"]
-        return render(Source(doc, imports, constants, definitions))
+            found += bank_classes(name, self._what(bank), bank, self.dimension, self.value)
+        found += self.classes()
+        for helper in (BEYOND, PROJECTION, AWAY_FROM_ZERO):
+            if any(calls(helper.name, d) for d in found):
+                found.insert(0, helper)
+        return found
 
     def trained_names(self) -> list[str]:
         """What the docstring says is trained."""

@@ -1,18 +1,16 @@
 """Python identifiers for symbols and nodes, none of which means anything else in the emitted text.
 
-Which words the text uses itself is read from the text: a draft is emitted with a mark at the end of every
-identifier that is made here, and what carries no mark belongs to the text (`emit.emit`).
+Which words the text uses itself is seen in a draft, which has a mark at the end of every identifier that is
+made here: what carries no mark belongs to the text (`emit.words`).
 """
 
 from __future__ import annotations
 
-import ast
 import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeGuard
 
 MARK = "\u01c1"  # a letter that nobody uses
 # The attributes of nn.Module, which a parameter must not hide.
@@ -62,43 +60,6 @@ def is_argument(name: str) -> bool:
     """Whether Python can pass an argument of a method by that name, which it does not change."""
     plain = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
     return plain and not keyword.iskeyword(name) and not name.startswith("__")
-
-
-def read(draft: str) -> Namer:
-    """What makes the identifiers of a text, from the draft of it.
-
-    Functions without marks have variables of their own alone, which nothing can be confused with.
-    """
-    tree = ast.parse(draft)
-    own, attributes = set(_defined(tree)), set[str]()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef):
-            attributes |= _defined(node) | {n.attr for n in ast.walk(node) if _is_own_attribute(n)}
-        elif isinstance(node, ast.FunctionDef):
-            variables = _variables(node)
-            own |= variables if any(v.endswith(MARK) for v in variables) else set()
-    return Namer(_unmarked(own), _unmarked(attributes))
-
-
-def _unmarked(words: set[str]) -> frozenset[str]:
-    return frozenset(w for w in words if not w.endswith(MARK))
-
-
-def _defined(node: ast.Module | ast.ClassDef) -> set[str]:
-    """The functions, classes and imports in a module, or the methods in a class."""
-    found = {n.name for n in node.body if isinstance(n, ast.FunctionDef | ast.ClassDef)}
-    aliases = [a for n in node.body if isinstance(n, ast.Import | ast.ImportFrom) for a in n.names]
-    return found | {a.asname or a.name for a in aliases}
-
-
-def _variables(function: ast.FunctionDef) -> set[str]:
-    nodes = list(ast.walk(function))
-    return {n.id for n in nodes if isinstance(n, ast.Name)} | {n.arg for n in nodes if isinstance(n, ast.arg)}
-
-
-def _is_own_attribute(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    owner = node.value if isinstance(node, ast.Attribute) else None
-    return isinstance(owner, ast.Name) and owner.id == "self"
 
 
 def snake(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]  # mpmath has no types
 import sympy as sp
 
 from pde2net.verify.ranges.record import Range, UndecidedError
