@@ -74,7 +74,7 @@ class StackEmitter(KeepingEmitter):
         factor = sp.diff(self.stack.step, RATE)
         weights = {w.name: self.weight_names[w] for w in self.weights}
         body += returning(found, replace(self.scope(), weights=weights, factor=factor))
-        passed = [*self.carried.values(), *dict.fromkeys(self.frozen.values()), *self.data.values()]
+        passed = [*self.carried.values(), *self.frozen.values(), *self.data.values()]
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in (*passed, *self.handed))]
         arguments += [f"{self.weight_names[w]}: float" for w in self.tables]
         arguments += self.clock_arguments()
@@ -89,12 +89,11 @@ class StackEmitter(KeepingEmitter):
             return []
         (state, _), *_ = self.program[method].parameters
         found = self.named(self.program[method], {state: "u"})
-        outputs = tuple(dict.fromkeys(found.results))
         passed = (*self.data.values(), *self.handed)
         arguments = ["self", "u: Tensor", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
-        kind = "Tensor" if len(outputs) == 1 else f"tuple[{', '.join(['Tensor'] * len(outputs))}]"
+        kind = "Tensor" if len(found.results) == 1 else f"tuple[{', '.join(['Tensor'] * len(found.results))}]"
         doc = "The diffusivities that a cycle freezes." if self.frozen else "F(u) at the start of a cycle."
-        body = [*self.start(found), *returning(replace(found, results=outputs), self.scope())]
+        body = [*self.start(found), *returning(found, self.scope())]
         return [Function(method, arguments, kind, doc, body)]
 
     def network(self) -> Class:
@@ -151,7 +150,7 @@ class StackEmitter(KeepingEmitter):
             start.insert(0, f"{', '.join(self.handed)} = block.keep_stable(u.dtype)")
         timed = [*data, *self.at_time()]
         if self.frozen:
-            left = ", ".join(dict.fromkeys(self.frozen.values()))
+            left = ", ".join(self.frozen.values())
             start.append(f"{left} = {owner}.diffusivities({', '.join(['u', *timed])})")
         names = list(self.carried.values())
         equal = [n for n in names if n in ("previous", "start")]
@@ -196,7 +195,7 @@ class StackEmitter(KeepingEmitter):
         passed = [
             "u",
             *names,
-            *dict.fromkeys(self.frozen.values()),
+            *self.frozen.values(),
             *data,
             *(self.weight_names[w] for w in self.tables),
         ]

@@ -166,7 +166,7 @@ def _pointwise(op: Pointwise, fed: Mapping[str, str], scope: Scope) -> str:
     if op.role not in UPDATES:
         return scope.printer(fed).doprint(expression)
     printer = scope.printer({**fed, **scope.weights})
-    states = [s for s in expression.free_symbols if fed.get(s.name) == "u"]
+    states = [s for s in sp.Add.make_args(expression) if s.is_Symbol and fed.get(s.name) == "u"]
     rate = (expression - states[0]) / scope.factor if states else sp.S.Zero
     # With weights of its stage, an update is no residual step.
     staged = any(s.name in scope.weights for s in rate.free_symbols)

@@ -137,8 +137,9 @@ class _Reverse:
                 slope = self.let(Channel(i), {"u": cotangent})
                 self.add(fed[f"c{i}"], self.let(Fold(), {"a": slope, "like": fed[f"c{i}"]}))
         else:
+            adjoint = self.adjoint(op)
             ((slot, value),) = fed.items()
-            self.add(value, self.let(self.adjoint(op), {slot: cotangent}))
+            self.add(value, self.let(adjoint, {slot: cotangent}))
 
     def adjoint(self, op: Op) -> Op:
         """The adjoint of an operation on one array."""

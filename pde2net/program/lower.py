@@ -8,7 +8,7 @@ from dataclasses import replace
 from pde2net.graph.network import Graph
 from pde2net.program import parts
 from pde2net.program.coarsen import coarsen
-from pde2net.program.merge import merge
+from pde2net.program.merge import join, merge
 from pde2net.program.parametrise import parametrise
 from pde2net.program.records import Function, Let, Loop, Program, Reversed
 from pde2net.program.share import share
@@ -44,7 +44,7 @@ def lower(
     operator = None
     if sliced.operator is not None:
         operator = replace(_passed(sliced.operator, ON_GRIDS), parameters=own, owner=owner)
-    made = _passed(sliced, ON_GRIDS if architecture == "u-net" else PASSES)
+    made = join(_passed(sliced, ON_GRIDS if architecture == "u-net" else PASSES))
     return replace(made, operator=operator, parameters=own, owner=owner)
 
 

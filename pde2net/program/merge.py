@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
-from pde2net.program.records import Function, Let
+from pde2net.program.records import Function, Let, Program
 
 
 def merge(function: Function) -> Function:
@@ -26,7 +26,7 @@ def merge(function: Function) -> Function:
         if isinstance(let.op, Pointwise):
             whole = _whole(let, let.op, parts)
             parts |= zip(let.outputs if let.passing else (), whole, strict=False)
-            key = (whole, let.op.role == CHANNEL_SUM)
+            key = (whole, let.op.weights, let.op.role == CHANNEL_SUM)
         if key in done:
             same |= dict(zip(let.outputs, done[key], strict=True))
         else:
@@ -34,6 +34,27 @@ def merge(function: Function) -> Function:
             body.append(let)
     results = tuple(same.get(v, v) for v in function.results)
     return replace(function, body=_used(body, results), results=results)
+
+
+def join(program: Program) -> Program:
+    """The same program, whose blocks are handed once what their cycle computes once."""
+    if not program.frozen:
+        return program
+    once, block = program["diffusivities"], program["forward"]
+    first = dict(zip(reversed(once.results), reversed([value for value, _ in program.frozen]), strict=True))
+    same = {value: first[result] for (value, _), result in zip(program.frozen, once.results, strict=True)}
+    kept = tuple(given for given in program.frozen if same[given[0]] == given[0])
+    changed = {
+        once.name: replace(once, results=tuple(dict.fromkeys(once.results))),
+        block.name: merge(
+            replace(
+                block,
+                parameters=tuple(p for p in block.parameters if same.get(p[0], p[0]) == p[0]),
+                body=tuple(let.with_inputs(same) for let in block.body),
+            )
+        ),
+    }
+    return replace(program, functions=tuple(changed.get(f.name, f) for f in program.functions), frozen=kept)
 
 
 def _whole(let: Let, op: Pointwise, parts: dict[str, sp.Expr]) -> tuple[sp.Expr, ...]:

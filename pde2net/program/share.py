@@ -37,9 +37,10 @@ class _Parts:
 
     def lets(self, same: dict[str, str]) -> Iterator[Let]:
         """The parts in order; in `same`, outputs that are values already."""
-        whole = self.op.role in UPDATES
-        expressions, first = self._guarded(self.op.expressions), list[Let]()
-        if not whole:
+        whole, first = self.op.role in UPDATES, list[Let]()
+        if whole:
+            expressions = self._guarded(self.op.expressions)
+        else:
             expressions, first = self._reduced(self.op.expressions)
         yield from first
         for value, wanted, expression in zip(self.let.outputs, self.let.wanted, expressions, strict=True):

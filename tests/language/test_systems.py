@@ -49,6 +49,17 @@ def guided(**options: object) -> p2n.Problem:
     )
 
 
+def alike(**options: object) -> p2n.Problem:
+    """One diffusivity, or one tensor, for several unknowns: it is computed once."""
+    g = 1 / (1 + norm2(grad(U)) + norm2(grad(V)))
+    tensor = p2n.tensor(grad(p2n.smooth(U, 1)), g, 1)
+    flux = tensor * grad(W)
+    return p2n.Problem(
+        [sp.Eq(U.diff(t), div(g * grad(U))), sp.Eq(V.diff(t), div(g * grad(V))), sp.Eq(W.diff(t), div(flux))],
+        **options,
+    )
+
+
 def interpreter(problem: p2n.Problem, scheme: Any, grid: p2n.Grid | None = None) -> Interpreter:
     semi = semidiscretise_system(recognise_system(problem), grid or p2n.Grid())
     return Interpreter(build(semi, scheme.tau, update_of(scheme, getattr(scheme, "alpha", None))))
@@ -86,7 +97,7 @@ SCHEMES = [
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda s: s.label)
 @pytest.mark.parametrize("gradient", ["forward", "staggered"])
-@pytest.mark.parametrize("make", [gray_scott, guided])
+@pytest.mark.parametrize("make", [gray_scott, guided, alike])
 def test_modules_agree_with_the_interpreter(
     scheme: object, gradient: str, make: Callable[..., p2n.Problem]
 ) -> None:

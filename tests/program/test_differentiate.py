@@ -11,7 +11,7 @@ import sympy as sp
 import torch
 from emit.test_module import BOUNDARIES, EQUATIONS, SHAPES, declared
 from program.evaluate import GUARDED, Evaluation
-from support import AXES, equation, lam, uncertified, unknown, x, y
+from support import equation, lam, uncertified, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
@@ -19,7 +19,7 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.program import parts
 from pde2net.program.differentiate import differentiate, filters
 from pde2net.program.guard import guard
-from pde2net.program.lower import everywhere
+from pde2net.program.lower import everywhere, lower
 from pde2net.program.merge import merge
 
 torch.set_num_threads(1)
@@ -174,9 +174,26 @@ def test_the_time_moves_with_tau(scheme):
     agree(p2n.Problem(equation(div(g * grad(u2)) + sp.sin(t), 2), parameters={lam: R(1, 5)}), scheme)
 
 
-def test_solvers_are_refused():
-    problem = p2n.Problem(equation(laplacian(u1), 1))
-    network = uncertified(problem, p2n.AOS(1, 1))
-    axes = [a.name for a in AXES[:1]]
-    with pytest.raises(p2n.EmissionError, match="no derivative"):
-        differentiate(parts.cell(network.looped, axes)["forward"])
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        p2n.AOS(1, 1),
+        p2n.Implicit(1, 1),
+        p2n.Implicit(1, 1, p2n.Kacanov(iterations=2)),
+        p2n.Implicit(1, 1, p2n.Newton(iterations=2)),
+        p2n.Multigrid(1, 1),
+    ],
+    ids=lambda s: f"{s.label} {getattr(s, 'solver', '')}",
+)
+@pytest.mark.parametrize("name", ["heat", "charbonnier"])
+def test_solvers_are_refused(name, scheme):
+    network = uncertified(declared(name, 2)[0], scheme)
+    program = lower(network.looped, "xy", network.update)
+    refused = []
+    for function in program.functions:
+        try:
+            differentiate(function)
+        except p2n.EmissionError as error:
+            refused.append(str(error))
+    assert isinstance(scheme, p2n.Multigrid | p2n.Implicit) or refused
+    assert all("There is no derivative of" in message for message in refused)
