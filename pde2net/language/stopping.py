@@ -188,8 +188,13 @@ class StagedTime(Stopping):
         total, number = stopping_time(time), count(steps, "The number of steps")
         cls._chosen(options, tau=total, order=order, stages=3, steps=number)  # refuses what is no option
         ratio = total / (number * cls._limit(limit, problem, grid))
-        stages = smallest(2 * ratio) if order == 1 else max(3, smallest(4 * ratio + 2))
+        stages = cls.fewest_stages(ratio, order=order, **options)
         return cls._chosen(options, tau=total / number, order=order, stages=stages, steps=number)
+
+    @classmethod
+    def fewest_stages(cls, ratio: sp.Expr, order: int, **options: Any) -> int:
+        """Those of a step as long as `ratio` explicit ones: s (s + 1)/2, or (s^2 + s - 2)/4 of them."""
+        return smallest(2 * ratio) if order == 1 else max(3, smallest(4 * ratio + 2))
 
 
 class ChosenSteps(Stopping):

@@ -15,16 +15,17 @@ w_1 = T_s'(w_0)/T_s''(w_0), and damping 2/13.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import sympy as sp
 
 from pde2net.errors import DeclarationError, known_options
 from pde2net.language.exact import count, positive
 from pde2net.language.schemes import Scheme, chosen
-from pde2net.language.stopping import StagedTime, stopping_time
+from pde2net.language.stopping import StagedTime
 from pde2net.scheme.method import Method, staged
 from pde2net.scheme.polynomial import Polynomial
 from pde2net.scheme.rkl import GAMMA, KAPPA, MU, NU, SECOND, super_step
@@ -66,37 +67,18 @@ class RKC(StagedTime, Scheme):
         chosen(self, tau=tau, order=int(order), stages=stages, steps=steps, damping=damping)
 
     @classmethod
-    def for_time(
-        cls,
-        time: Any,
-        problem: Any = None,
-        grid: Any = None,
-        *,
-        limit: Any = None,
-        order: int = 1,
-        steps: int = 1,
-        **options: Any,
-    ) -> Self:
-        """The fewest stages with which `steps` steps reach `time`.
+    def fewest_stages(cls, ratio: sp.Expr, order: int, **options: Any) -> int:
+        """Those of a step that is as long as `ratio` explicit ones, of 2; by bisection."""
 
-        limit is that of the explicit step; without it, it is derived from problem and grid.
-        """
-        total, number = stopping_time(time), count(steps, "The number of steps")
-        given = {"order": order, "steps": number, **options}
-        cls._chosen(options, tau=total, stages=2, order=order, steps=number)  # refuses what is no option
-        ratio = total / (number * cls._limit(limit, problem, grid))
-        low, high = order - 1, order
-        while reach_of(cls(tau=1, stages=high, **given)) < 2 * ratio:
-            low, high = high, 2 * high
+        def enough(stages: int) -> bool:
+            return bool(reach_of(cls(order=order, tau=1, stages=stages, **options)) >= 2 * ratio)
+
+        high = order
+        while not enough(high):
+            high *= 2
             if high > MOST:
                 raise DeclarationError(f"More than {MOST} stages would be needed; take more steps.")
-        while high - low > 1:
-            middle = (low + high) // 2
-            if reach_of(cls(tau=1, stages=middle, **given)) < 2 * ratio:
-                low = middle
-            else:
-                high = middle
-        return cls._chosen(options, tau=total / number, order=order, stages=high, steps=number)
+        return bisect_left(range(high + 1), True, lo=max(order, high // 2), key=enough)
 
 
 @dataclass(frozen=True)
