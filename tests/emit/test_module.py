@@ -476,8 +476,9 @@ for text in m.every_source():
 
 
 def every_source():
-    """One of each equation in each scheme that takes it."""
-    for name, scheme in itertools.product(EQUATIONS, SCHEMES):
+    """Of each equation in three of the schemes; what is refused says why."""
+    for (k, name), other in itertools.product(enumerate(EQUATIONS), (0, 2, 5)):
+        scheme = SCHEMES[(k + other) % len(SCHEMES)]
         try:
             problem, grid = declared(name, 1)
             yield uncertified(problem, scheme, grid).source()
