@@ -12,8 +12,10 @@ from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.errors import DeclarationError
 from pde2net.language.grid import Grid
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm, FirstOrder, Hessian, SecondOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import Hessian, SecondOrder, Tensor, Term
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Semidiscrete:
 
     gradient  K of the first-order terms, one row per axis
     cell      gradient at cells, where a staggered grid evaluates its diffusivity; None otherwise
-    second    K of each second-order term, in the order of form.terms
+    operators  per term, the operator of each of its weights: of a gradient one difference per axis
     margin    zeros added on both sides of each axis for first-order terms: 0, or for zero-Dirichlet
               conditions enough that periodic operators on the larger grid never see the far side
     """
@@ -33,7 +35,7 @@ class Semidiscrete:
     origin: tuple[sp.Expr, ...]
     gradient: Bank
     cell: Bank | None
-    second: tuple[Bank, ...]
+    operators: tuple[tuple[Bank | LinearOperator, ...], ...]
     margin: tuple[int, ...]
 
     @property
@@ -50,8 +52,7 @@ class Semidiscrete:
     @property
     def smallest(self) -> tuple[int, ...]:
         """The smallest size of each axis on which the stencils fit."""
-        learned = (t.operator.kernel_size for t in self.form.learned)
-        sizes = [max(1, 1, *learned)] * len(self.spacing)
+        sizes = [max([1, *(k.kernel_size for k in self.form.learned)])] * len(self.spacing)
         for bank in self.banks:
             for axis, span in bank.span:
                 sizes[axis] = max(sizes[axis], span)
@@ -60,7 +61,13 @@ class Semidiscrete:
     @property
     def first_order(self) -> bool:
         """Whether there are terms in the gradient."""
-        return any(isinstance(t, FirstOrder | Tensor) for t in self.form.terms)
+        return any(t.order == 1 for t in self.form.terms)
+
+    @property
+    def second(self) -> tuple[Bank, ...]:
+        """K of each second-order term."""
+        rows = zip(self.form.terms, self.operators, strict=True)
+        return tuple(k for t, row in rows if t.order == 2 for k in row if isinstance(k, Bank))
 
     @property
     def banks(self) -> tuple[Bank, ...]:
@@ -96,21 +103,19 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
             )
         )
 
-    def curvature(term: SecondOrder) -> Bank:
-        stencil = second(grid.order)
+    def operators(term: Term) -> tuple[Bank | LinearOperator, ...]:
         if isinstance(term, Hessian):
-            return hessian_bank(grid.order, spacing, boundary)
-        if term.slope != 0:
-            return mixed_bank(term, grid.order, spacing[0], boundary[0])
-        return Bank(
-            (
-                tuple(
-                    (w, Difference(i, stencil, h, "zero" if b == "dirichlet" else b))
-                    for i, (w, h, b) in enumerate(zip(term.weights, spacing, boundary, strict=True))
-                    if w != 0
-                ),
+            return (hessian_bank(grid.order, spacing, boundary),)
+        if isinstance(term, SecondOrder) and term.slope != 0:
+            return (mixed_bank(term, grid.order, spacing[0], boundary[0]),)
+        if isinstance(term, SecondOrder):
+            lines = enumerate(zip(term.weights, spacing, boundary, strict=True))
+            stencil = second(grid.order)
+            row = (
+                (w, Difference(i, stencil, h, "zero" if b == "dirichlet" else b)) for i, (w, h, b) in lines
             )
-        )
+            return (Bank((tuple((w, d) for w, d in row if w != 0),)),)
+        return tuple(Bank((row,)) for row in gradient(first).rows) if term.order == 1 else term.learned
 
     return Semidiscrete(
         form=form,
@@ -119,7 +124,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         origin=grid.origins(space),
         gradient=gradient(first),
         cell=gradient(central(grid.order)) if staggered else None,
-        second=tuple(curvature(t) for t in form.terms if isinstance(t, SecondOrder)),
+        operators=tuple(operators(t) for t in form.terms),
         margin=tuple(2 * first.reach if b == "dirichlet" else 0 for b in boundary),
     )
 

@@ -11,7 +11,6 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.stack import explicit_steps
 from pde2net.language.expressions import to_text
-from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Claim, Discharged, Status
 from pde2net.verify.expansion import Expansion
@@ -175,7 +174,7 @@ def _in_words(leading: Sequence[sp.Expr | None]) -> str:
 
 def _mixed(semi: Semidiscrete, order: int) -> str:
     """Why forward differences are of first order only for nonlinear fluxes in several dimensions."""
-    first = any(isinstance(t, FirstOrder) for t in semi.form.terms)
+    first = any(t.along_axes for t in semi.form.terms)
     if order > 1 or not first or len(semi.spacing) == 1 or semi.grid.gradient != "forward":
         return ""
     return (

@@ -7,7 +7,6 @@ from typing import Any
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import FirstOrder, SecondOrder, Tensor
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.search import neutral
@@ -19,11 +18,11 @@ from pde2net.verify.theorems.hypotheses import BOUNDED, NONNEGATIVE, SYMMETRIC
 def _two_points(case: Case) -> Held | Missing:
     if case.semi.form.learned:
         return Missing("learned filters may have weights of any sign")
-    if any(isinstance(t, SecondOrder) for t in case.semi.form.terms):
+    if case.semi.second:
         return Missing("fourth-order diffusion has positive off-diagonal entries in A", violated=True)
-    if any(isinstance(t, Tensor) for t in case.semi.form.terms):
+    if any(t.mixed for t in case.semi.form.terms):
         return Missing("mixed derivatives have positive off-diagonal entries in A", violated=True)
-    if not all(isinstance(t, FirstOrder) for t in case.semi.form.terms):
+    if not all(t.along_axes for t in case.semi.form.terms):
         return Missing("the signs of the entries of A are not known")
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in case.semi.gradient.rows):
         return Missing("stencils of order 4 have positive off-diagonal entries in A", violated=True)
