@@ -122,7 +122,7 @@ def away(n: Numbers) -> str:
 
 
 def open_border(n: Numbers) -> str:
-    if n.semi.form.reaction != 0 or "dirichlet" in n.semi.boundary:
+    if n.semi.form.reaction != 0 or not n.semi.closed:
         return "there is a reaction or an open border"
     return ""
 

@@ -83,10 +83,6 @@ class Term(ABC):
         """The parts of the flux; none for fluxes that are no functions of single entries of D u."""
 
     @abstractmethod
-    def unlike(self, part: Component) -> str:
-        """What a part of the flux without groups is not."""
-
-    @abstractmethod
     def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
         """The name of the operator of each weight."""
 
@@ -94,9 +90,9 @@ class Term(ABC):
     def magnitude(self, form: Notation, axes: tuple[int, ...]) -> str:
         """The argument s of g(s^2) in a group of `axes`, in print."""
 
-    @abstractmethod
     def energy(self, form: Notation) -> Iterator[sp.Expr | None]:
         """Parts of W with the term as -dE/du without its prefactor, E = int W dx; None if there is no W."""
+        yield None
 
     @property
     def along_axes(self) -> bool:
@@ -136,9 +132,6 @@ class GradientTerm(Term):
     """A term with D = grad."""
 
     order = 1
-
-    def unlike(self, part: Component) -> str:
-        return f"the flux {part.responses} has no scalar diffusivity g(|grad u|^2)"
 
     def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
         return tuple(f"K_{axis}" for axis in space)
@@ -188,9 +181,6 @@ class Tensor(GradientTerm):
     prefactor: sp.Expr
     matrix: tuple[tuple[sp.Expr, ...], ...]
 
-    def energy(self, form: Notation) -> Iterator[None]:
-        yield None
-
     def constant(self, varying: Set[sp.Symbol]) -> tuple[tuple[str, sp.Expr], ...]:
         return tuple(("The entry of a diffusion tensor", e) for e in self.weights_of_flux)
 
@@ -210,15 +200,19 @@ class ScalarTerm(Term):
     diffusivity  g as an expression in SQUARED, or None
     """
 
+    name: ClassVar[str]  # of D
     flux: sp.Expr
     diffusivity: sp.Expr | None
 
-    @abstractmethod
     def argument(self, form: Notation) -> sp.Symbol:
         """The symbol of q."""
+        return form.curvature
 
-    def unlike(self, part: Component) -> str:
-        return f"the flux {self.flux} is not g(q^2) q"
+    def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
+        return (self.name,)
+
+    def magnitude(self, form: Notation, axes: tuple[int, ...]) -> str:
+        return f"|{self.labels(form.space)[0]} {form.state}|"
 
     @property
     def parts(self) -> tuple[Component, ...]:
@@ -235,23 +229,18 @@ class SecondOrder(ScalarTerm):
 
     order = 2
     mixed = False
+    name = "D"
     prefactor: sp.Expr
     weights: tuple[sp.Expr, ...]
     flux: sp.Expr
     diffusivity: sp.Expr | None
     slope: sp.Expr = sp.S.Zero
 
-    def argument(self, form: Notation) -> sp.Symbol:
-        return form.curvature
-
-    def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
-        return ("D",)
-
     def magnitude(self, form: Notation, axes: tuple[int, ...]) -> str:
         used = [a for a, w in zip(form.space, self.weights, strict=True) if w != 0]
-        plain = self.slope == 0 and {w for w in self.weights if w != 0} == {sp.S.One}
+        plain = not self.mixed and self.slope == 0 and {w for w in self.weights if w != 0} == {sp.S.One}
         names = {len(form.space): f"|Δ{form.state}|", 1: f"|{form.state}_{used[0]}{used[0]}|"}
-        return names.get(len(used) if plain else 0, f"|D {form.state}|")
+        return names.get(len(used) if plain else 0, super().magnitude(form, axes))
 
     def energy(self, form: Notation) -> Iterator[sp.Expr]:
         """int_0^q Phi."""
@@ -278,13 +267,8 @@ class Hessian(SecondOrder):
     """
 
     mixed = True
+    name = "H"
     no_diagonal = 'A Hessian takes linear systems with preconditioner="none".'
-
-    def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
-        return ("H",)
-
-    def magnitude(self, form: Notation, axes: tuple[int, ...]) -> str:
-        return f"|H {form.state}|"
 
     def energy(self, form: Notation) -> Iterator[sp.Expr]:
         yield primitive(self.diffusivity, SQUARED, norm2(hessian(form.problem.unknown))) / 2
@@ -308,12 +292,6 @@ class Learned(ScalarTerm):
 
     def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
         return (self.operator.name,)
-
-    def magnitude(self, form: Notation, axes: tuple[int, ...]) -> str:
-        return f"|{self.operator} {form.state}|"
-
-    def energy(self, form: Notation) -> Iterator[None]:
-        yield None
 
     @property
     def learned(self) -> tuple[LinearOperator, ...]:

@@ -180,7 +180,9 @@ class _Gatherer:
             for part in term.parts:
                 outer = coefficient(term, part)
                 if part.groups is None:
-                    raise UndecidedError(term.unlike(part))
+                    slopes, q = part.responses, part.responses[0]
+                    form = f"{slopes} has no scalar diffusivity g(|grad u|^2)"
+                    raise UndecidedError(f"the flux {form if term.order == 1 else f'{q} is not g(q^2) q'}")
                 for group in part.groups:
                     g = radial(group.diffusivity)
                     for axis, weight in zip(group.axes, group.weights, strict=True):

@@ -113,4 +113,4 @@ def _keeps_constants(semi: Equations) -> bool:
     if isinstance(semi, SemidiscreteSystem):
         return all(map(_keeps_constants, semi.parts))
     damping, _ = split_reaction(semi.form.reaction, semi.form.state)
-    return damping == 0 and not semi.form.learned and "dirichlet" not in semi.boundary
+    return damping == 0 and not semi.form.learned and semi.closed

@@ -36,6 +36,8 @@ class OperatorBuilder(RateBuilder):
                 "Multigrid takes neither Hessians nor operators of first and second order together; use "
                 'Implicit with Kacanov and preconditioner="none", or an explicit scheme.'
             )
+        for border in semi.borders:
+            border.require_plain("Nested grids")
         self.mass, self.factor = mass, factor
         varying = mass.free_symbols.union(*(t.prefactor.free_symbols for t in self.form.terms))
         self.uneven = bool(varying & self.form.data)
