@@ -139,6 +139,8 @@ def _require_derived(semi: Semidiscrete) -> None:
         border.require(border.source == 0 and abs(border.factor) <= 1, "Norms of operators")
         if semi.form.learned:
             border.require_plain("Learned filters")
+        if any(owner in semi.form.fields for owner, _ in semi.form.field_slopes.values()):
+            border.require_plain("Slopes of known fields")
     for difference in (d for bank in semi.banks for d in bank.differences if d.stencil.half):
         difference.border.require_plain("Differences at half-points")
 

@@ -204,9 +204,9 @@ class ScalarTerm(Term):
     flux: sp.Expr
     diffusivity: sp.Expr | None
 
+    @abstractmethod
     def argument(self, form: Notation) -> sp.Symbol:
         """The symbol of q."""
-        return form.curvature
 
     def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
         return (self.name,)
@@ -235,6 +235,9 @@ class SecondOrder(ScalarTerm):
     flux: sp.Expr
     diffusivity: sp.Expr | None
     slope: sp.Expr = sp.S.Zero
+
+    def argument(self, form: Notation) -> sp.Symbol:
+        return form.curvature
 
     def magnitude(self, form: Notation, axes: tuple[int, ...]) -> str:
         used = [a for a, w in zip(form.space, self.weights, strict=True) if w != 0]

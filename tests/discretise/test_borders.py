@@ -22,6 +22,7 @@ from pde2net.language.borders import BORDERS, Border
 
 U = unknown(2)
 K = p2n.LinearOperator("K", 2, 3)
+F = sp.Function("f")(*U.args[:-1])
 NEW = {
     border.name: border
     for border in (
@@ -143,6 +144,7 @@ REFUSED = [
     ("odd", div(tensor(sp.Matrix([1, 2]), 1, 2) * grad(U)), p2n.Grid(), "Differences at half-points"),
     ("odd", -div(div(hessian(U) / (1 + norm2(hessian(U))))), p2n.Grid(), "Differences at half-points"),
     ("odd", -K.adjoint(K(U)), p2n.Grid(), "Learned filters"),
+    ("odd", div(grad(U) / (1 + norm2(grad(F)))), p2n.Grid(gradient="central"), "Slopes of known fields"),
     ("doubled", -laplacian(HEAT), p2n.Grid(), "Norms of operators"),
     ("raised", -laplacian(HEAT), p2n.Grid(), "Norms of operators"),
 ]
