@@ -10,7 +10,6 @@ import sympy as sp
 from pde2net.audit.exactly import INFINITY, ONE, ZERO, NoOpinionError, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
-from pde2net.normalise.form import FirstOrder
 
 Find = Callable[[Numbers], Number]
 Against = Callable[[Numbers], str]
@@ -123,7 +122,7 @@ def away(n: Numbers) -> str:
 
 
 def open_border(n: Numbers) -> str:
-    if n.semi.form.reaction != 0 or "dirichlet" in n.semi.boundary:
+    if n.semi.form.reaction != 0 or not n.semi.closed:
         return "there is a reaction or an open border"
     return ""
 
@@ -134,7 +133,7 @@ def symmetric(n: Numbers) -> bool:
 
 def two_points(n: Numbers) -> bool:
     """Whether A is the Laplacian of a weighted graph."""
-    plain = all(isinstance(t, FirstOrder) for t in n.semi.form.terms)
+    plain = all(t.along_axes for t in n.semi.form.terms)
     return plain and all(len(d.stencil.offsets) == 2 for ((_, d),) in n.semi.gradient.rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 import sympy as sp
 
@@ -15,7 +14,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
-from pde2net.normalise.form import SQUARED, FirstOrder, Learned, SecondOrder, Tensor
+from pde2net.normalise.terms import SQUARED
 from pde2net.scheme.cell import cell
 from pde2net.verify.bounds import POINTWISE, Answer
 
@@ -72,11 +71,10 @@ def joint(parts: Sequence[Semidiscrete], s: Solves) -> Solves:
 def _method(semi: Semidiscrete, kind: str) -> str:
     """Elimination for one divergence of two-point differences on a line; Newton needs Phi' at each slope."""
     form = semi.form
-    line = len(semi.spacing) == 1 and len(form.terms) == 1 and isinstance(form.terms[0], FirstOrder)
+    line = len(semi.spacing) == 1 and len(form.terms) == 1 and form.terms[0].along_axes
     narrow = line and semi.gradient.rows[0][0][1].stencil.offsets == (0, 1)
     if kind == "Newton":
-        divergences = [t for t in form.terms if isinstance(t, FirstOrder)]
-        inside = [e for t in divergences for c in t.components for e in (c.coefficient, *c.responses)]
+        inside = [e for t in form.terms for c in t.parts for e in (c.coefficient, *c.responses)]
         local = semi.cell is None and not any(e.has(form.state) for e in inside)
         return "elimination" if narrow and local else "bicgstab"
     if narrow:
@@ -92,15 +90,13 @@ def implicit(n: Numbers) -> bool:
 
 def parts(n: Numbers) -> list[tuple[sp.Expr, sp.Expr]]:
     """(g, factor) of every part of the flux whose diffusivity varies with the slope."""
-    found = []
-    for term in n.semi.form.terms:
-        if isinstance(term, SecondOrder | Learned):
-            found += [] if term.diffusivity is None else [(term.diffusivity, sp.S.One)]
-        elif isinstance(term, FirstOrder):
-            for c in term.components:
-                found += [(g.diffusivity, c.coefficient * w) for g in c.groups or () for w in g.weights]
-        elif not isinstance(term, Tensor):  # of which no ranges are stated
-            assert_never(term)
+    found = [
+        (group.diffusivity, part.coefficient * weight)
+        for term in n.semi.form.terms
+        for part in term.parts
+        for group in part.groups or ()
+        for weight in group.weights
+    ]
     return [(g.subs(n.given), w.subs(n.given)) for g, w in found if g.has(SQUARED)]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.normalise.form import SQUARED, DivergenceForm, FirstOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import SQUARED, Tensor
 
 
 def linear_fluxes(form: DivergenceForm) -> bool:
@@ -14,14 +15,10 @@ def linear_fluxes(form: DivergenceForm) -> bool:
     for term in form.terms:
         if isinstance(term, Tensor):
             found |= term.free_symbols
-            continue
-        if not isinstance(term, FirstOrder):
-            found |= changing if term.diffusivity is None else term.diffusivity.free_symbols
-            continue
-        for component in term.components:
-            found |= component.coefficient.free_symbols
-            found |= changing if component.groups is None else set()
-            found |= {s for g in component.groups or () for s in g.diffusivity.free_symbols}
+        for part in term.parts:
+            found |= part.coefficient.free_symbols
+            found |= changing if part.groups is None else set()
+            found |= {s for g in part.groups or () for s in g.diffusivity.free_symbols}
     return not found & changing
 
 

@@ -20,10 +20,10 @@ from pde2net.audit.tensors import constant_eigenvalues, drawn_eigenvalues
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
-from pde2net.language.linear_operator import norm_symbol
-from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor
+from pde2net.language.linear_operator import LinearOperator, norm_symbol
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
+from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE
 from pde2net.verify.clock import Clock
 from pde2net.verify.ranges import UndecidedError, require_continuous
@@ -75,48 +75,38 @@ class Numbers:
 
     def weighted(
         self,
-        coefficient: Callable[[Component], Pair],
+        coefficient: Callable[[Term, Component], Pair],
         radial: Callable[[sp.Expr], Pair],
         tensor: Callable[[Tensor], Pair],
     ) -> Weighted:
         found: Weighted = []
-        second = iter(self.semi.second)
-        for term in self.semi.form.terms:
-            if isinstance(term, SecondOrder | Learned):
-                if term.diffusivity is None:
-                    raise NoOpinionError("the flux has no diffusivity")
-                size = (
-                    self.number(norm_symbol(term.operator)) ** 2
-                    if isinstance(term, Learned)
-                    else self.curvature_norm(next(second))
-                )
-                found.append((radial(term.diffusivity), size))
-                continue
+        for term, operators in zip(self.semi.form.terms, self.semi.operators, strict=True):
+            sizes = [self.squared_norm(k) for k in operators]
             if isinstance(term, Tensor):
-                found += zip([tensor(term)] * len(self.gradient_norms), self.gradient_norms, strict=True)
+                found += zip([tensor(term)] * len(sizes), sizes, strict=True)
                 continue
-            totals: list[Pair] = [(ZERO, ZERO)] * len(self.semi.form.slopes)
-            for component in term.components:
-                if component.groups is None:
+            totals: list[Pair] = [(ZERO, ZERO)] * len(sizes)
+            for part in term.parts:
+                if part.groups is None:
                     raise NoOpinionError("the flux has no diffusivity")
-                outer = coefficient(component)
-                for group in component.groups:
+                outer = coefficient(term, part)
+                for group in part.groups:
                     inner = product(outer, radial(group.diffusivity))
                     for axis, weight in zip(group.axes, group.weights, strict=True):
                         w = self.pointwise(weight.subs(self.known))
                         totals[axis] = total(totals[axis], product(w, inner))
-            found += zip(totals, self.gradient_norms, strict=True)
+            found += zip(totals, sizes, strict=True)
         return found
 
-    @cached_property
-    def gradient_norms(self) -> list[Number]:
-        rows = self.semi.gradient.rows
-        return [largest_square(d.stencil) * self.number(w * d.scale) ** 2 for ((w, d),) in rows]
+    def squared_norm(self, operator: Bank | LinearOperator) -> Number:
+        if isinstance(operator, LinearOperator):
+            return self.number(norm_symbol(operator)) ** 2
+        return self.bank_norm(operator)
 
-    def curvature_norm(self, bank: Bank) -> Number:
+    def bank_norm(self, bank: Bank) -> Number:
         """(sum w_i M_i)² for D = sum w_i d_ii, symbols of d_ii in [-M_i, 0]: the larger one-signed sum.
 
-        Of a Hessian, and of first and second differences together, sum ‖K_r‖² over all entries.
+        Of a gradient, a Hessian, and of first and second differences together, sum ‖K_r‖² over all entries.
         """
         if bank.mixed or any(d.stencil.derivative == 1 for d in bank.differences):
             return sum(
@@ -200,16 +190,17 @@ class Numbers:
             raise NoOpinionError(f"{g} mixes derivatives with other variables")
         return g.subs(self.known)
 
-    def coefficient(self, component: Component) -> Pair:
+    def coefficient(self, term: Term, component: Component) -> Pair:
         return self.pointwise(component.coefficient.subs(self.known))
 
-    def constant(self, component: Component) -> Pair:
+    def constant(self, term: Term, component: Component) -> Pair:
         """1, for components of the gradient of a penaliser."""
         if component.coefficient.free_symbols & (self.semi.form.data | {self.semi.form.state}):
             raise NoOpinionError("the flux is not the gradient of a penaliser")
+        averaged = term.order == 1 and self.semi.cell is not None
         for group in component.groups or ():
             moving = SQUARED in group.diffusivity.free_symbols
-            if moving and (len(set(group.weights)) > 1 or self.semi.cell is not None):
+            if moving and (len(set(group.weights)) > 1 or averaged):
                 raise NoOpinionError("the flux is not the gradient of a penaliser")
         return self.pointwise(component.coefficient.subs(self.known))
 

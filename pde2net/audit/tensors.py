@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pde2net.audit.exactly import Number
 from pde2net.audit.rows import Pair
-from pde2net.normalise.form import Tensor
+from pde2net.normalise.terms import Tensor
 
 DRAWN = 64
 

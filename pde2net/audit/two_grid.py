@@ -16,7 +16,6 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.operators import Bank
 from pde2net.graph.build import relaxation
 from pde2net.language.schemes import Multigrid
-from pde2net.normalise.form import FirstOrder, SecondOrder
 
 CELLS = {1: (96,), 2: (8, 12), 3: (4, 6)}  # per axis, of the grids that are tried
 GRIDS = {1: 6, 2: 4, 3: 3}
@@ -84,14 +83,12 @@ def _operator(n: Numbers, mass: float, step: float, spacing: Sequence[float], si
 
 def _rows(n: Numbers) -> Iterator[tuple[Any, ...]]:
     """One row of differences per weight."""
-    second: Iterator[Bank] = iter(n.semi.second)
-    for term in n.semi.form.terms:
-        if isinstance(term, FirstOrder):
-            yield from n.semi.gradient.rows
-        elif type(term) is SecondOrder:
-            yield next(second).rows[0]
-        else:
+    for term, operators in zip(n.semi.form.terms, n.semi.operators, strict=True):
+        if term.mixed:
             raise NoOpinionError(f"cycles are not known for {type(term).__name__} terms")
+        for operator in operators:
+            assert isinstance(operator, Bank)
+            yield operator.rows[0]
 
 
 def _along(stencil: Any, axis: int, h: float, sizes: Sequence[int], power: int) -> Array:

@@ -176,7 +176,7 @@ class _Replay:
         index = tuple(stated["index"])
         if set(stated) != {"index", "value", "range"} or not all(type(i) is int and i >= 0 for i in index):
             return 0.0
-        zero = "dirichlet" in self.semi.boundary or self.semi.form.reaction != 0
+        zero = not self.semi.closed or self.semi.form.reaction != 0
         low, high = float(self.u0.min()), float(self.u0.max())
         low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
         beyond = np.maximum(u1 - high, low - u1)

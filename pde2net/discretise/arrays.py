@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,21 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# How values continue beyond the border. "odd edge" is antisymmetric about the border half-point of
-# an axis whose last entry lives on the right border and is 0; "odd cell" about the border itself.
-# "even edge" is symmetric about that half-point.
-EVEN, WRAP, ZERO, ODD_EDGE, ODD_CELL = "even", "wrap", "zero", "odd edge", "odd cell"
-EVEN_EDGE = "even edge"
+
+@dataclass(frozen=True)
+class Extension:
+    """Values beyond the border are `factor` times those inside: of the other end, or mirrored.
+
+    edge  mirrored about the last half-point, for entries that live there and are 0 on the border; else about
+          the border, half a cell beyond the last entry
+    """
+
+    wraps: bool
+    factor: int
+    edge: bool = False
+
+
+EVEN = Extension(False, 1)
 
 
 def take(array: Array, axis: int, start: int, stop: int) -> Array:
@@ -24,26 +35,26 @@ def take(array: Array, axis: int, start: int, stop: int) -> Array:
     return array[tuple(index)]
 
 
-def extend(array: Array, axis: int, left: int, right: int, kind: str) -> Array:
-    """`array` with `left` and `right` more entries along `axis`; both at most its length."""
+def extend(array: Array, axis: int, left: int, right: int, kind: Extension) -> Array:
+    """`array` with `left` and `right` more entries along `axis`; both at most its length if mirrored."""
+    if kind.factor == 0:
+        return np.pad(array, [(left, right) if a == axis else (0, 0) for a in range(array.ndim)])
     index, factors = _continued(array.shape[axis], left, right, kind)
     wide: Array = array.take(index, axis)
     return wide if factors is None else wide * along(factors, axis, array.ndim)
 
 
 @functools.lru_cache(maxsize=1024)
-def _continued(n: int, left: int, right: int, kind: str) -> tuple[Array, Array | None]:
+def _continued(n: int, left: int, right: int, kind: Extension) -> tuple[Array, Array | None]:
     """Which of n entries stands at -left, ..., n + right - 1, and what it is multiplied by if not by 1."""
     i = np.arange(-left, n + right)
     inside = (i >= 0) & (i < n)
-    if kind == WRAP:
-        return i % n, None
-    if kind == ZERO:
-        return np.where(inside, i, 0), inside.astype(int)
-    edge = int(kind in (ODD_EDGE, EVEN_EDGE))
-    index = np.where(i < 0, -1 - edge - i, np.where(inside, i, 2 * n - 1 - edge - i))
-    factors = np.where(inside, 1, -1 if kind in (ODD_EDGE, ODD_CELL) else 1)
-    if edge:
+    if kind.wraps:
+        index = i % n
+    else:
+        index = np.where(i < 0, -1 - kind.edge - i, np.where(inside, i, 2 * n - 1 - kind.edge - i))
+    factors = np.where(inside, 1, kind.factor)
+    if kind.edge:
         factors[(index < 0) | (index == n - 1)] = 0
     return np.maximum(index, 0), None if (factors == 1).all() else factors
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from pde2net.discretise.arrays import Array
+from pde2net.discretise.arrays import Array, Extension, extend
+from pde2net.language.borders import BORDERS
 
 
 def response(weights: Array, u: Array, boundary: Sequence[str]) -> Array:
@@ -56,25 +57,19 @@ def _windows(
 
 
 def _continued(u: Array, axis: int, kind: str, left: int, right: int) -> Array:
-    if kind == "reflecting":
-        return u
-    n = u.shape[axis]
-    if kind == "periodic":
-        found: Array = np.take(u, np.arange(-left, n + right) % n, axis=axis)
-        return found
-    pad = [(left, right) if a == axis else (0, 0) for a in range(u.ndim)]
-    zero = u.flat[0] * 0
-    return np.pad(u, pad, constant_values=zero)
+    border = BORDERS[kind]
+    border.require_plain("Learned filters")
+    return u if border.even else extend(u, axis, left, right, Extension(border.wraps, border.factor))
 
 
 def _folded(wide: Array, axis: int, kind: str, left: int, right: int) -> Array:
     """The transpose of `_continued`."""
-    if kind == "reflecting":
+    if BORDERS[kind].even:
         return wide
     n = wide.shape[axis] - left - right
     lines = np.moveaxis(wide, axis, 0)
     out = lines[left : left + n].copy()
-    if kind == "periodic":
+    if BORDERS[kind].wraps:
         for i in (*range(left), *range(left + n, left + n + right)):
             out[(i - left) % n] = out[(i - left) % n] + lines[i]
     found: Array = np.moveaxis(out, 0, axis)

@@ -7,31 +7,21 @@ correlation of the mirrored stencil with the dual extension of p (docs/theory.md
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
 
-from pde2net.discretise.arrays import (
-    EVEN,
-    EVEN_EDGE,
-    ODD_CELL,
-    ODD_EDGE,
-    WRAP,
-    ZERO,
-    Array,
-    extend,
-    take,
-)
+from pde2net.discretise.arrays import EVEN, Array, Extension, extend, take
 from pde2net.discretise.stencils import Stencil
+from pde2net.language.borders import Border, closing
 
 
 @dataclass(frozen=True)
 class Difference:
     """A difference along one axis: the stencil divided by spacing**stencil.derivative.
 
-    closure  "reflecting" (even extension of u), "periodic" (wraps) or "zero" (zero outside; the
-             outputs are those at the cells of the grid)
+    closure  that of the border, by whose rule u goes on beyond the grid
     """
 
     axis: int
@@ -44,22 +34,30 @@ class Difference:
         return 1 / self.spacing**self.stencil.derivative
 
     @property
-    def extension(self) -> str:
-        """How u continues beyond the border."""
-        return {"reflecting": EVEN, "periodic": WRAP, "zero": ZERO}[self.closure]
+    def border(self) -> Border:
+        return closing(self.closure)
 
     @property
-    def dual_extension(self) -> str:
+    def extension(self) -> Extension:
+        """How u continues beyond the border."""
+        return Extension(self.border.wraps, self.border.factor)
+
+    @property
+    def dual_extension(self) -> Extension:
         """How p continues beyond the border in the adjoint.
 
-        An odd stencil maps even functions to odd ones: about the border for differences at cells,
-        with a 0 on the border for differences at half-points.
+        At a border that mirrors K_ij = w[j - i] + a w[-1 - i - j], and an odd stencil is minus its mirror
+        image: then p takes the factor -a. At half-points even functions have a 0 on the border besides.
         """
-        if self.closure != "reflecting":
-            return self.extension
-        if self.stencil.derivative % 2 == 0:
-            return EVEN
-        return ODD_EDGE if self.stencil.half else ODD_CELL
+        own = self.extension
+        if own.wraps or self.stencil.derivative % 2 == 0:
+            return own
+        return Extension(False, -own.factor, edge=self.stencil.half and own.factor != 0)
+
+    @property
+    def squared_extension(self) -> Extension:
+        """The same for squared weights."""
+        return replace(self.dual_extension, factor=self.dual_extension.factor**2)
 
     def apply(self, u: Array, scale: Any) -> Array:
         """scale * stencil of u, the same shape as u; `scale` is the value of `self.scale`."""
@@ -71,10 +69,9 @@ class Difference:
 
     def apply_squared_adjoint(self, g: Array, scale: Any) -> Array:
         """The transpose of the operator with squared weights; weights beyond the border even."""
-        extension = {ODD_EDGE: EVEN_EDGE, ODD_CELL: EVEN}.get(self.dual_extension, self.dual_extension)
-        return self._correlate(g, self.stencil.mirrored.squared, extension, scale * scale)
+        return self._correlate(g, self.stencil.mirrored.squared, self.squared_extension, scale * scale)
 
-    def _correlate(self, array: Array, stencil: Stencil, kind: str, scale: Any) -> Array:
+    def _correlate(self, array: Array, stencil: Stencil, kind: Extension, scale: Any) -> Array:
         n = array.shape[self.axis]
         wide = extend(array, self.axis, stencil.left, stencil.right, kind)
         number = type(scale) if not isinstance(scale, sp.Basic) else sp.Rational
@@ -84,7 +81,7 @@ class Difference:
             for start, weight in zip(starts, _weights(stencil, number), strict=True)
         ]
         result: Array = sum(lines[1:], lines[0]) * scale
-        if stencil.half and self.closure == "reflecting" and kind == EVEN:
+        if stencil.half and kind == EVEN:
             # The last half-point is the border, where the even extension has slope 0 exactly.
             result = _with_zero_end(result, self.axis)
         return result

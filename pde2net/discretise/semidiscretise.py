@@ -11,9 +11,12 @@ import sympy as sp
 from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.errors import DeclarationError
+from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm, FirstOrder, Hessian, SecondOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import Hessian, SecondOrder, Tensor, Term
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Semidiscrete:
 
     gradient  K of the first-order terms, one row per axis
     cell      gradient at cells, where a staggered grid evaluates its diffusivity; None otherwise
-    second    K of each second-order term, in the order of form.terms
+    operators  per term, the operator of each of its weights: of a gradient one difference per axis
     margin    zeros added on both sides of each axis for first-order terms: 0, or for zero-Dirichlet
               conditions enough that periodic operators on the larger grid never see the far side
     """
@@ -33,7 +36,7 @@ class Semidiscrete:
     origin: tuple[sp.Expr, ...]
     gradient: Bank
     cell: Bank | None
-    second: tuple[Bank, ...]
+    operators: tuple[tuple[Bank | LinearOperator, ...], ...]
     margin: tuple[int, ...]
 
     @property
@@ -48,10 +51,18 @@ class Semidiscrete:
         return tuple(self.form.problem.boundary[a] for a in self.form.space)
 
     @property
+    def borders(self) -> tuple[Border, ...]:
+        return tuple(BORDERS[name] for name in self.boundary)
+
+    @property
+    def closed(self) -> bool:
+        """Whether constants go on as constants beyond all borders."""
+        return all(b.keeps_constants for b in self.borders)
+
+    @property
     def smallest(self) -> tuple[int, ...]:
         """The smallest size of each axis on which the stencils fit."""
-        learned = (t.operator.kernel_size for t in self.form.learned)
-        sizes = [max(1, 1, *learned)] * len(self.spacing)
+        sizes = [max([1, *(k.kernel_size for k in self.form.learned)])] * len(self.spacing)
         for bank in self.banks:
             for axis, span in bank.span:
                 sizes[axis] = max(sizes[axis], span)
@@ -60,7 +71,13 @@ class Semidiscrete:
     @property
     def first_order(self) -> bool:
         """Whether there are terms in the gradient."""
-        return any(isinstance(t, FirstOrder | Tensor) for t in self.form.terms)
+        return any(t.order == 1 for t in self.form.terms)
+
+    @property
+    def second(self) -> tuple[Bank, ...]:
+        """K of each second-order term."""
+        rows = zip(self.form.terms, self.operators, strict=True)
+        return tuple(k for t, row in rows if t.order == 2 for k in row if isinstance(k, Bank))
 
     @property
     def banks(self) -> tuple[Bank, ...]:
@@ -73,10 +90,13 @@ class Semidiscrete:
 
 
 def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
-    """Choose stencils and closures for every term of `form` on `grid`."""
+    """Choose stencils and closures for every term of `form` on `grid`.
+
+    Raises DeclarationError where no operators are derived: docs/theory.md, section 2.
+    """
     space = form.space
     spacing = grid.spacings(space)
-    boundary = tuple(form.problem.boundary[a] for a in space)
+    lines = list(zip(spacing, (BORDERS[form.problem.boundary[a]] for a in space), strict=True))
     first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
     staggered = grid.gradient == "staggered"
     if staggered and grid.order != 2 and any(isinstance(t, Tensor) for t in form.terms):
@@ -84,73 +104,71 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         raise DeclarationError(f'{lead}="forward".').spelt(f"{lead} = forward.")
 
     def gradient(stencil: Stencil) -> Bank:
-        return Bank(
-            tuple(
-                (
-                    (
-                        sp.S.One,
-                        Difference(i, stencil, h, "reflecting" if b == "reflecting" else "periodic"),
-                    ),
-                )
-                for i, (h, b) in enumerate(zip(spacing, boundary, strict=True))
-            )
-        )
+        """Zeros outside of the grid are cells of a larger, periodic one."""
+        inner = (BORDERS["periodic"] if b.zero else b for _, b in lines)
+        rows = (Difference(i, stencil, spacing[i], b.closure) for i, b in enumerate(inner))
+        return Bank(tuple(((sp.S.One, d),) for d in rows))
 
-    def curvature(term: SecondOrder) -> Bank:
-        stencil = second(grid.order)
+    def operators(term: Term) -> tuple[Bank | LinearOperator, ...]:
         if isinstance(term, Hessian):
-            return hessian_bank(grid.order, spacing, boundary)
-        if term.slope != 0:
-            return mixed_bank(term, grid.order, spacing[0], boundary[0])
-        return Bank(
-            (
-                tuple(
-                    (w, Difference(i, stencil, h, "zero" if b == "dirichlet" else b))
-                    for i, (w, h, b) in enumerate(zip(term.weights, spacing, boundary, strict=True))
-                    if w != 0
-                ),
-            )
-        )
+            return (hessian_bank(grid.order, lines),)
+        if isinstance(term, SecondOrder) and term.slope != 0:
+            return (mixed_bank(term, grid.order, *lines[0]),)
+        if isinstance(term, SecondOrder):
+            seconds = (Difference(i, second(grid.order), h, b.closure) for i, (h, b) in enumerate(lines))
+            return (Bank((tuple((w, d) for w, d in zip(term.weights, seconds, strict=True) if w != 0),)),)
+        return tuple(Bank((row,)) for row in gradient(first).rows) if term.order == 1 else term.learned
 
-    return Semidiscrete(
+    semi = Semidiscrete(
         form=form,
         grid=grid,
         spacing=spacing,
         origin=grid.origins(space),
         gradient=gradient(first),
         cell=gradient(central(grid.order)) if staggered else None,
-        second=tuple(curvature(t) for t in form.terms if isinstance(t, SecondOrder)),
-        margin=tuple(2 * first.reach if b == "dirichlet" else 0 for b in boundary),
+        operators=tuple(operators(t) for t in form.terms),
+        margin=tuple(2 * first.reach if b.zero else 0 for _, b in lines),
     )
+    _require_derived(semi)
+    return semi
 
 
-def hessian_bank(order: int, spacing: Sequence[sp.Expr], boundary: Sequence[str]) -> Bank:
+def _require_derived(semi: Semidiscrete) -> None:
+    """Raises DeclarationError for borders whose adjoints or norms are not derived."""
+    for border in semi.borders:
+        border.require(border.source == 0 and abs(border.factor) <= 1, "Norms of operators")
+        if semi.form.learned:
+            border.require_plain("Learned filters")
+        if any(owner in semi.form.fields for owner, _ in semi.form.field_slopes.values()):
+            border.require_plain("Slopes of known fields")
+    for difference in (d for bank in semi.banks for d in bank.differences if d.stencil.half):
+        difference.border.require_plain("Differences at half-points")
+
+
+def hessian_bank(order: int, lines: Sequence[tuple[sp.Expr, Border]]) -> Bank:
     """The entries u_ij, i <= j: second differences, and products of half-point differences along i and j.
 
     On periodic and reflecting grids sum_ij K_ij^T K_ij is the square of the Laplacian sum_i K_i^T K_i for
     order 2. Raises DeclarationError for zero-Dirichlet borders: differences at half-points count both
     outer ones, second differences neither.
     """
-    if "dirichlet" in boundary:
+    if any(b.zero for _, b in lines):
         raise DeclarationError(
             "A Hessian takes reflecting or periodic borders: zero-Dirichlet values have no mixed differences "
             "at the border that go with the second differences. laplacian(u) takes all borders."
         )
-    lines = list(enumerate(zip(spacing, boundary, strict=True)))
-    pure = tuple(((sp.S.One, Difference(i, second(order), h, b)),) for i, (h, b) in lines)
+    axes = list(enumerate(lines))
+    pure = tuple(((sp.S.One, Difference(i, second(order), h, b.closure)),) for i, (h, b) in axes)
     mixed = (
-        Mixed(tuple(Difference(i, half_point(order), h, b) for i, (h, b) in pair))
-        for pair in itertools.combinations(lines, 2)
+        Mixed(tuple(Difference(i, half_point(order), h, b.closure) for i, (h, b) in pair))
+        for pair in itertools.combinations(axes, 2)
     )
     return Bank(pure, tuple(mixed))
 
 
-def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: str) -> Bank:
+def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: Border) -> Bank:
     """One row b D_xx + a D_x, D_x the central difference at cells. Raises DeclarationError for order 4."""
     if order != 2:
         raise DeclarationError("Operators of first and second order together take order = 2.")
-    closure = "zero" if border == "dirichlet" else border
-    (b,) = term.weights
-    return Bank(
-        (((b, Difference(0, second(2), h, closure)), (term.slope, Difference(0, central(2), h, closure))),)
-    )
+    parts = ((term.weights[0], second(2)), (term.slope, central(2)))
+    return Bank((tuple((w, Difference(0, stencil, h, border.closure)) for w, stencil in parts),))

@@ -8,6 +8,7 @@ from pde2net.emit import krylov, solvers
 from pde2net.emit.loops import RELATIVE
 from pde2net.emit.tree import Class, Function
 from pde2net.graph.nodes import Iterate, LinearSolve, Node, Tridiagonal
+from pde2net.language.borders import BORDERS
 
 
 def definitions(nodes: Sequence[Node], loop: Iterate | None) -> list[Function | Class]:
@@ -65,7 +66,7 @@ def _direct(systems: Sequence[Tridiagonal]) -> list[Function]:
     closures = {n.closure for n in systems}
     if not closures:
         return []
-    padded = any(n.closure == "dirichlet" and n.g == 0 for n in systems)
-    found = [solvers.EDGES[c] for c in sorted(closures) if c != "dirichlet" or padded]
+    padded = any(BORDERS[n.closure].zero and n.g == 0 for n in systems)
+    found = [solvers.EDGES[c] for c in sorted(closures) if padded or not BORDERS[c].zero]
     found += [solvers.SHIFTS, solvers.TRIDIAGONAL]
-    return [*found, solvers.CYCLIC] if "periodic" in closures else found
+    return [*found, solvers.CYCLIC] if any(BORDERS[c].wraps for c in closures) else found

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pde2net.emit.tree import Function
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Filter
+from pde2net.language.borders import BORDERS
 
 RESPOND, ADJOINT = "respond", "respond_adjoint"
 
@@ -44,16 +45,17 @@ def filter_functions(boundary: Sequence[str], axes: Sequence[str]) -> list[Funct
     dimension = len(boundary)
     forward: list[str] = []
     backward: list[str] = []
-    for axis, kind in enumerate(boundary):
+    for axis, border in enumerate(BORDERS[kind] for kind in boundary):
+        border.require_plain("Learned filters")
         dim = axis - dimension
         left, right = f"(weight.shape[{dim}] - 1) // 2", f"weight.shape[{dim}] // 2"
-        if kind == "periodic":
+        if border.wraps:
             forward.append(f"u = wrapped(u, {dim}, {left}, {right})")
             backward.insert(0, f"out = wrapped_adjoint(out, {dim}, {left}, {right})")
-        elif kind == "dirichlet":
+        elif border.zero:
             forward.append(f"u = F.pad(u, beyond({dim}, {left}, {right}))")
             backward.insert(0, f"out = out.narrow({dim}, {left}, out.shape[{dim}] - weight.shape[{dim}] + 1)")
-    found = _wrapping() if "periodic" in boundary else []
+    found = _wrapping() if any(BORDERS[kind].wraps for kind in boundary) else []
     return [
         *found,
         Function(

@@ -8,6 +8,36 @@ from pde2net.emit.tree import Class, Function
 
 def grid_class(layout: GridKind) -> Class:
     """The class `Grid`."""
+    members = [
+        Function("__init__", ("self", "axes: tuple[Axis, ...]", "u: Tensor"), "None", "", _initial(layout)),
+        Function(
+            "along",
+            ("self", "line: Tensor", "axis: int"),
+            "Tensor",
+            "A line as an array that varies along one axis.",
+            ["return line.view(-1, *(1,) * (len(self.axes) - 1 - axis))"],
+        ),
+        _ones(any(layout.margin)),
+        *([_centres(any(layout.margin))] if layout.coordinates else []),
+        *_scalings(layout),
+    ]
+    if layout.uneven:
+        members += [WEIGH, HOLD, TIED]
+    return Class(
+        "Grid",
+        "",
+        "A grid: its cells, and what is known on it.\n\n"
+        "known   data that the operator needs\n"
+        "volume  of the cells, relative to a whole one; None if all are whole\n"
+        "rows    how much the equation of a cell counts in means; None for equal weights\n"
+        + (_TIES if layout.uneven else "")
+        + ("time    of the step\n" if layout.time else ""),
+        members,
+    )
+
+
+def _initial(layout: GridKind) -> list[str]:
+    """The body of `__init__`."""
     body = [
         "self.axes, self.like = axes, u.new_empty(0)",
         "self.sizes = tuple(a.size for a in axes)",
@@ -20,8 +50,7 @@ def grid_class(layout: GridKind) -> Class:
         "    self.areas = [self.volume / line for line in lines]",
         "self.rows = self.volume",
     ]
-    margin = any(layout.margin)
-    if margin:
+    if any(layout.margin):
         sides = tuple(m for m in reversed(layout.margin) for _ in range(2))
         body += [
             "if self.volume is not None:",
@@ -40,32 +69,7 @@ def grid_class(layout: GridKind) -> Class:
         body += ["self.kept = self.held = self.passed = self.ones()"]
     if layout.time:
         body.append(f"self.time: {layout.time} = 0.0")
-    members = [
-        Function("__init__", ("self", "axes: tuple[Axis, ...]", "u: Tensor"), "None", "", body),
-        Function(
-            "along",
-            ("self", "line: Tensor", "axis: int"),
-            "Tensor",
-            "A line as an array that varies along one axis.",
-            ["return line.view(-1, *(1,) * (len(self.axes) - 1 - axis))"],
-        ),
-        _ones(margin),
-        *([_centres(margin)] if layout.coordinates else []),
-        *_scalings(layout),
-    ]
-    if layout.uneven:
-        members += [WEIGH, HOLD, TIED]
-    return Class(
-        "Grid",
-        "",
-        "A grid: its cells, and what is known on it.\n\n"
-        "known   data that the operator needs\n"
-        "volume  of the cells, relative to a whole one; None if all are whole\n"
-        "rows    how much the equation of a cell counts in means; None for equal weights\n"
-        + (_TIES if layout.uneven else "")
-        + ("time    of the step\n" if layout.time else ""),
-        members,
-    )
+    return body
 
 
 _TIES = (
@@ -216,7 +220,7 @@ def _second(layout: GridKind) -> list[Function]:
     ]
     more: tuple[str, ...] = ()
     methods = []
-    if "dirichlet" in layout.boundary:
+    if layout.zero:
         more = ("factors: Sequence[float] = ()",)
         curvatures += [
             "if factors:",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pde2net.language.borders import BORDERS
+
 
 @dataclass(frozen=True)
 class GridKind:
@@ -40,4 +42,13 @@ class GridKind:
     @property
     def reflecting(self) -> bool:
         """Whether the distances of all cells are alike, whatever the last cell holds."""
-        return set(self.boundary) == {"reflecting"}
+        return all(BORDERS[b].even for b in self.boundary)
+
+    @property
+    def wraps(self) -> bool:
+        return any(BORDERS[b].wraps for b in self.boundary)
+
+    @property
+    def zero(self) -> bool:
+        """Whether u is 0 beyond any border."""
+        return any(BORDERS[b].zero for b in self.boundary)

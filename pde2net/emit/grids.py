@@ -67,7 +67,7 @@ def _distances(layout: GridKind) -> Function:
     margin = any(layout.margin)
     q = "self.centres(like, margin)" if margin else "self.centres(like)"
     body = ['if self.boundary == "reflecting" or self.stride == 1:', "    return self.stride"]
-    if "periodic" in layout.boundary:
+    if layout.wraps:
         body += [
             f"q = {q}",
             'if self.boundary == "periodic":',
@@ -81,7 +81,7 @@ def _distances(layout: GridKind) -> Function:
             "gaps = torch.diff(q) if half else (q[2:] - q[:-2]) / 2",
             "return F.pad(gaps, (0 if half else 1, 1), value=self.stride)",
         ]
-    elif "dirichlet" in layout.boundary:
+    elif layout.zero:
         body.append("return self.stride")
     doc = "Of the centres i and i + 1 (half), or half that of i - 1 and i + 1."
     arguments = ("self", "like: Tensor", *(("margin: int",) if margin else ()), "half: bool")
@@ -90,7 +90,7 @@ def _distances(layout: GridKind) -> Function:
 
 def _shares(layout: GridKind) -> Function:
     same = 'self.whole == 1 and self.boundary != "dirichlet"'
-    if "dirichlet" not in layout.boundary:
+    if not layout.zero:
         same = "self.whole == 1"
     body = [
         f"if {same}:",
@@ -98,12 +98,12 @@ def _shares(layout: GridKind) -> Function:
         "q, p = self.centres(like), fine.centres(like)",
         "before, after = q[:1] - self.stride, q[-1:] + self.stride",
     ]
-    if "periodic" in layout.boundary:
+    if layout.wraps:
         body += [
             'if self.boundary == "periodic":',
             "    before, after = q[-1:] - self.cells, q[:1] + self.cells",
         ]
-    if "dirichlet" in layout.boundary:
+    if layout.zero:
         body += [
             'if self.boundary == "dirichlet":',
             "    before, after = torch.full_like(before, -1), torch.full_like(after, self.cells)",

@@ -3,57 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from pde2net.discretise.arrays import EVEN, Extension
 from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.stencils import Stencil
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Function
+from pde2net.language.borders import closing
 
 Number = Callable[[sp.Expr], sp.Expr]
 
 
 @dataclass(frozen=True)
 class Along:
-    """The emitted functions for one stencil and closure: K along a dimension, and its adjoint."""
+    """The emitted functions for one difference, of spacing 1: K along a dimension, and its adjoint."""
 
-    stencil: Stencil
-    closure: str
-    name: str
+    difference: Difference
+
+    @property
+    def name(self) -> str:
+        """A function name that says what the stencil is."""
+        stencil = self.difference.stencil
+        place = "second" if stencil.derivative == 2 else "forward" if stencil.half else "central"
+        order = "" if stencil.order == 2 else f"_order{stencil.order}"
+        return f"{place}_difference{order}{self.difference.border.suffix}"
 
     @property
     def adjoint_name(self) -> str:
         return f"{self.name}_adjoint"
 
-
-def name_of(stencil: Stencil, closure: str) -> str:
-    """A function name that says what the stencil is."""
-    place = "second" if stencil.derivative == 2 else "forward" if stencil.half else "central"
-    order = "" if stencil.order == 2 else f"_order{stencil.order}"
-    where = {"reflecting": "", "periodic": "_periodic", "zero": "_zero"}[closure]
-    return f"{place}_difference{order}{where}"
+    @property
+    def over_edge(self) -> str:
+        """Of differences of two neighbours: how edges meet the border, "closed" or "wraps"; else ""."""
+        stencil, border = self.difference.stencil, self.difference.border
+        if not stencil.half or len(stencil.offsets) != 2 or not border.keeps_constants:
+            return ""
+        return "wraps" if border.wraps else "closed"
 
 
 def along(difference: Difference) -> Along:
-    return Along(difference.stencil, difference.closure, name_of(difference.stencil, difference.closure))
+    return Along(replace(difference, axis=0, spacing=sp.S.One))
 
 
 def difference_functions(item: Along) -> list[Function]:
     """`difference(u, dim)` and `difference_adjoint(p, dim)` for spacing 1."""
-    stencil = item.stencil
-    border = {
-        "reflecting": "even beyond the border, so no flux crosses it",
-        "periodic": "periodic",
-        "zero": "zero outside of the grid",
-    }[item.closure]
+    difference, stencil = item.difference, item.difference.stencil
+    border = difference.border.said
     taps = ", ".join(map(str, stencil.weights))
     at = ", ".join(f"i{o:+d}" if o else "i" for o in stencil.offsets)
     doc = f"({taps}) at ({at}) along `dim`; u is {border}."
     if len(doc) > 85:
         doc = f"({taps}) at ({at}) along `dim`.\n\nThe extension of u is {border}.\n"
-    if stencil.half and len(stencil.offsets) == 2 and item.closure == "reflecting":
+    if item.over_edge == "closed":
         forward = ["return F.pad(torch.diff(u, dim=dim), beyond(dim, 0, 1))"]
         backward = [
             "inner = p.narrow(dim, 0, p.shape[dim] - 1)",
@@ -61,12 +65,12 @@ def difference_functions(item: Along) -> list[Function]:
             "out.narrow(dim, 0, inner.shape[dim]).sub_(inner)",
             "return out",
         ]
-    elif stencil.half and len(stencil.offsets) == 2:
+    elif item.over_edge == "wraps":
         forward = ["return torch.roll(u, -1, dim) - u"]
         backward = ["return torch.roll(p, 1, dim) - p"]
     else:
-        forward = correlation("u", stencil, item.closure, dual=False)
-        backward = correlation("p", stencil.mirrored, item.closure, dual=True)
+        forward = correlation("u", stencil, difference.extension)
+        backward = correlation("p", stencil.mirrored, difference.dual_extension)
     return [
         Function(item.name, ("u: Tensor", "dim: int"), "Tensor", doc, forward),
         Function(
@@ -79,38 +83,26 @@ def difference_functions(item: Along) -> list[Function]:
     ]
 
 
-def correlation(array: str, stencil: Stencil, closure: str, dual: bool, sign: str = "-") -> list[str]:
-    """Statements that extend `array` and sum its weighted shifts; `sign` is that of odd extensions."""
+def correlation(array: str, stencil: Stencil, kind: Extension) -> list[str]:
+    """Statements that extend `array` and sum its weighted shifts."""
     left, right = stencil.left, stencil.right
-    odd = dual and closure == "reflecting" and stencil.derivative == 1
+    factor = {1: "", -1: "-"}.get(kind.factor, f"{kind.factor} * ")
     lines = [f"n = {array}.shape[dim]"]
-    if closure == "zero":
+    if kind.factor == 0:
         lines.append(f"wide = F.pad({array}, beyond(dim, {left}, {right}))")
-    elif closure == "periodic":
-        lines += _joined(
-            f"{array}.narrow(dim, n - {left}, {left})",
-            array,
-            f"{array}.narrow(dim, 0, {right})",
-            left,
-            right,
-        )
-    elif odd and stencil.half:
-        # p lives at half-points, the last of which is the border: p = 0 there, odd beyond.
+    elif kind.edge:
+        # p lives at half-points, the last of which is the border: p = 0 there, mirrored beyond.
         lines.append(f"inner = F.pad({array}.narrow(dim, 0, n - 1), beyond(dim, 1, 1))")
-        before = f"{sign}inner.narrow(dim, 1, {left - 1}).flip(dim)" if left > 1 else ""
-        after = f"{sign}inner.narrow(dim, n - {right}, {right}).flip(dim)" if right > 0 else ""
-        parts = [part for part in (before, "inner", after) if part]
-        lines.append(f"wide = torch.cat(({', '.join(parts)}), dim)")
+        before = f"{factor}inner.narrow(dim, 1, {left - 1}).flip(dim)"
+        after = f"{factor}inner.narrow(dim, n - {right}, {right}).flip(dim)"
+        lines += _joined(before, "inner", after, left - 1, right)
     else:
-        sign = sign if odd else ""
-        lines += _joined(
-            f"{sign}{array}.narrow(dim, 0, {left}).flip(dim)",
-            array,
-            f"{sign}{array}.narrow(dim, n - {right}, {right}).flip(dim)",
-            left,
-            right,
-        )
-    zero_end = stencil.half and closure == "reflecting" and not dual
+        ends = f"{array}.narrow(dim, n - {left}, {left})", f"{array}.narrow(dim, 0, {right})"
+        if not kind.wraps:
+            first, last = f"{array}.narrow(dim, 0, {left})", f"{array}.narrow(dim, n - {right}, {right})"
+            ends = f"{first}.flip(dim)", f"{last}.flip(dim)"
+        lines += _joined(f"{factor}{ends[0]}", array, f"{factor}{ends[1]}", left, right)
+    zero_end = stencil.half and kind == EVEN
     length = "n - 1" if zero_end else "n"
     terms = _shifts(stencil, left, length)
     if not zero_end:
@@ -119,7 +111,7 @@ def correlation(array: str, stencil: Stencil, closure: str, dual: bool, sign: st
 
 
 def _joined(before: str, middle: str, after: str, left: int, right: int) -> list[str]:
-    parts = [*([before] if left else []), middle, *([after] if right else [])]
+    parts = [*([before] if left > 0 else []), middle, *([after] if right > 0 else [])]
     return [f"wide = torch.cat(({', '.join(parts)}), dim)"]
 
 
@@ -143,19 +135,21 @@ BEYOND = Function(
 
 
 def mean_name(closure: str) -> str:
-    return "edge_mean" if closure == "reflecting" else "edge_mean_periodic"
+    return f"edge_mean{closing(closure).suffix}"
 
 
 def mean_function(closure: str) -> Function:
     """`edge_mean(a, dim)`: the mean over the two cells of each edge."""
-    if closure == "reflecting":
+    border = closing(closure)
+    border.require(border.keeps_constants, "Means over edges")
+    if border.wraps:
+        body = ["return (a + torch.roll(a, -1, dim)) / 2"]
+    else:
         body = [
             "n = a.shape[dim]",
             "after = torch.cat((a.narrow(dim, 1, n - 1), a.narrow(dim, n - 1, 1)), dim)",
             "return (a + after) / 2",
         ]
-    else:
-        body = ["return (a + torch.roll(a, -1, dim)) / 2"]
     doc = "The mean over cells i and i+1 along `dim`, the ends of edge i."
     return Function(mean_name(closure), ("a: Tensor", "dim: int"), "Tensor", doc, body)
 

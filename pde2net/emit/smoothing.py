@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pde2net.emit.tree import Function
+from pde2net.language.borders import BORDERS
 
 PROJECTION = Function(
     "projection",
@@ -23,38 +24,32 @@ AWAY_FROM_ZERO = Function(
     ["return x.clamp_min(torch.finfo(x.dtype).tiny ** power)"],
 )
 
-_NAMES = {"reflecting": "gaussian", "periodic": "gaussian_periodic", "dirichlet": "gaussian_zero"}
-_BORDER = {
-    "reflecting": (
-        "even",
-        [
-            "index = torch.arange(-radius, n + radius, device=u.device) % (2 * n)",
-            "wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]",
-        ],
-    ),
-    "periodic": (
-        "periodic",
-        [
-            "index = torch.arange(-radius, n + radius, device=u.device) % n",
-            "wide = rows[..., index]",
-        ],
-    ),
-    "dirichlet": ("zero", ["wide = F.pad(rows, (radius, radius))"]),
-}
-
 
 def gaussian_name(boundary: str) -> str:
-    return _NAMES[boundary]
+    return f"gaussian{BORDERS[boundary].suffix}"
 
 
 def gaussian_function(boundary: str) -> Function:
     """`gaussian(u, sigma, dim)`: smoothing along one dimension, sigma in cells."""
-    border, lines = _BORDER[boundary]
+    border = BORDERS[boundary]
+    border.require(border.factor in (-1, 0, 1), "Gaussians")
+    positions = "index = torch.arange(-radius, n + radius, device=u.device)"
+    if border.zero:
+        lines = ["wide = F.pad(rows, (radius, radius))"]
+    elif border.wraps:
+        lines = [f"{positions} % n", "wide = rows[..., index]"]
+    else:
+        lines = [
+            f"{positions} % (2 * n)",
+            "wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]",
+        ]
+    if border.factor == -1:
+        lines.append("wide = wide * (1 - 2 * (torch.arange(-radius, n + radius, device=u.device) // n % 2))")
     return Function(
         gaussian_name(boundary),
         ("u: Tensor", "sigma: float", "dim: int"),
         "Tensor",
-        f"Smooth along `dim` by a Gaussian of sigma cells, cut off at 4 sigma; u is {border} beyond.",
+        f"Smooth along `dim` by a Gaussian of sigma cells, cut off at 4 sigma; u is {border.shape} beyond.",
         [
             "radius, n = int(4 * float(sigma) + 0.5), u.shape[dim]",
             "taps = torch.arange(-radius, radius + 1, dtype=u.dtype, device=u.device)",

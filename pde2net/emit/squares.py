@@ -46,18 +46,17 @@ def squares_functions(name: str, bank: Bank, dimension: int, value: Number) -> l
 
 def _difference_squares(item: Along) -> Function:
     """The transpose of a difference with squared weights; weights beyond the border are even."""
-    stencil = item.stencil
+    difference = item.difference
     doc = f"The transpose of {item.name} with squared weights."
-    two = stencil.half and len(stencil.offsets) == 2
-    if two and item.closure == "reflecting":
+    if item.over_edge == "closed":
         body = [
             "inner = g.narrow(dim, 0, g.shape[dim] - 1)",
             "return F.pad(inner, beyond(dim, 1, 0)) + F.pad(inner, beyond(dim, 0, 1))",
         ]
-    elif two:
+    elif item.over_edge == "wraps":
         body = ["return torch.roll(g, 1, dim) + g"]
     else:
-        body = correlation("g", stencil.mirrored.squared, item.closure, dual=True, sign="")
+        body = correlation("g", difference.stencil.mirrored.squared, difference.squared_extension)
     return Function(f"{item.name}_squares", ("g: Tensor", "dim: int"), "Tensor", doc, body)
 
 

@@ -32,6 +32,7 @@ from pde2net.graph.nodes import (
     TransposedFilter,
     Tridiagonal,
 )
+from pde2net.language.borders import BORDERS
 from pde2net.program.guard import AtLeast
 from pde2net.program.records import Function, Let, Line, OnGrid, Op, Squares, Stored
 from pde2net.program.slice import UPDATES
@@ -213,13 +214,14 @@ def _tridiagonal(op: Tridiagonal, fed: Mapping[str, str], scope: Scope) -> State
     bound = {f"_{slot}": text for slot, text in names.items()} | {"_left": "left", "_right": "right"}
     printer, rhs, dim = scope.printer(bound), fed["rhs"], scope.dim(op.axis)
     g = names.get("g") or _filled(entries["g"], rhs, printer)
-    if op.closure == "dirichlet":
+    border = BORDERS[op.closure]
+    if border.zero:
         edges = f"edge_weights_padded({g}, {dim}, {op.margin})" if "g" in names else f"({g},) * 2"
     else:
-        edges = f"edge_weights{'_periodic' if op.closure == 'periodic' else ''}({g}, {dim})"
+        edges = f"edge_weights{border.suffix}({g}, {dim})"
     factor = op.scale * entries["m"]
     rows = [-factor * left, entries["d"] + factor * (left + right), -factor * right]
-    solve = "solve_cyclic" if op.closure == "periodic" else "solve_tridiagonal"
+    solve = "solve_cyclic" if border.wraps else "solve_tridiagonal"
     return [f"left, right = {edges}"], f"{solve}({', '.join(map(printer.doprint, rows))}, {rhs}, {dim})"
 
 
@@ -325,7 +327,7 @@ def _differences(apply: str, bank: Bank, scope: Scope, of: str = "") -> str:
 
 def _near_zero(bank: Bank) -> bool:
     """Whether zeros beyond the border are nearer than the next cells."""
-    return any(d.closure == "zero" for row in bank.rows for _, d in row)
+    return any(d.border.zero for d in bank.differences)
 
 
 def _factors(bank: Bank, scope: Scope, power: int = 1) -> str:

@@ -95,9 +95,9 @@ def _restrict_rows(layout: GridKind) -> Function:
 def _neighbours(layout: GridKind) -> Function:
     """The values beside each cell."""
     body = ["n = u.shape[dim]", "first, last = u.narrow(dim, 0, 1), u.narrow(dim, n - 1, 1)"]
-    if "periodic" in layout.boundary:
+    if layout.wraps:
         body += ['if axis.boundary == "periodic":', "    first, last = last, first"]
-    if "dirichlet" in layout.boundary:
+    if layout.zero:
         body += ['if axis.boundary == "dirichlet":', "    first, last = 0 * first, 0 * last"]
     body += [
         "left = torch.cat((first, u.narrow(dim, 0, n - 1)), dim)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sympy as sp
@@ -28,7 +28,6 @@ from pde2net.figures.style import (
     heading,
     literal,
 )
-from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.theorems.hypotheses import prefactor_reason
 
@@ -106,30 +105,19 @@ def worst(scene: Scene) -> Factors | None:
 
 def _weighted_symbols(scene: Scene, axes: tuple[int, ...]) -> Iterator[tuple[Bounds, Array]]:
     """(interval of the weight, |K^(theta)|²) of every term and axis that differentiates along `axes`."""
-    second = iter(scene.semi.second)
-    for term, row in zip(scene.semi.form.terms, scene.facts.weights or (), strict=True):
-        if isinstance(term, Hessian):
-            yield row[0], _hessian(scene, next(second), axes)
-        elif isinstance(term, SecondOrder):
-            parts = [(w, d) for w, d in next(second).rows[0] if d.axis in axes]
-            zero = np.zeros(ANGLES.shape, dtype=np.complex128)
-            total = sum((scene.number(w) * _symbol(scene, d) for w, d in parts), zero)
-            yield row[0], np.abs(total) ** 2
-        elif isinstance(term, FirstOrder | Tensor):
-            for ((w, d),), bounds in zip(scene.semi.gradient.rows, row, strict=True):
-                if d.axis in axes:
-                    yield bounds, np.abs(scene.number(w) * _symbol(scene, d)) ** 2
-        elif not isinstance(term, Learned):  # whose figures `save` refuses
-            assert_never(term)
+    for operators, row in zip(scene.semi.operators, scene.facts.weights or (), strict=True):
+        for operator, bounds in zip(operators, row, strict=True):
+            assert isinstance(operator, Bank)  # `save` refuses figures of others
+            yield bounds, _squared(scene, operator, axes)
 
 
-def _hessian(scene: Scene, bank: Bank, axes: tuple[int, ...]) -> Array:
-    """The sum of |K^(theta)|² over all entries that differentiate along `axes` alone."""
+def _squared(scene: Scene, bank: Bank, axes: tuple[int, ...]) -> Array:
+    """The sum of |K^(theta)|² over all entries, of what differentiates along `axes` alone."""
     total = np.zeros(ANGLES.shape)
-    for count, ((_, operation),) in zip(bank.entries, bank.operations, strict=True):
-        parts = along_axes(operation)
-        if all(d.axis in axes for d in parts):
-            total += count * np.abs(np.prod([_symbol(scene, d) for d in parts], axis=0)) ** 2
+    for count, row in zip(bank.entries, bank.operations, strict=True):
+        parts = [(w, along_axes(k)) for w, k in row if all(d.axis in axes for d in along_axes(k))]
+        waves = [scene.number(w) * np.prod([_symbol(scene, d) for d in ds], axis=0) for w, ds in parts]
+        total += count * np.abs(np.sum(waves, axis=0)) ** 2
     return total
 
 

@@ -11,7 +11,8 @@ import sympy as sp
 
 from pde2net.figures.scene import Array, Scene, sample
 from pde2net.figures.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
-from pde2net.normalise.form import SQUARED, FirstOrder, Hessian, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import SQUARED, Term
 from pde2net.verify.bounds import Bounds
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ def profiles(scene: Scene) -> list[Profile]:
     """The distinct diffusivities, with constant weights and coefficients multiplied in."""
     found: dict[Any, Profile] = {}
     for index, term in enumerate(scene.semi.form.terms):
-        if isinstance(term, Tensor | Learned):
-            continue
-        rows = _second_order(scene, term) if isinstance(term, SecondOrder) else _first_order(scene, term)
-        for axis, diffusivity, argument, whole in rows:
+        for axis, diffusivity, argument, whole in _rows(scene.semi.form, term):
             bounds = [
                 proved[index][axis] if proved is not None and whole else None
                 for proved in (scene.facts.weights, scene.facts.slopes)
@@ -46,34 +44,18 @@ def profiles(scene: Scene) -> list[Profile]:
     return list(found.values())
 
 
-def _second_order(scene: Scene, term: SecondOrder) -> Iterator[tuple[int, sp.Expr, str, bool]]:
-    if term.diffusivity is None:
-        return
-    state, space = scene.semi.form.state, scene.semi.form.space
-    if isinstance(term, Hessian) or term.slope != 0:
-        yield 0, term.diffusivity, f"|{'H' if term.slope == 0 else 'D'} {state}|", True
-        return
-    used = [a for a, w in zip(space, term.weights, strict=True) if w != 0]
-    plain = {w for w in term.weights if w != 0} == {sp.S.One}
-    names = {len(space): f"|Δ{state}|", 1: f"|{state}_{used[0]}{used[0]}|"} if plain else {}
-    yield 0, term.diffusivity, names.get(len(used), f"|D {state}|"), True
-
-
-def _first_order(scene: Scene, term: FirstOrder) -> Iterator[tuple[int, sp.Expr, str, bool]]:
+def _rows(form: DivergenceForm, term: Term) -> Iterator[tuple[int, sp.Expr, str, bool]]:
     """(axis, g, argument, whether g is the whole weight of that axis)."""
-    form = scene.semi.form
-    for axis in range(len(form.slopes)):
+    for axis in range(len(term.labels(form.space))):
         sums: dict[tuple[int, ...], sp.Expr] = {}
-        for component in term.components:
-            for group in component.groups or ():
+        for part in term.parts:
+            for group in part.groups or ():
                 if axis in group.axes:
-                    weight = component.coefficient * group.weights[group.axes.index(axis)]
+                    weight = part.coefficient * group.weights[group.axes.index(axis)]
                     sums[group.axes] = sums.get(group.axes, sp.S.Zero) + weight * group.diffusivity
-        for axes, diffusivity in sums.items():
-            seen = axes if SQUARED in diffusivity.free_symbols else (axis,)
-            names = ", ".join(str(form.slopes[a]) for a in seen)
-            argument = f"|∇{form.state}|" if len(axes) == len(form.slopes) > 1 else f"|({names})|"
-            yield axis, diffusivity, f"|{names}|" if len(seen) == 1 else argument, len(sums) == 1
+        for axes, g in sums.items():
+            seen = axes if SQUARED in g.free_symbols else (axis,)
+            yield axis, g, term.magnitude(form, seen), len(sums) == 1
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from pde2net.figures.style import BLUE, GREY, RED, literal
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
 from pde2net.language.text.printer import equation_line
-from pde2net.normalise.form import SQUARED, FirstOrder, Tensor, Term
+from pde2net.normalise.terms import SQUARED, Term
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
@@ -163,8 +163,4 @@ def _foot(scene: Scene, rows: list[Profile]) -> list[Line]:
 
 
 def _unscalar(term: Term) -> bool:
-    if isinstance(term, Tensor):
-        return True
-    if not isinstance(term, FirstOrder):
-        return term.diffusivity is None
-    return any(component.groups is None for component in term.components)
+    return not term.parts or any(part.groups is None for part in term.parts)

@@ -7,24 +7,25 @@ import typing
 from typing import Any
 
 from pde2net.discretise.stencils import Stencil
+from pde2net.language.borders import BORDERS
 from pde2net.language.schemes import SMOOTHERS
 from pde2net.language.solvers import ON_FAILURE, PRECONDITIONERS, SOLVERS
 
 # (record, field) -> the values that it may have
 CHOICES = {
-    ("Difference", "closure"): ("reflecting", "periodic", "zero"),
-    ("Filter", "boundary"): ("reflecting", "periodic", "dirichlet"),
-    ("TransposedFilter", "boundary"): ("reflecting", "periodic", "dirichlet"),
-    ("EdgeMean", "closure"): ("reflecting", "periodic"),
-    ("Gaussian", "boundary"): ("reflecting", "periodic", "dirichlet"),
+    ("Difference", "closure"): tuple(b.closure for b in BORDERS.values()),
+    ("Filter", "boundary"): tuple(BORDERS),
+    ("TransposedFilter", "boundary"): tuple(BORDERS),
+    ("EdgeMean", "closure"): tuple(b.closure for b in BORDERS.values() if b.keeps_constants),
+    ("Gaussian", "boundary"): tuple(BORDERS),
     ("Pad", "mode"): ("zero", "replicate"),
     ("Iterate", "method"): (*SOLVERS, "multigrid"),
     ("Iterate", "gradients"): ("unrolled", "implicit"),
     ("Iterate", "on_failure"): ON_FAILURE,
     ("LinearSolve", "method"): ("cg", "bicgstab"),
     ("LinearSolve", "preconditioner"): PRECONDITIONERS,
-    ("Tridiagonal", "closure"): ("reflecting", "periodic", "dirichlet"),
-    ("Operator", "boundary"): ("reflecting", "periodic", "dirichlet"),
+    ("Tridiagonal", "closure"): tuple(BORDERS),
+    ("Operator", "boundary"): tuple(BORDERS),
     ("Smooth", "kind"): SMOOTHERS,
     ("Restriction", "kind"): ("solution", "residual"),
 }

@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.assumptions import position
 from pde2net.language.axes import per_axis
+from pde2net.language.borders import BORDERS
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import (
     check_defined,
@@ -30,7 +31,6 @@ from pde2net.language.linear_operator import (
 from pde2net.later import later
 
 LINE = 80  # characters of equations that stand in one
-BOUNDARIES = ("reflecting", "periodic", "dirichlet")
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,8 @@ class Problem:
                     f"boundary = {condition!r}: both sides of an axis have one condition, and each axis its "
                     f"own by name, as in {{{space[0]}: 'periodic', ...}}; a border per side is not available."
                 )
-            if condition not in BOUNDARIES:
-                hint = suggestion(str(condition), BOUNDARIES)
+            if condition not in BORDERS:
+                hint = suggestion(str(condition), tuple(BORDERS))
                 raise DeclarationError(f'There is no boundary "{condition}".{hint}')
         set_(self, "boundary", MappingProxyType(conditions))
         set_(self, "parameters", MappingProxyType({}))

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import sympy as sp
 
 from pde2net.errors import EquationError
-from pde2net.normalise.form import SQUARED, Hessian, SecondOrder
 from pde2net.normalise.radial import as_function_of_square, divide, vanishes
 from pde2net.normalise.symbols import Symbols
+from pde2net.normalise.terms import SQUARED, Hessian, SecondOrder
 
 _FORM = (
     "the Hessian H = hessian(u) diffuses by gradient_flow(Psi(norm2(H))/2, u), which is "

@@ -7,9 +7,9 @@ import sympy as sp
 from pde2net.errors import EquationError
 from pde2net.language.linear_operator import AdjointResponse, LinearOperator, Response
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import Learned
 from pde2net.normalise.products import summands
 from pde2net.normalise.radial import as_function_of_square, divide
+from pde2net.normalise.terms import Learned
 
 _FORM = "a learned term is -K.adjoint(g(K(u)**2) * K(u))"
 

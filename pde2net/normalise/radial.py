@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.normalise.form import SQUARED, RadialGroup
 from pde2net.normalise.products import summands
+from pde2net.normalise.terms import SQUARED, RadialGroup
 
 
 def radial_groups(

@@ -10,15 +10,7 @@ import sympy as sp
 from pde2net.errors import EquationError
 from pde2net.language.continuous import jumps
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import (
-    Component,
-    DivergenceForm,
-    FirstOrder,
-    Learned,
-    SecondOrder,
-    Tensor,
-    Term,
-)
+from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.hessian import Entries
 from pde2net.normalise.learned import learned_terms
 from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
@@ -29,6 +21,7 @@ from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
 from pde2net.normalise.system import SystemForm
 from pde2net.normalise.tensors import split as split_tensor
+from pde2net.normalise.terms import Component, FirstOrder, Learned, SecondOrder, Tensor, Term
 from pde2net.normalise.time import require_apart
 
 
@@ -85,18 +78,12 @@ def _recognised(problem: Problem) -> DivergenceForm:
 
 def _require_norms(form: DivergenceForm) -> None:
     """Channels are coupled by squared norms alone; any other nonlinear flux has no meaning for them."""
-    for term in form.terms:
-        if isinstance(term, Tensor | Learned):
-            continue
-        if isinstance(term, SecondOrder):
-            fluxes = [] if term.diffusivity is not None else [term.flux]
-        else:
-            fluxes = [r for c in term.components if c.groups is None for r in c.responses]
-        for flux in fluxes:
-            raise EquationError(
-                f"The flux {flux} is no function of a squared norm, which is what couples the channels of u; "
-                "write g(norm2(grad(u))) * grad(u)."
-            )
+    parts = (c for term in form.terms for c in term.parts)
+    for flux in (r for c in parts if c.groups is None for r in c.responses):
+        raise EquationError(
+            f"The flux {flux} is no function of a squared norm, which is what couples the channels of u; "
+            "write g(norm2(grad(u))) * grad(u)."
+        )
 
 
 class _Recogniser:

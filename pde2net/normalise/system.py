@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm, Term
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import Term
 
 STATE = sp.Symbol("_state", real=True)  # all unknowns, stacked
 

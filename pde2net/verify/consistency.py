@@ -11,7 +11,6 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.stack import explicit_steps
 from pde2net.language.expressions import to_text
-from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Because, Claim, Discharged, Status, because
 from pde2net.verify.expansion import Expansion
@@ -177,7 +176,7 @@ def _leading(leading: Sequence[sp.Expr | None]) -> tuple[Because, ...]:
 
 def _mixed(semi: Semidiscrete, order: int) -> bool:
     """Whether slopes at half-points cost an order: in nonlinear fluxes of several dimensions."""
-    first = any(isinstance(t, FirstOrder) for t in semi.form.terms)
+    first = any(t.along_axes for t in semi.form.terms)
     return order == 1 and first and len(semi.spacing) > 1 and semi.grid.gradient == "forward"
 
 

@@ -11,7 +11,6 @@ import sympy as sp
 from pde2net.discretise.operators import Bank
 from pde2net.graph.build import relaxation
 from pde2net.graph.build.unet import grids
-from pde2net.normalise.form import FirstOrder, SecondOrder
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
 from pde2net.verify.fourier import Model, Smoother, Transfers, cycle_factors
@@ -68,8 +67,7 @@ def smoothing(case: Case) -> sp.Expr | None:
     bounds = {case.valued(b.upper) for row in facts.weights for b in row}
     if len(semi.form.terms) != 1 or len(bounds) != 1 or len(set(semi.spacing)) != 1:
         return None
-    second = isinstance(semi.form.terms[0], SecondOrder)
-    bank = valued(case, semi.second[0] if second else semi.gradient)
+    bank = valued(case, semi.second[0] if semi.second else semi.gradient)
     mass = unet.mass + case.valued(case.tau * facts.rate.upper)
     model = Model(mass, case.valued(case.tau), ((bounds.pop(), bank),), len(semi.spacing))
     found = high_frequencies(model)
@@ -128,15 +126,13 @@ def models(case: Case) -> Iterator[Model]:
 
 def terms(case: Case, scale: sp.Rational) -> Iterator[tuple[sp.Expr, Bank]]:
     """(weight, K) per axis of a gradient and per second difference, numbers for all parameters."""
-    semi, second = case.semi, iter(case.semi.second)
-    for term, row in zip(semi.form.terms, case.facts.weights or (), strict=True):
-        if isinstance(term, FirstOrder):
-            for bounds, axis in zip(row, semi.gradient.rows, strict=True):
-                yield scale * case.valued(bounds.upper), valued(case, Bank((axis,)))
-        elif type(term) is SecondOrder:
-            yield scale * case.valued(row[0].upper), valued(case, next(second))
-        else:
+    rows = zip(case.semi.form.terms, case.semi.operators, case.facts.weights or (), strict=True)
+    for term, operators, weights in rows:
+        if term.mixed:
             raise UndecidedError(f"cycles are not analysed for {type(term).__name__} terms")
+        for operator, bounds in zip(operators, weights, strict=True):
+            assert isinstance(operator, Bank)
+            yield scale * case.valued(bounds.upper), valued(case, operator)
 
 
 def valued(case: Case, bank: Bank) -> Bank:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pde2net.normalise.form import SecondOrder
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, because
 from pde2net.verify.consistency import TimeError, consistency, second_derivative, step_symbol
@@ -17,7 +16,7 @@ from pde2net.verify.theorems.stages import STAGE_LIPSCHITZ, STAGE_MEAN
 def time_error(case: Case) -> TimeError:
     """alpha tau² u_tt and O(tau²): alpha grows like 1/h², or 1/h⁴ for fourth-order terms."""
     step, terms = step_symbol(case.tau), case.semi.form.terms
-    power = "**2" if any(isinstance(t, SecondOrder) for t in terms) else ""
+    power = "**2" if case.semi.second else ""
     per = "**4" if power else "**2"
     ratio = because("converges if", ratio=f"{step}/h{power}", growth=f"1/h{per}")
     return TimeError(

@@ -8,7 +8,8 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.language.solvers import Kacanov
-from pde2net.normalise.form import SQUARED, DivergenceForm, Learned, SecondOrder, Tensor
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import SQUARED
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.method import Update
 from pde2net.verify.bounds import POINTWISE, Questions
@@ -31,17 +32,10 @@ def slope(g: sp.Expr) -> sp.Expr:
 def diffusivities(form: DivergenceForm, facts: Facts) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     """(g, weight) for each part weight g(s) of the flux, at the parameters that the facts assume."""
     values = {s: form.problem.parameters[s] for s in facts.given}
-    for term in form.terms:
-        if isinstance(term, SecondOrder | Learned):
-            if term.diffusivity is not None:
-                yield term.diffusivity.subs(values), sp.S.One
-            continue
-        if isinstance(term, Tensor):
-            continue
-        for component in term.components:
-            for group in component.groups or ():
-                for weight in group.weights:
-                    yield group.diffusivity.subs(values), (component.coefficient * weight).subs(values)
+    for part in (p for term in form.terms for p in term.parts):
+        for group in part.groups or ():
+            for weight in group.weights:
+                yield group.diffusivity.subs(values), (part.coefficient * weight).subs(values)
 
 
 def with_elasticities(form: DivergenceForm, update: Update, facts: Facts) -> Facts:

@@ -9,9 +9,9 @@ from typing import TypeVar
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor, Term
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
+from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.clock import Clock
@@ -158,28 +158,37 @@ class _Gatherer:
                 require_finite_until(coefficient.subs(given), time, self.clock.end)
 
     def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
-        return tuple(self.weights(term) for term in self.form.terms)
+        return self.rows(lambda term, part: self.coefficient(part), self.radial, self.eigenvalues_of)
 
-    def weights(self, term: Term) -> tuple[Bounds, ...]:
-        if isinstance(term, Tensor):
-            return (self.eigenvalues_of(term),) * len(self.form.slopes)
-        if isinstance(term, SecondOrder | Learned):
-            if term.diffusivity is None:
-                raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
-            return (self.radial(term.diffusivity),)
-        totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
-        for component in term.components:
-            coefficient = self.coefficient(component)
-            if component.groups is None:
-                raise UndecidedError(
-                    f"the flux {component.responses} has no scalar diffusivity g(|grad u|^2)"
-                )
-            for group in component.groups:
-                g = self.radial(group.diffusivity)
-                for axis, weight in zip(group.axes, group.weights, strict=True):
-                    w = self.over_time(weight.subs(self.values))
-                    totals[axis] = totals[axis] + w * coefficient * g
-        return tuple(totals)
+    def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
+        """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
+        return self.rows(self.require_gradient, self.eigenvalues, self.linear_tensor)
+
+    def rows(
+        self,
+        coefficient: Callable[[Term, Component], Bounds],
+        radial: Callable[[sp.Expr], Bounds],
+        tensor: Callable[[Tensor], Bounds],
+    ) -> tuple[tuple[Bounds, ...], ...]:
+        """Per term and weight of its flux, the sum of coefficient * w_i radial(g) over the parts."""
+        found = []
+        for term, norms in zip(self.form.terms, self.norms, strict=True):
+            if isinstance(term, Tensor):
+                found.append((tensor(term),) * len(norms))
+                continue
+            totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(norms)
+            for part in term.parts:
+                outer = coefficient(term, part)
+                if part.groups is None:
+                    slopes, q = part.responses, part.responses[0]
+                    form = f"{slopes} has no scalar diffusivity g(|grad u|^2)"
+                    raise UndecidedError(f"the flux {form if term.order == 1 else f'{q} is not g(q^2) q'}")
+                for group in part.groups:
+                    g = radial(group.diffusivity)
+                    for axis, weight in zip(group.axes, group.weights, strict=True):
+                        totals[axis] = totals[axis] + self.over_time(weight.subs(self.values)) * outer * g
+            found.append(tuple(totals))
+        return tuple(found)
 
     def eigenvalues_of(self, term: Tensor) -> Bounds:
         """lower |p|² <= p^T D p <= upper |p|², which bounds K^T D K as equal weights on all axes do."""
@@ -193,11 +202,11 @@ class _Gatherer:
             "the eigenvalues of the diffusion tensor are not known: it is no tensor(v, a, b)"
         )
 
-    def linear_tensor(self, term: Tensor) -> tuple[Bounds, ...]:
+    def linear_tensor(self, term: Tensor) -> Bounds:
         """Phi = D p is the gradient of p^T D p/2 for a constant D."""
         if term.free_symbols & ({self.form.state} | self.form.data):
             raise UndecidedError("the flux of a diffusion tensor that varies is no gradient of a penaliser")
-        return (self.eigenvalues_of(term),) * len(self.form.slopes)
+        return self.eigenvalues_of(term)
 
     def radial(self, diffusivity: sp.Expr) -> Bounds:
         g = diffusivity.subs(self.values)
@@ -229,46 +238,25 @@ class _Gatherer:
             return self.bounded_range(expression)
         return Bounds(expression, expression)
 
-    def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
-        """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
-        rows: list[tuple[Bounds, ...]] = []
-        for term in self.form.terms:
-            if isinstance(term, Tensor):
-                rows.append(self.linear_tensor(term))
-                continue
-            if isinstance(term, SecondOrder | Learned):
-                if term.diffusivity is None:
-                    raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
-                rows.append((self.eigenvalues(term.diffusivity),))
-                continue
-            totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
-            for component in term.components:
-                self.require_gradient(component)
-                for group in component.groups or ():
-                    bound = self.eigenvalues(group.diffusivity)
-                    for axis, weight in zip(group.axes, group.weights, strict=True):
-                        w = self.over_time(weight.subs(self.values))
-                        totals[axis] = totals[axis] + w * bound
-            rows.append(tuple(totals))
-        return tuple(rows)
-
-    def require_gradient(self, component: Component) -> None:
-        if component.coefficient.free_symbols & (self.form.data | {self.form.state}):
+    def require_gradient(self, term: Term, part: Component) -> Bounds:
+        """The coefficient 1. Raises UndecidedError where Phi is the gradient of no penaliser."""
+        if part.coefficient.free_symbols & (self.form.data | {self.form.state}):
             raise UndecidedError(
-                f"the flux contains the coefficient {component.coefficient}; Phi' is bounded here "
+                f"the flux contains the coefficient {part.coefficient}; Phi' is bounded here "
                 "for fluxes of grad u alone"
             )
-        if component.groups is None:
+        if part.groups is None and term.order == 1:
             raise UndecidedError("the flux is not the gradient of a penaliser")
-        for group in component.groups:
+        for group in part.groups or ():
             varying = SQUARED in group.diffusivity.free_symbols
             if varying and len(set(group.weights)) > 1:
                 raise UndecidedError("unequal weights: the flux is not the gradient of a penaliser")
-            if varying and self.semi.cell is not None:
+            if varying and term.order == 1 and self.semi.cell is not None:
                 raise UndecidedError(
                     "a staggered grid averages the diffusivity over cells, so the flux is not a "
                     "function of grad u at one point"
                 )
+        return Bounds(sp.S.One, sp.S.One)
 
     def eigenvalues(self, diffusivity: sp.Expr) -> Bounds:
         """Phi' has the eigenvalues g (along the level line, in nD) and g + 2 s2 g' (across)."""

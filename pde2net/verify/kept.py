@@ -98,7 +98,7 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     room = sp.simplify(limit * rate)
     if room.free_symbols:
         raise DeclarationError(f"keep_stable=True cannot keep tau <= {limit}: it is no quotient.")
-    norms = tuple(norm_symbol(t.operator) for t in semi.form.learned if rate.has(norm_symbol(t.operator)))
+    norms = tuple(norm_symbol(k) for k in semi.form.learned if rate.has(norm_symbol(k)))
     following = _following(case, claim, limit)
     if not {"l2_stability", "frozen_stability"} & set(following):
         raise DeclarationError(
@@ -133,7 +133,7 @@ def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, s
     alpha = alpha_of(case)
     if case.scheme.alpha is None:
         return 4 * alpha, alpha
-    moving = trained | {norm_symbol(t.operator) for t in case.semi.form.learned}
+    moving = trained | {norm_symbol(k) for k in case.semi.form.learned}
     if moving & rate.free_symbols:
         raise DeclarationError(
             f"keep_stable=True cannot keep alpha = {alpha} admissible, whose least value {rate / 4} changes "

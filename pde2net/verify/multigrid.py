@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.normalise.form import Tensor
 from pde2net.verify.case import Case
 from pde2net.verify.cell_consistency import SOLVER
 from pde2net.verify.certificate import Claim, Discharged, Status, because
@@ -74,7 +73,7 @@ def _analysed(case: Case) -> Factor | str:
     """The factor, or why there is none."""
     if not case.plain:
         return "prefactors that vary in space are not frozen, since nothing is known about their values"
-    if any(isinstance(t, Tensor) for t in case.semi.form.terms):
+    if any(t.mixed for t in case.semi.form.terms):
         return "the two-grid factor of a diffusion tensor, whose directions are coupled, is not derived"
     if case.facts.weights is None or case.facts.norm is None:
         return f"the diffusivity has no proved bound: {case.facts.why.get('weights', '')}"

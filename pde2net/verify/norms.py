@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.linear_operator import norm_symbol
-from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
+from pde2net.language.linear_operator import LinearOperator, norm_symbol
 from pde2net.verify.bounds import Bounds
 
 
@@ -29,33 +27,25 @@ class OperatorNorm:
 
 
 def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
-    """Per term of the form, the norm of the operator of each axis (second order: of D)."""
-    second = iter(semi.second)
-    axes = semi.form.space
-    rows: list[tuple[OperatorNorm, ...]] = []
-    for term in semi.form.terms:
-        if isinstance(term, Learned):
-            rows.append((OperatorNorm(term.operator.name, norm_symbol(term.operator) ** 2),))
-        elif isinstance(term, Hessian):
-            rows.append((OperatorNorm("H", hessian_norm(next(second))),))
-        elif isinstance(term, SecondOrder):
-            rows.append((OperatorNorm("D", second_norm(next(second))),))
-        elif isinstance(term, FirstOrder | Tensor):
-            rows.append(
-                tuple(
-                    OperatorNorm(f"K_{axis}", d.stencil.squared_norm * w**2 * d.scale**2)
-                    for axis, ((w, d),) in zip(axes, semi.gradient.rows, strict=True)
-                )
-            )
-        else:
-            assert_never(term)
-    return tuple(rows)
+    """Per term of the form, the norm of the operator of each weight."""
+    rows = zip((t.labels(semi.form.space) for t in semi.form.terms), semi.operators, strict=True)
+    return tuple(
+        tuple(OperatorNorm(label, _squared(k)) for label, k in zip(labels, operators, strict=True))
+        for labels, operators in rows
+    )
+
+
+def _squared(operator: Bank | LinearOperator) -> sp.Expr:
+    if isinstance(operator, LinearOperator):
+        return norm_symbol(operator) ** 2
+    return hessian_norm(operator) if operator.mixed else second_norm(operator)
 
 
 def second_norm(bank: Bank) -> sp.Expr:
     """(sum w_i M_i)² for D = sum w_i d_ii with symbols in [-M_i, 0]: the larger one-signed sum.
 
-    For D = a d/dx + b d²/dx² the sum of both squared norms, an upper bound (docs/theory.md, section 2).
+    ‖K‖² of a difference of first order; for D = a d/dx + b d²/dx² the sum of both squared norms, an upper
+    bound (docs/theory.md, section 2).
     """
     if any(d.stencil.derivative == 1 for d in bank.differences):
         return sp.Add(*(w**2 * squared_norm(d) for w, d in bank.rows[0]))
@@ -98,7 +88,7 @@ def weighted_norm(
 
 def sharp(semi: Semidiscrete) -> bool:
     """Whether the norms of all terms are attained at one frequency: alone, or all at the highest."""
-    slanted = any(isinstance(t, SecondOrder) and t.slope != 0 for t in semi.form.terms)
+    slanted = any(len({d.stencil.derivative for d in bank.differences}) > 1 for bank in semi.banks)
     if slanted or (len(semi.form.terms) > 1 and semi.form.learned):
         return False
     return len(semi.form.terms) == 1 or all(

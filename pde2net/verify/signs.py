@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.normalise.form import SQUARED
 from pde2net.normalise.radial import as_function_of_square
+from pde2net.normalise.terms import SQUARED
 from pde2net.verify.ranges import UndecidedError, half_line
 from pde2net.verify.ranges.parts import through_one_part
 

@@ -23,6 +23,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
 )
 from pde2net.graph.serialise import from_json, to_json
+from pde2net.language.borders import BORDERS
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 
@@ -94,7 +95,7 @@ def test_graphs_survive_their_text(cycle, tol):
 
 
 def axes_of(cells, boundary):
-    axis = Axis(cells, 1, boundary)
+    axis = Axis(cells, 1, BORDERS[boundary])
     while axis.size > 1:
         yield axis
         axis = axis.coarser
@@ -113,7 +114,7 @@ def test_cells_fill_the_axis(cells, boundary):
 @pytest.mark.parametrize("shape", [(8, 8), (13, 7), (5, 6, 9)])
 def test_means_are_preserved_and_prolongation_is_linear(shape):
     rng = np.random.default_rng(0)
-    cells = Cells(tuple(Axis(n, 1, "reflecting") for n in shape))
+    cells = Cells(tuple(Axis(n, 1, BORDERS["reflecting"]) for n in shape))
     u = rng.normal(size=shape)
     mean = u.mean()
     while (coarse := cells.coarser((1.0,) * len(shape), (2,) * len(shape), 0.0)) is not None:
@@ -133,7 +134,7 @@ def test_means_are_preserved_and_prolongation_is_linear(shape):
 
 
 def test_long_cells_are_joined_later():
-    cells = Cells((Axis(32, 1, "periodic"), Axis(32, 1, "periodic")))
+    cells = Cells((Axis(32, 1, BORDERS["periodic"]), Axis(32, 1, BORDERS["periodic"])))
     shapes = [cells.shape]
     while (next_ := cells.coarser((1.0, 4.0), (2, 2), 0.0)) is not None:
         cells = next_

@@ -7,8 +7,8 @@ from support import AXES, equation, lam, t, unknown, x, y
 import pde2net as p2n
 from pde2net import div, gradient_flow, hessian, laplacian, norm2
 from pde2net.language.text.build import read
-from pde2net.normalise.form import SQUARED, Hessian, SecondOrder
 from pde2net.normalise.recognise import recognise
+from pde2net.normalise.terms import SQUARED, Hessian, SecondOrder
 
 a, b = sp.symbols("a b", positive=True)
 u1, u2 = unknown(1), unknown(2)

@@ -17,7 +17,7 @@ from support import equation, lam, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
-from pde2net.language.problem import BOUNDARIES
+from pde2net.language.borders import BORDERS
 from pde2net.language.schemes import SCHEMES as SCHEME_LABELS
 from pde2net.language.solvers import SOLVERS
 from pde2net.language.text.build import read
@@ -301,7 +301,7 @@ def test_editors_know_the_words_of_the_language():
     colours = json.loads((folder / entry["path"]).read_text())
     words = set(re.findall(r"\w+", " ".join(p["match"] for p in colours["patterns"])))
     schemes = {keyword(label) for label in (*SCHEME_LABELS, *SOLVERS)}
-    assert words >= {*STATEMENTS, *FUNCTIONS, *OPERATORS, *BOUNDARIES, *schemes}
+    assert words >= {*STATEMENTS, *FUNCTIONS, *OPERATORS, *BORDERS, *schemes}
 
 
 def test_mutated_texts_are_read_or_refused():

@@ -8,9 +8,9 @@ from support import AXES, diffusion, eps, equation, lam, t, unknown, x, y, z
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, laplacian, norm2
-from pde2net.normalise.form import SQUARED, FirstOrder, SecondOrder
 from pde2net.normalise.quartic import squares
 from pde2net.normalise.recognise import recognise
+from pde2net.normalise.terms import SQUARED, FirstOrder, SecondOrder
 
 u1, u2, u3 = unknown(1), unknown(2), unknown(3)
 D = sp.Derivative

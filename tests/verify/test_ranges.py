@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support import eps, lam
 
 from pde2net import diffusivities
-from pde2net.normalise.form import SQUARED
+from pde2net.normalise.terms import SQUARED
 from pde2net.verify.ranges import UndecidedError, balls, flux_slope, half_line, smt
 
 s = SQUARED

@@ -7,7 +7,7 @@ import sympy as sp
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pde2net.normalise.form import SQUARED
+from pde2net.normalise.terms import SQUARED
 from pde2net.verify.ranges import UndecidedError, flux_slope, half_line
 
 s = SQUARED

@@ -14,8 +14,8 @@ from pde2net.errors import EquationError
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.slopes import SlopeBuilder
 from pde2net.graph.nodes import CHANNEL_SUM, S2, Pointwise
-from pde2net.normalise.form import SQUARED, Component, SecondOrder
 from pde2net.normalise.radial import as_function_of_square
+from pde2net.normalise.terms import SQUARED, Component, ScalarTerm
 
 
 def couples(builder: SlopeBuilder, diffusivity: sp.Expr) -> bool:
@@ -23,10 +23,13 @@ def couples(builder: SlopeBuilder, diffusivity: sp.Expr) -> bool:
     return builder.form.problem.channels > 1 and SQUARED in diffusivity.free_symbols
 
 
-def coupled_flux(builder: SlopeBuilder, term: SecondOrder, suffix: str, inputs: dict[str, Source]) -> sp.Expr:
-    """Phi(q) of one channel; of several g(|q|^2) q, whose norm is added to the inputs."""
-    q = builder.form.curvature
-    if term.diffusivity is None or not couples(builder, term.diffusivity):
+def coupled_flux(builder: SlopeBuilder, term: ScalarTerm, suffix: str, inputs: dict[str, Source]) -> sp.Expr:
+    """Phi(q) of one channel; of several g(|q|^2) q, whose norm is added to the inputs.
+
+    Filters respond to all channels at once, so q is one image then.
+    """
+    q = term.argument(builder.form)
+    if term.learned or term.diffusivity is None or not couples(builder, term.diffusivity):
         return term.flux
     inputs[S2.name] = builder.once(f"s2{suffix}", Pointwise((q**2,), CHANNEL_SUM), {q.name: inputs[q.name]})
     return term.diffusivity.xreplace({SQUARED: S2}) * q

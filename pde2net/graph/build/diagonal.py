@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
 
 import sympy as sp
 
@@ -13,7 +12,7 @@ from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.build.squared import squared_adjoint
 from pde2net.graph.nodes import Pointwise
-from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder, Tensor
+from pde2net.normalise.terms import Tensor
 
 
 @dataclass(frozen=True)
@@ -58,24 +57,18 @@ def nonnegative(expression: sp.Expr) -> sp.Expr:
 
 
 def _differences(builder: RateBuilder, k: int) -> int:
-    """How many differences a second-order term sums."""
-    if not isinstance(builder.form.terms[k], SecondOrder):
-        return 1
-    return sum(len(row) for row in builder.second_bank(k).rows)
+    """How many differences a weight multiplies."""
+    return sum(map(len, builder.bank(k).rows)) if builder.form.terms[k].order == 2 else 1
 
 
 def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]) -> Source:
     """diag(K^T G K) of one term, sums of differences taken one by one."""
-    term, suffix = builder.form.terms[k], builder.suffix(k)
+    term, suffix, margin = builder.form.terms[k], builder.suffix(k), builder.semi.margin
     if isinstance(term, Tensor):
         return tensor.diagonal(builder, suffix, weights)
-    if isinstance(term, Hessian):
-        raise DeclarationError('A Hessian takes linear systems with preconditioner="none".')
-    if isinstance(term, Learned):
-        raise DeclarationError('Learned operators take linear systems with preconditioner="none".')
-    if isinstance(term, SecondOrder):
-        bank, unpadded = builder.second_bank(k), tuple(0 for _ in builder.semi.margin)
-        return squared_adjoint(builder, f"d{suffix}", bank, weights * len(bank.rows), unpadded)
-    if isinstance(term, FirstOrder):
-        return squared_adjoint(builder, f"d{suffix}", builder.semi.gradient, weights, builder.semi.margin)
-    assert_never(term)
+    if term.no_diagonal:
+        raise DeclarationError(term.no_diagonal)
+    if term.order == 1:
+        return squared_adjoint(builder, f"d{suffix}", builder.semi.gradient, weights, margin)
+    bank = builder.bank(k)
+    return squared_adjoint(builder, f"d{suffix}", bank, weights * len(bank.rows), tuple(0 for _ in margin))

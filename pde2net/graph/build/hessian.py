@@ -13,7 +13,7 @@ from pde2net.graph.build.coupling import at_rest
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.slopes import SlopeBuilder
 from pde2net.graph.nodes import CHANNEL_SUM, S2, Convolution, Pointwise, TransposedConvolution
-from pde2net.normalise.form import SQUARED, Hessian
+from pde2net.normalise.terms import SQUARED, Hessian
 
 
 def adjoint(

@@ -14,7 +14,6 @@ from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Crop, Pointwise, Tridiagonal
 from pde2net.language.solvers import Newton, Solver
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import FirstOrder
 from pde2net.scheme.cell import Cell
 
 RHS, TRIAL = sp.symbols("_rhs _x", real=True)
@@ -23,7 +22,7 @@ RHS, TRIAL = sp.symbols("_rhs _x", real=True)
 def splits(semi: Semidiscrete) -> bool:
     """Whether A is a sum of tridiagonal matrices, one per axis."""
     terms = semi.form.terms
-    if len(terms) != 1 or not isinstance(terms[0], FirstOrder):
+    if len(terms) != 1 or not terms[0].along_axes:
         return False
     return all(d.stencil.offsets == (0, 1) for ((_, d),) in semi.gradient.rows)
 

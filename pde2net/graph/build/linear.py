@@ -12,7 +12,6 @@ from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.implicit import split_reaction, splits
 from pde2net.graph.build.operator import hides_checkerboard
 from pde2net.language.solvers import LINEAR_ITERATIONS, FixedPoint, Kacanov, Newton, Solver
-from pde2net.normalise.form import FirstOrder, Hessian, Learned, SecondOrder
 from pde2net.scheme.cell import Cell
 
 Equations = Semidiscrete | SemidiscreteSystem
@@ -71,13 +70,10 @@ def preconditioner_of(semi: Equations, solver: Kacanov | Newton) -> str:
     """What the solver asks for; by default multigrid where it applies, else the diagonal, else none."""
     if solver.preconditioner is not None:
         return solver.preconditioner
-    terms = semi.form.terms
-    if any(isinstance(t, Hessian | Learned) for t in terms):
-        return "none"
-    sloped = any(isinstance(t, SecondOrder) and t.slope != 0 for t in terms)
-    if isinstance(semi, SemidiscreteSystem) or sloped or hides_checkerboard(semi):
-        return "diagonal"
-    return "multigrid"
+    best = {t.preconditioner for t in semi.form.terms}
+    if isinstance(semi, SemidiscreteSystem) or hides_checkerboard(semi):
+        best.add("diagonal")
+    return next((kind for kind in ("none", "diagonal") if kind in best), "multigrid")
 
 
 def tridiagonal(semi: Semidiscrete) -> bool:
@@ -88,12 +84,12 @@ def tridiagonal(semi: Semidiscrete) -> bool:
 def _flux_of_slopes(semi: Semidiscrete) -> bool:
     """Whether the flux at a point depends on the slope at that point alone."""
     (term,) = semi.form.terms
-    if not isinstance(term, FirstOrder) or semi.cell is not None:
+    if not term.along_axes or semi.cell is not None:
         return False
     form = semi.form
     smoothed = {s for s, (of, _) in form.field_slopes.items() if of in form.smoothed}
     others = {form.state, *form.smoothed, *smoothed}
-    expressions = [e for c in term.components for e in (c.coefficient, *c.responses)]
+    expressions = [e for c in term.parts for e in (c.coefficient, *c.responses)]
     return all(not others & e.free_symbols for e in expressions)
 
 
@@ -117,4 +113,4 @@ def _keeps_constants(semi: Equations) -> bool:
     if isinstance(semi, SemidiscreteSystem):
         return all(map(_keeps_constants, semi.parts))
     damping, _ = split_reaction(semi.form.reaction, semi.form.state)
-    return damping == 0 and not semi.form.learned and "dirichlet" not in semi.boundary
+    return damping == 0 and not semi.form.learned and semi.closed

@@ -13,7 +13,6 @@ from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
-from pde2net.normalise.form import Hessian, SecondOrder
 
 DEPTH = 12  # grids of a network that takes as many as the image allows
 TRIAL = sp.Symbol("_x", real=True)
@@ -32,20 +31,20 @@ class OperatorBuilder(RateBuilder):
 
     def __init__(self, semi: Semidiscrete, graph: Graph, mass: sp.Expr, factor: sp.Expr) -> None:
         super().__init__(semi, graph)
-        if any(
-            isinstance(t, SecondOrder) and (isinstance(t, Hessian) or t.slope != 0) for t in self.form.terms
-        ):
+        if any(t.order == 2 and t.preconditioner != "multigrid" for t in self.form.terms):
             raise DeclarationError(
                 "Multigrid takes neither Hessians nor operators of first and second order together; use "
                 'Implicit with Kacanov and preconditioner="none", or an explicit scheme.'
             )
+        for border in semi.borders:
+            border.require_plain("Nested grids")
         self.mass, self.factor = mass, factor
         varying = mass.free_symbols.union(*(t.prefactor.free_symbols for t in self.form.terms))
         self.uneven = bool(varying & self.form.data)
 
-    def second_bank(self, k: int) -> Bank:
+    def bank(self, k: int) -> Bank:
         """One row per axis, since the distances of cells differ from axis to axis."""
-        (row,) = super().second_bank(k).rows
+        (row,) = super().bank(k).rows
         return Bank(tuple((entry,) for entry in row))
 
     def curvature(self, bank: Bank, suffix: str) -> Source:

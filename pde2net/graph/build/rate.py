@@ -25,8 +25,9 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     TransposedFilter,
 )
-from pde2net.normalise.form import Component, FirstOrder, Hessian, Learned, SecondOrder, Tensor
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.normalise.radial import divide
+from pde2net.normalise.terms import Component, FirstOrder, Hessian, ScalarTerm, Tensor
 
 FluxWeights = tuple[tuple[Source | sp.Expr, ...], ...]
 
@@ -73,51 +74,49 @@ class RateBuilder(SlopeBuilder):
     def suffix(self, k: int) -> str:
         return str(k + 1) if self.terms > 1 else ""
 
-    def second_bank(self, k: int) -> Bank:
-        return self.semi.second[sum(isinstance(t, SecondOrder) for t in self.form.terms[:k])]
+    def bank(self, k: int) -> Bank:
+        """K of a second-order term."""
+        (found,) = self.semi.operators[k]
+        assert isinstance(found, Bank)
+        return found
 
     def adjoint(self, k: int, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
         """K_k^T of the flux."""
         term, suffix = self.form.terms[k], self.suffix(k)
-        if isinstance(term, Learned):
-            return self.learned(term, suffix, weights)
         if isinstance(term, Hessian):
             given = None if weights is None else weights[0]
-            return hessian.adjoint(self, term, self.second_bank(k), suffix, given)
-        if isinstance(term, SecondOrder):
-            return self.second_order(term, self.second_bank(k), suffix, weights)
+            return hessian.adjoint(self, term, self.bank(k), suffix, given)
+        if isinstance(term, ScalarTerm):
+            return self.scalar(term, k, weights)
         if isinstance(term, Tensor):
             return tensor.adjoint(self, suffix, weights or tensor.entries(self, term, suffix))
+        assert isinstance(term, FirstOrder)
         return self.first_order(term, suffix, weights)
 
-    def second_order(
-        self, term: SecondOrder, bank: Bank, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
-    ) -> Source:
-        q = self.form.curvature
-        inputs = {q.name: self.curvature(bank, suffix)}
+    def scalar(self, term: ScalarTerm, k: int, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
+        """K^T Phi(q) for the one response q = K u."""
+        q, suffix = term.argument(self.form), self.suffix(k)
+        inputs = {q.name: self.response(k)}
         if weights is None:
             flux = coupled_flux(self, term, suffix, inputs)
         else:
             (flux,) = self.weighted([q], suffix, weights, inputs)
         source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
-        rows = {f"p{i}": source for i in range(len(bank.rows))}
-        return self.node(f"K{suffix}T", TransposedConvolution(bank), rows)
+        (operator,) = self.semi.operators[k]
+        if isinstance(operator, LinearOperator):
+            return self.node(f"{operator}_adjoint", TransposedFilter(*self.filters(operator)), {"p": source})
+        rows = {f"p{i}": source for i in range(len(self.bank(k).rows))}
+        return self.node(f"K{suffix}T", TransposedConvolution(self.bank(k)), rows)
 
-    def learned(self, term: Learned, suffix: str, weights: tuple[Source | sp.Expr, ...] | None) -> Source:
-        """K^T of the flux of a learned operator, whose nodes have its name."""
-        inputs, flux = {term.response.name: self.response(term)}, term.flux
-        if weights is not None:
-            (flux,) = self.weighted([term.response], suffix, weights, inputs)
-        source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
-        return self.node(f"{term.operator}_adjoint", TransposedFilter(*self.bank_of(term)), {"p": source})
+    def response(self, k: int) -> Source:
+        """q = K u at the current state; the nodes of learned operators have their names."""
+        (operator,) = self.semi.operators[k]
+        if isinstance(operator, LinearOperator):
+            return self.once(f"{operator}_filter", Filter(*self.filters(operator)), {"u": self.state})
+        return self.curvature(self.bank(k), self.suffix(k))
 
-    def bank_of(self, term: Learned) -> tuple[str, int, int, tuple[str, ...]]:
-        operator = term.operator
+    def filters(self, operator: LinearOperator) -> tuple[str, int, int, tuple[str, ...]]:
         return operator.name, operator.out_channels, operator.kernel_size, self.semi.boundary
-
-    def response(self, term: Learned) -> Source:
-        """K u of a learned operator at the current state."""
-        return self.once(f"{term.operator}_filter", Filter(*self.bank_of(term)), {"u": self.state})
 
     def curvature(self, bank: Bank, suffix: str) -> Source:
         """D u of a second-order term at the current state."""
@@ -167,27 +166,18 @@ class RateBuilder(SlopeBuilder):
 
     def term_weights(self, k: int) -> tuple[Source | sp.Expr, ...]:
         term, suffix = self.form.terms[k], self.suffix(k)
-        if isinstance(term, Learned):
-            weight = at_rest(divide(term.flux, term.response), (term.response,))
-            inputs = self.needed([weight], {term.response.name: self.response(term)})
-            if not inputs:
-                return (weight,)
-            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
         if isinstance(term, Hessian):
-            return (hessian.weight(self, term, self.second_bank(k), suffix),)
-        if isinstance(term, SecondOrder):
-            q = self.form.curvature
-            inputs = {q.name: self.curvature(self.second_bank(k), suffix)}
-            weight = at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
-            inputs = self.needed([weight], inputs)
-            if not inputs:
-                return (weight,)
-            return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs),)
+            return (hessian.weight(self, term, self.bank(k), suffix),)
         if isinstance(term, Tensor):
             return tensor.entries(self, term, suffix)
-        if self.semi.cell is not None:
-            return self.staggered(term, suffix)
-        return self.collocated(term, suffix)
+        if isinstance(term, FirstOrder):
+            return (self.collocated if self.semi.cell is None else self.staggered)(term, suffix)
+        assert isinstance(term, ScalarTerm)
+        q = term.argument(self.form)
+        inputs = {q.name: self.response(k)}
+        weight = at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
+        inputs = self.needed([weight], inputs)
+        return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs) if inputs else weight,)
 
     def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
         """FluxWeights at the half-points or cells where the slopes are."""

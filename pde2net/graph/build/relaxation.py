@@ -11,7 +11,6 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import FirstOrder
 
 # Below this fraction of the largest eigenvalue, Chebyshev smoothing leaves errors to the coarse grid.
 LOWEST = {1: sp.Rational(1, 4), 2: sp.Rational(1, 12)}
@@ -47,7 +46,7 @@ def nearest_neighbours(semi: Semidiscrete) -> bool:
 
 def _banks(semi: Semidiscrete) -> list[tuple[Bank, int]]:
     found = [(bank, 2) for bank in semi.second]
-    if any(isinstance(t, FirstOrder) for t in semi.form.terms):
+    if any(t.along_axes for t in semi.form.terms):
         found.append((semi.gradient, 1))
     return found
 

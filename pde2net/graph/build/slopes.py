@@ -106,7 +106,7 @@ class SlopeBuilder(NodeBuilder):
         return self.outside(known_name(symbol, wide), Pad(self.semi.margin, "replicate"), {"u": source})
 
     def closure(self, axis: int) -> str:
-        return "reflecting" if self.semi.boundary[axis] == "reflecting" else "periodic"
+        return self.semi.gradient.differences[axis].closure
 
     def smoothed(self, symbol: sp.Symbol, wide: bool) -> Source:
         """A smoothed expression at cells; `wide` with the margin of zero-Dirichlet borders."""

@@ -18,7 +18,7 @@ from pde2net.graph.build.slopes import SlopeBuilder
 from pde2net.graph.build.squared import squared_adjoint
 from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
 from pde2net.language.tensors import projection
-from pde2net.normalise.form import Tensor
+from pde2net.normalise.terms import Tensor
 
 Entries = tuple["tuple[str, int] | sp.Expr", ...]
 

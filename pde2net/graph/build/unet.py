@@ -66,7 +66,7 @@ class _Builder(OperatorBuilder):
         rate = -derivative(semi.form.reaction, semi.form.state)
         super().__init__(semi, graph, unet.mass + unet.step * nonnegative(rate), unet.step)
         self.unet, self.levels = unet, grids(semi, unet)
-        if unet.steady and rate == 0 and "dirichlet" not in semi.boundary:
+        if unet.steady and rate == 0 and semi.closed:
             raise EquationError(
                 "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
                 "add a data term such as beta*(f - u), or take a finite step."

@@ -11,7 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from pde2net.discretise.arrays import Array, along
+from pde2net.discretise.arrays import Array, Extension, along, extend
+from pde2net.language.borders import Border
 
 ASPECT = 1.25  # cells at most this much longer than the shortest are joined
 
@@ -22,7 +23,10 @@ class Axis:
 
     cells: int
     stride: int
-    boundary: str
+    border: Border
+
+    def __post_init__(self) -> None:
+        self.border.require_plain("Nested grids")
 
     @property
     def size(self) -> int:
@@ -34,7 +38,7 @@ class Axis:
 
     @property
     def coarser(self) -> Axis:
-        return Axis(self.cells, 2 * self.stride, self.boundary)
+        return Axis(self.cells, 2 * self.stride, self.border)
 
     @cached_property
     def centres(self) -> Array:
@@ -57,9 +61,9 @@ class Axis:
         """Of the centres i and i + 1, or half that of i - 1 and i + 1, for every i; `stride` at borders."""
         q = self.extended(margin)
         found = np.full(len(q), float(self.stride))
-        if self.boundary == "reflecting":
+        if self.border.even:
             return found
-        if self.boundary == "periodic":
+        if self.border.wraps:
             q = np.concatenate([q[-1:] - self.cells, q, q[:1] + self.cells])
             return np.diff(q)[1:] if half else (q[2:] - q[:-2]) / 2
         if half:
@@ -68,10 +72,10 @@ class Axis:
             found[1:-1] = (q[2:] - q[:-2]) / 2
         return found
 
-    def border(self) -> Array:
+    def near_zero(self) -> Array:
         """What a second difference has more of u at a cell, since zeros are nearer than the next cells."""
         found = np.zeros(self.size)
-        if self.boundary == "dirichlet":
+        if self.border.zero:
             found[0] += 1 - self.stride / (self.centres[0] + 1)
             found[-1] += 1 - self.stride / (self.cells - self.centres[-1])
         return found
@@ -79,10 +83,10 @@ class Axis:
     def neighbours(self) -> tuple[Array, Array]:
         """Positions where values are known beside the centres, and the cell of each, -1 for zero."""
         cells = np.arange(self.size)
-        if self.boundary == "periodic":
+        if self.border.wraps:
             outer = [self.centres[-1] - self.cells], [self.centres[0] + self.cells]
             ends = [self.size - 1], [0]
-        elif self.boundary == "dirichlet":
+        elif self.border.zero:
             outer, ends = ([-1.0], [float(self.cells)]), ([-1], [-1])
         else:
             outer, ends = ([-np.inf], [np.inf]), ([0], [self.size - 1])
@@ -151,10 +155,7 @@ def spread(array: Array, fine: Cells, coarse: Cells) -> Array:
     for i, (a, b) in enumerate(zip(fine.axes, coarse.axes, strict=True)):
         if a.stride == b.stride:
             continue
-        mode = {"reflecting": "symmetric", "periodic": "wrap"}.get(a.boundary)
-        pad = [(1, 1) if k == i else (0, 0) for k in range(array.ndim)]
-        wide = np.pad(array, pad, mode=mode) if mode else np.pad(array, pad)  # type: ignore[call-overload]  # mode is a checked word
-        n = array.shape[i]
+        wide, n = extend(array, i, 1, 1, Extension(a.border.wraps, a.border.factor)), array.shape[i]
         left, right = (np.take(wide, np.arange(s, s + n), axis=i) for s in (0, 2))
         array = (left + 2 * array + right) / 4
     return array

@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 
 from pde2net.discretise import filters as banks
-from pde2net.discretise.arrays import EVEN, WRAP, Array, extend, replicate, take
+from pde2net.discretise.arrays import Array, Extension, along, extend, replicate, take
 from pde2net.discretise.operators import Bank
 from pde2net.errors import EmissionError
 from pde2net.graph.interpret import multigrid
@@ -57,6 +57,7 @@ from pde2net.graph.nodes import (
     Weights,
 )
 from pde2net.graph.overflow import accurate
+from pde2net.language.borders import BORDERS, closing
 
 ENTRIES = 10_000  # of arrays, that take about as long as the call of one node
 
@@ -359,8 +360,8 @@ class Interpreter:
         if isinstance(node, Gaussian):
             return (self.gaussian(node, array),)
         if isinstance(node, EdgeMean):
-            kind = EVEN if node.closure == "reflecting" else WRAP
-            n = array.shape[node.axis]
+            n, border = array.shape[node.axis], closing(node.closure)
+            kind = Extension(border.wraps, border.factor)
             right = take(extend(array, node.axis, 0, 1, kind), node.axis, 1, n + 1)
             return ((array + right) * self.number(sp.Rational(1, 2)),)
         if isinstance(node, Pad | Crop):
@@ -428,11 +429,12 @@ class Interpreter:
             one_sided = [self.number(sp.exp(-(k**2) / (2 * width**2))) for k in range(radius + 1)]
             weights: Array = np.array([*one_sided[:0:-1], *one_sided], dtype=self.arithmetic.dtype)
             weights = weights / weights.sum()
-            index = np.arange(-radius, n + radius)
-            outside = (index < 0) | (index >= n) if kind == "dirichlet" else np.zeros(index.shape, bool)
-            index = index % (2 * n if kind == "reflecting" else n)
+            index, border = np.arange(-radius, n + radius), BORDERS[kind]
+            factors = border.factor ** np.abs(index // n)  # beyond the grid more than once
+            index = index % (n if border.wraps else 2 * n)
             wide = np.moveaxis(array, axis, 0)[np.where(index < n, index, 2 * n - 1 - index)]
-            wide[outside] = self.number(sp.S.Zero)
+            wide[factors == 0] = self.number(sp.S.Zero)
+            wide = wide if border.factor in (0, 1) else wide * along(factors, 0, wide.ndim)
             lines = [weights[k] * wide[k : k + n] for k in range(2 * radius + 1)]
             array = np.moveaxis(sum(lines[1:], lines[0]), 0, axis)
         return array

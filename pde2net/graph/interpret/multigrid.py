@@ -28,6 +28,7 @@ from pde2net.graph.nodes import (
     State,
     VCycle,
 )
+from pde2net.language.borders import BORDERS
 
 Kind = (
     Operator
@@ -50,7 +51,7 @@ class Hierarchy:
         self.node, self.run = node, run
         fields = dict(run.fields)
         sizes = state.shape[: len(node.boundary)]
-        axes = tuple(Axis(n, 1, b) for n, b in zip(sizes, node.boundary, strict=True))
+        axes = tuple(Axis(n, 1, BORDERS[b]) for n, b in zip(sizes, node.boundary, strict=True))
         cells = Cells(axes, 2 if run.channels > 1 else 1)
         spacing = tuple(float(run.number(h)) for h in node.spacing)
         self.grids: list[OnGrid] = []

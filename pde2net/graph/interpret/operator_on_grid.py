@@ -149,7 +149,7 @@ class OnGrid:
         for row, g in zip(bank.rows, scaled, strict=True):
             (weight, d) = row[0]
             if d.stencil.derivative == 2:
-                line = self.cells.axes[d.axis].border()
+                line = self.cells.axes[d.axis].near_zero()
                 centre = float(dict(zip(d.stencil.offsets, d.stencil.weights, strict=True))[0])
                 factor = float(self.run.number(weight * d.scale)) ** 2
                 line = factor * line * (line + 2 * centre)
@@ -173,7 +173,7 @@ class OnGrid:
     def border(self, row: Row, u: Array) -> Array:
         """What a second difference has more of u, beside the border."""
         weight, d = row[0]
-        line = self.cells.axes[d.axis].border() * float(self.run.number(weight * d.scale))
+        line = self.cells.axes[d.axis].near_zero() * float(self.run.number(weight * d.scale))
         result: Array = along(line, d.axis, u.ndim) * u / self.distance(d, u.shape)
         return result
 

@@ -12,6 +12,7 @@ import numpy as np
 from pde2net.discretise.arrays import Array, take
 from pde2net.errors import ConvergenceError, ConvergenceWarning
 from pde2net.graph.nodes import Iterate, Tridiagonal
+from pde2net.language.borders import BORDERS
 
 Map = Callable[[Array], Array]
 EPSILON = float(np.finfo(np.float64).eps)
@@ -247,13 +248,13 @@ def solve_tridiagonal(node: Tridiagonal, scale: Any, values: Mapping[str, Any], 
     if node.margin:
         right, left = (take(g, 0, start, start + n) for start in (node.margin, node.margin - 1))
     else:
-        right = g if node.closure == "periodic" else np.concatenate([g[:-1], np.zeros_like(g[-1:])])
+        right = g if BORDERS[node.closure].wraps else np.concatenate([g[:-1], np.zeros_like(g[-1:])])
         left = np.roll(right, 1, axis=0)
     m = np.moveaxis(np.array(np.broadcast_to(values["m"], rhs.shape)), axis, 0)
     d = np.moveaxis(np.array(np.broadcast_to(values["d"], rhs.shape)), axis, 0)
     lower, upper, middle = -m * left, -m * right, d + m * (left + right)
     b = np.moveaxis(rhs, axis, 0)
-    if node.closure != "periodic":
+    if not BORDERS[node.closure].wraps:
         return np.moveaxis(thomas(lower, middle, upper, b), 0, axis)
     return np.moveaxis(cyclic(lower, middle, upper, b), 0, axis)
 

@@ -12,10 +12,11 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.deadline import within
 from pde2net.errors import Pde2NetError, TextError, suggestion
+from pde2net.language.borders import BORDERS
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.grid import GRADIENTS, Grid
 from pde2net.language.linear_operator import LinearOperator, operators_of
-from pde2net.language.problem import BOUNDARIES, Problem
+from pde2net.language.problem import Problem
 from pde2net.language.schemes import SCHEMES, Scheme
 from pde2net.language.solvers import SOLVERS
 from pde2net.language.stored import EXPRESSIONS
@@ -201,13 +202,13 @@ class _Builder:
         self._once(node)
         entries = node.children
         if isinstance(entries[0], Token):
-            self.found["boundary"] = self._word(entries[0], BOUNDARIES, "boundary")
+            self.found["boundary"] = self._word(entries[0], tuple(BORDERS), "boundary")
             return
         axes = [a.name for a in self.scope.space]
         chosen = {}
         for entry in _trees(node):
             axis, kind = _tokens(entry)
-            chosen[self._word(axis, axes, "axis")] = self._word(kind, BOUNDARIES, "boundary")
+            chosen[self._word(axis, axes, "axis")] = self._word(kind, tuple(BORDERS), "boundary")
         self.found["boundary"] = chosen
         if set(chosen) != set(axes):
             raise self.source.at(node, f"each axis needs a boundary: {', '.join(axes)}.")

@@ -15,6 +15,7 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.discretise.stencils import Stencil
 from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.language.borders import BORDERS
 
 LARGEST = 70_000  # cells
 SIZES = (4, 8, 16, 40, 128, 1000, 20_000)  # per axis
@@ -115,10 +116,13 @@ def _modes(n: int, fractions: Sequence[float], semi: Semidiscrete | Semidiscrete
 def mode(n: int, fraction: float, boundary: str) -> Array:
     """An eigenvector of the second difference; fraction 1 is the highest frequency, 0 the lowest."""
     i = np.arange(n)
-    if boundary == "periodic":
+    border = BORDERS[boundary]
+    if border.wraps:
         return np.cos(2 * np.pi * max(1, round(fraction * (n // 2))) * i / n)
-    if boundary == "dirichlet":
+    if border.zero:
         return np.sin(np.pi * max(1, round(fraction * n)) * (i + 1) / (n + 1))
+    if border.factor < 0:
+        return np.sin(np.pi * max(1, round(fraction * n)) * (i + 0.5) / n)
     return np.cos(np.pi * max(1, round(fraction * (n - 1))) * (i + 0.5) / n)
 
 

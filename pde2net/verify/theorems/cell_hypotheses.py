@@ -5,7 +5,8 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import SQUARED, DivergenceForm
+from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.terms import SQUARED
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import POINTWISE, Bounds

@@ -7,7 +7,6 @@ from typing import Any
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import FirstOrder, SecondOrder, Tensor
 from pde2net.verify.case import Case
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.search import neutral
@@ -19,12 +18,14 @@ from pde2net.verify.theorems.hypotheses import BOUNDED, NONNEGATIVE, SYMMETRIC
 def _two_points(case: Case) -> Held | Missing:
     if case.semi.form.learned:
         return Missing("learned filters may have weights of any sign")
-    if any(isinstance(t, SecondOrder) for t in case.semi.form.terms):
+    if case.semi.second:
         return Missing("fourth-order diffusion has positive off-diagonal entries in A", violated=True)
-    if any(isinstance(t, Tensor) for t in case.semi.form.terms):
+    if any(t.mixed for t in case.semi.form.terms):
         return Missing("mixed derivatives have positive off-diagonal entries in A", violated=True)
-    if not all(isinstance(t, FirstOrder) for t in case.semi.form.terms):
+    if not all(t.along_axes for t in case.semi.form.terms):
         return Missing("the signs of the entries of A are not known")
+    if any(b.factor < 0 for b in case.semi.borders):
+        return Missing("values beyond the border lie outside of the range of u")
     if any(len(d.stencil.offsets) != 2 for ((_, d),) in case.semi.gradient.rows):
         return Missing("stencils of order 4 have positive off-diagonal entries in A", violated=True)
     return Held("two-point stencils: A(u) is the Laplacian of a weighted graph")
@@ -37,7 +38,7 @@ def _reaction(case: Case) -> Held | Missing:
     beta, target = pull(case)
     if beta is None:
         return Missing(f"the reaction term {case.semi.form.reaction} is neither beta (f - u) nor damping")
-    zero = "dirichlet" in case.semi.boundary or (beta != 0 and not target)
+    zero = not case.semi.closed or (beta != 0 and not target)
     included = [*([f"the values of {target}"] if target else []), *(["0"] if zero else [])]
     how = f"the range includes {' and '.join(included)}" if included else "the range is that of u"
     return Held(how, (("beta", beta),))
@@ -88,7 +89,7 @@ def refute(case: Case) -> dict[str, Any] | None:
     if target and target not in {f.name for f in case.semi.form.fields if neutral(f) == 0}:
         return None
     # Known fields are 0 in the search, so a fidelity term adds 0 to the admissible range.
-    zero = "dirichlet" in case.semi.boundary or beta != 0
+    zero = not case.semi.closed or beta != 0
     return wit.seek_extremum(case.search, zero)
 
 

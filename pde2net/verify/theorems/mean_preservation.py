@@ -20,8 +20,9 @@ def _no_reaction(case: Case) -> Held | Missing:
 def _closed(case: Case) -> Held | Missing:
     if case.semi.form.learned:
         return Missing("learned filters may respond to constants: K 1 = 0 holds for some weights only")
-    if "dirichlet" in case.semi.boundary:
-        return Missing("values flow out across a zero-Dirichlet border", violated=True)
+    for border in (b for b in case.semi.borders if not b.keeps_constants):
+        kind = "zero-Dirichlet" if border.zero else f'"{border.name}"'
+        return Missing(f"values flow out across a {kind} border", violated=True)
     return Held("the weights of every stencil sum to 0, and no flux crosses the border")
 
 
