@@ -9,7 +9,7 @@ from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import Stack
 from pde2net.scheme.unet import UNet
-from pde2net.verify import cell, cycle, du_fort_frankel, explicit, multigrid
+from pde2net.verify import multigrid
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Claim, Status, because
 from pde2net.verify.clock import until_the_end
@@ -17,10 +17,10 @@ from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.ranges.deadline import within
 from pde2net.verify.ranges.failures import given_up
 from pde2net.verify.stages import pace
+from pde2net.verify.theorem import Table
+from pde2net.verify.theorems import cells, cycle, du_fort_frankel
 
 SECONDS = 10.0  # per claim
-
-Table = dict[str, Callable[[Case], Claim]]
 
 
 def table(case: Case) -> Table:
@@ -34,10 +34,10 @@ def table(case: Case) -> Table:
 def _of_scheme(case: Case) -> Table:
     if isinstance(case.update, Stack):
         if pace(case.update) is not None:
-            return explicit.CLAIMS
+            return cycle.STEPS
         return du_fort_frankel.CLAIMS if isinstance(case.scheme, DuFortFrankel) else cycle.CLAIMS
     if isinstance(case.update, Cell):
-        return cell.CLAIMS
+        return cells.CLAIMS
     if isinstance(case.update, UNet):
         return multigrid.CLAIMS
     return {name: partial(_underived, name) for name in CLAIMS}
@@ -53,7 +53,8 @@ def _underived(name: str, case: Case) -> Claim:
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    found = {name: _derived(name, find, case) for name, find in table(case).items()}
+    rules = table(case)
+    found = {name: _derived(name, rules[name], case) for name in CLAIMS}
     until = case.facts.until
     if until is None:
         return found

@@ -9,11 +9,10 @@ import sympy as sp
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import iteration_of
-from pde2net.verify.theorem import EVERY_TAU, Held, Hypothesis, Missing, Theorem, prove, quotient
+from pde2net.verify.rates import frozen_rate
+from pde2net.verify.theorem import EVERY_TAU, Held, Hypothesis, Missing, Theorem, quotient
 from pde2net.verify.theorems import cell_hypotheses as hyp
-from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
-from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, MONOTONE, PENALISER
-from pde2net.verify.theorems.solves import FORWARD
+from pde2net.verify.theorems.hypotheses import FORWARD, LIPSCHITZ_REACTION, MONOTONE, PENALISER
 
 
 def _definite(case: Case) -> Held | Missing:
@@ -94,48 +93,37 @@ def local_factor(case: Case) -> sp.Expr | None:
 
 
 LINEAR_SOLVE = Theorem(
-    claim="solver_convergence",
-    title="One exact solve",
-    reference="elimination without pivoting, Higham 2002, section 9.6",
-    section="4.14",
-    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, hyp.EXACT, DEFINITE),
-    conclusion="one iteration solves the step",
+    "solver_convergence",
+    "One exact solve",
+    "elimination without pivoting, Higham 2002, section 9.6",
+    (hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, hyp.EXACT, DEFINITE),
+    "one iteration solves the step",
     factor=lambda case: sp.S.Zero,
-    refute=lambda case: None,
 )
-
 LINEAR_KRYLOV = Theorem(
-    claim="solver_convergence",
-    title="Conjugate gradients",
-    reference="Saad 2003, (6.128)",
-    section="4.14",
-    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, KRYLOV, DEFINITE),
-    conclusion="k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
-    limit=krylov_limit,
-    factor=krylov_factor,
-    refute=lambda case: None,
+    "solver_convergence",
+    "Conjugate gradients",
+    "Saad 2003, (6.128)",
+    (hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, KRYLOV, DEFINITE),
+    "k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
+    krylov_limit,
+    krylov_factor,
 )
-
 LAGGED = Theorem(
-    claim="solver_convergence",
-    title="Linearised Kacanov iteration",
-    reference="Chan, Mulet 1999",
-    section="4.14",
-    hypotheses=(*FORWARD, PENALISER, hyp.DECREASING, hyp.IMPLICIT, hyp.ELASTIC, DEFINITE),
-    conclusion="near the solution errors shrink by the factor with each iteration whose system is solved",
+    "solver_convergence",
+    "Linearised Kacanov iteration",
+    "Chan, Mulet 1999",
+    (*FORWARD, PENALISER, hyp.DECREASING, hyp.IMPLICIT, hyp.ELASTIC, DEFINITE),
+    "near the solution errors shrink by the factor with each iteration whose system is solved",
     factor=local_factor,
-    refute=lambda case: None,
 )
-
 NEWTON = Theorem(
-    claim="solver_convergence",
-    title="Newton's method",
-    reference="Kantorovich 1948",
-    section="4.14",
-    hypotheses=(*FORWARD, PENALISER, LIPSCHITZ_REACTION, MONOTONE, DEFINITE),
-    conclusion="near the solution the error is squared by each iteration whose system is solved",
+    "solver_convergence",
+    "Newton's method",
+    "Kantorovich 1948",
+    (*FORWARD, PENALISER, LIPSCHITZ_REACTION, MONOTONE, DEFINITE),
+    "near the solution the error is squared by each iteration whose system is solved",
     factor=lambda case: sp.S.Zero,
-    refute=lambda case: None,
 )
 
 
@@ -145,10 +133,10 @@ def convergence(case: Case) -> Claim:
     if it.kind == "AOS":
         return Claim("solver_convergence", Status.NOT_APPLICABLE, because=because("elimination"))
     if it.linear and it.method != "direct":
-        return emitted(prove(LINEAR_KRYLOV, case), it.most)
+        return emitted(LINEAR_KRYLOV(case), it.most)
     if it.linear:
-        return prove(LINEAR_SOLVE, case)
-    return local(prove(NEWTON if it.kind == "Newton" else LAGGED, case))
+        return LINEAR_SOLVE(case)
+    return local((NEWTON if it.kind == "Newton" else LAGGED)(case))
 
 
 def emitted(claim: Claim, most: int) -> Claim:

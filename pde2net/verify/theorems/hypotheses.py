@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sympy as sp
 
+from pde2net.normalise.form import FirstOrder, SecondOrder, Tensor
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds, advice
 from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Status
+from pde2net.verify.rates import pull
 from pde2net.verify.theorem import Held, Hypothesis, Missing
 
 
@@ -173,3 +175,71 @@ def _monotone(case: Case) -> Held | Missing:
 
 
 MONOTONE = Hypothesis("monotone step", "F(u) = K^T Phi(K u) - r(u) is monotone", _monotone)
+
+
+def _weights_known(case: Case) -> Held | Missing:
+    """For g >= 0 the energy without reaction is bounded from below; else its decay says nothing."""
+    held = NONNEGATIVE.check(case) if case.facts.weights is not None else Missing("")
+    if isinstance(held, Held):
+        return held
+    return Missing(
+        "the diffusivity is not known to be nonnegative, so the energy may be unbounded from below"
+    )
+
+
+BOUNDED_BELOW = Hypothesis("energy bounded from below", NONNEGATIVE.statement, _weights_known)
+
+
+def _two_points(case: Case) -> Held | Missing:
+    if case.semi.form.learned:
+        return Missing("learned filters may have weights of any sign")
+    if any(isinstance(t, SecondOrder) for t in case.semi.form.terms):
+        return Missing("fourth-order diffusion has positive off-diagonal entries in A", violated=True)
+    if any(isinstance(t, Tensor) for t in case.semi.form.terms):
+        return Missing("mixed derivatives have positive off-diagonal entries in A", violated=True)
+    if not all(isinstance(t, FirstOrder) for t in case.semi.form.terms):
+        return Missing("the signs of the entries of A are not known")
+    if any(len(d.stencil.offsets) != 2 for ((_, d),) in case.semi.gradient.rows):
+        return Missing("stencils of order 4 have positive off-diagonal entries in A", violated=True)
+    return Held("two-point stencils: A(u) is the Laplacian of a weighted graph")
+
+
+TWO_POINTS = Hypothesis("nonpositive off-diagonals", "A_ij <= 0 for i != j, and A 1 = 0", _two_points)
+
+
+def _pulls(case: Case) -> Held | Missing:
+    beta, target = pull(case)
+    if beta is None:
+        return Missing(f"the reaction term {case.semi.form.reaction} is neither beta (f - u) nor damping")
+    zero = "dirichlet" in case.semi.boundary or (beta != 0 and not target)
+    included = [*([f"the values of {target}"] if target else []), *(["0"] if zero else [])]
+    how = f"the range includes {' and '.join(included)}" if included else "the range is that of u"
+    return Held(how, (("beta", beta),))
+
+
+PULL = Hypothesis("pull", "r = beta (f - u), or r = -b(u) u with 0 <= b <= beta", _pulls)
+
+
+def _no_reaction(case: Case) -> Held | Missing:
+    reaction = case.semi.form.reaction
+    if reaction == 0:
+        return Held("the right-hand side is a divergence")
+    return Missing(f"the reaction term {reaction} changes the mean by design", Status.NOT_APPLICABLE)
+
+
+NO_REACTION = Hypothesis("no reaction", "r = 0", _no_reaction)
+
+
+def _closed(case: Case) -> Held | Missing:
+    if case.semi.form.learned:
+        return Missing("learned filters may respond to constants: K 1 = 0 holds for some weights only")
+    if "dirichlet" in case.semi.boundary:
+        return Missing("values flow out across a zero-Dirichlet border", violated=True)
+    return Held("the weights of every stencil sum to 0, and no flux crosses the border")
+
+
+CLOSED = Hypothesis("closed border", "K 1 = 0", _closed)
+
+# What theorems have in common: a norm that the reaction does not raise, and operators 0 <= A <= L ‖K‖².
+STABLE = (NO_SOURCE, DAMPING)
+FORWARD = (SYMMETRIC, BOUNDED, NONNEGATIVE)

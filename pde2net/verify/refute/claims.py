@@ -1,4 +1,4 @@
-"""Counterexamples to claims about recurrent cells and U-nets, by the searches of `witness`."""
+"""Counterexamples to the claims about a network, by the searches of `witness`."""
 
 from __future__ import annotations
 
@@ -13,21 +13,19 @@ from pde2net.graph.build.linear import linear_systems
 from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import TAU
+from pde2net.scheme.stack import TAU, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
+from pde2net.verify.rates import pull
 from pde2net.verify.refute import measures
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import energies, norms, or_infinite
-from pde2net.verify.refute.search import Runs, sample_values
-from pde2net.verify.theorems.maximum_principle import refute as leaves_range
+from pde2net.verify.refute.search import Runs, neutral, sample_values
 
 Found = dict[str, Any] | None
 EARLY, LATE = 4, 8
 LARGE = 0.5  # violation of truncated BiCGStab
 LEAST = 1e-6  # of the residual at the start, relative to the input
-
-__all__ = ["cycles", "energy", "extremum", "growth", "growth_or_pair", "mean", "pair", "residual"]
 
 
 def growth(case: Case) -> Found:
@@ -43,8 +41,19 @@ def pair(case: Case) -> Found:
     return _robust(case, wit.seek_pair(case.search))
 
 
+def growth_or_pair(case: Case) -> Found:
+    """With a source, two inputs that the network moves apart stand for a growing mode."""
+    return pair(case) if case.facts.source else growth(case)
+
+
 def extremum(case: Case) -> Found:
-    return _robust(case, leaves_range(case))
+    """An input whose range the output leaves; none is known for targets of unknown values."""
+    beta, target = pull(case)
+    if target and target not in {f.name for f in case.semi.form.fields if neutral(f) == 0}:
+        return None
+    # Known fields are 0 in the search, so a fidelity term adds 0 to the admissible range.
+    zero = "dirichlet" in case.semi.boundary or beta != 0
+    return _robust(case, wit.seek_extremum(case.search, zero))
 
 
 def _robust(case: Case, found: Found) -> Found:
@@ -58,7 +67,10 @@ def _robust(case: Case, found: Found) -> Found:
 
 
 def energy(case: Case) -> Found:
-    """An input whose energy grows by more than what rounding does to differences of large states."""
+    """An input whose energy grows, with its energies before and after.
+
+    Of steps that are iterated, by more than what rounding does to differences of large states.
+    """
     search = case.search
     if search is None:
         return None
@@ -70,21 +82,19 @@ def energy(case: Case) -> Found:
 
     def violation(run: Runs, u0: Array) -> Array:
         before, after = both(run, u0)
-        moved = norms(one.batch(u0, run.fields)[0] - u0) * norms(u0) / tau
-        scale = np.maximum(abs(before), abs(after))
-        small = (scale < LEAST * moved) | (moved * tau < LEAST * norms(u0) ** 2)
-        return np.where(np.isfinite(after) & ~small, (after - before) / scale, -np.inf)
+        known = np.isfinite(after)
+        scale = np.maximum(np.maximum(abs(before), abs(after)), np.finfo(float).tiny)
+        if not isinstance(case.update, Stack):
+            moved = norms(one.batch(u0, run.fields)[0] - u0) * norms(u0) / tau
+            known &= ~((scale < LEAST * moved) | (moved * tau < LEAST * norms(u0) ** 2))
+        return np.where(known, (after - before) / scale, -np.inf)
 
     hit = search.first(violation, wit.ENERGY_MARGIN, 2000, one, copies=measures.COPIES)
     if hit is None:
         return None
-    described = wit.described(hit, "energy grows by", energy=wit.before_and_after(hit, both))
-    return _robust(case, described)
-
-
-def growth_or_pair(case: Case) -> Found:
-    """With a source, two inputs that the network moves apart stand for a growing mode."""
-    return pair(case) if case.facts.source else growth(case)
+    before, after = (float(e[0]) for e in both(hit.runs, hit.u0[None]))
+    said = wit.described(hit, "energy grows by", energy={"before": before, "after": after})
+    return _robust(case, said)
 
 
 def residual(case: Case) -> Found:
@@ -132,3 +142,14 @@ def cycles(case: Case) -> Found:
 
     hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000, first, one)
     return None if hit is None else wit.described(hit, "residual grows by")
+
+
+# What is looked for where a theorem has no search of its own; of other claims, nothing.
+SEARCHES = {
+    "l2_stability": growth,
+    "nonexpansive": pair,
+    "maximum_principle": extremum,
+    "energy_decay": energy,
+    "mean_preservation": mean,
+    "frozen_stability": growth_or_pair,
+}
