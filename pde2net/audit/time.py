@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from pde2net.audit import cell_time, explicit
+from pde2net.audit import cell_time
 from pde2net.audit.exactly import NoOpinionError
 from pde2net.audit.linear import linear_fluxes
 from pde2net.audit.order import Rate, Setting, StepError
+from pde2net.audit.stacks import size_of
 from pde2net.audit.stages import polynomial
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
@@ -37,7 +38,7 @@ def in_time(network: Network, semi: Semidiscrete) -> InTime:
     scheme, certificate = network.scheme, network.certificate
     tau = certificate.tau if certificate.tau.is_Symbol else sp.Symbol("tau", positive=True)
     second = sp.Symbol(f"{semi.form.state}_tt", real=True)
-    size = explicit.size_of(scheme)
+    size = size_of(scheme)
     if size is not None:
         return InTime(1, size * tau * second / 2, explicit_error)
     if cell_time.implicit(scheme):

@@ -38,12 +38,12 @@ def consistency(case: Case) -> Claim:
 
 def exact(it: Iteration) -> bool:
     """Whether nothing is left to a tolerance."""
-    return it.count is not None and it.method in ("direct", "")
+    return it.count is not None and it.systems.method in ("direct", "")
 
 
 def accuracy(it: Iteration) -> int | None:
     """a with v_l - v = O(tau^a); None if v_l is the solution."""
-    if it.count is None or (it.linear and it.method != "" and not it.lagged):
+    if it.count is None or (it.linear and it.systems.method != "" and not it.lagged):
         return None
     return 2 ** (it.count + 1) - 1 if it.kind == "Newton" else it.count + 1
 

@@ -13,9 +13,7 @@ from pde2net.verify import multigrid
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Claim, Status, because
 from pde2net.verify.clock import until_the_end
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
-from pde2net.verify.ranges.failures import given_up
+from pde2net.verify.ranges import UndecidedError, given_up, within
 from pde2net.verify.stages import pace
 from pde2net.verify.theorem import Table
 from pde2net.verify.theorems import cells, cycle, du_fort_frankel

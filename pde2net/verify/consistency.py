@@ -16,8 +16,7 @@ from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Because, Claim, Discharged, Status, because
 from pde2net.verify.expansion import Expansion
 from pde2net.verify.generators import SPACING
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges import UndecidedError, within
 
 SECONDS = 2.0
 SHOWN, KEPT = 40, 60  # operations of a leading term, in words and as a figure

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import sympy as sp
@@ -14,8 +14,9 @@ from pde2net.graph.build.unet import grids
 from pde2net.normalise.form import FirstOrder, SecondOrder
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
-from pde2net.verify.fourier import Model, Smoother, Transfers, cycle_factors
+from pde2net.verify.fourier.model import Model
 from pde2net.verify.fourier.smoothing import damped_factor, high_frequencies
+from pde2net.verify.fourier.two_grid import Smoother, Transfers, cycle_factors
 from pde2net.verify.ranges import UndecidedError
 
 ASPECT = 1.25  # axes whose cells are at most this much longer than the shortest are coarsened
@@ -25,15 +26,11 @@ UNIT = sp.Rational(1, 10**4)
 KINDS = {"jacobi": "jacobi", "red-black": "redblack", "chebyshev": "chebyshev"}
 
 
-@dataclass(frozen=True)
-class Factor:
-    """The largest factor that was found, rounded up to 4 decimals."""
+def cycle_factor(case: Case) -> sp.Rational:
+    """The largest factor that is found, rounded up to 4 decimals.
 
-    value: sp.Rational
-
-
-def cycle_factor(case: Case) -> Factor:
-    """Raises UndecidedError if there is nothing to analyse, or numbers are missing."""
+    Raises UndecidedError if there is nothing to analyse, or numbers are missing.
+    """
     unet, semi = case.update, case.semi
     if not isinstance(unet, UNet):
         raise TypeError(f"{case.scheme.label} schemes have no cycles")
@@ -53,7 +50,7 @@ def cycle_factor(case: Case) -> Factor:
     transfers = Transfers("adjoint" if order == 2 else "mean")
     axes = tuple(coarsening(case, [float(h) for h in spacing]))
     largest = _largest(tuple(models(case)), smoother(case), unet.pre, unet.post, axes, transfers)
-    return Factor(sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT)
+    return sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT
 
 
 def smoothing(case: Case) -> sp.Expr | None:

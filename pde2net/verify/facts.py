@@ -15,12 +15,9 @@ from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.clock import Clock
-from pde2net.verify.eigenvalues import constant_eigenvalues
 from pde2net.verify.finite import require_finite_until
-from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
-from pde2net.verify.ranges import Range, UndecidedError, require_continuous
-from pde2net.verify.ranges.deadline import within
-from pde2net.verify.ranges.failures import given_up
+from pde2net.verify.norms import OperatorNorm, constant_eigenvalues, operator_norms, sharp, weighted_norm
+from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
 from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.parts import through_one_part
 

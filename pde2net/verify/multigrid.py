@@ -13,12 +13,12 @@ from pde2net.verify.cell_consistency import SOLVER
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
 from pde2net.verify.consistency import consistency as with_space
-from pde2net.verify.cycle_factor import Factor, cycle_factor
+from pde2net.verify.cycle_factor import cycle_factor
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.refute import claims as seek
 from pde2net.verify.theorem import Hypothesis, Missing, Refute, Table, Theorem, searched
-from pde2net.verify.theorems import cell_hypotheses as hyp
-from pde2net.verify.theorems.hypotheses import CLOSED, FORWARD, NO_REACTION, STABLE, SYMMETRIC
+from pde2net.verify.theorems import cell_hypotheses as cell
+from pde2net.verify.theorems import hypotheses as hyp
 
 FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 2001, chapter 4)"
 FACTOR = "factor of frequencies"  # the rule of factors that are not below one
@@ -27,7 +27,7 @@ FACTOR = "factor of frequencies"  # the rule of factors that are not below one
 def _truncated(claim: str, reason: str, *hypotheses: Hypothesis) -> Theorem:
     """A claim about cycles that may be refuted, never proved; `reason` says what is known instead."""
     cycles = Hypothesis("cycles", "the step is solved", lambda case: Missing(reason, violated=True))
-    return Theorem(claim, "Full approximation cycles", "Brandt 1977", (hyp.STEP, *hypotheses, cycles), "")
+    return Theorem(claim, "Full approximation cycles", "Brandt 1977", (cell.step, *hypotheses, cycles), "")
 
 
 TRUNCATED = (
@@ -35,29 +35,29 @@ TRUNCATED = (
         "l2_stability",
         "cycles are truncated; the solution that they approach has at most the norm of the input for every "
         "tau, and where the flux is monotone the output differs from it by at most the norm of the residual",
-        *STABLE,
-        *FORWARD,
+        *hyp.STABLE,
+        *hyp.FORWARD,
     ),
     _truncated(
         "nonexpansive",
         "cycles are truncated; only the solution that they approach is nonexpansive, where the flux is "
         "monotone",
-        *FORWARD,
+        *hyp.FORWARD,
     ),
-    _truncated("maximum_principle", "corrections from coarse grids are no weighted means", *FORWARD),
-    _truncated("energy_decay", "nothing is derived for the energy along truncated cycles", *FORWARD),
+    _truncated("maximum_principle", "corrections from coarse grids are no weighted means", *hyp.FORWARD),
+    _truncated("energy_decay", "nothing is derived for the energy along truncated cycles", *hyp.FORWARD),
     _truncated(
         "mean_preservation",
         "smoothing changes the mean, and truncated cycles leave a part of the change",
-        NO_REACTION,
-        SYMMETRIC,
-        CLOSED,
+        hyp.no_reaction,
+        hyp.symmetric,
+        hyp.closed,
     ),
-    _truncated("well_posed", "nothing is derived for the Lipschitz constant of a cycle", *FORWARD),
+    _truncated("well_posed", "nothing is derived for the Lipschitz constant of a cycle", *hyp.FORWARD),
 )
 
 
-def _analysed(case: Case) -> Factor | str:
+def _analysed(case: Case) -> sp.Rational | str:
     """The factor, or why there is none."""
     if not case.plain:
         return "prefactors that vary in space are not frozen, since nothing is known about their values"
@@ -82,17 +82,17 @@ def _by_factor(name: str, converging: str, otherwise: Refute) -> Callable[[Case]
         found, claim = _analysed(case), Claim(name, Status.UNKNOWN, theorem=FOURIER)
         if isinstance(found, str):
             return replace(claim, because=because("undecided", why=found))
-        if sp.Lt(found.value, 1) != sp.true:
+        if sp.Lt(found, 1) != sp.true:
             if name == "frozen_stability" and case.facts.source:
                 return replace(claim, because=because(FACTOR))
             return searched(claim, because(FACTOR), otherwise(case))
         frozen = (
-            Discharged("frozen coefficients", "g and r' are constants", "assumed", {"factor": found.value}),
+            Discharged("frozen coefficients", "g and r' are constants", "assumed", {"factor": found}),
             Discharged("grids", "the next grid is solved exactly", "assumed"),
         )
         given = (*frozen, *case.given)
         said = because(converging)
-        return replace(claim, status=Status.LINEARISED, factor=found.value, hypotheses=given, because=said)
+        return replace(claim, status=Status.LINEARISED, factor=found, hypotheses=given, because=said)
 
     return claimed
 
@@ -113,7 +113,7 @@ def consistency(case: Case) -> Claim:
     if case.tau == sp.oo:
         return Claim("consistency", Status.NOT_APPLICABLE, because=because("no time"))
     factor = _analysed(case)
-    if isinstance(factor, Factor) and sp.Lt(factor.value, 1) != sp.true:
+    if not isinstance(factor, str) and sp.Lt(factor, 1) != sp.true:
         return Claim("consistency", Status.UNKNOWN, because=because("cycles unsolved"))
     step = step_symbol(case.tau)
     found = with_space(case.semi, TimeError(step, 1, -step * second_derivative(case.semi) / 2))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -53,6 +54,11 @@ class Hypothesis:
     name: str
     statement: str
     check: Callable[[Case], Held | Missing]
+
+
+def hypothesis(name: str, statement: str) -> Callable[[Callable[[Case], Held | Missing]], Hypothesis]:
+    """Makes a hypothesis of the function that checks it."""
+    return partial(Hypothesis, name, statement)
 
 
 @dataclass(frozen=True)

@@ -84,10 +84,7 @@ def order(patch: Any) -> None:
 def half_factor(patch: Any) -> None:
     right = multigrid.cycle_factor
 
-    def wrong(case: Any) -> Any:
-        return replace(right(case), value=right(case).value / 2)
-
-    patch.setattr(multigrid, "cycle_factor", wrong)
+    patch.setattr(multigrid, "cycle_factor", lambda case: right(case) / 2)
 
 
 def leading(patch: Any) -> None:

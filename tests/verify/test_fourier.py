@@ -6,24 +6,19 @@ import numpy as np
 import pytest
 import sympy as sp
 from support import h, tau
+from two_grid_line import S, two_grid_factor_1d, two_grid_invariants_1d
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.stencils import central, half_point, second
-from pde2net.verify.fourier import (
-    Model,
+from pde2net.verify.fourier.model import Model
+from pde2net.verify.fourier.smoothing import damped_factor, high_frequencies
+from pde2net.verify.fourier.two_grid import (
     Smoother,
     Transfers,
     cycle_factors,
-    damped_factor,
-    high_frequencies,
-    optimal_damping,
-    smoothing_factor,
     two_grid_factor,
-    two_grid_factor_1d,
-    two_grid_invariants_1d,
     two_grid_matrix,
 )
-from pde2net.verify.fourier.symbolic import S
 
 R, oo = sp.Rational, sp.oo
 
@@ -52,6 +47,20 @@ def heat(dimension, step=oo, spacing=1):
 
 def biharmonic(dimension, step=oo):
     return model(laplace((1,) * dimension), dimension, step)
+
+
+def optimal_damping(model_, axes=None):
+    """Equal damping at both ends of the high frequencies: 2d/(2d+1) for the Laplacian in d dimensions.
+
+    That is 2/3, 4/5, 6/7 (Trottenberg, Oosterlee, Schüller, Multigrid, 2001, section 2.1).
+    """
+    high = high_frequencies(model_, axes)
+    return sp.cancel(2 / (high.lower + high.upper))
+
+
+def smoothing_factor(model_, axes=None):
+    """1/3, 3/5, 5/7 (Brandt, Math. Comp. 31, 1977)."""
+    return damped_factor(high_frequencies(model_, axes), optimal_damping(model_, axes))
 
 
 def jacobi(model_):
@@ -265,12 +274,10 @@ def test_the_factor_is_approached_as_the_grid_grows():
 
 
 def test_fourth_order_smooths_worse_and_needs_transfers_of_higher_order():
-    plain, adjoint = Transfers(), Transfers("adjoint")
+    adjoint = Transfers("adjoint")
     assert two_grid_factor(biharmonic(2), jacobi(biharmonic(2)), 2, 2, transfers=adjoint) == pytest.approx(
         float(smoothing_factor(biharmonic(2))) ** 4, abs=1e-3
     )
-    assert (heat(2).order, biharmonic(2).order) == (2, 4)
-    assert (plain.order, adjoint.order, Transfers("adjoint", "constant").order) == (3, 4, 2)
 
 
 # Several levels, errors -----------------------------------------------------------------------
@@ -282,7 +289,6 @@ def test_cycle_factors_follow_the_levels():
     assert len(factors) == 4
     assert max(factors) < 0.15
     assert factors[3] < factors[0]  # tau/H² falls
-    assert factors == cycle_factors(heat(2, 50), lambda level: smoother, 2, 2, [(0, 1)] * 4)
     stretched = model(gradient((1, 2)), 2, 50)
     assert max(cycle_factors(stretched, smoother, 2, 2, [(0,), (0, 1)])) < 0.15
     assert max(cycle_factors(stretched, smoother, 2, 2, [(0, 1)])) > 0.4

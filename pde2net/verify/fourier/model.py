@@ -46,11 +46,6 @@ class Model:
         return mass + tau * sp.Add(*(w * _row_norms(bank, self.dimension) for w, bank in self.terms))
 
     @property
-    def order(self) -> int:
-        """The order of the differential operator: twice that of the highest difference."""
-        return max(2 * d.stencil.derivative for _, bank in self.terms for row in bank.rows for _, d in row)
-
-    @property
     def even(self) -> bool:
         """Whether the symbol is even in each frequency by itself: no row mixes odd differences."""
         return all(

@@ -6,7 +6,7 @@ cells of a coarse cell, the correction interpolated linearly with weights 3/4 an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,35 +66,26 @@ def _chebyshev(ratio: Floats, degree: int, lower: float, upper: float) -> Floats
 
 @dataclass(frozen=True)
 class Transfers:
-    """How residuals go to the coarse grid and corrections back.
+    """Corrections come back by linear interpolation between cell centres.
 
-    restriction   "mean" over the fine cells, or "adjoint": 2^-d times the transposed prolongation
-    prolongation  "linear" between cell centres, or "constant"
+    Residuals go to the coarse grid by its "adjoint", times 2^-d, or by the "mean" over fine cells.
+    The orders of both, 1 for the mean and 2 for interpolation, should exceed in sum the order of the
+    operator, or at least reach it (Trottenberg et al., section 2.7). Else cycles over many levels may diverge
+    although the two-grid factor is below 1.
     """
 
     restriction: str = "mean"
-    prolongation: str = "linear"
 
     def __post_init__(self) -> None:
-        if self.restriction not in ("mean", "adjoint") or self.prolongation not in ("linear", "constant"):
-            raise ValueError(f"Unknown transfers {self.restriction}, {self.prolongation}.")
-
-    @property
-    def order(self) -> int:
-        """The sum of the orders of both: 1 for the mean and for constants, 2 for linear interpolation.
-
-        It should exceed the order of the operator, or at least reach it (Trottenberg et al., section 2.7).
-        A lower one may make cycles over many levels diverge although the two-grid factor is below 1.
-        """
-        prolongation = 1 if self.prolongation == "constant" else 2
-        return prolongation + (1 if self.restriction == "mean" else prolongation)
+        if self.restriction not in ("mean", "adjoint"):
+            raise ValueError(f"Unknown transfers {self.restriction}.")
 
     def prolong(self, theta: Floats) -> Complex:
         """The part of frequency theta in the prolongation of exp(2 i theta I), one axis.
 
         Fine values at 2I and 2I+1 are (3 E_I + E_{I-1})/4 and (3 E_I + E_{I+1})/4.
         """
-        even, odd = (1.0, 1.0) if self.prolongation == "constant" else _linear(theta)
+        even, odd = (3 + np.exp(-2j * theta)) / 4, (3 + np.exp(2j * theta)) / 4
         result: Complex = (even + np.exp(-1j * theta) * odd) / 2
         return result
 
@@ -104,10 +95,6 @@ class Transfers:
             return np.conj(self.prolong(theta))
         result: Complex = (1 + np.exp(1j * theta)) / 2
         return result
-
-
-def _linear(theta: Floats) -> tuple[Complex, Complex]:
-    return (3 + np.exp(-2j * theta)) / 4, (3 + np.exp(2j * theta)) / 4
 
 
 def two_grid_matrix(
@@ -172,7 +159,7 @@ def two_grid_factor(
 
 def cycle_factors(
     model: Model,
-    smoother: Smoother | Callable[[Model], Smoother],
+    smoother: Smoother,
     pre: int,
     post: int,
     coarsening: Iterable[Iterable[int]],
@@ -186,7 +173,6 @@ def cycle_factors(
     factors = []
     for axes in coarsening:
         halved = tuple(axes)
-        chosen = smoother if isinstance(smoother, Smoother) else smoother(model)
-        factors.append(two_grid_factor(model, chosen, pre, post, halved, transfers))
+        factors.append(two_grid_factor(model, smoother, pre, post, halved, transfers))
         model = model.coarsened(halved)
     return tuple(factors)

@@ -19,11 +19,9 @@ from pde2net.language.exact import at
 from pde2net.verify.ranges import exact
 from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
-from pde2net.verify.ranges.deadline import within
-from pde2net.verify.ranges.failures import given_up
 from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
-from pde2net.verify.ranges.record import Method, Range, UndecidedError
+from pde2net.verify.ranges.record import Method, Range, UndecidedError, given_up, within
 
 SECONDS = 10.0  # per question
 EXACT_SEARCH = "the exact search"

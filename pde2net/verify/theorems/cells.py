@@ -19,22 +19,9 @@ from pde2net.verify.certificate import Claim
 from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_diagonal
 from pde2net.verify.theorem import Hypothesis, Missing, Table, Theorem, quotient
-from pde2net.verify.theorems import cell_hypotheses as hyp
+from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import convergence, cycle, explicit, picard
-from pde2net.verify.theorems.hypotheses import (
-    BOUNDED,
-    BOUNDED_BELOW,
-    CLOSED,
-    FORWARD,
-    LIPSCHITZ_REACTION,
-    NO_REACTION,
-    NONNEGATIVE,
-    PENALISER,
-    PULL,
-    STABLE,
-    SYMMETRIC,
-    TWO_POINTS,
-)
+from pde2net.verify.theorems import hypotheses as hyp
 
 
 def exact_reach(it: Iteration) -> sp.Expr:
@@ -62,7 +49,10 @@ def exact_factor(case: Case) -> sp.Expr | None:
     return low if it.theta == 1 else sp.Max(low, sp.cancel(-amplification(frozen_rate(case))))
 
 
-DISSIPATIVE = (SYMMETRIC, NONNEGATIVE)  # A >= 0, which is all that implicit steps of theta = 1 need
+DISSIPATIVE = (
+    hyp.symmetric,
+    hyp.nonnegative_diffusivity,
+)  # A >= 0, which is all that implicit steps of theta = 1 need
 _SMITH = "Crank, Nicolson 1947; Hairer, Wanner 1996, section IV.3"
 _SPLIT = ("Mean of implicit steps along the axes", "Weickert, ter Haar Romeny, Viergever 1998")
 
@@ -70,40 +60,40 @@ LINEAR_L2 = Theorem(
     "l2_stability",
     "Stability function of a linear step",
     _SMITH,
-    (hyp.STEP, *STABLE, hyp.LINEAR, *FORWARD, hyp.SOLVES_FROM_U),
+    (cell.step, *hyp.STABLE, cell.linear, *hyp.FORWARD, cell.solves_from_u),
     "‖v‖ <= ‖u‖ for every iterate v, as for R(tau B) u",
 )
 LAGGED_L2 = Theorem(
     "l2_stability",
     "Lagged diffusivities with bounded solves",
     "Kacanov 1959; Saad 2003, Proposition 5.2",
-    (hyp.STEP, *STABLE, hyp.IMPLICIT, *FORWARD, hyp.BOUNDED_SOLVES),
+    (cell.step, *hyp.STABLE, cell.implicit, *hyp.FORWARD, cell.bounded_solves),
     "‖v‖ <= ‖rhs‖ <= ‖u‖ for every iterate v, as ‖v‖² <= <v, (I + theta tau B(w)) v> = <v, rhs>",
 )
 SPLIT_L2 = Theorem(
     "l2_stability",
     *_SPLIT,
-    (*STABLE, hyp.IMPLICIT, *DISSIPATIVE, hyp.EXACT),
+    (*hyp.STABLE, cell.implicit, *DISSIPATIVE, cell.exact),
     "‖u+‖ <= ‖u‖, since the inverse of every axis has norm at most 1",
 )
 EXACT_FROZEN = Theorem(
     "frozen_stability",
     "Stability function",
     _SMITH,
-    (hyp.STEP, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, hyp.FROZEN_SOLVES),
+    (cell.step, *hyp.FORWARD, cell.decreasing, cell.implicit, cell.frozen_solves),
     "|R(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
 )
 SPLIT_FROZEN = Theorem(
     "frozen_stability",
     *_SPLIT,
-    (*DISSIPATIVE, hyp.DECREASING, hyp.IMPLICIT, hyp.EXACT),
+    (*DISSIPATIVE, cell.decreasing, cell.implicit, cell.exact),
     "the inverse of every axis has norm at most 1 at any frozen state",
 )
 EXACT_NONEXPANSIVE = Theorem(
     "nonexpansive",
     "Resolvent of a linear monotone operator",
     "Minty 1962",
-    (hyp.STEP, hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.EXACT, hyp.FIXED),
+    (cell.step, cell.linear, *hyp.FORWARD, cell.decreasing, cell.exact, cell.fixed),
     explicit.NONEXPANSIVE.conclusion,
     factor=exact_factor,
 )
@@ -112,27 +102,27 @@ EXACT_MAXIMUM = Theorem(
     "maximum_principle",
     "Inverse of an M-matrix",
     "Varga 2000, Theorem 3.25",
-    (hyp.STEP, TWO_POINTS, *FORWARD, PULL, hyp.IMPLICIT, hyp.EXACT),
+    (cell.step, hyp.two_points, *hyp.FORWARD, hyp.pulls, cell.implicit, cell.exact),
     "every value of every iterate is a weighted mean of values of u (and what the range includes)",
 )
 EXACT_MEAN = replace(
     explicit.MEAN,
-    hypotheses=(hyp.STEP, NO_REACTION, SYMMETRIC, CLOSED, hyp.REGULAR),
+    hypotheses=(cell.step, hyp.no_reaction, hyp.symmetric, hyp.closed, cell.regular),
     conclusion="the mean of u is kept: 1^T A = 0, so every solve keeps it",
 )
 LINEAR_ENERGY = Theorem(
     "energy_decay",
     "Energy of a linear step",
     "Hairer, Lubich 2014",
-    (hyp.STEP, hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.SOLVES_FROM_U),
+    (cell.step, cell.linear, *hyp.FORWARD, cell.decreasing, cell.solves_from_u),
     "E(v) <= E(u) for E(u) = 1/2 <B u, u> - <s, u>, r = s - b u",
 )
-_MAJORISED = (SYMMETRIC, PENALISER, BOUNDED_BELOW, LIPSCHITZ_REACTION, hyp.CONCAVE)
+_MAJORISED = (hyp.symmetric, hyp.penaliser, hyp.bounded_below, hyp.lipschitz_reaction, cell.concave)
 LAGGED_ENERGY = Theorem(
     "energy_decay",
     "Majorisation by lagged diffusivities",
     "Geman, Reynolds 1992; Chan, Mulet 1999",
-    (hyp.STEP, *_MAJORISED, hyp.IMPLICIT, hyp.BACKWARD, hyp.BOUNDED_SOLVES),
+    (cell.step, *_MAJORISED, cell.implicit, cell.backward, cell.bounded_solves),
     "E(v) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r, and every iterate v",
 )
 
@@ -140,7 +130,7 @@ LAGGED_ENERGY = Theorem(
 def limited(theorem: Theorem, reach: sp.Expr, rate: Rate) -> Theorem:
     """The theorem for tau <= reach/rate; for every tau, the diffusivity needs no upper bound."""
     if reach == sp.oo:
-        return replace(theorem, hypotheses=tuple(h for h in theorem.hypotheses if h is not BOUNDED))
+        return replace(theorem, hypotheses=tuple(h for h in theorem.hypotheses if h is not hyp.bounded))
     return replace(theorem, limit=lambda case: quotient(reach, rate(case)))
 
 
@@ -151,7 +141,7 @@ def underived(theorem: Theorem, kind: str) -> Theorem:
     def check(case: Case) -> Missing:
         return Missing(f"nothing is derived for {what} here", violated=True)
 
-    return replace(theorem, hypotheses=(hyp.STEP, Hypothesis("derivation", "", check)))
+    return replace(theorem, hypotheses=(cell.step, Hypothesis("derivation", "", check)))
 
 
 # -- the theorem for each iteration --
@@ -162,7 +152,7 @@ def _l2_stability(it: Iteration, case: Case) -> Theorem:
         return SPLIT_L2
     if it.kind == "Picard":
         return picard.LINEAR_L2 if it.linear else picard.NONLINEAR_L2
-    if it.kind == "Newton" or (it.linear and (it.method == "direct" or it.once)):
+    if it.kind == "Newton" or (it.linear and (it.systems.method == "direct" or it.systems.once)):
         return limited(LINEAR_L2, exact_reach(it), damped_rate)
     return limited(LAGGED_L2, explicit_part(it, 2), damped_rate)
 

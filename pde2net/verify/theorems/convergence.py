@@ -10,12 +10,13 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import iteration_of
 from pde2net.verify.rates import frozen_rate
-from pde2net.verify.theorem import EVERY_TAU, Held, Hypothesis, Missing, Theorem, quotient
-from pde2net.verify.theorems import cell_hypotheses as hyp
-from pde2net.verify.theorems.hypotheses import FORWARD, LIPSCHITZ_REACTION, MONOTONE, PENALISER
+from pde2net.verify.theorem import EVERY_TAU, Held, Missing, Theorem, hypothesis, quotient
+from pde2net.verify.theorems import cell_hypotheses as cell
+from pde2net.verify.theorems import hypotheses as hyp
 
 
-def _definite(case: Case) -> Held | Missing:
+@hypothesis("definite systems", "mass I + theta tau B >= c > 0")
+def definite(case: Case) -> Held | Missing:
     """For the steady state the mass is 0, and only the reaction makes the system regular."""
     rate = case.facts.rate
     if not iteration_of(case).steady:
@@ -27,23 +28,16 @@ def _definite(case: Case) -> Held | Missing:
     )
 
 
-DEFINITE = Hypothesis("definite systems", "mass I + theta tau B >= c > 0", _definite)
-
-
-def _krylov(case: Case) -> Held | Missing:
+@hypothesis("conjugate gradients", "x in the Krylov space minimises the error in the norm of the system")
+def krylov(case: Case) -> Held | Missing:
     it = iteration_of(case)
-    if it.method == "cg" and it.preconditioner == "none" and it.once:
-        return Held(f"symmetric, positive definite systems without preconditioner, k = {it.most}")
-    if it.method == "cg" and it.preconditioner == "none":
+    if it.systems.method == "cg" and it.systems.preconditioner == "none" and it.systems.once:
+        return Held(f"symmetric, positive definite systems without preconditioner, k = {it.systems.most}")
+    if it.systems.method == "cg" and it.systems.preconditioner == "none":
         return Missing("the solves of the iterations are not the same, and their truncation is not followed")
-    if it.method == "cg":
+    if it.systems.method == "cg":
         return Missing("the condition number with a preconditioner is not derived")
     return Missing("BiCGStab may break down, and no rate of it is known")
-
-
-KRYLOV = Hypothesis(
-    "conjugate gradients", "x in the Krylov space minimises the error in the norm of the system", _krylov
-)
 
 
 def scale(case: Case) -> tuple[sp.Expr, sp.Expr]:
@@ -70,7 +64,7 @@ def krylov_limit(case: Case) -> sp.Expr:
     rate = case.facts.rate
     if rate is None:
         return sp.S.Zero
-    q = sp.Integer(2) ** sp.Rational(-1, iteration_of(case).most)
+    q = sp.Integer(2) ** sp.Rational(-1, iteration_of(case).systems.most)
     most = sp.floor(1000 * ((1 + q) / (1 - q)) ** 2) / 1000
     mass, step = scale(case)
     low = case.valued(rate.lower)
@@ -84,7 +78,7 @@ def krylov_limit(case: Case) -> sp.Expr:
 
 def local_factor(case: Case) -> sp.Expr | None:
     """sigma theta tau mu/(mass + theta tau mu)."""
-    sigma = hyp.largest_elasticity(case)
+    sigma = cell.largest_elasticity(case)
     if sigma is None or case.facts.norm is None:
         return None
     mass, step = scale(case)
@@ -96,7 +90,7 @@ LINEAR_SOLVE = Theorem(
     "solver_convergence",
     "One exact solve",
     "elimination without pivoting, Higham 2002, section 9.6",
-    (hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, hyp.EXACT, DEFINITE),
+    (cell.linear, *hyp.FORWARD, cell.decreasing, cell.implicit, cell.exact, definite),
     "one iteration solves the step",
     factor=lambda case: sp.S.Zero,
 )
@@ -104,7 +98,7 @@ LINEAR_KRYLOV = Theorem(
     "solver_convergence",
     "Conjugate gradients",
     "Saad 2003, (6.128)",
-    (hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, KRYLOV, DEFINITE),
+    (cell.linear, *hyp.FORWARD, cell.decreasing, cell.implicit, krylov, definite),
     "k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
     krylov_limit,
     krylov_factor,
@@ -113,7 +107,7 @@ LAGGED = Theorem(
     "solver_convergence",
     "Linearised Kacanov iteration",
     "Chan, Mulet 1999",
-    (*FORWARD, PENALISER, hyp.DECREASING, hyp.IMPLICIT, hyp.ELASTIC, DEFINITE),
+    (*hyp.FORWARD, hyp.penaliser, cell.decreasing, cell.implicit, cell.elastic, definite),
     "near the solution errors shrink by the factor with each iteration whose system is solved",
     factor=local_factor,
 )
@@ -121,7 +115,7 @@ NEWTON = Theorem(
     "solver_convergence",
     "Newton's method",
     "Kantorovich 1948",
-    (*FORWARD, PENALISER, LIPSCHITZ_REACTION, MONOTONE, DEFINITE),
+    (*hyp.FORWARD, hyp.penaliser, hyp.lipschitz_reaction, hyp.monotone, definite),
     "near the solution the error is squared by each iteration whose system is solved",
     factor=lambda case: sp.S.Zero,
 )
@@ -132,8 +126,8 @@ def convergence(case: Case) -> Claim:
     it = iteration_of(case)
     if it.kind == "AOS":
         return Claim("solver_convergence", Status.NOT_APPLICABLE, because=because("elimination"))
-    if it.linear and it.method != "direct":
-        return emitted(LINEAR_KRYLOV(case), it.most)
+    if it.linear and it.systems.method != "direct":
+        return emitted(LINEAR_KRYLOV(case), it.systems.most)
     if it.linear:
         return LINEAR_SOLVE(case)
     return local((NEWTON if it.kind == "Newton" else LAGGED)(case))

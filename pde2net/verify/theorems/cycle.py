@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from pde2net.normalise.affine import affine
 from pde2net.scheme.polynomial import Polynomial
 from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
@@ -16,10 +17,10 @@ from pde2net.verify.polynomial import coefficients, like_exponential, polynomial
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_slope
 from pde2net.verify.refute import frozen
-from pde2net.verify.stages import KEPT, LINEAR, constant_diffusivities, stack_of
-from pde2net.verify.theorem import Held, Hypothesis, Missing, quotient
+from pde2net.verify.stages import stack_of
+from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis, quotient
 from pde2net.verify.theorems import explicit
-from pde2net.verify.theorems.hypotheses import PULL, SYMMETRIC, TWO_POINTS
+from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.stages import STAGE_LIPSCHITZ, STAGE_MEAN, claims_of_stack
 
 
@@ -44,18 +45,31 @@ def _up_to(rate: Rate) -> Rate:
     return lambda case: quotient(_reach(case, rate)[1], rate(case))
 
 
+@hypothesis("kept operator", "A and b are the same in all stages of a cycle")
+def kept_operator(case: Case) -> Held | Missing:
+    form = case.semi.form
+    if affine(form.reaction, form.state) is None:
+        return Missing(f"the reaction term {form.reaction} is not linear in u", weakens=True)
+    if form.linear_flux:
+        return Held("the equation is linear in u")
+    if stack_of(case).frozen:
+        return Held("diffusivities are those of the start of the cycle")
+    return Missing("diffusivities change within a cycle", weakens=True)
+
+
+linear = hyp.linear_equation("nothing is derived for several stages of a nonlinear equation")
 HAFNER = "Hafner et al. 2016; Meyer et al. 2014"
 
 L2 = explicit.L2.also(
     _bounded(damped_rate),
-    KEPT,
+    kept_operator,
     title="Polynomials of symmetric operators",
     reference=HAFNER,
     conclusion="‖u+‖ <= ‖u‖ for every input, since a cycle is P(tau B), B = A + diag b, and 0 <= tau B <= Z",
     limit=_up_to(damped_rate),
 )
 NONEXPANSIVE = explicit.NONEXPANSIVE.also(
-    LINEAR,
+    linear,
     _bounded(largest_slope),
     title="Polynomials of symmetric operators, for differences",
     reference=HAFNER,
@@ -64,7 +78,7 @@ NONEXPANSIVE = explicit.NONEXPANSIVE.also(
     factor=lambda case: sp.S.One,
 )
 ENERGY = explicit.ENERGY.also(
-    LINEAR,
+    linear,
     _bounded(largest_slope),
     title="Polynomials that commute with the operator",
     reference="spectral theorem",
@@ -80,12 +94,14 @@ FROZEN = explicit.FROZEN.also(
 )
 
 
-def _weighted_means(case: Case) -> Held | Missing:
+@hypothesis("weighted means", "no weight of a stage is negative")
+def weighted_means(case: Case) -> Held | Missing:
     return Missing("the stages of a cycle are no weighted means: weights may be negative", violated=True)
 
 
-MEANS = Hypothesis("weighted means", "no weight of a stage is negative", _weighted_means)
-MAXIMUM = replace(explicit.MAXIMUM, hypotheses=(TWO_POINTS, SYMMETRIC, PULL, MEANS), limit=None)
+MAXIMUM = replace(
+    explicit.MAXIMUM, hypotheses=(hyp.two_points, hyp.symmetric, hyp.pulls, weighted_means), limit=None
+)
 
 
 def _as_exponential(find: Callable[[Case], Claim]) -> Callable[[Case], Claim]:
@@ -110,7 +126,7 @@ def time_error(case: Case) -> TimeError:
     stack, symbol = stack_of(case), step_symbol(case.tau)
     p1, p2 = coefficients(stack)
     alone = len(stack.stages) == 1 or stack.repeated
-    frozen = stack.frozen and not alone and not constant_diffusivities(case.semi.form)
+    frozen = stack.frozen and not alone and not case.semi.form.linear_flux
     if stack.order > 1 and not frozen:
         return TimeError(symbol, stack.order, None)
     moving = case.facts.until is not None and not alone  # F at one time of the cycle

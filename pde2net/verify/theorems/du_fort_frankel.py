@@ -19,7 +19,7 @@ from pde2net.verify.refute import frozen
 from pde2net.verify.stages import stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
 from pde2net.verify.theorems import explicit
-from pde2net.verify.theorems.hypotheses import MONOTONE
+from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.stages import STAGE_LIPSCHITZ, STAGE_MEAN, claims_of_stack
 
 
@@ -77,7 +77,7 @@ ENERGY = _convex(
     explicit.ENERGY,
     "Nesterov 2004, Lemma 1.2.3",
     "E(u+) <= max(E(u), E(u-)) <= E(u0), E(u) = 1/2 sum Psi(|K u|²) - sum R(u), which is convex",
-    MONOTONE,
+    hyp.monotone,
     SLOPES,
 )
 MAXIMUM = _convex(

@@ -12,19 +12,7 @@ from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_diagonal, largest_slope, slope_bounds
 from pde2net.verify.stages import step_of, step_text
 from pde2net.verify.theorem import Theorem, quotient
-from pde2net.verify.theorems.hypotheses import (
-    BOUNDED_BELOW,
-    CLOSED,
-    FORWARD,
-    LIPSCHITZ_REACTION,
-    MONOTONE,
-    NO_REACTION,
-    PENALISER,
-    PULL,
-    STABLE,
-    SYMMETRIC,
-    TWO_POINTS,
-)
+from pde2net.verify.theorems import hypotheses as hyp
 
 
 def _up_to(reach: int, rate: Rate) -> Rate:
@@ -60,7 +48,7 @@ L2 = Theorem(
     "l2_stability",
     "Explicit l2 stability",
     "Alt et al. 2023, Theorem 1",
-    (*STABLE, *FORWARD),
+    (*hyp.STABLE, *hyp.FORWARD),
     lambda case: f"‖u+‖ <= ‖u‖ for every input, since 0 <= {step_text(case)} (A(u) + diag b) <= 2",
     _up_to(2, damped_rate),
 )
@@ -68,7 +56,7 @@ NONEXPANSIVE = Theorem(
     "nonexpansive",
     "Cocoercive gradients",
     "Baillon, Haddad 1977; Nesterov 2004, Theorem 2.1.15",
-    (SYMMETRIC, PENALISER, LIPSCHITZ_REACTION, MONOTONE),
+    (hyp.symmetric, hyp.penaliser, hyp.lipschitz_reaction, hyp.monotone),
     "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
     _up_to(2, largest_slope),
     _contraction,
@@ -77,7 +65,7 @@ MAXIMUM = Theorem(
     "maximum_principle",
     "Maximum-minimum principle by nonnegative weights",
     "Weickert 1998, Theorem 8",
-    (TWO_POINTS, *FORWARD, PULL),
+    (hyp.two_points, *hyp.FORWARD, hyp.pulls),
     "every value of u+ is a weighted mean of values of u (and what the range includes)",
     _up_to(1, lambda case: largest_diagonal(case)),
 )
@@ -85,7 +73,7 @@ ENERGY = Theorem(
     "energy_decay",
     "Descent lemma",
     "Nesterov 2004, Lemma 1.2.3",
-    (SYMMETRIC, PENALISER, BOUNDED_BELOW, LIPSCHITZ_REACTION),
+    (hyp.symmetric, hyp.penaliser, hyp.bounded_below, hyp.lipschitz_reaction),
     "E(u+) <= E(u) for E(u) = 1/2 sum Psi(|K u|²) - sum R(u), Psi' = g, R' = r",
     _up_to(2, largest_slope),
 )
@@ -93,14 +81,14 @@ MEAN = Theorem(
     "mean_preservation",
     "Constants in the kernel of K",
     "Weickert 1998, Theorem 8",
-    (NO_REACTION, SYMMETRIC, CLOSED),
+    (hyp.no_reaction, hyp.symmetric, hyp.closed),
     "the mean of u is kept: 1^T K^T = 0",
 )
 LIPSCHITZ = Theorem(
     "well_posed",
     "Lipschitz composition",
     "triangle inequality",
-    (SYMMETRIC, PENALISER, LIPSCHITZ_REACTION),
+    (hyp.symmetric, hyp.penaliser, hyp.lipschitz_reaction),
     "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step",
     factor=_growth_bound,
 )
@@ -108,7 +96,7 @@ FROZEN = Theorem(
     "frozen_stability",
     "Spectrum of the frozen operator",
     "von Neumann; Strikwerda 2004, section 2.2",
-    (*FORWARD, LIPSCHITZ_REACTION),
+    (*hyp.FORWARD, hyp.lipschitz_reaction),
     lambda case: f"|1 - {step_text(case)} mu| <= 1 for every eigenvalue mu of A - r' at any frozen state",
     _up_to(2, frozen_rate),
 )

@@ -13,9 +13,9 @@ from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, lipschitz
 from pde2net.verify.refute import claims as seek
 from pde2net.verify.theorem import Theorem, quotient
-from pde2net.verify.theorems import cell_hypotheses as hyp
+from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import explicit
-from pde2net.verify.theorems.hypotheses import FORWARD, LIPSCHITZ_REACTION, PENALISER, STABLE
+from pde2net.verify.theorems import hypotheses as hyp
 
 DIGITS = 12  # decimals of a reach that is a root
 SHORT = 12  # iterations whose sums are written out
@@ -73,7 +73,7 @@ _POLYNOMIAL = ("Polynomial of Picard iterates", "Alt et al. 2023, section 3.3")
 LINEAR_L2 = Theorem(
     "l2_stability",
     *_POLYNOMIAL,
-    (*STABLE, hyp.LINEAR, *FORWARD, hyp.PLAIN),
+    (*hyp.STABLE, cell.linear, *hyp.FORWARD, cell.plain),
     "‖v‖ = ‖p(tau B) u‖ <= ‖u‖ for the polynomial p of the iterates",
     _up_to(damped_rate),
 )
@@ -81,26 +81,26 @@ NONLINEAR_L2 = Theorem(
     "l2_stability",
     "Extragradient steps",
     "Korpelevich 1976",
-    (*STABLE, *FORWARD, PENALISER, LIPSCHITZ_REACTION, hyp.BACKWARD, hyp.PLAIN),
+    (*hyp.STABLE, *hyp.FORWARD, hyp.penaliser, hyp.lipschitz_reaction, cell.backward, cell.plain),
     "‖v‖ <= ‖u‖ for every input, since the differences of F at the iterates decrease",
     lambda case: quotient(sp.S.One if iteration_of(case).count == 2 else HALF, lipschitz(case)),
 )
 FROZEN = Theorem(
     "frozen_stability",
     *_POLYNOMIAL,
-    (*FORWARD, LIPSCHITZ_REACTION, hyp.PLAIN),
+    (*hyp.FORWARD, hyp.lipschitz_reaction, cell.plain),
     "|p(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
     _up_to(frozen_rate),
 )
 NONEXPANSIVE = Theorem(
     "nonexpansive",
     *_POLYNOMIAL,
-    (hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.PLAIN, hyp.FIXED),
+    (cell.linear, *hyp.FORWARD, cell.decreasing, cell.plain, cell.fixed),
     explicit.NONEXPANSIVE.conclusion,
     _up_to(frozen_rate),
     lambda case: sp.S.One,
 )
-LIPSCHITZ = explicit.LIPSCHITZ.also(hyp.PLAIN, hyp.FIXED, factor=factor)
+LIPSCHITZ = explicit.LIPSCHITZ.also(cell.plain, cell.fixed, factor=factor)
 
 
 def _growth(case: Case, m: sp.Expr) -> sp.Expr:

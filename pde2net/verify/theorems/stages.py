@@ -13,21 +13,14 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.consistency import TimeError, consistency
 from pde2net.verify.rates import slope_bounds
-from pde2net.verify.stages import (
-    COMBINATION,
-    StageWeights,
-    constant_diffusivities,
-    stack_of,
-    stage_weights,
-)
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Table, Theorem
+from pde2net.verify.stages import STATES, StageWeights, stack_of, stage_weights
+from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis
 from pde2net.verify.theorems.explicit import LIPSCHITZ, MEAN
 
 DIGITS, KEPT = 6, 60  # of a factor, and of what it is computed with
 _FINE = 10**40  # numbers that are not rational are rounded up to this denominator
 
 SOLVER = Claim("solver_convergence", Status.NOT_APPLICABLE, because=because("explicit"))
-STAGE_MEAN = MEAN.also(COMBINATION)
 
 
 def claims_of_stack(
@@ -42,13 +35,22 @@ def claims_of_stack(
     }
 
 
-def _fresh(case: Case) -> Held | Missing:
-    if not stack_of(case).frozen or constant_diffusivities(case.semi.form):
+@hypothesis("weights of states", "those of each stage sum to 1")
+def combination(case: Case) -> Held | Missing:
+    if all(sp.simplify(sum(w[s] for s in STATES) - 1) == 0 for w in stage_weights(stack_of(case))):
+        return Held("exactly, in every stage")
+    return Missing("the weights of a stage do not sum to 1")
+
+
+@hypothesis("current diffusivities", "each stage is a Lipschitz function of its states")
+def current(case: Case) -> Held | Missing:
+    if not stack_of(case).frozen or case.semi.form.linear_flux:
         return Held("diffusivities are those of the state itself, or constant")
     return Missing("diffusivities of the start of a cycle multiply later states, which no constant bounds")
 
 
-def _number(case: Case) -> Held | Missing:
+@hypothesis("numbers", "tau, alpha and the bounds of F' are numbers")
+def numbers(case: Case) -> Held | Missing:
     weights = {w for row in stage_weights(stack_of(case)) for w in row.values()}
     known = {TAU, *case.semi.form.problem.parameters}
     open_ = {s for e in (case.valued(case.tau), *slope_bounds(case)) for s in e.free_symbols}
@@ -106,9 +108,10 @@ def rounded_up(number: Fraction, digits: int) -> Fraction:
     return math.ceil(number / unit) * unit
 
 
+STAGE_MEAN = MEAN.also(combination)
 STAGE_LIPSCHITZ = LIPSCHITZ.also(
-    Hypothesis("current diffusivities", "each stage is a Lipschitz function of its states", _fresh),
-    Hypothesis("numbers", "tau, alpha and the bounds of F' are numbers", _number),
+    current,
+    numbers,
     title="Lipschitz composition of stages",
     conclusion=lambda case: (
         "‖N(u) - N(v)‖ <= factor ‖u - v‖ "
