@@ -16,14 +16,13 @@ from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
 from pde2net.verify.fourier.model import Model
 from pde2net.verify.fourier.smoothing import damped_factor, high_frequencies
-from pde2net.verify.fourier.two_grid import Smoother, Transfers, cycle_factors
+from pde2net.verify.fourier.two_grid import Smoother, cycle_factors
 from pde2net.verify.ranges import UndecidedError
 
 ASPECT = 1.25  # axes whose cells are at most this much longer than the shortest are coarsened
 DEEPEST = {1: 6, 2: 4, 3: 3}  # grids that are looked at, by dimension; factors settle from grid to grid
 SCALES = (1, sp.Rational(1, 10), sp.Rational(1, 100))  # of diffusivities that vary
 UNIT = sp.Rational(1, 10**4)
-KINDS = {"jacobi": "jacobi", "red-black": "redblack", "chebyshev": "chebyshev"}
 
 
 def cycle_factor(case: Case) -> sp.Rational:
@@ -46,10 +45,10 @@ def cycle_factor(case: Case) -> sp.Rational:
         sweep = smoothing(case)
         known = f"the smoothing factor of one sweep, coefficients at their upper bounds, is {sweep}"
         raise UndecidedError(numbers if sweep is None else f"{numbers}; {known}")
-    order = relaxation.order(semi)
-    transfers = Transfers("adjoint" if order == 2 else "mean")
     axes = tuple(coarsening(case, [float(h) for h in spacing]))
-    largest = _largest(tuple(models(case)), smoother(case), unet.pre, unet.post, axes, transfers)
+    largest = _largest(
+        tuple(models(case)), smoother(case), unet.pre, unet.post, axes, relaxation.order(semi) == 2
+    )
     return sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT
 
 
@@ -80,9 +79,9 @@ def _largest(
     pre: int,
     post: int,
     axes: tuple[tuple[int, ...], ...],
-    transfers: Transfers,
+    adjoint: bool,
 ) -> float:
-    return max(max(cycle_factors(model, smoother, pre, post, axes, transfers)) for model in cases)
+    return max(max(cycle_factors(model, smoother, pre, post, axes, adjoint)) for model in cases)
 
 
 def smoother(case: Case) -> Smoother:
@@ -93,7 +92,7 @@ def smoother(case: Case) -> Smoother:
     if unet.smoother == "red-black":
         damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
     low, high = (float(v) for v in relaxation.interval(semi))
-    return Smoother(KINDS[unet.smoother], float(damping), (low, high))
+    return Smoother(unet.smoother, float(damping), (low, high))
 
 
 def coarsening(case: Case, spacing: list[float]) -> Iterator[tuple[int, ...]]:

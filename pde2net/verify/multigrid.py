@@ -24,37 +24,31 @@ FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 20
 FACTOR = "factor of frequencies"  # the rule of factors that are not below one
 
 
-def _truncated(claim: str, reason: str, *hypotheses: Hypothesis) -> Theorem:
+def _truncated(claim: str, hypotheses: tuple[Hypothesis, ...], reason: str) -> Theorem:
     """A claim about cycles that may be refuted, never proved; `reason` says what is known instead."""
     cycles = Hypothesis("cycles", "the step is solved", lambda case: Missing(reason, violated=True))
     return Theorem(claim, "Full approximation cycles", "Brandt 1977", (cell.step, *hypotheses, cycles), "")
 
 
-TRUNCATED = (
-    _truncated(
-        "l2_stability",
+KNOWN = {
+    "l2_stability": (
+        (*hyp.STABLE, *hyp.FORWARD),
         "cycles are truncated; the solution that they approach has at most the norm of the input for every "
         "tau, and where the flux is monotone the output differs from it by at most the norm of the residual",
-        *hyp.STABLE,
-        *hyp.FORWARD,
     ),
-    _truncated(
-        "nonexpansive",
+    "nonexpansive": (
+        hyp.FORWARD,
         "cycles are truncated; only the solution that they approach is nonexpansive, where the flux is "
         "monotone",
-        *hyp.FORWARD,
     ),
-    _truncated("maximum_principle", "corrections from coarse grids are no weighted means", *hyp.FORWARD),
-    _truncated("energy_decay", "nothing is derived for the energy along truncated cycles", *hyp.FORWARD),
-    _truncated(
-        "mean_preservation",
+    "maximum_principle": (hyp.FORWARD, "corrections from coarse grids are no weighted means"),
+    "energy_decay": (hyp.FORWARD, "nothing is derived for the energy along truncated cycles"),
+    "mean_preservation": (
+        (hyp.no_reaction, hyp.symmetric, hyp.closed),
         "smoothing changes the mean, and truncated cycles leave a part of the change",
-        hyp.no_reaction,
-        hyp.symmetric,
-        hyp.closed,
     ),
-    _truncated("well_posed", "nothing is derived for the Lipschitz constant of a cycle", *hyp.FORWARD),
-)
+    "well_posed": (hyp.FORWARD, "nothing is derived for the Lipschitz constant of a cycle"),
+}
 
 
 def _analysed(case: Case) -> sp.Rational | str:
@@ -123,7 +117,7 @@ def consistency(case: Case) -> Claim:
 
 
 CLAIMS: Table = {
-    **{theorem.claim: theorem for theorem in TRUNCATED},
+    **{name: _truncated(name, *known) for name, known in KNOWN.items()},
     "frozen_stability": frozen_stability,
     "solver_convergence": solver_convergence,
     "consistency": consistency,

@@ -58,9 +58,3 @@ def step_text(case: Case) -> str:
     """That size in words: tau, or 2/3 tau."""
     c = step_of(case)
     return "tau" if c == 1 else f"{c} tau"
-
-
-def cycles(stack: Stack) -> int:
-    """How often the network repeats what factors are about: steps, or cycles."""
-    alone = stack.repeated and not stack.uses(PREVIOUS) and not stack.uses(START)
-    return stack.cycles * (len(stack.stages) if alone else 1)

@@ -24,7 +24,6 @@ from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
 from pde2net.verify.ranges.record import Method, Range, UndecidedError, given_up, within
 
 SECONDS = 10.0  # per question
-EXACT_SEARCH = "the exact search"
 SHARE_EXACT = 0.3
 
 

@@ -49,10 +49,8 @@ def exact_factor(case: Case) -> sp.Expr | None:
     return low if it.theta == 1 else sp.Max(low, sp.cancel(-amplification(frozen_rate(case))))
 
 
-DISSIPATIVE = (
-    hyp.symmetric,
-    hyp.nonnegative_diffusivity,
-)  # A >= 0, which is all that implicit steps of theta = 1 need
+# A >= 0, which is all that implicit steps of theta = 1 need.
+DISSIPATIVE = (hyp.symmetric, hyp.nonnegative_diffusivity)
 _SMITH = "Crank, Nicolson 1947; Hairer, Wanner 1996, section IV.3"
 _SPLIT = ("Mean of implicit steps along the axes", "Weickert, ter Haar Romeny, Viergever 1998")
 
@@ -180,22 +178,10 @@ def _energy_decay(it: Iteration, case: Case) -> Theorem:
     return limited(LINEAR_ENERGY, exact_reach(it), frozen_rate) if it.linear else LAGGED_ENERGY
 
 
-def _mean_preservation(it: Iteration, case: Case) -> Theorem:
-    return explicit.MEAN if it.kind == "Picard" else EXACT_MEAN
-
-
-def _well_posed(it: Iteration, case: Case) -> Theorem:
-    return picard.LIPSCHITZ if it.kind == "Picard" else EXACT_LIPSCHITZ
-
-
 def _frozen_stability(it: Iteration, case: Case) -> Callable[[Case], Claim]:
     if it.kind == "Picard":
         return picard.frozen_stability
     return SPLIT_FROZEN if it.kind == "AOS" else limited(EXACT_FROZEN, exact_reach(it), frozen_rate)
-
-
-def _consistency(it: Iteration, case: Case) -> Callable[[Case], Claim]:
-    return consistency
 
 
 Choose = Callable[[Iteration, Case], Callable[[Case], Claim]]
@@ -224,10 +210,10 @@ CHOICES: dict[str, Choose] = {
     "nonexpansive": _nonexpansive,
     "maximum_principle": _maximum_principle,
     "energy_decay": _energy_decay,
-    "mean_preservation": _mean_preservation,
-    "well_posed": _well_posed,
+    "mean_preservation": lambda it, case: explicit.MEAN if it.kind == "Picard" else EXACT_MEAN,
+    "well_posed": lambda it, case: picard.LIPSCHITZ if it.kind == "Picard" else EXACT_LIPSCHITZ,
     "frozen_stability": _frozen_stability,
-    "consistency": _consistency,
+    "consistency": lambda it, case: consistency,
 }
 CLAIMS: Table = {name: _of_step(name, choose) for name, choose in CHOICES.items()}
 CLAIMS["solver_convergence"] = _solver_convergence

@@ -12,15 +12,11 @@ from pde2net.verify.rates import pull
 from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis
 
 
-def over_times(until: sp.Expr) -> str:
-    """That bounds hold for all times of a network, or all at all."""
-    return f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}"
-
-
 def explained(case: Case, quantity: str) -> str:
     """The ranges that were derived for one kind of quantity, and by which engine."""
-    if case.facts.until is not None:
-        return over_times(case.facts.until)
+    until = case.facts.until
+    if until is not None:
+        return f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}"
     lines = []
     for answer in case.facts.answers:
         if answer.quantity != quantity:
