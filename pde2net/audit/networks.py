@@ -1,4 +1,4 @@
-"""The network of a certificate, for counterexamples: all of it, and a part with kept coefficients."""
+"""Counterexamples: the network that they are run through, or a part, and the line that describes them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import sympy as sp
 from pde2net.audit.linear import affine
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import RecheckError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
@@ -21,6 +22,7 @@ from pde2net.language.schemes import DuFortFrankel
 from pde2net.network import Network
 from pde2net.scheme.registry import shortest
 from pde2net.scheme.stack import Stack
+from pde2net.verify.refute.candidates import candidates
 
 MOST = 512  # steps of Du Fort-Frankel
 
@@ -81,3 +83,23 @@ class Whole:
             more = f"after {steps} steps exceeds {2 * steps + 1} times its own"
             return f"with its coefficients kept, the norm {more} by"
         return "with its coefficients kept, the norm grows by"
+
+
+def is_described(
+    semi: Semidiscrete | SemidiscreteSystem, u0: Array, witness: Mapping[str, Any], says: str
+) -> bool:
+    """Whether the line names pattern, amplitude, size and violation as they are."""
+    shown = "optimised input"
+    if {"pattern", "amplitude"} & set(witness):
+        pattern, amplitude = witness["pattern"], witness["amplitude"]
+        if type(amplitude) not in (int, float) or not _follows(semi, u0, pattern, amplitude):
+            return False
+        shown = f"{pattern} of amplitude {amplitude:.3g}"
+    size = " x ".join(map(str, u0.shape))
+    return bool(witness["description"] == f"{shown} on {size} cells: {says} {witness['excess']:.3g}")
+
+
+def _follows(semi: Semidiscrete | SemidiscreteSystem, u0: Array, pattern: Any, amplitude: float) -> bool:
+    """Whether the input is a pattern of this name times `amplitude`."""
+    images = (amplitude * c.on(u0.shape[-1]) for c in candidates(semi, (1.0,)) if c.name == pattern)
+    return any(np.allclose(u0, image, rtol=1e-9, atol=1e-12 * abs(amplitude)) for image in images)

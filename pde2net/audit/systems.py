@@ -10,8 +10,8 @@ import sympy as sp
 
 from pde2net.audit.claims import Rule
 from pde2net.audit.consistency import disagreements as consistency_disagreements
-from pde2net.audit.described import is_described
 from pde2net.audit.exactly import NoOpinionError
+from pde2net.audit.networks import is_described
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules

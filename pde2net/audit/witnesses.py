@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from pde2net.audit.described import is_described
-from pde2net.audit.networks import Whole
+from pde2net.audit.networks import Whole, is_described
 from pde2net.audit.residuals import growth
 from pde2net.audit.systems import counterexample
 from pde2net.discretise.arrays import Array

@@ -9,7 +9,7 @@ from typing import TypeVar
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor, Term
+from pde2net.normalise.form import SQUARED, Component, Learned, SecondOrder, Tensor
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.time import moving
@@ -18,7 +18,7 @@ from pde2net.verify.clock import Clock
 from pde2net.verify.finite import require_finite_until
 from pde2net.verify.norms import OperatorNorm, constant_eigenvalues, operator_norms, sharp, weighted_norm
 from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
-from pde2net.verify.ranges.limits import limit
+from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
@@ -30,6 +30,7 @@ SOUGHT = {
 }
 
 T = TypeVar("T")
+Rows = tuple[tuple[Bounds, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ class Facts:
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
     """
 
-    weights: tuple[tuple[Bounds, ...], ...] | None
+    weights: Rows | None
     norm: sp.Expr | None
-    slopes: tuple[tuple[Bounds, ...], ...] | None
+    slopes: Rows | None
     slope_norm: sp.Expr | None
     curvature: Bounds | None
     damping: Bounds | None
@@ -113,8 +114,8 @@ class _Gatherer:
         self.expanding: list[sp.Expr] = []
 
     def facts(self) -> Facts:
-        weights = self.attempt("weights", self.all_weights)
-        slopes = self.attempt("slopes", self.all_slopes)
+        weights = self.attempt("weights", self.weights)
+        slopes = self.attempt("slopes", self.slopes)
         reaction = self.form.reaction.subs(self.values)
         return Facts(
             weights=weights,
@@ -154,29 +155,41 @@ class _Gatherer:
             if time in coefficient.free_symbols:
                 require_finite_until(coefficient.subs(given), time, self.clock.end)
 
-    def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
-        return tuple(self.weights(term) for term in self.form.terms)
+    def weights(self) -> Rows:
+        """Intervals of the weights g."""
+        return self.rows(self.scalar_coefficient, self.radial, self.eigenvalues_of)
 
-    def weights(self, term: Term) -> tuple[Bounds, ...]:
-        if isinstance(term, Tensor):
-            return (self.eigenvalues_of(term),) * len(self.form.slopes)
-        if isinstance(term, SecondOrder | Learned):
-            if term.diffusivity is None:
-                raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
-            return (self.radial(term.diffusivity),)
-        totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
-        for component in term.components:
-            coefficient = self.coefficient(component)
-            if component.groups is None:
-                raise UndecidedError(
-                    f"the flux {component.responses} has no scalar diffusivity g(|grad u|^2)"
-                )
-            for group in component.groups:
-                g = self.radial(group.diffusivity)
-                for axis, weight in zip(group.axes, group.weights, strict=True):
-                    w = self.over_time(weight.subs(self.values))
-                    totals[axis] = totals[axis] + w * coefficient * g
-        return tuple(totals)
+    def slopes(self) -> Rows:
+        """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
+        return self.rows(self.unit_coefficient, self.eigenvalues, self.linear_tensor)
+
+    def rows(
+        self,
+        coefficient: Callable[[Component], Bounds],
+        radial: Callable[[sp.Expr], Bounds],
+        tensor: Callable[[Tensor], Bounds],
+    ) -> Rows:
+        """Per term and axis, the sum over components of weight times coefficient times radial part."""
+        rows: list[tuple[Bounds, ...]] = []
+        for term in self.form.terms:
+            if isinstance(term, Tensor):
+                rows.append((tensor(term),) * len(self.form.slopes))
+                continue
+            if isinstance(term, SecondOrder | Learned):
+                if term.diffusivity is None:
+                    raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
+                rows.append((radial(term.diffusivity),))
+                continue
+            totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
+            for component in term.components:
+                outer = coefficient(component)
+                for group in component.groups or ():
+                    bounds = radial(group.diffusivity)
+                    for axis, weight in zip(group.axes, group.weights, strict=True):
+                        w = self.over_time(weight.subs(self.values))
+                        totals[axis] = totals[axis] + w * outer * bounds
+            rows.append(tuple(totals))
+        return tuple(rows)
 
     def eigenvalues_of(self, term: Tensor) -> Bounds:
         """lower |p|² <= p^T D p <= upper |p|², which bounds K^T D K as equal weights on all axes do."""
@@ -190,11 +203,11 @@ class _Gatherer:
             "the eigenvalues of the diffusion tensor are not known: it is no tensor(v, a, b)"
         )
 
-    def linear_tensor(self, term: Tensor) -> tuple[Bounds, ...]:
+    def linear_tensor(self, term: Tensor) -> Bounds:
         """Phi = D p is the gradient of p^T D p/2 for a constant D."""
         if term.free_symbols & ({self.form.state} | self.form.data):
             raise UndecidedError("the flux of a diffusion tensor that varies is no gradient of a penaliser")
-        return (self.eigenvalues_of(term),) * len(self.form.slopes)
+        return self.eigenvalues_of(term)
 
     def radial(self, diffusivity: sp.Expr) -> Bounds:
         g = diffusivity.subs(self.values)
@@ -226,30 +239,8 @@ class _Gatherer:
             return self.bounded_range(expression)
         return Bounds(expression, expression)
 
-    def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
-        """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
-        rows: list[tuple[Bounds, ...]] = []
-        for term in self.form.terms:
-            if isinstance(term, Tensor):
-                rows.append(self.linear_tensor(term))
-                continue
-            if isinstance(term, SecondOrder | Learned):
-                if term.diffusivity is None:
-                    raise UndecidedError(f"the flux {term.flux} is not g(q^2) q")
-                rows.append((self.eigenvalues(term.diffusivity),))
-                continue
-            totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(self.form.slopes)
-            for component in term.components:
-                self.require_gradient(component)
-                for group in component.groups or ():
-                    bound = self.eigenvalues(group.diffusivity)
-                    for axis, weight in zip(group.axes, group.weights, strict=True):
-                        w = self.over_time(weight.subs(self.values))
-                        totals[axis] = totals[axis] + w * bound
-            rows.append(tuple(totals))
-        return tuple(rows)
-
-    def require_gradient(self, component: Component) -> None:
+    def unit_coefficient(self, component: Component) -> Bounds:
+        """1, for components of the gradient of a penaliser."""
         if component.coefficient.free_symbols & (self.form.data | {self.form.state}):
             raise UndecidedError(
                 f"the flux contains the coefficient {component.coefficient}; Phi' is bounded here "
@@ -266,6 +257,7 @@ class _Gatherer:
                     "a staggered grid averages the diffusivity over cells, so the flux is not a "
                     "function of grad u at one point"
                 )
+        return Bounds(sp.S.One, sp.S.One)
 
     def eigenvalues(self, diffusivity: sp.Expr) -> Bounds:
         """Phi' has the eigenvalues g (along the level line, in nD) and g + 2 s2 g' (across)."""
@@ -288,18 +280,20 @@ class _Gatherer:
             return None
         return sp.factor_terms(sp.simplify(total.subs(self.values)))
 
-    def curvature(self, slopes: tuple[tuple[Bounds, ...], ...]) -> Bounds | None:
+    def curvature(self, slopes: Rows) -> Bounds | None:
         zero = sp.S.Zero
         above = [[Bounds(zero, sp.Max(zero, b.upper)) for b in row] for row in slopes]
         below = [[Bounds(zero, sp.Max(zero, -b.lower)) for b in row] for row in slopes]
         upper, lower = self.norm(above, "slopes"), self.norm(below, "slopes")
         return None if upper is None or lower is None else Bounds(-lower, upper)
 
-    def coefficient(self, component: Component) -> Bounds:
+    def scalar_coefficient(self, component: Component) -> Bounds:
         coefficient = component.coefficient.subs(self.values)
         found = self.pointwise_range(coefficient)
         if found.lower == -sp.oo or found.upper == sp.oo:
             self.unbounded[str(coefficient)] = None
+        if component.groups is None:
+            raise UndecidedError(f"the flux {component.responses} has no scalar diffusivity g(|grad u|^2)")
         return found
 
     def damping(self, reaction: sp.Expr) -> Bounds:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference
-from pde2net.verify.fourier.model import Model
-from pde2net.verify.fourier.sampling import supremum
+from pde2net.verify.fourier.model import Model, supremum
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ cells of a coarse cell, the correction interpolated linearly with weights 3/4 an
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pde2net.verify.fourier.model import Floats, Model
-from pde2net.verify.fourier.sampling import harmonics, supremum
+from pde2net.verify.fourier.model import Floats, Model, supremum
 
 Complex = NDArray[np.complex128]
 KINDS = ("jacobi", "red-black", "chebyshev")
@@ -101,7 +101,7 @@ def two_grid_matrix(
     """
     dimension = model.dimension
     coarse = frozenset(range(dimension) if axes is None else axes)
-    shifts = harmonics(dimension)
+    shifts = list(itertools.product((0, 1), repeat=dimension))  # by pi
     shifted = theta[..., None, :] + np.pi * np.array(shifts)
     fine = model.symbol(shifted)
     down, up = (

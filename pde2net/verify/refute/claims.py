@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from pde2net.discretise.arrays import Array
+from pde2net.errors import Pde2NetError
 from pde2net.graph.build import build
 from pde2net.graph.build.linear import linear_systems
 from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
+from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.scheme.unet import UNet
@@ -20,12 +22,16 @@ from pde2net.verify.rates import pull
 from pde2net.verify.refute import measures
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import energies, norms, or_infinite
-from pde2net.verify.refute.search import Runs, neutral, sample_values
+from pde2net.verify.refute.search import Runs, Search, neutral, sample_values
 
 Found = dict[str, Any] | None
 EARLY, LATE = 4, 8
 LARGE = 0.5  # violation of truncated BiCGStab
 LEAST = 1e-6  # of the residual at the start, relative to the input
+POWERS = (8, 32, 128, 512)  # steps of Du Fort-Frankel
+CELLS = 2000
+CYCLE_SAYS = "with its coefficients kept, the norm grows by"
+POWERS_SAY = "with its coefficients kept, the norm after {0} steps exceeds {1} times its own by"
 
 
 def growth(case: Case) -> Found:
@@ -142,6 +148,63 @@ def cycles(case: Case) -> Found:
 
     hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000, first, one)
     return None if hit is None else wit.described(hit, "residual grows by")
+
+
+# -- stability with frozen coefficients: those of the input are kept --
+
+
+def seek_cycle(case: Case) -> Found:
+    """An input whose norm grows in one cycle with its own coefficients."""
+    search = _kept(case, 0)
+    if search is None:
+        return None
+    hit = search.first(lambda run, u0: measures.growth(u0, run(u0)), wit.MARGIN, 10**9)
+    return None if hit is None else wit.described(hit, CYCLE_SAYS)
+
+
+def seek_powers(case: Case) -> Found:
+    """An input whose norm exceeds (2 k + 1) times its own after k steps of Du Fort-Frankel.
+
+    With all zeros in the unit disc that is impossible (docs/theory.md, section 4.8).
+    """
+    for k in POWERS:
+        search = _kept(case, k)
+        if search is None:
+            return None
+
+        def violation(run: Runs, u0: Array, k: int = k) -> Array:
+            return beyond(u0, run(u0), k)
+
+        hit = search.first(violation, wit.MARGIN, CELLS)
+        if hit is not None:
+            return wit.described(hit, POWERS_SAY.format(k, 2 * k + 1), steps=k)
+    return None
+
+
+def beyond(u0: Array, u1: Array, steps: int) -> Array:
+    """‖u1‖/((2 k + 1) ‖u0‖) - 1."""
+    return (measures.growth(u0, u1) + 1) / (2 * steps + 1) - 1
+
+
+def _kept(case: Case, powers: int) -> Search | None:
+    """The search, through one cycle (or `powers` steps) of a network that keeps its first coefficients.
+
+    None where the reaction is not linear in u and 0 at u = 0, or the flux has no coefficients.
+    """
+    semi, update = case.semi, case.update
+    if case.search is None or not isinstance(update, Stack):
+        return None
+    form = semi.form
+    reaction = form.reaction.subs({f: neutral(f) for f in form.fields})
+    found = affine(reaction, form.state)
+    if found is None or found[0] != 0:
+        return None
+    stages = update.stages[:1] * powers if powers else update.stages
+    try:
+        graph = build(semi, case.tau, replace(update, frozen=True, cycles=1, stages=stages))
+    except Pde2NetError:
+        return None
+    return replace(case.search, step=graph, network=graph)
 
 
 # What is looked for where a theorem has no search of its own; of other claims, nothing.

@@ -16,7 +16,7 @@ from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
 from pde2net.verify.polynomial import coefficients, like_exponential, polynomial
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_slope
-from pde2net.verify.refute import frozen
+from pde2net.verify.refute import claims as seek
 from pde2net.verify.stages import stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis, quotient
 from pde2net.verify.theorems import explicit
@@ -90,7 +90,7 @@ FROZEN = explicit.FROZEN.also(
     reference="von Neumann; Meyer et al. 2014",
     conclusion="|P(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
     limit=_up_to(frozen_rate),
-    refute=frozen.seek_cycle,
+    refute=seek.seek_cycle,
 )
 
 

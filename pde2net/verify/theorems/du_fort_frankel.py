@@ -15,7 +15,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import because
 from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_diagonal, largest_slope
-from pde2net.verify.refute import frozen
+from pde2net.verify.refute import claims as seek
 from pde2net.verify.stages import stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
 from pde2net.verify.theorems import explicit
@@ -92,7 +92,7 @@ COMPANION = explicit.FROZEN.also(
     reference="Du Fort, Frankel 1953; Strikwerda 2004, section 5",
     conclusion="the companion matrix of every mode has spectral radius at most 1 at any frozen state",
     limit=None,
-    refute=frozen.seek_powers,
+    refute=seek.seek_powers,
 )
 
 
