@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,8 +60,8 @@ class Whole:
     def kept(self, u0: Array, fields: Mapping[str, Array], steps: Any) -> float:
         """By how much the norm grows in one part with the coefficients of u0, or beyond (2 k + 1) times."""
         form = self.semi.form
-        neutral = {f: 1 if f.is_positive else -1 if f.is_negative else 0 for f in form.fields}
-        if not affine(form) or form.reaction.subs(neutral).subs(form.state, 0) != 0:
+        still = {f: neutral(f) for f in form.fields}
+        if not affine(form) or form.reaction.subs(still).subs(form.state, 0) != 0:
             return 0.0
         part = self.part
         if not isinstance(part, Stack):
@@ -83,6 +83,25 @@ class Whole:
             more = f"after {steps} steps exceeds {2 * steps + 1} times its own"
             return f"with its coefficients kept, the norm {more} by"
         return "with its coefficients kept, the norm grows by"
+
+
+def neutral(field: sp.Symbol) -> int:
+    """What a known field has to be in a counterexample: 0, or 1 with its declared sign."""
+    return 1 if field.is_positive else -1 if field.is_negative else 0
+
+
+def misreported(name: str, stated: Any, found: float, margin: float, close: float) -> Iterator[str]:
+    """What is wrong with the violation of a claim that a counterexample states, where it is `found`."""
+    if type(stated) not in (int, float) or not found > margin:
+        yield f"The counterexample to {name} does not violate it."
+    # Beside a pole the output may overflow here and not there; then it is violated by more than stated.
+    elif math.isfinite(found) and not abs(stated - found) <= close * (1 + min(abs(found), 1e300)):
+        yield f"The counterexample to {name} violates it by {found:.6g}, not by {stated:.6g}."
+
+
+def ratio(u1: Array, u0: Array) -> float:
+    """‖u1‖/‖u0‖ - 1, oo for what is not finite."""
+    return float(np.linalg.norm(u1) / np.linalg.norm(u0) - 1) if np.isfinite(u1).all() else math.inf
 
 
 def is_described(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.cell import Cell
@@ -38,8 +38,7 @@ def _of_scheme(case: Case) -> Table:
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    rules = table(case)
-    found = {name: _derived(name, rules[name], case) for name in CLAIMS}
+    found = {name: derived(name, case) for name in CLAIMS}
     until = case.facts.until
     if until is None:
         return found
@@ -54,12 +53,8 @@ def stability(case: Case) -> Iterator[Claim]:
 
 
 def derived(name: str, case: Case) -> Claim:
-    """One claim, in the same way."""
-    return _derived(name, table(case)[name], case)
-
-
-def _derived(name: str, find: Callable[[Case], Claim], case: Case) -> Claim:
-    """The claim; unknown if SymPy fails on the way or takes too long."""
+    """One claim; unknown if SymPy fails on the way or takes too long."""
+    find = table(case)[name]
     shown = f"{name.replace('_', ' ')} for {case.semi.form.state}"
     try:
         return within(SECONDS, f"the derivation of {shown}", lambda: find(case.about(name)))
