@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -184,3 +184,36 @@ def zero(n: Numbers, tau: Number) -> tuple[Number, ...]:
 
 def as_number(expression: sp.Expr) -> Find:
     return lambda n: n.number(expression)
+
+
+# What there is to say against a claim, and whether its rule applies; the rates that limit an explicit step.
+STEP: Mapping[str, Rule] = {
+    "l2_stability": Rule(every(negative, undamped), symmetric),
+    "nonexpansive": Rule(backward, symmetric),
+    "maximum_principle": Rule(every(negative, away), two_points),
+    "energy_decay": Rule(negative, symmetric),
+    "mean_preservation": Rule(open_border),
+    "well_posed": Rule(applies=symmetric),
+    "frozen_stability": Rule(negative, symmetric),
+}
+RATES: Mapping[str, Find] = {
+    "l2_stability": damped_rate,
+    "nonexpansive": largest_slope,
+    "maximum_principle": diagonal,
+    "energy_decay": largest_slope,
+    "frozen_stability": frozen_rate,
+}
+
+
+def limited(
+    limits: Mapping[str, Find],
+    factors: Mapping[str, Factors],
+    others: Mapping[str, Rule] | None = None,
+    unknown: Collection[str] = (),
+) -> Mapping[str, Rule]:
+    """The rules of a step with limits and factors, and `others` in place of some; without those `unknown`."""
+    rules = {name: rule for name, rule in {**STEP, **(others or {})}.items() if name not in unknown}
+    return {
+        name: replace(rule, limit=limits.get(name), factors=factors.get(name, rule.factors))
+        for name, rule in rules.items()
+    }

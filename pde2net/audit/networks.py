@@ -1,10 +1,10 @@
-"""The network of a certificate, for counterexamples: all of it, and a part with kept coefficients."""
+"""Counterexamples: the network that they are run through, or a part, and the line that describes them."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ import sympy as sp
 from pde2net.audit.linear import affine
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.errors import RecheckError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
@@ -21,6 +22,7 @@ from pde2net.language.schemes import DuFortFrankel
 from pde2net.network import Network
 from pde2net.scheme.registry import shortest
 from pde2net.scheme.stack import Stack
+from pde2net.verify.refute.candidates import candidates
 
 MOST = 512  # steps of Du Fort-Frankel
 
@@ -58,8 +60,8 @@ class Whole:
     def kept(self, u0: Array, fields: Mapping[str, Array], steps: Any) -> float:
         """By how much the norm grows in one part with the coefficients of u0, or beyond (2 k + 1) times."""
         form = self.semi.form
-        neutral = {f: 1 if f.is_positive else -1 if f.is_negative else 0 for f in form.fields}
-        if not affine(form) or form.reaction.subs(neutral).subs(form.state, 0) != 0:
+        still = {f: neutral(f) for f in form.fields}
+        if not affine(form) or form.reaction.subs(still).subs(form.state, 0) != 0:
             return 0.0
         part = self.part
         if not isinstance(part, Stack):
@@ -81,3 +83,42 @@ class Whole:
             more = f"after {steps} steps exceeds {2 * steps + 1} times its own"
             return f"with its coefficients kept, the norm {more} by"
         return "with its coefficients kept, the norm grows by"
+
+
+def neutral(field: sp.Symbol) -> int:
+    """What a known field has to be in a counterexample: 0, or 1 with its declared sign."""
+    return 1 if field.is_positive else -1 if field.is_negative else 0
+
+
+def misreported(name: str, stated: Any, found: float, margin: float, close: float) -> Iterator[str]:
+    """What is wrong with the violation of a claim that a counterexample states, where it is `found`."""
+    if type(stated) not in (int, float) or not found > margin:
+        yield f"The counterexample to {name} does not violate it."
+    # Beside a pole the output may overflow here and not there; then it is violated by more than stated.
+    elif math.isfinite(found) and not abs(stated - found) <= close * (1 + min(abs(found), 1e300)):
+        yield f"The counterexample to {name} violates it by {found:.6g}, not by {stated:.6g}."
+
+
+def ratio(u1: Array, u0: Array) -> float:
+    """‖u1‖/‖u0‖ - 1, oo for what is not finite."""
+    return float(np.linalg.norm(u1) / np.linalg.norm(u0) - 1) if np.isfinite(u1).all() else math.inf
+
+
+def is_described(
+    semi: Semidiscrete | SemidiscreteSystem, u0: Array, witness: Mapping[str, Any], says: str
+) -> bool:
+    """Whether the line names pattern, amplitude, size and violation as they are."""
+    shown = "optimised input"
+    if {"pattern", "amplitude"} & set(witness):
+        pattern, amplitude = witness["pattern"], witness["amplitude"]
+        if type(amplitude) not in (int, float) or not _follows(semi, u0, pattern, amplitude):
+            return False
+        shown = f"{pattern} of amplitude {amplitude:.3g}"
+    size = " x ".join(map(str, u0.shape))
+    return bool(witness["description"] == f"{shown} on {size} cells: {says} {witness['excess']:.3g}")
+
+
+def _follows(semi: Semidiscrete | SemidiscreteSystem, u0: Array, pattern: Any, amplitude: float) -> bool:
+    """Whether the input is a pattern of this name times `amplitude`."""
+    images = (amplitude * c.on(u0.shape[-1]) for c in candidates(semi, (1.0,)) if c.name == pattern)
+    return any(np.allclose(u0, image, rtol=1e-9, atol=1e-12 * abs(amplitude)) for image in images)

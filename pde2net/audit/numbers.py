@@ -15,8 +15,7 @@ import sympy as sp
 
 from pde2net.audit.exactly import ZERO, NoOpinionError, Number, number
 from pde2net.audit.rows import Pair, Rows
-from pde2net.audit.stencils import largest_square
-from pde2net.audit.tensors import constant_eigenvalues, drawn_eigenvalues
+from pde2net.audit.spectra import constant_eigenvalues, drawn_eigenvalues, largest_square
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError

@@ -17,8 +17,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
 from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.grid import Grid
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges import UndecidedError, within
 from pde2net.verify.ranges.pieces import KINKS
 
 CELLS = 20  # per axis; no stencil reaches from the middle to the border

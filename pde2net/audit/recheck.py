@@ -14,7 +14,7 @@ from pde2net.errors import EmissionError, FileError, RecheckError
 from pde2net.files import require_no_name
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges import within
 
 SECONDS = 600.0
 SHOWN = 5  # disagreements

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pde2net.audit import cells, cycles, du_fort_frankel, explicit
+from pde2net.audit import cells, stacks
 from pde2net.audit.claims import Rule
 from pde2net.audit.iterations import joint, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
@@ -16,13 +16,13 @@ from pde2net.scheme.stack import ALPHA, Stack
 def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete] = ()) -> Mapping[str, Rule]:
     """The rule of each claim that is known here; linear systems of the equations `together` are one."""
     scheme, certificate = network.scheme, network.certificate
-    size = explicit.size_of(scheme)
+    size = stacks.size_of(scheme)
     if size is not None:
-        return explicit.rules(size)
+        return stacks.of_steps(size)
     if isinstance(scheme, DuFortFrankel):
-        return du_fort_frankel.rules(scheme, network.update.values[ALPHA], certificate.tau)
+        return stacks.of_du_fort_frankel(scheme, network.update.values[ALPHA], certificate.tau)
     if isinstance(network.update, Stack):
-        return cycles.rules(scheme, certificate.claims)
+        return stacks.of_cycles(scheme, certificate.claims)
     if isinstance(scheme, CELLS):
         solves = solves_of(scheme, semi)
         return cells.rules(joint(together, solves) if together else solves, len(semi.spacing))

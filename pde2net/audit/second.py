@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sympy as sp
 
-from pde2net.audit import multigrid, rows, systems
+from pde2net.audit import rows, systems, two_grid
 from pde2net.audit.claims import Rule
 from pde2net.audit.clock import clock_of, hidden_values
 from pde2net.audit.consistency import disagreements as consistency_disagreements
@@ -109,7 +109,7 @@ class _Second:
             values, exact, _ = next(self.values(0))
             n = Numbers(self.semi, Rows(self.certificate.ranges, values), self.given, exact, self.clock)
             with as_far_as_known():
-                yield from multigrid.disagreements(self.network, n)
+                yield from two_grid.disagreements(self.network, n)
 
     def orders(self) -> Iterator[str]:
         with as_far_as_known():

@@ -1,4 +1,4 @@
-"""Two-grid factors a second time: dense matrices of one cycle on a small periodic grid."""
+"""Two-grid factors a second time: dense matrices of one cycle on a small periodic grid, in numbers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,32 @@ from pde2net.audit.numbers import Numbers
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.operators import Bank
 from pde2net.graph.build import relaxation
+from pde2net.graph.build.unet import grids
 from pde2net.language.schemes import Multigrid
+from pde2net.network import Network
+from pde2net.scheme.unet import UNet
 
 CELLS = {1: (96,), 2: (8, 12), 3: (4, 6)}  # per axis, of the grids that are tried
 GRIDS = {1: 6, 2: 4, 3: 3}
 SCALES = (1.0, 0.1, 0.01)  # of diffusivities that vary
 FARTHEST = 1.25  # cells as much longer than the shortest are joined
+CLOSE = 0.02  # a small grid does not have the worst frequency
+ABOVE = 2e-3  # the factor of the certificate is rounded up
+
+
+def disagreements(network: Network, n: Numbers) -> Iterator[str]:
+    scheme, certificate = network.scheme, network.certificate
+    claims = [certificate.claims[name] for name in ("solver_convergence", "frozen_stability")]
+    stated = [claim for claim in claims if claim.factor is not None]
+    if not isinstance(scheme, Multigrid) or not isinstance(network.update, UNet) or not stated:
+        return
+    if not n.exact or grids(n.semi, network.update) < 2:
+        return
+    here = factor(scheme, certificate.tau, n)
+    for claim in stated:
+        said = float(n.number(claim.factor))
+        if not (here - ABOVE <= said <= here + CLOSE) or said >= 1:
+            yield f"The factor {claim.factor} of {claim.name} should be about {here:.4f}."
 
 
 def factor(scheme: Multigrid, tau: sp.Expr, n: Numbers) -> float:

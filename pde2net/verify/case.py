@@ -9,6 +9,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.linear import LinearSystems
 from pde2net.language.schemes import Scheme
+from pde2net.normalise.affine import affine
 from pde2net.scheme.method import Update
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.certificate import Discharged
@@ -39,6 +40,12 @@ class Case:
     def plain(self) -> bool:
         """Whether every prefactor is 1, so that A(u) is symmetric."""
         return all(t.prefactor == 1 for t in self.semi.form.terms)
+
+    @property
+    def linear(self) -> bool:
+        """Whether the equation is linear in u; its coefficients may vary in space."""
+        form = self.semi.form
+        return form.linear_flux and affine(form.reaction, form.state) is not None
 
     @property
     def given(self) -> tuple[Discharged, ...]:

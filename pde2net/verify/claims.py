@@ -2,58 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import Stack
 from pde2net.scheme.unet import UNet
-from pde2net.verify import cell, cycle, du_fort_frankel, explicit, multigrid
+from pde2net.verify import multigrid
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Claim, Status, because
 from pde2net.verify.clock import until_the_end
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
-from pde2net.verify.ranges.failures import given_up
+from pde2net.verify.ranges import UndecidedError, given_up, within
 from pde2net.verify.stages import pace
+from pde2net.verify.theorem import Table
+from pde2net.verify.theorems import cells, cycle, du_fort_frankel
 
 SECONDS = 10.0  # per claim
-
-Table = dict[str, Callable[[Case], Claim]]
+NO_ENERGY = Claim("energy_decay", Status.NOT_APPLICABLE, because=because("moving energy"))
 
 
 def table(case: Case) -> Table:
     """How each claim about the scheme of `case` is derived."""
     found = _of_scheme(case)
-    if case.facts.until is None:
-        return found
-    return {**found, "energy_decay": _no_energy}
+    return found if case.facts.until is None else {**found, "energy_decay": lambda case: NO_ENERGY}
 
 
 def _of_scheme(case: Case) -> Table:
-    if isinstance(case.update, Stack):
-        if pace(case.update) is not None:
-            return explicit.CLAIMS
-        return du_fort_frankel.CLAIMS if isinstance(case.scheme, DuFortFrankel) else cycle.CLAIMS
     if isinstance(case.update, Cell):
-        return cell.CLAIMS
+        return cells.CLAIMS
     if isinstance(case.update, UNet):
         return multigrid.CLAIMS
-    return {name: partial(_underived, name) for name in CLAIMS}
-
-
-def _no_energy(case: Case) -> Claim:
-    return Claim("energy_decay", Status.NOT_APPLICABLE, because=because("moving energy"))
-
-
-def _underived(name: str, case: Case) -> Claim:
-    return Claim(name, Status.UNKNOWN, because=because("underived", scheme=case.scheme.label))
+    if pace(case.update) is not None:
+        return cycle.STEPS
+    return du_fort_frankel.CLAIMS if isinstance(case.scheme, DuFortFrankel) else cycle.CLAIMS
 
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    found = {name: _derived(name, find, case) for name, find in table(case).items()}
+    found = {name: derived(name, case) for name in CLAIMS}
     until = case.facts.until
     if until is None:
         return found
@@ -68,12 +53,8 @@ def stability(case: Case) -> Iterator[Claim]:
 
 
 def derived(name: str, case: Case) -> Claim:
-    """One claim, in the same way."""
-    return _derived(name, table(case)[name], case)
-
-
-def _derived(name: str, find: Callable[[Case], Claim], case: Case) -> Claim:
-    """The claim; unknown if SymPy fails on the way or takes too long."""
+    """One claim; unknown if SymPy fails on the way or takes too long."""
+    find = table(case)[name]
     shown = f"{name.replace('_', ' ')} for {case.semi.form.state}"
     try:
         return within(SECONDS, f"the derivation of {shown}", lambda: find(case.about(name)))

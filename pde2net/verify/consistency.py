@@ -14,9 +14,8 @@ from pde2net.language.expressions import to_text
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Because, Claim, Discharged, Status, because
 from pde2net.verify.expansion import Expansion
-from pde2net.verify.generators import SPACING
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.generators import spacings
+from pde2net.verify.ranges import UndecidedError, within
 
 SECONDS = 2.0
 SHOWN, KEPT = 40, 60  # operations of a leading term, in words and as a figure
@@ -80,7 +79,7 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
     figures: dict[str, sp.Expr] = {"order in tau": sp.Integer(in_time.order)}
     leading: list[sp.Expr | None] = [in_time.leading]
     if semi.form.terms:
-        orders += [_power(s, space.order) for s in _spacings(semi)]
+        orders += [_power(s, space.order) for s in spacings(semi)]
         figures["order in h"] = sp.Integer(space.order)
         leading.append(None if space.leading is None else -space.leading)
     orders += in_time.mixed
@@ -178,11 +177,3 @@ def _mixed(semi: Semidiscrete, order: int) -> bool:
     """Whether slopes at half-points cost an order: in nonlinear fluxes of several dimensions."""
     first = any(t.along_axes for t in semi.form.terms)
     return order == 1 and first and len(semi.spacing) > 1 and semi.grid.gradient == "forward"
-
-
-def _spacings(semi: Semidiscrete) -> list[str]:
-    same = len(set(semi.spacing)) == 1
-    return [
-        str(h) if h.is_Symbol else SPACING if same else f"{SPACING}_{axis}"
-        for axis, h in zip(semi.form.space, semi.spacing, strict=True)
-    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 import sympy as sp
@@ -13,26 +13,22 @@ from pde2net.graph.build import relaxation
 from pde2net.graph.build.unet import grids
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
-from pde2net.verify.fourier import Model, Smoother, Transfers, cycle_factors
+from pde2net.verify.fourier.model import Model
 from pde2net.verify.fourier.smoothing import damped_factor, high_frequencies
+from pde2net.verify.fourier.two_grid import Smoother, cycle_factors
 from pde2net.verify.ranges import UndecidedError
 
 ASPECT = 1.25  # axes whose cells are at most this much longer than the shortest are coarsened
 DEEPEST = {1: 6, 2: 4, 3: 3}  # grids that are looked at, by dimension; factors settle from grid to grid
 SCALES = (1, sp.Rational(1, 10), sp.Rational(1, 100))  # of diffusivities that vary
 UNIT = sp.Rational(1, 10**4)
-KINDS = {"jacobi": "jacobi", "red-black": "redblack", "chebyshev": "chebyshev"}
 
 
-@dataclass(frozen=True)
-class Factor:
-    """The largest factor that was found, rounded up to 4 decimals."""
+def cycle_factor(case: Case) -> sp.Rational:
+    """The largest factor that is found, rounded up to 4 decimals.
 
-    value: sp.Rational
-
-
-def cycle_factor(case: Case) -> Factor:
-    """Raises UndecidedError if there is nothing to analyse, or numbers are missing."""
+    Raises UndecidedError if there is nothing to analyse, or numbers are missing.
+    """
     unet, semi = case.update, case.semi
     if not isinstance(unet, UNet):
         raise TypeError(f"{case.scheme.label} schemes have no cycles")
@@ -48,11 +44,11 @@ def cycle_factor(case: Case) -> Factor:
         sweep = smoothing(case)
         known = f"the smoothing factor of one sweep, coefficients at their upper bounds, is {sweep}"
         raise UndecidedError(numbers if sweep is None else f"{numbers}; {known}")
-    order = relaxation.order(semi)
-    transfers = Transfers("adjoint" if order == 2 else "mean")
     axes = tuple(coarsening(case, [float(h) for h in spacing]))
-    largest = _largest(tuple(models(case)), smoother(case), unet.pre, unet.post, axes, transfers)
-    return Factor(sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT)
+    largest = _largest(
+        tuple(models(case)), smoother(case), unet.pre, unet.post, axes, relaxation.order(semi) == 2
+    )
+    return sp.ceiling(sp.Rational(largest) / UNIT - sp.Rational(1, 10**6)) * UNIT
 
 
 def smoothing(case: Case) -> sp.Expr | None:
@@ -81,9 +77,9 @@ def _largest(
     pre: int,
     post: int,
     axes: tuple[tuple[int, ...], ...],
-    transfers: Transfers,
+    adjoint: bool,
 ) -> float:
-    return max(max(cycle_factors(model, smoother, pre, post, axes, transfers)) for model in cases)
+    return max(max(cycle_factors(model, smoother, pre, post, axes, adjoint)) for model in cases)
 
 
 def smoother(case: Case) -> Smoother:
@@ -94,7 +90,7 @@ def smoother(case: Case) -> Smoother:
     if unet.smoother == "red-black":
         damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
     low, high = (float(v) for v in relaxation.interval(semi))
-    return Smoother(KINDS[unet.smoother], float(damping), (low, high))
+    return Smoother(unet.smoother, float(damping), (low, high))
 
 
 def coarsening(case: Case, spacing: list[float]) -> Iterator[tuple[int, ...]]:

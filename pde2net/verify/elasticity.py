@@ -14,7 +14,7 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.method import Update
 from pde2net.verify.bounds import POINTWISE, Questions
 from pde2net.verify.facts import Facts
-from pde2net.verify.ranges import UndecidedError, require_continuous
+from pde2net.verify.ranges import require_continuous
 
 SECONDS = 5.0
 
@@ -56,6 +56,3 @@ def with_elasticities(form: DivergenceForm, update: Update, facts: Facts) -> Fac
                 continue
     known = (*facts.answers, *(a for a in questions.answers.values() if a not in facts.answers))
     return replace(facts, answers=known)
-
-
-__all__ = ["UndecidedError", "diffusivities", "elasticity", "slope", "with_elasticities"]

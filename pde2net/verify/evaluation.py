@@ -17,8 +17,7 @@ from pde2net.graph.nodes import S2, Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.finite import require_finite
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges import UndecidedError, within
 
 SECONDS = 10.0
 

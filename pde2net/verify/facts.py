@@ -15,13 +15,10 @@ from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.clock import Clock
-from pde2net.verify.eigenvalues import constant_eigenvalues
 from pde2net.verify.finite import require_finite_until
-from pde2net.verify.norms import OperatorNorm, operator_norms, sharp, weighted_norm
-from pde2net.verify.ranges import Range, UndecidedError, require_continuous
-from pde2net.verify.ranges.deadline import within
-from pde2net.verify.ranges.failures import given_up
-from pde2net.verify.ranges.limits import limit
+from pde2net.verify.norms import OperatorNorm, constant_eigenvalues, operator_norms, sharp, weighted_norm
+from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
+from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.parts import through_one_part
 
 SECONDS = 10.0  # per question about a range
@@ -33,6 +30,7 @@ SOUGHT = {
 }
 
 T = TypeVar("T")
+Rows = tuple[tuple[Bounds, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -56,9 +54,9 @@ class Facts:
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
     """
 
-    weights: tuple[tuple[Bounds, ...], ...] | None
+    weights: Rows | None
     norm: sp.Expr | None
-    slopes: tuple[tuple[Bounds, ...], ...] | None
+    slopes: Rows | None
     slope_norm: sp.Expr | None
     curvature: Bounds | None
     damping: Bounds | None
@@ -116,8 +114,8 @@ class _Gatherer:
         self.expanding: list[sp.Expr] = []
 
     def facts(self) -> Facts:
-        weights = self.attempt("weights", self.all_weights)
-        slopes = self.attempt("slopes", self.all_slopes)
+        weights = self.attempt("weights", self.weights)
+        slopes = self.attempt("slopes", self.slopes)
         reaction = self.form.reaction.subs(self.values)
         return Facts(
             weights=weights,
@@ -157,19 +155,20 @@ class _Gatherer:
             if time in coefficient.free_symbols:
                 require_finite_until(coefficient.subs(given), time, self.clock.end)
 
-    def all_weights(self) -> tuple[tuple[Bounds, ...], ...]:
-        return self.rows(lambda term, part: self.coefficient(part), self.radial, self.eigenvalues_of)
+    def weights(self) -> Rows:
+        """Intervals of the weights g."""
+        return self.rows(self.scalar_coefficient, self.radial, self.eigenvalues_of)
 
-    def all_slopes(self) -> tuple[tuple[Bounds, ...], ...]:
+    def slopes(self) -> Rows:
         """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
-        return self.rows(self.require_gradient, self.eigenvalues, self.linear_tensor)
+        return self.rows(self.unit_coefficient, self.eigenvalues, self.linear_tensor)
 
     def rows(
         self,
         coefficient: Callable[[Term, Component], Bounds],
         radial: Callable[[sp.Expr], Bounds],
         tensor: Callable[[Tensor], Bounds],
-    ) -> tuple[tuple[Bounds, ...], ...]:
+    ) -> Rows:
         """Per term and weight of its flux, the sum of coefficient * w_i radial(g) over the parts."""
         found = []
         for term, norms in zip(self.form.terms, self.norms, strict=True):
@@ -238,7 +237,7 @@ class _Gatherer:
             return self.bounded_range(expression)
         return Bounds(expression, expression)
 
-    def require_gradient(self, term: Term, part: Component) -> Bounds:
+    def unit_coefficient(self, term: Term, part: Component) -> Bounds:
         """The coefficient 1. Raises UndecidedError where Phi is the gradient of no penaliser."""
         if part.coefficient.free_symbols & (self.form.data | {self.form.state}):
             raise UndecidedError(
@@ -279,15 +278,15 @@ class _Gatherer:
             return None
         return sp.factor_terms(sp.simplify(total.subs(self.values)))
 
-    def curvature(self, slopes: tuple[tuple[Bounds, ...], ...]) -> Bounds | None:
+    def curvature(self, slopes: Rows) -> Bounds | None:
         zero = sp.S.Zero
         above = [[Bounds(zero, sp.Max(zero, b.upper)) for b in row] for row in slopes]
         below = [[Bounds(zero, sp.Max(zero, -b.lower)) for b in row] for row in slopes]
         upper, lower = self.norm(above, "slopes"), self.norm(below, "slopes")
         return None if upper is None or lower is None else Bounds(-lower, upper)
 
-    def coefficient(self, component: Component) -> Bounds:
-        coefficient = component.coefficient.subs(self.values)
+    def scalar_coefficient(self, _: Term, part: Component) -> Bounds:
+        coefficient = part.coefficient.subs(self.values)
         found = self.pointwise_range(coefficient)
         if found.lower == -sp.oo or found.upper == sp.oo:
             self.unbounded[str(coefficient)] = None

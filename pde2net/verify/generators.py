@@ -36,13 +36,8 @@ class Generators:
             for index in multi_indices(dimension, k)
         ]
         plain = sorted({TAU, form.problem.time, *form.space, *_parameters(semi, step)}, key=str)
-        same = len(set(semi.spacing)) == 1
-        names = [SPACING if same else f"{SPACING}_{a}" for a in axes]
-        spacings = [
-            s if s.is_Symbol else sp.Symbol(n, positive=True)
-            for s, n in zip(semi.spacing, names, strict=True)
-        ]
-        distinct = list(dict.fromkeys(spacings))
+        widths_of = spacings(semi)
+        distinct = list(dict.fromkeys(widths_of))
         most = _most_functions(step)
         count = len(jets) + len(plain) + len(distinct) + most * length
         ground, *generators = ring([f"v{i}" for i in range(count)], sp.QQ)
@@ -52,7 +47,7 @@ class Generators:
         self.jets = {jet: self.named(jet_symbol(*jet, axes)) for jet in jets}
         self.plain = {s: self.named(s) for s in plain}
         widths = {s: self.named(s) for s in distinct}
-        self.eta = [widths[s] for s in spacings]
+        self.eta = [widths[s] for s in widths_of]
         self.functions: dict[tuple[sp.Lambda, Polynomial], list[Polynomial]] = {}
         self.constants: dict[sp.Expr, Polynomial] = {}
 
@@ -103,6 +98,15 @@ def functions(semi: Semidiscrete) -> list[sp.Symbol]:
     """The smooth functions: u and the fields, of each channel."""
     every = (semi.form.state, *semi.form.fields)
     return [of_channel(semi, f, k) for f in every for k in range(semi.form.problem.channels)]
+
+
+def spacings(semi: Semidiscrete) -> list[sp.Symbol]:
+    """The symbol of each spacing: its own, h, or h_x where they differ."""
+    same = len(set(semi.spacing)) == 1
+    return [
+        h if h.is_Symbol else sp.Symbol(SPACING if same else f"{SPACING}_{axis}", positive=True)
+        for axis, h in zip(semi.form.space, semi.spacing, strict=True)
+    ]
 
 
 def of_channel(semi: Semidiscrete, function: sp.Symbol, channel: int) -> sp.Symbol:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from pde2net.graph.build.linear import linear_systems
+from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
 from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
 from pde2net.verify.case import Case
-from pde2net.verify.stages import constant_diffusivities, linear_reaction
 
 
 @dataclass(frozen=True)
@@ -20,10 +19,7 @@ class Iteration:
 
     kind    "Picard", "Kacanov", "Newton", or "AOS", which needs none
     count   the number of iterations; None if a tolerance decides
-    method  of the linear systems: "direct", "cg", "bicgstab", or "" if there are none
-    preconditioner, most  of Krylov methods, and how many iterations they may make per system
-    once    whether the systems of all iterations are the same, and one is solved, from u on
-    means   whether truncated solves get the mean of their right-hand side
+    systems  how linear systems are solved; those of AOS "direct"
     accelerated  whether Picard iterates are mixed
     linear  whether the equation is linear in u
     lagged  whether a reaction that lets u grow is taken at the previous iterate (Kacanov)
@@ -32,11 +28,7 @@ class Iteration:
     kind: str
     theta: sp.Expr
     count: int | None
-    method: str
-    preconditioner: str
-    most: int
-    once: bool
-    means: bool
+    systems: LinearSystems
     accelerated: bool
     steady: bool
     linear: bool
@@ -53,27 +45,20 @@ def iteration_of(case: Case) -> Iteration:
     cell, form = case.update, case.semi.form
     if not isinstance(cell, Cell):
         raise TypeError(f"{case.scheme.label} schemes have no cell")
-    linear = constant_diffusivities(form) and linear_reaction(form)
+    solver, systems = cell.solver, case.systems or linear_systems(case.semi, cell)
+    if solver is None:
+        systems = replace(systems, method="direct")
+        return Iteration("AOS", sp.S.One, 1, systems, False, cell.steady, case.linear, False)
+    kinds = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
     affine_in_u = affine(form.reaction, form.state)
     rate = sp.S.Zero if affine_in_u is None else sp.simplify(-affine_in_u[1])
-    solver = cell.solver
-    if solver is None:
-        return Iteration(
-            "AOS", sp.S.One, 1, "direct", "none", 0, False, False, False, cell.steady, linear, False
-        )
-    kinds = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
-    systems = case.systems or linear_systems(case.semi, cell)
     return Iteration(
         kinds[type(solver)],
         cell.theta,
         1 if systems.once and solver.iterations is not None else solver.iterations,
-        systems.method,
-        systems.preconditioner,
-        systems.most,
-        systems.once,
-        systems.means,
+        systems,
         isinstance(solver, FixedPoint) and solver.anderson > 0,
         cell.steady,
-        linear,
+        case.linear,
         isinstance(solver, Kacanov) and bool(rate != 0 and rate.is_nonpositive),
     )

@@ -21,7 +21,7 @@ from pde2net.verify.certificate import CLAIMS, Claim, Status
 from pde2net.verify.claims import derived
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
-from pde2net.verify.theorems import explicit_l2, frozen_spectrum
+from pde2net.verify.rates import damped_rate, frozen_rate
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
 
@@ -126,8 +126,7 @@ def _condition(case: Case) -> tuple[Claim, sp.Expr]:
 
 def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, sp.Expr | None]:
     """The rate that limits the step, and alpha."""
-    find = explicit_l2.rate if claim.name == "l2_stability" else frozen_spectrum.rate
-    rate = find(case)
+    rate = (damped_rate if claim.name == "l2_stability" else frozen_rate)(case)
     if not isinstance(case.scheme, DuFortFrankel):
         return rate, None
     alpha = alpha_of(case)

@@ -1,4 +1,4 @@
-"""Norms of the operators, from the Fourier symbols of their stencils (docs/theory.md, section 2)."""
+"""Norms of the operators, from the Fourier symbols of their stencils, and eigenvalues (docs/theory.md, 2)."""
 
 from __future__ import annotations
 
@@ -99,3 +99,14 @@ def sharp(semi: Semidiscrete) -> bool:
 def _peaks_at_the_highest_frequency(difference: Difference) -> bool:
     stencil = difference.stencil
     return bool(stencil.squared_symbol.eval(-1) == stencil.squared_norm)
+
+
+def constant_eigenvalues(rows: Sequence[Sequence[sp.Expr]]) -> Bounds:
+    """Exact for two rows, by discs around the diagonal entries (Gershgorin) for more."""
+    if len(rows) == 2:
+        (a, b), (_, d) = rows
+        middle, radius = (a + d) / 2, sp.sqrt(((a - d) / 2) ** 2 + b**2)
+        return Bounds(sp.simplify(middle - radius), sp.simplify(middle + radius))
+    radii = [sp.Add(*(sp.Abs(e) for j, e in enumerate(row) if j != i)) for i, row in enumerate(rows)]
+    discs = [(rows[i][i] - r, rows[i][i] + r) for i, r in enumerate(radii)]
+    return Bounds(sp.Min(*(low for low, _ in discs)), sp.Max(*(high for _, high in discs)))

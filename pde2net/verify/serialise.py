@@ -17,8 +17,7 @@ from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.verify.bounds import Answer
 from pde2net.verify.certificate import CLAIMS, Because, Certificate, Claim, Discharged, Status, Training
-from pde2net.verify.ranges import Method, Range
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges import Method, Range, within
 
 FAMILY = "pde2net-certificate-"
 FORMAT = f"{FAMILY}6"

@@ -6,11 +6,8 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from pde2net.normalise.affine import affine
-from pde2net.normalise.form import DivergenceForm
 from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
 from pde2net.verify.case import Case
-from pde2net.verify.theorem import Held, Hypothesis, Missing
 
 STATES, RATES = (U, PREVIOUS, START), (RATE, START_RATE)
 StageWeights = Mapping[sp.Symbol, sp.Expr]
@@ -61,51 +58,3 @@ def step_text(case: Case) -> str:
     """That size in words: tau, or 2/3 tau."""
     c = step_of(case)
     return "tau" if c == 1 else f"{c} tau"
-
-
-def cycles(stack: Stack) -> int:
-    """How often the network repeats what factors are about: steps, or cycles."""
-    alone = stack.repeated and not stack.uses(PREVIOUS) and not stack.uses(START)
-    return stack.cycles * (len(stack.stages) if alone else 1)
-
-
-def constant_diffusivities(form: DivergenceForm) -> bool:
-    """Whether every flux is linear in u; its coefficients may vary in space."""
-    return form.linear_flux
-
-
-def linear_reaction(form: DivergenceForm) -> bool:
-    return affine(form.reaction, form.state) is not None
-
-
-def _kept(case: Case) -> Held | Missing:
-    form = case.semi.form
-    if not linear_reaction(form):
-        return Missing(f"the reaction term {form.reaction} is not linear in u", weakens=True)
-    if constant_diffusivities(form):
-        return Held("the equation is linear in u")
-    if stack_of(case).frozen:
-        return Held("diffusivities are those of the start of the cycle")
-    return Missing("diffusivities change within a cycle", weakens=True)
-
-
-KEPT = Hypothesis("kept operator", "A and b are the same in all stages of a cycle", _kept)
-
-
-def _linear(case: Case) -> Held | Missing:
-    form = case.semi.form
-    if constant_diffusivities(form) and linear_reaction(form):
-        return Held("the equation is linear in u")
-    return Missing("nothing is derived for several stages of a nonlinear equation", violated=True)
-
-
-LINEAR = Hypothesis("linear equation", "F(u) - F(v) = -B (u - v) with a constant B", _linear)
-
-
-def _combination(case: Case) -> Held | Missing:
-    if all(sp.simplify(sum(w[s] for s in STATES) - 1) == 0 for w in stage_weights(stack_of(case))):
-        return Held("exactly, in every stage")
-    return Missing("the weights of a stage do not sum to 1")
-
-
-COMBINATION = Hypothesis("weights of states", "those of each stage sum to 1", _combination)

@@ -31,7 +31,6 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Because, Certificate, Claim, Discharged, Status, because
 from pde2net.verify.claims import claims
 from pde2net.verify.clock import require_time, require_values
-from pde2net.verify.cycle import SOLVER
 from pde2net.verify.engine import Witnesses, gather_until, searching
 from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts
@@ -42,6 +41,7 @@ from pde2net.verify.refute.measures import growth
 from pde2net.verify.refute.search import Search
 from pde2net.verify.subject import subject
 from pde2net.verify.theorem import NOTHING_FOUND
+from pde2net.verify.theorems.stages import SOLVER
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
 # Claims for which it is not enough to look at one equation at a time.

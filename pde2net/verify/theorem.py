@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import sympy as sp
 
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Because, Claim, Discharged, Status, because
+from pde2net.verify.refute.claims import SEARCHES
 
 # Rules that others take out again.
 EVERY_TAU, NOTHING_FOUND = "every tau", "nothing found"
 
 Refute = Callable[[Case], dict[str, Any] | None]
+Table = dict[str, Callable[[Case], Claim]]  # how each claim is derived, by name
 
 
 @dataclass(frozen=True)
@@ -53,29 +56,43 @@ class Hypothesis:
     check: Callable[[Case], Held | Missing]
 
 
+def hypothesis(name: str, statement: str) -> Callable[[Callable[[Case], Held | Missing]], Hypothesis]:
+    """Makes a hypothesis of the function that checks it."""
+    return partial(Hypothesis, name, statement)
+
+
 @dataclass(frozen=True)
 class Theorem:
     """If all hypotheses hold and tau <= limit, then the conclusion.
 
     claim       the name of the claim in the certificate
     limit       of tau, for a case, oo if the operator is zero; None if the conclusion holds for every tau
-    refute      looks for a counterexample that is run through the network
     factor      a factor that goes with the conclusion
-    section     of docs/theory.md, where the proof is
+    refute      looks for a counterexample that is run through the network; None for that of the claim
     """
 
     claim: str
     title: str
     reference: str
-    section: str
     hypotheses: tuple[Hypothesis, ...]
     conclusion: str | Callable[[Case], str]
-    refute: Refute
     limit: Callable[[Case], sp.Expr] | None = None
     factor: Callable[[Case], sp.Expr | None] = lambda case: None
+    refute: Refute | None = None
 
     def __str__(self) -> str:
         return f"{self.title} ({self.reference})"
+
+    def __call__(self, case: Case) -> Claim:
+        return prove(self, case)
+
+    def also(self, *hypotheses: Hypothesis, **changes: Any) -> Theorem:
+        """The theorem under further hypotheses; what else is otherwise is among `changes`."""
+        return replace(self, hypotheses=(*self.hypotheses, *hypotheses), **changes)
+
+    def counterexample(self, case: Case) -> dict[str, Any] | None:
+        search = self.refute or SEARCHES.get(self.claim)
+        return None if search is None else search(case)
 
 
 def quotient(numerator: sp.Expr, rate: sp.Expr) -> sp.Expr:
@@ -107,7 +124,7 @@ def prove(theorem: Theorem, case: Case) -> Claim:
 def _without(theorem: Theorem, case: Case, hypothesis: Hypothesis, missing: Missing) -> Claim:
     said = because("missing", hypothesis=hypothesis.name, why=missing.reason)
     if missing.violated:
-        witness = theorem.refute(case)
+        witness = theorem.counterexample(case)
         if witness is not None:
             return Claim(theorem.claim, Status.REFUTED, theorem=str(theorem), because=said, witness=witness)
     name = "" if missing.outcome == Status.NOT_APPLICABLE else str(theorem)
@@ -141,7 +158,7 @@ def _concluded(theorem: Theorem, case: Case, hypotheses: tuple[Discharged, ...])
     return searched(
         Claim(theorem.claim, Status.UNKNOWN, **common | {"factor": None}),
         because("exceeds", tau=tau, limit=shown),
-        theorem.refute(case),
+        theorem.counterexample(case),
     )
 
 

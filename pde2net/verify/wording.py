@@ -16,7 +16,6 @@ RULES = {
     "nothing found": "No counterexample was found.",
     "frozen": "With frozen coefficients:",
     "not frozen": "But {why}.",
-    "underived": "Nothing is derived for {scheme} schemes yet.",
     # of what the claim is about
     "no value": "The network may have no value: {why}.",
     "until": "This is about times t <= {time}, at which the network evaluates its coefficients.",

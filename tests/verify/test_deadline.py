@@ -6,8 +6,7 @@ import time
 import pytest
 
 from pde2net import deadline
-from pde2net.verify.ranges import UndecidedError
-from pde2net.verify.ranges.deadline import within
+from pde2net.verify.ranges import UndecidedError, within
 
 
 def forever():

@@ -1,8 +1,8 @@
-"""The frozen operator mass + tau sum_k w_k K_k^T K_k on the infinite grid, and its Fourier symbol."""
+"""The frozen operator mass + tau sum_k w_k K_k^T K_k on the infinite grid, its symbol, and suprema."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 from pde2net.discretise.operators import Bank, Difference
 
 Floats = NDArray[np.float64]
+# Points per axis of the first grid and of the refinements, by dimension.
+POINTS = {1: 257, 2: 41, 3: 11}
+REFINED = {1: 33, 2: 9, 3: 5}
+PEAKS = 4
+ROUNDS = 12
+SMALLEST = 1e-4  # frequencies closer to 0 are left out: there A of the steady state is 0
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,6 @@ class Model:
         """mass + tau sum_k w_k ‖row of K_k‖², the exact diagonal."""
         mass, tau = self.parts
         return mass + tau * sp.Add(*(w * _row_norms(bank, self.dimension) for w, bank in self.terms))
-
-    @property
-    def order(self) -> int:
-        """The order of the differential operator: twice that of the highest difference."""
-        return max(2 * d.stencil.derivative for _, bank in self.terms for row in bank.rows for _, d in row)
 
     @property
     def even(self) -> bool:
@@ -124,3 +125,45 @@ def _number(value: sp.Expr) -> float:
     if value.free_symbols or not value.is_real:
         raise ValueError(f"Fourier analysis samples frequencies: {value} needs a numeric value.")
     return float(value)
+
+
+def supremum(
+    value: Callable[[Floats], Floats],
+    dimension: int,
+    coarse: tuple[int, ...],
+    even: bool,
+    high: bool = False,
+) -> float:
+    """The largest value found over low frequencies, |theta_i| <= pi/2 for the coarsened axes.
+
+    high      over the high frequencies instead: some coarsened |theta_i| >= pi/2
+    even      the value is even in each frequency by itself: theta_i >= 0 suffices; otherwise only
+              theta_0 >= 0 is used, which complex conjugation allows
+    """
+    if dimension not in POINTS:
+        raise ValueError(f"Fourier analysis covers one to three dimensions, not {dimension}.")
+    reach = [np.pi if high or axis not in coarse else np.pi / 2 for axis in range(dimension)]
+    lowest = [0.0 if even or axis == 0 else -r for axis, r in enumerate(reach)]
+
+    def evaluate(centres: Floats, half: Floats, points: int) -> tuple[Floats, Floats]:
+        """Frequencies around each centre, and the values there, of shape (centres, points^d)."""
+        lines = np.meshgrid(*[np.linspace(-1, 1, points)] * dimension, indexing="ij")
+        around = np.stack(lines, axis=-1).reshape(-1, dimension) * half
+        theta = np.clip(centres[:, None] + around, lowest, reach)
+        keep = np.abs(theta).max(axis=-1) >= SMALLEST
+        if high:
+            keep &= np.abs(theta[..., list(coarse)]).max(axis=-1) >= np.pi / 2 - 1e-12
+        found = np.full(keep.shape, -np.inf)
+        found[keep] = value(theta[keep])
+        return theta, found
+
+    half = np.array([(r - b) / 2 for b, r in zip(lowest, reach, strict=True)])
+    theta, values = evaluate((np.array(lowest) + half)[None], half, POINTS[dimension])
+    best = float(values.max())
+    width = 2 * half / (POINTS[dimension] - 1)
+    peaks = theta[0, np.argsort(values[0])[::-1][:PEAKS]]
+    for _ in range(ROUNDS):
+        theta, values = evaluate(peaks, width, REFINED[dimension])
+        peaks, best = theta[np.arange(len(peaks)), values.argmax(axis=1)], max(best, float(values.max()))
+        width = width / 2
+    return best

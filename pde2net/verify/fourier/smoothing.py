@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Difference
-from pde2net.verify.fourier.model import Model
-from pde2net.verify.fourier.sampling import supremum
+from pde2net.verify.fourier.model import Model, supremum
 
 
 @dataclass(frozen=True)
@@ -45,16 +44,6 @@ def high_frequencies(model: Model, axes: Iterable[int] | None = None) -> HighFre
     return HighFrequencies(sp.Float(lowest), sp.Float(highest), False)
 
 
-def optimal_damping(model: Model, axes: Iterable[int] | None = None) -> sp.Expr:
-    """omega = 2/(lower + upper): equal damping at both ends of the high frequencies.
-
-    Two-point differences with equal spacing in d dimensions, tau = oo: 2d/(2d+1), that is 2/3, 4/5, 6/7
-    (Trottenberg, Oosterlee, Schüller, Multigrid, 2001, section 2.1).
-    """
-    high = high_frequencies(model, axes)
-    return sp.cancel(2 / (high.lower + high.upper))
-
-
 def damped_factor(high: HighFrequencies, damping: sp.Expr) -> sp.Expr:
     """max |1 - omega lambda| over the high frequencies: the smoothing factor of damped Jacobi.
 
@@ -62,15 +51,6 @@ def damped_factor(high: HighFrequencies, damping: sp.Expr) -> sp.Expr:
     """
     ends = (sp.Abs(sp.cancel(1 - damping * high.lower)), sp.Abs(sp.cancel(1 - damping * high.upper)))
     return sp.Max(*ends)
-
-
-def smoothing_factor(
-    model: Model, damping: sp.Expr | None = None, axes: Iterable[int] | None = None
-) -> sp.Expr:
-    """The smoothing factor of one sweep of damped Jacobi, with the optimal damping if none is given."""
-    high = high_frequencies(model, axes)
-    omega = sp.cancel(2 / (high.lower + high.upper)) if damping is None else sp.sympify(damping)
-    return damped_factor(high, omega)
 
 
 def _exact_range(model: Model, coarse: tuple[int, ...]) -> tuple[sp.Expr, sp.Expr] | None:

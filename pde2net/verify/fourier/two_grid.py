@@ -6,24 +6,25 @@ cells of a coarse cell, the correction interpolated linearly with weights 3/4 an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pde2net.verify.fourier.model import Floats, Model
-from pde2net.verify.fourier.sampling import harmonics, supremum
+from pde2net.verify.fourier.model import Floats, Model, supremum
 
 Complex = NDArray[np.complex128]
-KINDS = ("jacobi", "redblack", "chebyshev")
+KINDS = ("jacobi", "red-black", "chebyshev")
 
 
 @dataclass(frozen=True)
 class Smoother:
     """A sweep v <- v + omega D^-1 (f - A v), D the diagonal of A.
 
-    kind      "jacobi"; "redblack": the cells with even index sum first, each colour with omega;
+    kind      "jacobi"; "red-black": the cells with even index sum first, each colour with omega;
               "chebyshev": `sweeps` of them together are the Chebyshev polynomial of D^-1 A on `interval`
     damping   omega
     interval  (lower, upper) for "chebyshev"
@@ -42,7 +43,7 @@ class Smoother:
     def matrix(self, ratio: Floats, sweeps: int) -> Complex:
         """`sweeps` sweeps on all harmonics: (..., m) values of D^-1 A to (..., m, m) matrices."""
         identity = np.broadcast_to(np.eye(ratio.shape[-1]), (*ratio.shape, ratio.shape[-1]))
-        if self.kind == "redblack":
+        if self.kind == "red-black":
             flip = identity[..., ::-1]  # shifts every axis by pi: exp(i pi (sum of indices)) times
             damped = identity * (1 - self.damping * ratio)[..., None, :]
             red, black = (identity + flip) / 2, (identity - flip) / 2
@@ -64,50 +65,25 @@ def _chebyshev(ratio: Floats, degree: int, lower: float, upper: float) -> Floats
     return values
 
 
-@dataclass(frozen=True)
-class Transfers:
-    """How residuals go to the coarse grid and corrections back.
+def prolonged(theta: Floats) -> Complex:
+    """The part of frequency theta in the linear interpolation of exp(2 i theta I), one axis.
 
-    restriction   "mean" over the fine cells, or "adjoint": 2^-d times the transposed prolongation
-    prolongation  "linear" between cell centres, or "constant"
+    Fine values at 2I and 2I+1 are (3 E_I + E_{I-1})/4 and (3 E_I + E_{I+1})/4.
     """
-
-    restriction: str = "mean"
-    prolongation: str = "linear"
-
-    def __post_init__(self) -> None:
-        if self.restriction not in ("mean", "adjoint") or self.prolongation not in ("linear", "constant"):
-            raise ValueError(f"Unknown transfers {self.restriction}, {self.prolongation}.")
-
-    @property
-    def order(self) -> int:
-        """The sum of the orders of both: 1 for the mean and for constants, 2 for linear interpolation.
-
-        It should exceed the order of the operator, or at least reach it (Trottenberg et al., section 2.7).
-        A lower one may make cycles over many levels diverge although the two-grid factor is below 1.
-        """
-        prolongation = 1 if self.prolongation == "constant" else 2
-        return prolongation + (1 if self.restriction == "mean" else prolongation)
-
-    def prolong(self, theta: Floats) -> Complex:
-        """The part of frequency theta in the prolongation of exp(2 i theta I), one axis.
-
-        Fine values at 2I and 2I+1 are (3 E_I + E_{I-1})/4 and (3 E_I + E_{I+1})/4.
-        """
-        even, odd = (1.0, 1.0) if self.prolongation == "constant" else _linear(theta)
-        result: Complex = (even + np.exp(-1j * theta) * odd) / 2
-        return result
-
-    def restrict(self, theta: Floats) -> Complex:
-        """What exp(i theta j) is restricted to, as a multiple of exp(2 i theta I), one axis."""
-        if self.restriction == "adjoint":
-            return np.conj(self.prolong(theta))
-        result: Complex = (1 + np.exp(1j * theta)) / 2
-        return result
+    even, odd = (3 + np.exp(-2j * theta)) / 4, (3 + np.exp(2j * theta)) / 4
+    result: Complex = (even + np.exp(-1j * theta) * odd) / 2
+    return result
 
 
-def _linear(theta: Floats) -> tuple[Complex, Complex]:
-    return (3 + np.exp(-2j * theta)) / 4, (3 + np.exp(2j * theta)) / 4
+def restricted(theta: Floats, adjoint: bool) -> Complex:
+    """What exp(i theta j) is restricted to, as a multiple of exp(2 i theta I), one axis.
+
+    By the mean over fine cells, or the adjoint of the interpolation times 2^-d. Their orders, 1 for the mean
+    and 2 for interpolation, should exceed in sum the order of the operator, or at least reach it (Trottenberg
+    et al., section 2.7). Else cycles over many levels may diverge although the two-grid factor is below 1.
+    """
+    result: Complex = np.conj(prolonged(theta)) if adjoint else (1 + np.exp(1j * theta)) / 2
+    return result
 
 
 def two_grid_matrix(
@@ -117,29 +93,26 @@ def two_grid_matrix(
     pre: int,
     post: int,
     axes: Iterable[int] | None = None,
-    transfers: Transfers | None = None,
+    adjoint: bool = False,
 ) -> Complex:
     """S^post (I - P A_H^-1 R A) S^pre on the 2^d harmonics theta + pi alpha: (..., d) to (..., 2^d, 2^d).
 
     A_H is the rediscretisation with twice the spacing along `axes` (default: all), solved exactly.
     """
-    transfers = Transfers() if transfers is None else transfers
     dimension = model.dimension
     coarse = frozenset(range(dimension) if axes is None else axes)
-    shifts = harmonics(dimension)
+    shifts = list(itertools.product((0, 1), repeat=dimension))  # by pi
     shifted = theta[..., None, :] + np.pi * np.array(shifts)
     fine = model.symbol(shifted)
-    restricted, prolonged = (
+    down, up = (
         np.prod([operator(shifted[..., a]) for a in sorted(coarse)], axis=0)
-        for operator in (transfers.restrict, transfers.prolong)
+        for operator in (partial(restricted, adjoint=adjoint), prolonged)
     )
     on_coarse = np.where([a in coarse for a in range(dimension)], 2 * shifted, shifted)
     solved = 1 / model.coarsened(coarse).symbol(on_coarse)
     kept = [tuple(s for a, s in enumerate(shift) if a not in coarse) for shift in shifts]
     aliases = np.array([[one == other for other in kept] for one in kept])
-    correction = np.eye(len(shifts)) - aliases * (
-        (prolonged * solved)[..., :, None] * (restricted * fine)[..., None, :]
-    )
+    correction = np.eye(len(shifts)) - aliases * ((up * solved)[..., :, None] * (down * fine)[..., None, :])
     ratio = fine / float(model.diagonal)
     matrix: Complex = smoother.matrix(ratio, post) @ correction @ smoother.matrix(ratio, pre)
     return matrix
@@ -151,7 +124,7 @@ def two_grid_factor(
     pre: int,
     post: int,
     axes: Iterable[int] | None = None,
-    transfers: Transfers | None = None,
+    adjoint: bool = False,
 ) -> float:
     """The supremum over frequencies of the spectral radius of `two_grid_matrix`: sampled, not proved.
 
@@ -161,22 +134,22 @@ def two_grid_factor(
     coarse = tuple(range(model.dimension)) if axes is None else tuple(sorted(set(axes)))
 
     def radius(theta: Floats) -> Floats:
-        matrices = two_grid_matrix(model, theta, smoother, pre, post, coarse, transfers)
+        matrices = two_grid_matrix(model, theta, smoother, pre, post, coarse, adjoint)
         largest: Floats = np.abs(np.linalg.eigvals(matrices)).max(axis=-1)
         return largest
 
     # A reflection of one axis swaps the colours, so only Jacobi and Chebyshev inherit the evenness.
-    even = model.even and smoother.kind != "redblack"
+    even = model.even and smoother.kind != "red-black"
     return supremum(radius, model.dimension, coarse, even)
 
 
 def cycle_factors(
     model: Model,
-    smoother: Smoother | Callable[[Model], Smoother],
+    smoother: Smoother,
     pre: int,
     post: int,
     coarsening: Iterable[Iterable[int]],
-    transfers: Transfers | None = None,
+    adjoint: bool = False,
 ) -> tuple[float, ...]:
     """The two-grid factor of every level but the coarsest; `coarsening` lists the axes halved per level.
 
@@ -186,7 +159,6 @@ def cycle_factors(
     factors = []
     for axes in coarsening:
         halved = tuple(axes)
-        chosen = smoother if isinstance(smoother, Smoother) else smoother(model)
-        factors.append(two_grid_factor(model, chosen, pre, post, halved, transfers))
+        factors.append(two_grid_factor(model, smoother, pre, post, halved, adjoint))
         model = model.coarsened(halved)
     return tuple(factors)

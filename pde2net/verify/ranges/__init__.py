@@ -2,6 +2,15 @@
 
 from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.half_line import flux_slope, half_line
-from pde2net.verify.ranges.record import Method, Range, UndecidedError
+from pde2net.verify.ranges.record import Method, Range, UndecidedError, given_up, within
 
-__all__ = ["Method", "Range", "UndecidedError", "flux_slope", "half_line", "require_continuous"]
+__all__ = [
+    "Method",
+    "Range",
+    "UndecidedError",
+    "flux_slope",
+    "given_up",
+    "half_line",
+    "require_continuous",
+    "within",
+]

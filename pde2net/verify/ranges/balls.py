@@ -5,8 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 
 import sympy as sp
@@ -16,8 +15,8 @@ from pde2net.verify.ranges import intervals as iv
 from pde2net.verify.ranges.enclosures import attempt, sharpest
 from pde2net.verify.ranges.enclosures import value as value_of
 from pde2net.verify.ranges.evaluate import Image, image, number
+from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
-from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.pieces import KINKS
 from pde2net.verify.ranges.quotients import Quotient, quotient, tails
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
@@ -28,17 +27,6 @@ ATLEAST = 1e-6  # where that needs too many boxes
 PRECISION = 106  # bits
 MOST_BOXES = 6000
 DIGITS = 15  # of the rational bounds that are reported
-
-
-@dataclass(frozen=True)
-class Ends:
-    """Exact values of the function at 0 and in the limit at oo, where SymPy finds them."""
-
-    zero: sp.Expr | None
-    infinity: sp.Expr | None
-
-    def items(self) -> Iterator[tuple[sp.Expr, sp.Expr]]:
-        yield from ((p, v) for p, v in ((sp.S.Zero, self.zero), (sp.oo, self.infinity)) if v is not None)
 
 
 def enclose(expression: sp.Expr, s: sp.Symbol, relative: float = RELATIVE) -> Range:
@@ -90,7 +78,7 @@ class _Function:
     def at(self, p: arb) -> Interval:
         """The value at a point; at both ends the limit."""
         if p == 0 or not p.is_finite():
-            value = self.ends.zero if p == 0 else self.ends.infinity
+            value = self.ends.get(sp.S.Zero if p == 0 else sp.oo)
             return EVERYTHING if value is None else number(value)
         try:
             return self.plain(Interval(p, p))
@@ -236,9 +224,9 @@ class _Maximiser:
 
 def _ends(
     expression: sp.Expr, s: sp.Symbol, near: Callable[[Interval], Interval], continuous: bool, periodic: bool
-) -> Ends:
-    """Values at both ends; one that the certified bound there excludes is dropped."""
-    found: list[sp.Expr | None] = []
+) -> dict[sp.Expr, sp.Expr]:
+    """Values at 0 and in the limit at oo, where SymPy finds them and certified bounds there agree."""
+    found: dict[sp.Expr, sp.Expr] = {}
     small = [Interval(ZERO, arb(2) ** -k) for k in (30, 300)]
     large = [Interval(arb(2) ** k, iv.INFINITY) for k in (30, 300)]
     for place, side, boxes in ((sp.S.Zero, "+", small), (sp.oo, "-", large)):
@@ -246,9 +234,9 @@ def _ends(
         if not (periodic and place == sp.oo):
             value = attempt(partial(_end, expression, s, place, side, continuous))
         enclosure = None if value is None else attempt(partial(number, value))
-        excluded = enclosure is None or not all(_meet(enclosure, near(x)) for x in boxes)
-        found.append(None if excluded else value)
-    return Ends(*found)
+        if value is not None and enclosure is not None and all(_meet(enclosure, near(x)) for x in boxes):
+            found[place] = value
+    return found
 
 
 def _end(expression: sp.Expr, s: sp.Symbol, place: sp.Expr, side: str, continuous: bool) -> sp.Expr | None:

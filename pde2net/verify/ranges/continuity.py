@@ -6,8 +6,7 @@ import itertools
 
 import sympy as sp
 
-from pde2net.verify.ranges.exact import ENTIRE, sign_on_half_line
-from pde2net.verify.ranges.limits import limit
+from pde2net.verify.ranges.exact import ENTIRE, limit, sign_on_half_line
 from pde2net.verify.ranges.pieces import pieces
 from pde2net.verify.ranges.record import UndecidedError
 

@@ -14,7 +14,6 @@ import sympy as sp
 from sympy.core.relational import Relational
 
 from pde2net.verify.ranges.algebra import abstracted, require_small
-from pde2net.verify.ranges.limits import limit
 from pde2net.verify.ranges.record import Range, UndecidedError
 
 READABLE = 80  # operations
@@ -266,3 +265,16 @@ def at_least(a: sp.Expr, b: sp.Expr) -> bool:
     if answer is None:
         raise UndecidedError(f"{a} and {b} cannot be compared; add assumptions on their symbols")
     return bool(answer)
+
+
+def limit(expression: sp.Expr, s: sp.Symbol, place: sp.Expr, side: str = "+") -> sp.Expr | None:
+    """The one-sided limit, a number or an infinity; None where SymPy finds none.
+
+    SymPy has no series of Min and Max, and stops at signs of symbols that it does not know.
+    """
+    try:
+        value = sp.limit(expression, s, place, side)
+    except (NotImplementedError, TypeError, ValueError):
+        return None
+    proper = isinstance(value, sp.Expr) and not value.has(sp.Limit, sp.AccumBounds, sp.nan, sp.zoo)
+    return value if proper else None

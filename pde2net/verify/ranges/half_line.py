@@ -19,14 +19,11 @@ from pde2net.language.exact import at
 from pde2net.verify.ranges import exact
 from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
-from pde2net.verify.ranges.deadline import within
-from pde2net.verify.ranges.failures import given_up
-from pde2net.verify.ranges.limits import limit
+from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
-from pde2net.verify.ranges.record import Method, Range, UndecidedError
+from pde2net.verify.ranges.record import Method, Range, UndecidedError, given_up, within
 
 SECONDS = 10.0  # per question
-EXACT_SEARCH = "the exact search"
 SHARE_EXACT = 0.3
 
 
@@ -62,12 +59,12 @@ def _range(expression: sp.Expr, variable: sp.Symbol, end: float) -> Range:
     start = _at_zero(expression, variable)
     scale, body = exact.scaled(expression.subs(variable, s), s)
     parts = pieces(body, s)
-    found = [_moved(p, _engines(p.on_half_line(s), s, end)) for p in parts]
+    found = [_placed(_engines(p.on_half_line(s), s, end), p.place) for p in parts]
     powers = any(variable in p.exp.free_symbols for p in expression.atoms(sp.Pow))
     if powers or expression.has(*KINKS):  # there may be values of their own at single points, such as 0**0
         values = [(p.start, _value(body, s, p.start)) for p in parts[1:]]
         found += [start, *(Range(v, v, p, p) for p, v in values)]
-    result = _scaled_place(_hull(found), scale)
+    result = _placed(_hull(found), lambda p: p * scale)
     crosscheck(expression, variable, result)
     return result
 
@@ -79,10 +76,10 @@ def _slope_range(g: sp.Expr, variable: sp.Symbol, end: float) -> Range:
     parts = pieces(body, s)
     require_continuous(body, s, None)
     slopes = [Piece(p.start, p.end, _slope(p.body, s)) for p in parts]
-    result = _hull([_moved(p, _engines(p.on_half_line(s), s, end)) for p in slopes])
+    result = _hull([_placed(_engines(p.on_half_line(s), s, end), p.place) for p in slopes])
     if len(slopes) == 1:
         crosscheck(slopes[0].body, s, result)
-    return _scaled_place(result, scale)
+    return _placed(result, lambda p: p * scale)
 
 
 def _slope(g: sp.Expr, s: sp.Symbol) -> sp.Expr:
@@ -153,14 +150,6 @@ def _candidates(body: sp.Expr, s: sp.Symbol, end: float) -> Iterator[Callable[[]
         from pde2net.verify.ranges import balls
 
         yield lambda: within(left(), f"ball arithmetic for {body}", lambda: balls.enclose(body, s))
-
-
-def _moved(piece: Piece, found: Range) -> Range:
-    return _placed(found, piece.place)
-
-
-def _scaled_place(found: Range, scale: sp.Expr) -> Range:
-    return _placed(found, lambda p: p * scale)
 
 
 def _placed(found: Range, move: Callable[[sp.Expr], sp.Expr]) -> Range:

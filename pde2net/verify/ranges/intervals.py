@@ -159,10 +159,6 @@ def _wave(f: Callable[[arb], arb]) -> Callable[[Interval], Interval]:
     return image
 
 
-def hyperbolic_cosine(x: Interval) -> Interval:
-    return x.magnitude().rising(lambda a: a if _infinite(a) else a.cosh())
-
-
 def _sign(x: Interval) -> Interval:
     return x.rising(lambda a: ONE if a > 0 else -ONE if a < 0 else ZERO)
 
@@ -177,7 +173,7 @@ FUNCTIONS: dict[type, Callable[[Interval], Interval]] = {
     sp.erf: _saturating(lambda a: a.erf(), ONE),
     sp.sinh: _unbounded(lambda a: a.sinh()),
     sp.asinh: _unbounded(lambda a: a.asinh()),
-    sp.cosh: hyperbolic_cosine,
+    sp.cosh: lambda x: x.magnitude().rising(lambda a: a if _infinite(a) else a.cosh()),
     sp.Abs: Interval.magnitude,
     sp.sign: _sign,
 }

@@ -1,11 +1,19 @@
-"""What a question about a range is answered with."""
+"""What a question about a range is answered with, and how it is given up."""
 
 from __future__ import annotations
 
 import enum
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sympy as sp
+
+from pde2net import deadline
+
+LOG = logging.getLogger("pde2net.verify")
+T = TypeVar("T")
 
 
 class UndecidedError(Exception):
@@ -37,3 +45,17 @@ class Range:
     method: Method = Method.EXACT
     upper_tight: bool = True
     lower_tight: bool = True
+
+
+def within(seconds: float, what: str, work: Callable[[], T]) -> T:
+    """work(), or UndecidedError after `seconds` of processor time."""
+    return deadline.within(seconds, what, work, UndecidedError)
+
+
+def given_up(what: str, error: Exception) -> str:
+    """The sentence "no answer was found for ..."; the exception goes to the log "pde2net.verify".
+
+    SymPy gives up in many ways, none of which may become an answer or a traceback; each is a fault to mend.
+    """
+    LOG.debug("%s: %s", what, type(error).__name__, exc_info=error)
+    return f"no answer was found for {what}"

@@ -9,8 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.verify.ranges.exact import sign_on_half_line
-from pde2net.verify.ranges.limits import limit
+from pde2net.verify.ranges.exact import limit, sign_on_half_line
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 
 RESOURCES = 2_000_000  # of z3 per proof, about two seconds; unlike time, the same on every machine

@@ -8,20 +8,10 @@ from typing import Any
 import numpy as np
 
 from pde2net.discretise.arrays import Array
-from pde2net.graph.build.stack import explicit_steps
-from pde2net.graph.interpret import Interpreter
 from pde2net.graph.nodes import Operator
 from pde2net.verify.refute.ascent import CELLS, most_expanded
-from pde2net.verify.refute.measures import (
-    COPIES,
-    Measure,
-    bounds,
-    energies,
-    growth,
-    largest,
-    leaves_range,
-)
-from pde2net.verify.refute.search import Hit, Runs, Search, Violation, sample_values
+from pde2net.verify.refute.measures import Measure, bounds, growth, largest, leaves_range
+from pde2net.verify.refute.search import Hit, Runs, Search, Violation
 
 # A claim counts as violated only beyond what rounding explains.
 MARGIN = 1e-9
@@ -99,33 +89,5 @@ def _expanded(run: Runs, u0: Array) -> Array:
     return u0 + NEARBY * size * most_expanded(run, u0)
 
 
-def seek_energy(search: Search | None) -> dict[str, Any] | None:
-    """An input whose energy grows, with its energies before and after."""
-    if search is None:
-        return None
-    one = explicit_steps(search.semi, search.tau, 1)
-    step = Interpreter(one, sample_values(search.semi, search.network))
-    tau = float(step.number(search.tau))
-
-    def both(run: Runs, u0: Array) -> tuple[Array, Array]:
-        return energies(u0, run(u0), lambda w: step.batch(w, run.fields)[0], tau)
-
-    def violation(run: Runs, u0: Array) -> Array:
-        before, after = both(run, u0)
-        scale = np.maximum(np.maximum(abs(before), abs(after)), np.finfo(float).tiny)
-        return np.where(np.isfinite(after), (after - before) / scale, -np.inf)
-
-    hit = search.first(violation, ENERGY_MARGIN, 2000, step, copies=COPIES)
-    if hit is None:
-        return None
-    return described(hit, "energy grows by", energy=before_and_after(hit, both))
-
-
 def _first(search: Search | None, violation: Violation) -> Hit | None:
     return None if search is None else search.first(violation, MARGIN, 10**9)
-
-
-def before_and_after(hit: Hit, both: Callable[[Runs, Array], tuple[Array, Array]]) -> dict[str, float]:
-    """The energies of a hit."""
-    before, after = both(hit.runs, hit.u0[None])
-    return {"before": float(before[0]), "after": float(after[0])}

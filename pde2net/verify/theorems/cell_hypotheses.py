@@ -5,7 +5,6 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.terms import SQUARED
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.unet import UNet
@@ -14,8 +13,8 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
 from pde2net.verify.elasticity import diffusivities, elasticity, slope
 from pde2net.verify.iteration import iteration_of
-from pde2net.verify.theorem import Held, Hypothesis, Missing
-from pde2net.verify.theorems.hypotheses import NONNEGATIVE
+from pde2net.verify.theorem import Held, Missing, hypothesis
+from pde2net.verify.theorems import hypotheses as hyp
 
 KRYLOV = {
     "cg": "conjugate gradients stop at a tolerance",
@@ -23,7 +22,8 @@ KRYLOV = {
 }
 
 
-def _finite(case: Case) -> Held | Missing:
+@hypothesis("time step", "v = u + tau ((1 - theta) F(u) + theta F(v))")
+def step(case: Case) -> Held | Missing:
     if not (isinstance(case.update, Cell | UNet) and case.update.steady):
         return Held("tau is finite")
     return Missing(
@@ -31,19 +31,15 @@ def _finite(case: Case) -> Held | Missing:
     )
 
 
-STEP = Hypothesis("time step", "v = u + tau ((1 - theta) F(u) + theta F(v))", _finite)
-
-
-def _exact(case: Case) -> Held | Missing:
+@hypothesis("exact solves", "linear systems are solved exactly")
+def exact(case: Case) -> Held | Missing:
     it = iteration_of(case)
     if it.kind == "Picard":
         return Missing("Picard iterates solve no linear system", violated=True)
-    if it.method == "direct":
+    if it.systems.method == "direct":
         return Held("they are tridiagonal and solved by elimination")
-    return Missing(f"linear systems are not solved exactly: {KRYLOV[it.method]}", violated=True)
+    return Missing(f"linear systems are not solved exactly: {KRYLOV[it.systems.method]}", violated=True)
 
-
-EXACT = Hypothesis("exact solves", "linear systems are solved exactly", _exact)
 
 GALERKIN = (
     "a truncated solve ends with the combination x of its result and its start that is nearest to the "
@@ -51,76 +47,61 @@ GALERKIN = (
 )
 
 
-def _bounded_solves(case: Case) -> Held | Missing:
-    exact = _exact(case)
-    if isinstance(exact, Held) or iteration_of(case).method != "cg":
-        return exact
+@hypothesis("bounded solves", "<rhs - (I + theta tau B) x, x> = 0 or better")
+def bounded_solves(case: Case) -> Held | Missing:
+    solved = exact.check(case)
+    if isinstance(solved, Held) or iteration_of(case).systems.method != "cg":
+        return solved
     return Held(f"{GALERKIN}: <rhs - (I + theta tau B) x, x> = 0")
 
 
-BOUNDED_SOLVES = Hypothesis("bounded solves", "<rhs - (I + theta tau B) x, x> = 0 or better", _bounded_solves)
-
-
-def _from_u(case: Case) -> Held | Missing:
+@hypothesis("solves from u", "<rhs - (I + theta tau B) x, w> = 0 for w = x and w = u, or better")
+def solves_from_u(case: Case) -> Held | Missing:
     """The start of the solve is u itself, which makes the change x - u one of the combinations."""
-    bounded = _bounded_solves(case)
+    bounded = bounded_solves.check(case)
     it = iteration_of(case)
-    if isinstance(bounded, Missing) or it.method == "direct" or it.once:
+    if isinstance(bounded, Missing) or it.systems.method == "direct" or it.systems.once:
         return bounded
     return Missing("later solves start from an iterate, not from u, and are not exact", violated=True)
 
 
-SOLVES_FROM_U = Hypothesis(
-    "solves from u", "<rhs - (I + theta tau B) x, w> = 0 for w = x and w = u, or better", _from_u
-)
-
-
-def _frozen_solves(case: Case) -> Held | Missing:
+@hypothesis("bounded solves", bounded_solves.statement)
+def frozen_solves(case: Case) -> Held | Missing:
     """Weakens the claim to linearised where the exact solution has it but a truncated one may not."""
     it = iteration_of(case)
     if it.kind == "Newton" and not it.linear:
         return Missing("in Newton's systems Phi' takes the place of g", weakens=True)
-    bounded = _bounded_solves(case) if it.theta == 1 else _from_u(case)
-    if isinstance(bounded, Held) and (it.method == "direct" or not case.facts.source):
+    bounded = bounded_solves.check(case) if it.theta == 1 else solves_from_u.check(case)
+    if isinstance(bounded, Held) and (it.systems.method == "direct" or not case.facts.source):
         return bounded
-    reason = KRYLOV[it.method]
+    reason = KRYLOV[it.systems.method]
     return Missing(f"linear systems are not solved exactly: {reason}", weakens=True)
 
 
-FROZEN_SOLVES = Hypothesis("bounded solves", BOUNDED_SOLVES.statement, _frozen_solves)
-
-
-def _regular(case: Case) -> Held | Missing:
+@hypothesis("solves with a mean", "1^T x = 1^T rhs for every linear system")
+def regular(case: Case) -> Held | Missing:
     """1^T J = 1^T, and J is regular; Newton's matrix contains Phi', which may be negative."""
     it, curvature = iteration_of(case), case.facts.curvature
-    forward = NONNEGATIVE.check(case)
+    forward = hyp.nonnegative_diffusivity.check(case)
     if isinstance(forward, Missing) and it.kind != "Picard":
         return Missing(f"linear systems may be singular: {forward.reason}", violated=True)
-    if it.method == "cg" and it.means:
+    if it.systems.method == "cg" and it.systems.means:
         return Held("truncated solves get the mean of their right-hand side")
-    exact = _exact(case)
-    if isinstance(exact, Missing) or it.kind != "Newton" or it.linear:
-        return exact
+    solved = exact.check(case)
+    if isinstance(solved, Missing) or it.kind != "Newton" or it.linear:
+        return solved
     if curvature is None or curvature.lower != 0:
         return Missing("Newton's systems may be singular: Phi' is not known to be nonnegative")
-    return exact
+    return solved
 
 
-REGULAR = Hypothesis("solves with a mean", "1^T x = 1^T rhs for every linear system", _regular)
-
-
-def implicit_reaction(form: DivergenceForm) -> sp.Expr | None:
-    """b with r = s - b u, b and s free of u; None for other reactions."""
-    found = affine(form.reaction, form.state)
-    return None if found is None else sp.simplify(-found[1])
-
-
-def _implicit(case: Case) -> Held | Missing:
+@hypothesis("implicit reaction", "r = s - b u with 0 <= b, and b and s are free of u")
+def implicit(case: Case) -> Held | Missing:
     form, rate = case.semi.form, case.facts.rate
     if form.reaction == 0:
         return Held("r = 0")
-    b = implicit_reaction(form)
-    if b is None:
+    found = affine(form.reaction, form.state)
+    if found is None:
         return Missing(
             f"the reaction term {form.reaction} is taken at the previous iterate, since it is not linear in u"
         )
@@ -129,37 +110,22 @@ def _implicit(case: Case) -> Held | Missing:
             f"the reaction term {form.reaction} is taken at the previous iterate, since it may let the "
             "solution grow"
         )
-    return Held(f"b = {b}")
+    return Held(f"b = {sp.simplify(-found[1])}")
 
 
-IMPLICIT = Hypothesis("implicit reaction", "r = s - b u with 0 <= b, and b and s are free of u", _implicit)
-
-
-def _decreasing(case: Case) -> Held | Missing:
+@hypothesis("nonincreasing reaction", "r' <= 0 is bounded")
+def decreasing(case: Case) -> Held | Missing:
     rate = case.facts.rate
-    if rate is None:
-        return Missing(f"the rate r' of the reaction is not bounded: {case.facts.why.get('rate')}")
-    figures = (("inf -r'", rate.lower), ("sup -r'", rate.upper))
-    if not rate.nonnegative:
+    if rate is not None and not rate.nonnegative:
         return Missing(f"the reaction term {case.semi.form.reaction} may let differences grow by design")
-    if case.semi.form.reaction == 0:
-        return Held("r = 0", figures)
-    return Held(f"-r' lies in [{rate.lower}, {rate.upper}]", figures)
+    return hyp.lipschitz_reaction.check(case)
 
 
-DECREASING = Hypothesis("nonincreasing reaction", "r' <= 0 is bounded", _decreasing)
+linear = hyp.linear_equation("the equation is not linear, and nothing is derived for its iterates")
 
 
-def _linear(case: Case) -> Held | Missing:
-    if iteration_of(case).linear:
-        return Held("the equation is linear in u")
-    return Missing("the equation is not linear, and nothing is derived for its iterates", violated=True)
-
-
-LINEAR = Hypothesis("linear equation", "F(u) - F(v) = -B (u - v) with a constant B", _linear)
-
-
-def _fixed(case: Case) -> Held | Missing:
+@hypothesis("fixed number of iterations", "the number of iterations is the same for all inputs")
+def fixed(case: Case) -> Held | Missing:
     it = iteration_of(case)
     if it.count is not None:
         return Held("their number is fixed")
@@ -169,30 +135,22 @@ def _fixed(case: Case) -> Held | Missing:
     )
 
 
-FIXED = Hypothesis(
-    "fixed number of iterations", "the number of iterations is the same for all inputs", _fixed
-)
-
-
-def _plain(case: Case) -> Held | Missing:
+@hypothesis("no acceleration", "v+ = rhs + theta tau F(v)")
+def plain(case: Case) -> Held | Missing:
     if not iteration_of(case).accelerated:
         return Held("every iterate is computed from the one before")
     return Missing("Anderson acceleration mixes iterates with weights that depend on them", violated=True)
 
 
-PLAIN = Hypothesis("no acceleration", "v+ = rhs + theta tau F(v)", _plain)
-
-
-def _backward(case: Case) -> Held | Missing:
+@hypothesis("implicit scheme", "theta = 1")
+def backward(case: Case) -> Held | Missing:
     if iteration_of(case).theta == 1:
         return Held("theta = 1")
     return Missing("nothing is derived for theta below one and a nonlinear equation", violated=True)
 
 
-BACKWARD = Hypothesis("implicit scheme", "theta = 1", _backward)
-
-
-def _concave(case: Case) -> Held | Missing:
+@hypothesis("concave penaliser", "g' <= 0")
+def concave(case: Case) -> Held | Missing:
     """Psi is concave: g, of every part of the flux, does not increase."""
     varying = [(g, w) for g, w in diffusivities(case.semi.form, case.facts) if SQUARED in g.free_symbols]
     for g, weight in varying:
@@ -204,9 +162,6 @@ def _concave(case: Case) -> Held | Missing:
         if not weight.is_nonnegative:
             return Missing(f"the sign of the factor {weight} of the diffusivity is not known")
     return Held("the range of 2 s g'/g, or of g', for each part of the flux" if varying else "g is constant")
-
-
-CONCAVE = Hypothesis("concave penaliser", "g' <= 0", _concave)
 
 
 def stated(case: Case, function: sp.Expr) -> Bounds | None:
@@ -230,11 +185,9 @@ def largest_elasticity(case: Case) -> sp.Expr | None:
     return largest
 
 
-def _elastic(case: Case) -> Held | Missing:
+@hypothesis("elasticity", "|Phi' - G| <= sigma G")
+def elastic(case: Case) -> Held | Missing:
     sigma = largest_elasticity(case)
     if sigma is None:
         return Missing("the relative change of the diffusivity with the slope is not known to be bounded")
     return Held("the range of each diffusivity", (("sigma", sigma),))
-
-
-ELASTIC = Hypothesis("elasticity", "|Phi' - G| <= sigma G", _elastic)

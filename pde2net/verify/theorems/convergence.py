@@ -9,14 +9,14 @@ import sympy as sp
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import iteration_of
-from pde2net.verify.theorem import EVERY_TAU, Held, Hypothesis, Missing, Theorem, prove, quotient
-from pde2net.verify.theorems import cell_hypotheses as hyp
-from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
-from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, MONOTONE, PENALISER
-from pde2net.verify.theorems.solves import FORWARD
+from pde2net.verify.rates import frozen_rate
+from pde2net.verify.theorem import EVERY_TAU, Held, Missing, Theorem, hypothesis, quotient
+from pde2net.verify.theorems import cell_hypotheses as cell
+from pde2net.verify.theorems import hypotheses as hyp
 
 
-def _definite(case: Case) -> Held | Missing:
+@hypothesis("definite systems", "mass I + theta tau B >= c > 0")
+def definite(case: Case) -> Held | Missing:
     """For the steady state the mass is 0, and only the reaction makes the system regular."""
     rate = case.facts.rate
     if not iteration_of(case).steady:
@@ -28,23 +28,16 @@ def _definite(case: Case) -> Held | Missing:
     )
 
 
-DEFINITE = Hypothesis("definite systems", "mass I + theta tau B >= c > 0", _definite)
-
-
-def _krylov(case: Case) -> Held | Missing:
+@hypothesis("conjugate gradients", "x in the Krylov space minimises the error in the norm of the system")
+def krylov(case: Case) -> Held | Missing:
     it = iteration_of(case)
-    if it.method == "cg" and it.preconditioner == "none" and it.once:
-        return Held(f"symmetric, positive definite systems without preconditioner, k = {it.most}")
-    if it.method == "cg" and it.preconditioner == "none":
+    if it.systems.method == "cg" and it.systems.preconditioner == "none" and it.systems.once:
+        return Held(f"symmetric, positive definite systems without preconditioner, k = {it.systems.most}")
+    if it.systems.method == "cg" and it.systems.preconditioner == "none":
         return Missing("the solves of the iterations are not the same, and their truncation is not followed")
-    if it.method == "cg":
+    if it.systems.method == "cg":
         return Missing("the condition number with a preconditioner is not derived")
     return Missing("BiCGStab may break down, and no rate of it is known")
-
-
-KRYLOV = Hypothesis(
-    "conjugate gradients", "x in the Krylov space minimises the error in the norm of the system", _krylov
-)
 
 
 def scale(case: Case) -> tuple[sp.Expr, sp.Expr]:
@@ -71,7 +64,7 @@ def krylov_limit(case: Case) -> sp.Expr:
     rate = case.facts.rate
     if rate is None:
         return sp.S.Zero
-    q = sp.Integer(2) ** sp.Rational(-1, iteration_of(case).most)
+    q = sp.Integer(2) ** sp.Rational(-1, iteration_of(case).systems.most)
     most = sp.floor(1000 * ((1 + q) / (1 - q)) ** 2) / 1000
     mass, step = scale(case)
     low = case.valued(rate.lower)
@@ -85,7 +78,7 @@ def krylov_limit(case: Case) -> sp.Expr:
 
 def local_factor(case: Case) -> sp.Expr | None:
     """sigma theta tau mu/(mass + theta tau mu)."""
-    sigma = hyp.largest_elasticity(case)
+    sigma = cell.largest_elasticity(case)
     if sigma is None or case.facts.norm is None:
         return None
     mass, step = scale(case)
@@ -94,48 +87,37 @@ def local_factor(case: Case) -> sp.Expr | None:
 
 
 LINEAR_SOLVE = Theorem(
-    claim="solver_convergence",
-    title="One exact solve",
-    reference="elimination without pivoting, Higham 2002, section 9.6",
-    section="4.14",
-    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, hyp.EXACT, DEFINITE),
-    conclusion="one iteration solves the step",
+    "solver_convergence",
+    "One exact solve",
+    "elimination without pivoting, Higham 2002, section 9.6",
+    (cell.linear, *hyp.FORWARD, cell.decreasing, cell.implicit, cell.exact, definite),
+    "one iteration solves the step",
     factor=lambda case: sp.S.Zero,
-    refute=lambda case: None,
 )
-
 LINEAR_KRYLOV = Theorem(
-    claim="solver_convergence",
-    title="Conjugate gradients",
-    reference="Saad 2003, (6.128)",
-    section="4.14",
-    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.IMPLICIT, KRYLOV, DEFINITE),
-    conclusion="k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
-    limit=krylov_limit,
-    factor=krylov_factor,
-    refute=lambda case: None,
+    "solver_convergence",
+    "Conjugate gradients",
+    "Saad 2003, (6.128)",
+    (cell.linear, *hyp.FORWARD, cell.decreasing, cell.implicit, krylov, definite),
+    "k conjugate gradients leave at most 2 factor^k < 1 of an error, in the norm of the system",
+    krylov_limit,
+    krylov_factor,
 )
-
 LAGGED = Theorem(
-    claim="solver_convergence",
-    title="Linearised Kacanov iteration",
-    reference="Chan, Mulet 1999",
-    section="4.14",
-    hypotheses=(*FORWARD, PENALISER, hyp.DECREASING, hyp.IMPLICIT, hyp.ELASTIC, DEFINITE),
-    conclusion="near the solution errors shrink by the factor with each iteration whose system is solved",
+    "solver_convergence",
+    "Linearised Kacanov iteration",
+    "Chan, Mulet 1999",
+    (*hyp.FORWARD, hyp.penaliser, cell.decreasing, cell.implicit, cell.elastic, definite),
+    "near the solution errors shrink by the factor with each iteration whose system is solved",
     factor=local_factor,
-    refute=lambda case: None,
 )
-
 NEWTON = Theorem(
-    claim="solver_convergence",
-    title="Newton's method",
-    reference="Kantorovich 1948",
-    section="4.14",
-    hypotheses=(*FORWARD, PENALISER, LIPSCHITZ_REACTION, MONOTONE, DEFINITE),
-    conclusion="near the solution the error is squared by each iteration whose system is solved",
+    "solver_convergence",
+    "Newton's method",
+    "Kantorovich 1948",
+    (*hyp.FORWARD, hyp.penaliser, hyp.lipschitz_reaction, hyp.monotone, definite),
+    "near the solution the error is squared by each iteration whose system is solved",
     factor=lambda case: sp.S.Zero,
-    refute=lambda case: None,
 )
 
 
@@ -144,11 +126,11 @@ def convergence(case: Case) -> Claim:
     it = iteration_of(case)
     if it.kind == "AOS":
         return Claim("solver_convergence", Status.NOT_APPLICABLE, because=because("elimination"))
-    if it.linear and it.method != "direct":
-        return emitted(prove(LINEAR_KRYLOV, case), it.most)
+    if it.linear and it.systems.method != "direct":
+        return emitted(LINEAR_KRYLOV(case), it.systems.most)
     if it.linear:
-        return prove(LINEAR_SOLVE, case)
-    return local(prove(NEWTON if it.kind == "Newton" else LAGGED, case))
+        return LINEAR_SOLVE(case)
+    return local((NEWTON if it.kind == "Newton" else LAGGED)(case))
 
 
 def emitted(claim: Claim, most: int) -> Claim:

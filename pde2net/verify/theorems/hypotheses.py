@@ -7,18 +7,15 @@ import sympy as sp
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds, advice
 from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Status
-from pde2net.verify.theorem import Held, Hypothesis, Missing
-
-
-def over_times(until: sp.Expr) -> str:
-    """That bounds hold for all times of a network, or all at all."""
-    return f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}"
+from pde2net.verify.rates import pull
+from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis
 
 
 def explained(case: Case, quantity: str) -> str:
     """The ranges that were derived for one kind of quantity, and by which engine."""
-    if case.facts.until is not None:
-        return over_times(case.facts.until)
+    until = case.facts.until
+    if until is not None:
+        return f"bounds over {f'0 <= t <= {until}' if until.is_finite else 't >= 0'}"
     lines = []
     for answer in case.facts.answers:
         if answer.quantity != quantity:
@@ -33,7 +30,8 @@ def explained(case: Case, quantity: str) -> str:
     return "; ".join(dict.fromkeys(lines))
 
 
-def _symmetric(case: Case) -> Held | Missing:
+@hypothesis("exact adjoints", "A(u) = K^T G(u) K is symmetric")
+def symmetric(case: Case) -> Held | Missing:
     if case.plain:
         return Held("no divergence is multiplied by a factor; K and K^T come from one stencil")
     return Missing(prefactor_reason(case))
@@ -47,10 +45,8 @@ def prefactor_reason(case: Case) -> str:
     )
 
 
-SYMMETRIC = Hypothesis("exact adjoints", "A(u) = K^T G(u) K is symmetric", _symmetric)
-
-
-def _bounded(case: Case) -> Held | Missing:
+@hypothesis("bounded diffusivity", "g <= L, and ‖K^T G K‖ <= L ‖K‖²")
+def bounded(case: Case) -> Held | Missing:
     facts = case.facts
     if facts.weights is None or facts.norm is None:
         why = facts.why.get("weights", "the diffusivity is not bounded")
@@ -61,10 +57,8 @@ def _bounded(case: Case) -> Held | Missing:
     return Held(how, (("L ‖K‖²", facts.norm),))
 
 
-BOUNDED = Hypothesis("bounded diffusivity", "g <= L, and ‖K^T G K‖ <= L ‖K‖²", _bounded)
-
-
-def _nonnegative(case: Case) -> Held | Missing:
+@hypothesis("nonnegative diffusivity", "0 <= g")
+def nonnegative_diffusivity(case: Case) -> Held | Missing:
     weights = case.facts.weights
     if weights is None:
         return Missing(f"the sign of the diffusivity is not known: {case.facts.why.get('weights')}")
@@ -91,10 +85,8 @@ def _backward(bounds: list[Bounds]) -> str:
     return f"the sign of the diffusivity, at least {lower}, is not known{advice(lower.free_symbols)}"
 
 
-NONNEGATIVE = Hypothesis("nonnegative diffusivity", "0 <= g", _nonnegative)
-
-
-def _no_source(case: Case) -> Held | Missing:
+@hypothesis("no source", "r(0) = 0")
+def no_source(case: Case) -> Held | Missing:
     reaction = case.semi.form.reaction
     if not case.facts.source:
         return Held("there is no reaction term" if reaction == 0 else f"{reaction} vanishes at u = 0")
@@ -105,10 +97,8 @@ def _no_source(case: Case) -> Held | Missing:
     )
 
 
-NO_SOURCE = Hypothesis("no source", "r(0) = 0", _no_source)
-
-
-def _damping(case: Case) -> Held | Missing:
+@hypothesis("damping reaction", "r(u) = -b(u) u with 0 <= b <= beta")
+def damping(case: Case) -> Held | Missing:
     facts, reaction = case.facts, case.semi.form.reaction
     if reaction == 0:
         return Held("r = 0", (("beta", sp.S.Zero),))
@@ -125,10 +115,8 @@ def _damping(case: Case) -> Held | Missing:
     )
 
 
-DAMPING = Hypothesis("damping reaction", "r(u) = -b(u) u with 0 <= b <= beta", _damping)
-
-
-def _rate(case: Case) -> Held | Missing:
+@hypothesis("Lipschitz reaction", "r' is bounded")
+def lipschitz_reaction(case: Case) -> Held | Missing:
     rate = case.facts.rate
     if rate is None:
         return Missing(f"the rate r' of the reaction is not bounded: {case.facts.why.get('rate')}")
@@ -139,10 +127,8 @@ def _rate(case: Case) -> Held | Missing:
     )
 
 
-LIPSCHITZ_REACTION = Hypothesis("Lipschitz reaction", "r' is bounded", _rate)
-
-
-def _slopes(case: Case) -> Held | Missing:
+@hypothesis("Lipschitz flux", "Phi is the gradient of a penaliser and |Phi'| <= L'")
+def penaliser(case: Case) -> Held | Missing:
     facts = case.facts
     if facts.slopes is None or facts.slope_norm is None:
         return Missing(facts.why.get("slopes", "Phi' is not bounded"))
@@ -152,10 +138,18 @@ def _slopes(case: Case) -> Held | Missing:
     return Held(how, (("L' ‖K‖²", facts.slope_norm),))
 
 
-PENALISER = Hypothesis("Lipschitz flux", "Phi is the gradient of a penaliser and |Phi'| <= L'", _slopes)
+def linear_equation(otherwise: str) -> Hypothesis:
+    """`otherwise` says that nothing is derived for others."""
+
+    @hypothesis("linear equation", "F(u) - F(v) = -B (u - v) with a constant B")
+    def linear(case: Case) -> Held | Missing:
+        return Held("the equation is linear in u") if case.linear else Missing(otherwise, violated=True)
+
+    return linear
 
 
-def _monotone(case: Case) -> Held | Missing:
+@hypothesis("monotone step", "F(u) = K^T Phi(K u) - r(u) is monotone")
+def monotone(case: Case) -> Held | Missing:
     """A decreasing reaction may make up for a flux that is not monotone."""
     curvature, rate = case.facts.curvature, case.facts.rate
     if curvature is None or rate is None:
@@ -172,4 +166,63 @@ def _monotone(case: Case) -> Held | Missing:
     )
 
 
-MONOTONE = Hypothesis("monotone step", "F(u) = K^T Phi(K u) - r(u) is monotone", _monotone)
+@hypothesis("energy bounded from below", nonnegative_diffusivity.statement)
+def bounded_below(case: Case) -> Held | Missing:
+    """For g >= 0 the energy without reaction is bounded from below; else its decay says nothing."""
+    held = nonnegative_diffusivity.check(case) if case.facts.weights is not None else Missing("")
+    if isinstance(held, Held):
+        return held
+    return Missing(
+        "the diffusivity is not known to be nonnegative, so the energy may be unbounded from below"
+    )
+
+
+@hypothesis("nonpositive off-diagonals", "A_ij <= 0 for i != j, and A 1 = 0")
+def two_points(case: Case) -> Held | Missing:
+    if case.semi.form.learned:
+        return Missing("learned filters may have weights of any sign")
+    if case.semi.second:
+        return Missing("fourth-order diffusion has positive off-diagonal entries in A", violated=True)
+    if any(t.mixed for t in case.semi.form.terms):
+        return Missing("mixed derivatives have positive off-diagonal entries in A", violated=True)
+    if not all(t.along_axes for t in case.semi.form.terms):
+        return Missing("the signs of the entries of A are not known")
+    if any(b.factor < 0 for b in case.semi.borders):
+        return Missing("values beyond the border lie outside of the range of u")
+    if any(len(d.stencil.offsets) != 2 for ((_, d),) in case.semi.gradient.rows):
+        return Missing("stencils of order 4 have positive off-diagonal entries in A", violated=True)
+    return Held("two-point stencils: A(u) is the Laplacian of a weighted graph")
+
+
+@hypothesis("pull", "r = beta (f - u), or r = -b(u) u with 0 <= b <= beta")
+def pulls(case: Case) -> Held | Missing:
+    beta, target = pull(case)
+    if beta is None:
+        return Missing(f"the reaction term {case.semi.form.reaction} is neither beta (f - u) nor damping")
+    zero = not case.semi.closed or (beta != 0 and not target)
+    included = [*([f"the values of {target}"] if target else []), *(["0"] if zero else [])]
+    how = f"the range includes {' and '.join(included)}" if included else "the range is that of u"
+    return Held(how, (("beta", beta),))
+
+
+@hypothesis("no reaction", "r = 0")
+def no_reaction(case: Case) -> Held | Missing:
+    reaction = case.semi.form.reaction
+    if reaction == 0:
+        return Held("the right-hand side is a divergence")
+    return Missing(f"the reaction term {reaction} changes the mean by design", Status.NOT_APPLICABLE)
+
+
+@hypothesis("closed border", "K 1 = 0")
+def closed(case: Case) -> Held | Missing:
+    if case.semi.form.learned:
+        return Missing("learned filters may respond to constants: K 1 = 0 holds for some weights only")
+    for border in (b for b in case.semi.borders if not b.keeps_constants):
+        kind = "zero-Dirichlet" if border.zero else f'"{border.name}"'
+        return Missing(f"values flow out across a {kind} border", violated=True)
+    return Held("the weights of every stencil sum to 0, and no flux crosses the border")
+
+
+# What theorems have in common: a norm that the reaction does not raise, and operators 0 <= A <= L ‖K‖².
+STABLE = (no_source, damping)
+FORWARD = (symmetric, bounded, nonnegative_diffusivity)

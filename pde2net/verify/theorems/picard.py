@@ -10,14 +10,12 @@ import sympy as sp
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import Iteration, iteration_of
-from pde2net.verify.refute import cells as seek
-from pde2net.verify.theorem import Theorem, prove, quotient
-from pde2net.verify.theorems import cell_hypotheses as hyp
-from pde2net.verify.theorems.explicit_l2 import rate as damped_rate
-from pde2net.verify.theorems.frozen_spectrum import growing
-from pde2net.verify.theorems.frozen_spectrum import rate as frozen_rate
-from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, PENALISER, SYMMETRIC
-from pde2net.verify.theorems.solves import FORWARD, STABLE
+from pde2net.verify.rates import Rate, damped_rate, frozen_rate, lipschitz
+from pde2net.verify.refute import claims as seek
+from pde2net.verify.theorem import Theorem, quotient
+from pde2net.verify.theorems import cell_hypotheses as cell
+from pde2net.verify.theorems import explicit
+from pde2net.verify.theorems import hypotheses as hyp
 
 DIGITS = 12  # decimals of a reach that is a root
 SHORT = 12  # iterations whose sums are written out
@@ -49,14 +47,6 @@ def _reach(theta: sp.Rational, count: int) -> sp.Rational:
     return low
 
 
-def slopes(case: Case) -> sp.Expr:
-    """A Lipschitz constant of F."""
-    facts = case.facts
-    if facts.slope_norm is None or facts.rate is None:
-        return sp.oo
-    return facts.slope_norm + sp.Max(facts.rate.upper, -facts.rate.lower)
-
-
 def geometric(q: sp.Expr, count: int) -> sp.Expr:
     """1 + q + .. + q^(count - 1), or an upper bound of it."""
     if count <= SHORT:
@@ -64,9 +54,9 @@ def geometric(q: sp.Expr, count: int) -> sp.Expr:
     return count * sp.Max(1, q) ** (count - 1)
 
 
-def lipschitz(case: Case) -> sp.Expr | None:
+def factor(case: Case) -> sp.Expr | None:
     """(1 + (1 - theta) tau M)(1 + q + .. + q^(l-1)) + q^l, q = theta tau M."""
-    it, largest = iteration_of(case), slopes(case)
+    it, largest = iteration_of(case), lipschitz(case)
     if it.count is None or largest == sp.oo:
         return None
     z = case.valued(case.tau * largest)
@@ -74,107 +64,83 @@ def lipschitz(case: Case) -> sp.Expr | None:
     return sp.expand((1 + (1 - it.theta) * z) * geometric(q, it.count) + q**it.count)
 
 
-_POLYNOMIAL = "Alt et al. 2023, section 3.3"
+def _up_to(rate: Rate) -> Rate:
+    return lambda case: quotient(reach(iteration_of(case)), rate(case))
+
+
+_POLYNOMIAL = ("Polynomial of Picard iterates", "Alt et al. 2023, section 3.3")
 
 LINEAR_L2 = Theorem(
-    claim="l2_stability",
-    title="Polynomial of Picard iterates",
-    reference=_POLYNOMIAL,
-    section="4.13",
-    hypotheses=(*STABLE, hyp.LINEAR, *FORWARD, hyp.PLAIN),
-    conclusion="‖v‖ = ‖p(tau B) u‖ <= ‖u‖ for the polynomial p of the iterates",
-    limit=lambda case: quotient(reach(iteration_of(case)), damped_rate(case)),
-    refute=seek.growth,
+    "l2_stability",
+    *_POLYNOMIAL,
+    (*hyp.STABLE, cell.linear, *hyp.FORWARD, cell.plain),
+    "‖v‖ = ‖p(tau B) u‖ <= ‖u‖ for the polynomial p of the iterates",
+    _up_to(damped_rate),
 )
-
 NONLINEAR_L2 = Theorem(
-    claim="l2_stability",
-    title="Extragradient steps",
-    reference="Korpelevich 1976",
-    section="4.13",
-    hypotheses=(
-        *STABLE,
-        *FORWARD,
-        PENALISER,
-        LIPSCHITZ_REACTION,
-        hyp.BACKWARD,
-        hyp.PLAIN,
-    ),
-    conclusion="‖v‖ <= ‖u‖ for every input, since the differences of F at the iterates decrease",
-    limit=lambda case: quotient(sp.S.One if iteration_of(case).count == 2 else HALF, slopes(case)),
-    refute=seek.growth,
+    "l2_stability",
+    "Extragradient steps",
+    "Korpelevich 1976",
+    (*hyp.STABLE, *hyp.FORWARD, hyp.penaliser, hyp.lipschitz_reaction, cell.backward, cell.plain),
+    "‖v‖ <= ‖u‖ for every input, since the differences of F at the iterates decrease",
+    lambda case: quotient(sp.S.One if iteration_of(case).count == 2 else HALF, lipschitz(case)),
 )
-
 FROZEN = Theorem(
-    claim="frozen_stability",
-    title="Polynomial of Picard iterates",
-    reference=_POLYNOMIAL,
-    section="4.13",
-    hypotheses=(*FORWARD, LIPSCHITZ_REACTION, hyp.PLAIN),
-    conclusion="|p(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
-    limit=lambda case: quotient(reach(iteration_of(case)), frozen_rate(case)),
-    refute=seek.growth_or_pair,
+    "frozen_stability",
+    *_POLYNOMIAL,
+    (*hyp.FORWARD, hyp.lipschitz_reaction, cell.plain),
+    "|p(tau mu)| <= 1 for every eigenvalue mu of A - r' at any frozen state",
+    _up_to(frozen_rate),
 )
-
 NONEXPANSIVE = Theorem(
-    claim="nonexpansive",
-    title="Polynomial of Picard iterates",
-    reference=_POLYNOMIAL,
-    section="4.13",
-    hypotheses=(hyp.LINEAR, *FORWARD, hyp.DECREASING, hyp.PLAIN, hyp.FIXED),
-    conclusion="‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
-    limit=lambda case: quotient(reach(iteration_of(case)), frozen_rate(case)),
-    factor=lambda case: sp.S.One,
-    refute=seek.pair,
+    "nonexpansive",
+    *_POLYNOMIAL,
+    (cell.linear, *hyp.FORWARD, cell.decreasing, cell.plain, cell.fixed),
+    explicit.NONEXPANSIVE.conclusion,
+    _up_to(frozen_rate),
+    lambda case: sp.S.One,
 )
+LIPSCHITZ = explicit.LIPSCHITZ.also(cell.plain, cell.fixed, factor=factor)
 
-LIPSCHITZ = Theorem(
-    claim="well_posed",
-    title="Lipschitz composition",
-    reference="triangle inequality",
-    section="4.13",
-    hypotheses=(SYMMETRIC, PENALISER, LIPSCHITZ_REACTION, hyp.PLAIN, hyp.FIXED),
-    conclusion="‖N(u) - N(v)‖ <= factor ‖u - v‖ per step",
-    factor=lipschitz,
-    refute=lambda case: None,
-)
+
+def _growth(case: Case, m: sp.Expr) -> sp.Expr:
+    it, x = iteration_of(case), case.tau * m
+    return 1 + x * geometric(it.theta * x, it.count or 1)
 
 
 def frozen_stability(case: Case) -> Claim:
     """The claim; `linearised`, with the growth per step, if the reaction lets modes grow."""
-    it, rate = iteration_of(case), case.facts.rate
-    if it.count is None and rate is not None and not rate.nonnegative:
+    rate = case.facts.rate
+    if iteration_of(case).count is None and rate is not None and not rate.nonnegative:
         said = because("growth per iteration")
         return Claim("frozen_stability", Status.UNKNOWN, theorem=str(FROZEN), because=said)
+    return explicit.growing(FROZEN, _growth)(case)
 
-    def growth(m: sp.Expr) -> sp.Expr:
-        x = case.tau * m
-        return 1 + x * geometric(it.theta * x, it.count or 1)
 
-    return growing(FROZEN, case, growth, "step")
+def _contracts(case: Case) -> sp.Expr:
+    return quotient(1 / iteration_of(case).theta, lipschitz(case))
 
 
 BANACH = Theorem(
-    claim="solver_convergence",
-    title="Contraction",
-    reference="Banach 1922",
-    section="4.14",
-    hypotheses=(SYMMETRIC, PENALISER, LIPSCHITZ_REACTION),
-    conclusion="‖v+ - v‖ shrinks by the factor with each iteration, and v converges to the solution",
-    limit=lambda case: quotient(1 / iteration_of(case).theta, slopes(case)),
-    factor=lambda case: case.valued(iteration_of(case).theta * case.tau * slopes(case)),
-    refute=seek.residual,
+    "solver_convergence",
+    "Contraction",
+    "Banach 1922",
+    explicit.LIPSCHITZ.hypotheses,
+    "‖v+ - v‖ shrinks by the factor with each iteration, and v converges to the solution",
+    _contracts,
+    lambda case: case.valued(iteration_of(case).theta * case.tau * lipschitz(case)),
+    seek.residual,
 )
 
 
 def convergence(case: Case) -> Claim:
     """The limit is strict; with Anderson acceleration the contraction speaks for the neighbourhood alone."""
-    claim, it = prove(BANACH, case), iteration_of(case)
-    if BANACH.limit is None or claim.limit in (None, sp.oo):
+    claim = BANACH(case)
+    if claim.limit in (None, sp.oo):
         return claim
-    claim = replace(claim, condition=sp.Lt(case.tau, BANACH.limit(case)))
+    claim = replace(claim, condition=sp.Lt(case.tau, _contracts(case)))
     if claim.status == Status.PROVED and sp.Lt(case.valued(case.tau), claim.limit) != sp.true:
         return replace(claim, status=Status.UNKNOWN, factor=None, because=because("no contraction"))
-    if it.accelerated and claim.status in (Status.PROVED, Status.PROVED_IF):
+    if iteration_of(case).accelerated and claim.status in (Status.PROVED, Status.PROVED_IF):
         return replace(claim, status=Status.LINEARISED, because=because("accelerated"))
     return claim

@@ -3,52 +3,54 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 import sympy as sp
 
 from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, TAU, U
 from pde2net.verify.case import Case
-from pde2net.verify.stages import (
-    COMBINATION,
-    StageWeights,
-    constant_diffusivities,
-    stack_of,
-    stage_weights,
-)
-from pde2net.verify.theorem import Held, Hypothesis, Missing, Theorem
-from pde2net.verify.theorems.hypotheses import LIPSCHITZ_REACTION, PENALISER, SYMMETRIC
-from pde2net.verify.theorems.mean_preservation import MEAN_PRESERVATION
+from pde2net.verify.certificate import Claim, Status, because
+from pde2net.verify.consistency import TimeError, consistency
+from pde2net.verify.rates import slope_bounds
+from pde2net.verify.stages import STATES, StageWeights, stack_of, stage_weights
+from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis
+from pde2net.verify.theorems.explicit import LIPSCHITZ, MEAN
 
 DIGITS, KEPT = 6, 60  # of a factor, and of what it is computed with
 _FINE = 10**40  # numbers that are not rational are rounded up to this denominator
 
-STAGE_MEAN = Theorem(
-    claim=MEAN_PRESERVATION.claim,
-    title=MEAN_PRESERVATION.title,
-    reference=MEAN_PRESERVATION.reference,
-    section="4.10",
-    hypotheses=(*MEAN_PRESERVATION.hypotheses, COMBINATION),
-    conclusion=MEAN_PRESERVATION.conclusion,
-    refute=MEAN_PRESERVATION.refute,
-)
+SOLVER = Claim("solver_convergence", Status.NOT_APPLICABLE, because=because("explicit"))
 
 
-def slope_bounds(case: Case) -> tuple[sp.Expr, sp.Expr]:
-    """(m, M) with m <= F' = K^T Phi' K - r' <= M, at the values of the parameters."""
-    curvature, rate = case.facts.curvature, case.facts.rate
-    if curvature is None or rate is None:
-        return -sp.oo, sp.oo
-    return case.valued(curvature.lower + rate.lower), case.valued(curvature.upper + rate.upper)
+def claims_of_stack(
+    theorems: Iterable[Theorem], frozen: Callable[[Case], Claim], in_time: Callable[[Case], TimeError]
+) -> Table:
+    """The claims about a stack, which solves no equations."""
+    return {
+        **{theorem.claim: theorem for theorem in theorems},
+        "frozen_stability": frozen,
+        "solver_convergence": lambda case: SOLVER,
+        "consistency": lambda case: consistency(case.semi, in_time(case)),
+    }
 
 
-def _fresh(case: Case) -> Held | Missing:
-    if not stack_of(case).frozen or constant_diffusivities(case.semi.form):
+@hypothesis("weights of states", "those of each stage sum to 1")
+def combination(case: Case) -> Held | Missing:
+    if all(sp.simplify(sum(w[s] for s in STATES) - 1) == 0 for w in stage_weights(stack_of(case))):
+        return Held("exactly, in every stage")
+    return Missing("the weights of a stage do not sum to 1")
+
+
+@hypothesis("current diffusivities", "each stage is a Lipschitz function of its states")
+def current(case: Case) -> Held | Missing:
+    if not stack_of(case).frozen or case.semi.form.linear_flux:
         return Held("diffusivities are those of the state itself, or constant")
     return Missing("diffusivities of the start of a cycle multiply later states, which no constant bounds")
 
 
-def _number(case: Case) -> Held | Missing:
+@hypothesis("numbers", "tau, alpha and the bounds of F' are numbers")
+def numbers(case: Case) -> Held | Missing:
     weights = {w for row in stage_weights(stack_of(case)) for w in row.values()}
     known = {TAU, *case.semi.form.problem.parameters}
     open_ = {s for e in (case.valued(case.tau), *slope_bounds(case)) for s in e.free_symbols}
@@ -106,22 +108,14 @@ def rounded_up(number: Fraction, digits: int) -> Fraction:
     return math.ceil(number / unit) * unit
 
 
-STAGE_LIPSCHITZ = Theorem(
-    claim="well_posed",
+STAGE_MEAN = MEAN.also(combination)
+STAGE_LIPSCHITZ = LIPSCHITZ.also(
+    current,
+    numbers,
     title="Lipschitz composition of stages",
-    reference="triangle inequality",
-    section="4.10",
-    hypotheses=(
-        SYMMETRIC,
-        PENALISER,
-        LIPSCHITZ_REACTION,
-        Hypothesis("current diffusivities", "each stage is a Lipschitz function of its states", _fresh),
-        Hypothesis("numbers", "tau, alpha and the bounds of F' are numbers", _number),
-    ),
     conclusion=lambda case: (
         "‖N(u) - N(v)‖ <= factor ‖u - v‖ "
         + ("for the whole network" if stack_of(case).repeated else "per cycle")
     ),
     factor=factor,
-    refute=lambda case: None,
 )

@@ -1,4 +1,4 @@
-"""Counterexamples to claims about recurrent cells and U-nets, by the searches of `witness`."""
+"""Counterexamples to the claims about a network, by the searches of `witness`."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import Any
 import numpy as np
 
 from pde2net.discretise.arrays import Array
+from pde2net.errors import Pde2NetError
 from pde2net.graph.build import build
 from pde2net.graph.build.linear import linear_systems
 from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
+from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
-from pde2net.scheme.stack import TAU
+from pde2net.scheme.stack import TAU, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
+from pde2net.verify.rates import pull
 from pde2net.verify.refute import measures
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import energies, norms, or_infinite
-from pde2net.verify.refute.search import Runs, sample_values
-from pde2net.verify.theorems.maximum_principle import refute as leaves_range
+from pde2net.verify.refute.search import Runs, Search, neutral, sample_values
 
 Found = dict[str, Any] | None
 EARLY, LATE = 4, 8
 LARGE = 0.5  # violation of truncated BiCGStab
 LEAST = 1e-6  # of the residual at the start, relative to the input
-
-__all__ = ["cycles", "energy", "extremum", "growth", "growth_or_pair", "mean", "pair", "residual"]
+POWERS = (8, 32, 128, 512)  # steps of Du Fort-Frankel
+CELLS = 2000
+CYCLE_SAYS = "with its coefficients kept, the norm grows by"
+POWERS_SAY = "with its coefficients kept, the norm after {0} steps exceeds {1} times its own by"
 
 
 def growth(case: Case) -> Found:
@@ -43,8 +47,19 @@ def pair(case: Case) -> Found:
     return _robust(case, wit.seek_pair(case.search))
 
 
+def growth_or_pair(case: Case) -> Found:
+    """With a source, two inputs that the network moves apart stand for a growing mode."""
+    return pair(case) if case.facts.source else growth(case)
+
+
 def extremum(case: Case) -> Found:
-    return _robust(case, leaves_range(case))
+    """An input whose range the output leaves; none is known for targets of unknown values."""
+    beta, target = pull(case)
+    if target and target not in {f.name for f in case.semi.form.fields if neutral(f) == 0}:
+        return None
+    # Known fields are 0 in the search, so a fidelity term adds 0 to the admissible range.
+    zero = not case.semi.closed or beta != 0
+    return _robust(case, wit.seek_extremum(case.search, zero))
 
 
 def _robust(case: Case, found: Found) -> Found:
@@ -58,7 +73,10 @@ def _robust(case: Case, found: Found) -> Found:
 
 
 def energy(case: Case) -> Found:
-    """An input whose energy grows by more than what rounding does to differences of large states."""
+    """An input whose energy grows, with its energies before and after.
+
+    Of steps that are iterated, by more than what rounding does to differences of large states.
+    """
     search = case.search
     if search is None:
         return None
@@ -70,21 +88,19 @@ def energy(case: Case) -> Found:
 
     def violation(run: Runs, u0: Array) -> Array:
         before, after = both(run, u0)
-        moved = norms(one.batch(u0, run.fields)[0] - u0) * norms(u0) / tau
-        scale = np.maximum(abs(before), abs(after))
-        small = (scale < LEAST * moved) | (moved * tau < LEAST * norms(u0) ** 2)
-        return np.where(np.isfinite(after) & ~small, (after - before) / scale, -np.inf)
+        known = np.isfinite(after)
+        scale = np.maximum(np.maximum(abs(before), abs(after)), np.finfo(float).tiny)
+        if not isinstance(case.update, Stack):
+            moved = norms(one.batch(u0, run.fields)[0] - u0) * norms(u0) / tau
+            known &= ~((scale < LEAST * moved) | (moved * tau < LEAST * norms(u0) ** 2))
+        return np.where(known, (after - before) / scale, -np.inf)
 
     hit = search.first(violation, wit.ENERGY_MARGIN, 2000, one, copies=measures.COPIES)
     if hit is None:
         return None
-    described = wit.described(hit, "energy grows by", energy=wit.before_and_after(hit, both))
-    return _robust(case, described)
-
-
-def growth_or_pair(case: Case) -> Found:
-    """With a source, two inputs that the network moves apart stand for a growing mode."""
-    return pair(case) if case.facts.source else growth(case)
+    before, after = (float(e[0]) for e in both(hit.runs, hit.u0[None]))
+    said = wit.described(hit, "energy grows by", energy={"before": before, "after": after})
+    return _robust(case, said)
 
 
 def residual(case: Case) -> Found:
@@ -132,3 +148,71 @@ def cycles(case: Case) -> Found:
 
     hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000, first, one)
     return None if hit is None else wit.described(hit, "residual grows by")
+
+
+# -- stability with frozen coefficients: those of the input are kept --
+
+
+def seek_cycle(case: Case) -> Found:
+    """An input whose norm grows in one cycle with its own coefficients."""
+    search = _kept(case, 0)
+    if search is None:
+        return None
+    hit = search.first(lambda run, u0: measures.growth(u0, run(u0)), wit.MARGIN, 10**9)
+    return None if hit is None else wit.described(hit, CYCLE_SAYS)
+
+
+def seek_powers(case: Case) -> Found:
+    """An input whose norm exceeds (2 k + 1) times its own after k steps of Du Fort-Frankel.
+
+    With all zeros in the unit disc that is impossible (docs/theory.md, section 4.8).
+    """
+    for k in POWERS:
+        search = _kept(case, k)
+        if search is None:
+            return None
+
+        def violation(run: Runs, u0: Array, k: int = k) -> Array:
+            return beyond(u0, run(u0), k)
+
+        hit = search.first(violation, wit.MARGIN, CELLS)
+        if hit is not None:
+            return wit.described(hit, POWERS_SAY.format(k, 2 * k + 1), steps=k)
+    return None
+
+
+def beyond(u0: Array, u1: Array, steps: int) -> Array:
+    """‖u1‖/((2 k + 1) ‖u0‖) - 1."""
+    return (measures.growth(u0, u1) + 1) / (2 * steps + 1) - 1
+
+
+def _kept(case: Case, powers: int) -> Search | None:
+    """The search, through one cycle (or `powers` steps) of a network that keeps its first coefficients.
+
+    None where the reaction is not linear in u and 0 at u = 0, or the flux has no coefficients.
+    """
+    semi, update = case.semi, case.update
+    if case.search is None or not isinstance(update, Stack):
+        return None
+    form = semi.form
+    reaction = form.reaction.subs({f: neutral(f) for f in form.fields})
+    found = affine(reaction, form.state)
+    if found is None or found[0] != 0:
+        return None
+    stages = update.stages[:1] * powers if powers else update.stages
+    try:
+        graph = build(semi, case.tau, replace(update, frozen=True, cycles=1, stages=stages))
+    except Pde2NetError:
+        return None
+    return replace(case.search, step=graph, network=graph)
+
+
+# What is looked for where a theorem has no search of its own; of other claims, nothing.
+SEARCHES = {
+    "l2_stability": growth,
+    "nonexpansive": pair,
+    "maximum_principle": extremum,
+    "energy_decay": energy,
+    "mean_preservation": mean,
+    "frozen_stability": growth_or_pair,
+}

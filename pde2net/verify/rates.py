@@ -1,0 +1,86 @@
+"""The eigenvalues, slopes and entries of the operator that limit a step (docs/theory.md, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy as sp
+
+from pde2net.normalise.affine import affine
+from pde2net.verify.case import Case
+
+Rate = Callable[[Case], sp.Expr]
+
+
+def damped_rate(case: Case) -> sp.Expr:
+    """L ‖K‖² + beta, the largest eigenvalue of A(u) + diag(b)."""
+    damping = case.facts.damping
+    return case.facts.norm + (sp.S.Zero if damping is None else damping.upper)
+
+
+def frozen_rate(case: Case) -> sp.Expr:
+    """L ‖K‖² + sup(-r'), the largest eigenvalue of A - r' at any state."""
+    reaction = case.facts.rate
+    upper = sp.S.Zero if reaction is None else reaction.upper
+    return case.facts.norm + (upper if upper.is_nonnegative else sp.Max(sp.S.Zero, upper))
+
+
+def largest_slope(case: Case) -> sp.Expr:
+    """M, an upper bound of the eigenvalues of F' = K^T Phi' K - r'."""
+    curvature, rate = case.facts.curvature, case.facts.rate
+    if curvature is None or rate is None:
+        return sp.oo
+    return curvature.upper + (rate.upper if rate.nonnegative else sp.Max(sp.S.Zero, rate.upper))
+
+
+def slope_bounds(case: Case) -> tuple[sp.Expr, sp.Expr]:
+    """(m, M) with m <= F' = K^T Phi' K - r' <= M, at the values of the parameters."""
+    curvature, rate = case.facts.curvature, case.facts.rate
+    if curvature is None or rate is None:
+        return -sp.oo, sp.oo
+    return case.valued(curvature.lower + rate.lower), case.valued(curvature.upper + rate.upper)
+
+
+def lipschitz(case: Case) -> sp.Expr:
+    """A Lipschitz constant of F."""
+    facts = case.facts
+    if facts.slope_norm is None or facts.rate is None:
+        return sp.oo
+    return facts.slope_norm + sp.Max(facts.rate.upper, -facts.rate.lower)
+
+
+def largest_diagonal(case: Case) -> sp.Expr:
+    """That of A, sum_i 2 w_i² sup g_i/h_i², and beta."""
+    degree: sp.Expr = pull(case)[0]
+    for row in case.facts.weights or ():
+        for bounds, ((_, d),) in zip(row, case.semi.gradient.rows, strict=True):
+            degree += bounds.upper * sum(w**2 for w in d.stencil.weights) * d.scale**2
+    return degree
+
+
+def pull(case: Case) -> tuple[sp.Expr | None, str]:
+    """(beta, f) with f empty for decay towards 0; beta None for any other reaction term."""
+    form, damping = case.semi.form, case.facts.damping
+    reaction = form.reaction
+    if reaction == 0:
+        return sp.S.Zero, ""
+    if damping is not None:
+        return (damping.upper, "") if damping.nonnegative else (None, "")
+    found = affine(reaction, form.state)
+    if found is None:
+        return None, ""
+    source, beta = found[0], sp.simplify(-found[1])
+    if case.facts.until is not None:
+        return _pull_over_time(case, source, beta)
+    if beta.free_symbols & form.data or not beta.is_positive:
+        return None, ""
+    return beta, str(sp.simplify(source / beta))
+
+
+def _pull_over_time(case: Case, source: sp.Expr, beta: sp.Expr) -> tuple[sp.Expr | None, str]:
+    """The largest beta(t) of a reaction beta(t) (f - u); beta None unless beta(t) >= 0 for all t."""
+    form, rate = case.semi.form, case.facts.rate
+    if beta.free_symbols & form.data or rate is None or not rate.nonnegative or beta == 0:
+        return None, ""
+    target = sp.simplify(source / beta)
+    return (None, "") if form.problem.time in target.free_symbols else (rate.upper, str(target))
