@@ -88,7 +88,8 @@ def weighted_norm(
 
 def sharp(semi: Semidiscrete) -> bool:
     """Whether the norms of all terms are attained at one frequency: alone, or all at the highest."""
-    slanted = any(len({d.stencil.derivative for d in bank.differences}) > 1 for bank in semi.banks)
+    rows = (row for bank in semi.banks for row in bank.rows)
+    slanted = any(len({d.stencil.derivative for _, d in row}) > 1 for row in rows)
     if slanted or (len(semi.form.terms) > 1 and semi.form.learned):
         return False
     return len(semi.form.terms) == 1 or all(
