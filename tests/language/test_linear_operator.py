@@ -56,7 +56,7 @@ def test_terms_of_one_operator_are_one_term() -> None:
         problem(R(1, 2) * (-K.adjoint(PHI) - 2 * K.adjoint(K(u))) + laplacian(u) - M.adjoint(M(u)))
     )
     assert list(form.learned) == [K, M]
-    assert sp.simplify(form.terms[0].flux - (q / (1 + q**2 / lam**2) / 2 + q)) == 0
+    assert sp.simplify(form.terms[1].flux - (q / (1 + q**2 / lam**2) / 2 + q)) == 0
     assert len(form.terms) == 3
     assert "adjoint K(" in str(form.problem)
 
