@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format fuzz fuzz-text benchmark comparison drawings gallery clean
+.PHONY: help setup demo test test-long lint format fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +47,9 @@ fuzz-text: $(STAMP) ## read 20 000 mutated texts: each is read or refused, soon,
 
 benchmark: $(STAMP) ## measure speed; rewrites docs/performance.md
 	@$(BIN)/python benchmarks/run.py
+
+benchmark-tests: $(STAMP) ## compare the processor time of the tests with an earlier commit; for docs/performance.md
+	@$(BIN)/python benchmarks/gate.py
 
 comparison: $(STAMP) ## compare all schemes; rewrites docs/comparison.png and its table
 	@$(BIN)/python benchmarks/comparison.py

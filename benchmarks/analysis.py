@@ -6,12 +6,14 @@ same schemes on Charbonnier diffusion in 1D, which imports what is imported when
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -61,15 +63,22 @@ def measured(tree: Path) -> dict[str, float]:
     return found
 
 
-def table() -> list[str]:
-    """Medians of both, and how much less time is taken now."""
+@contextlib.contextmanager
+def worktree() -> Iterator[Path]:
+    """The earlier commit, checked out for a while."""
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
         subprocess.run(["git", "worktree", "add", "--detach", before, BASE], cwd=ROOT, check=True)
         try:
-            pairs = [(measured(before), measured(ROOT)) for _ in range(RUNS)]
+            yield before
         finally:
             subprocess.run(["git", "worktree", "remove", "--force", before], cwd=ROOT, check=True)
+
+
+def table() -> list[str]:
+    """Medians of both, and how much less time is taken now."""
+    with worktree() as before:
+        pairs = [(measured(before), measured(ROOT)) for _ in range(RUNS)]
     lines = [f"| processor seconds | at {BASE} | now | times less |", "| --- | --- | --- | --- |"]
     for name in pairs[0][1]:
         old, new = (statistics.median(pair[k][name] for pair in pairs) for k in (0, 1))

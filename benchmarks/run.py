@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import analysis
+import gate
 import holes
 import schemes
 import torch
@@ -149,6 +150,10 @@ def main() -> None:
         "Against the commit before searches in batches, graphs with loops and imports on demand:",
         "",
         *analysis.table(),
+        "",
+        "The tests, both at once on one machine, and the package (`make benchmark-tests`):",
+        "",
+        *gate.table(),
         "",
         "## FSI against explicit steps, T = 100, 256 x 256 photograph, h = 1",
         "",
