@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pde2net.emit.base import NETWORK, Request
-from pde2net.emit.grids import grid_definitions
 from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.loops import residuals, until
 from pde2net.emit.precondition import PreconditionerEmitter
@@ -65,7 +64,7 @@ class CellEmitter(KeepingEmitter):
     def classes(self) -> list[Function | Class]:
         helpers = squares_of(self.graph, self.banks, self.dimension, self.value)
         if self.preconditioner:
-            helpers += grid_definitions(self.preconditioner.grid_kind())
+            helpers += self.preconditioner.grid_definitions()
         helpers += self._solvers()
         helpers += self.preconditioner.classes() if self.preconditioner else []
         return [*helpers, self._cell(), self._network()]

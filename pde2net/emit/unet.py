@@ -8,7 +8,6 @@ import sympy as sp
 
 from pde2net.emit.base import NETWORK, Request
 from pde2net.emit.cycles import chebyshev, unet_class
-from pde2net.emit.grids import grid_definitions
 from pde2net.emit.loops import residuals, until
 from pde2net.emit.solvers import solvers
 from pde2net.emit.squares import squares_of
@@ -31,17 +30,17 @@ class UNetEmitter(OperatorEmitter):
     def classes(self) -> list[Function | Class]:
         smoother = self.smoother or Smooth("jacobi", 1, sp.S.One, (sp.S.One, sp.S.One))
         cycle = unet_class(self.unet, smoother, self.bottleneck, self.operator.weighted, self.takes_frozen)
-        return [*self._helpers(), self.operator_class(), cycle, self._network()]
+        return [*self._helpers(), self.operator_class(), *cycle, self._network()]
 
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []
         found += squares_of(self.graph, self.banks, self.dimension, self.value)
-        found += grid_definitions(self.grid_kind())
+        found += self.grid_definitions()
         used = ["relative", "linear_solution", "with_implicit_gradient"]
         if self.unet.tol is not None:
             used += ["not_converged", *([] if self.implicit else ["settled"])]
         smoother = self.smoother if self.unet.smoother == "chebyshev" else None
-        more = [] if smoother is None else [chebyshev(smoother)]
+        more = [] if smoother is None else chebyshev(smoother)
         return found + solvers(used, on_failure=self.unet.on_failure, more=more)
 
     @property
