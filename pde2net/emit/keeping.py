@@ -8,12 +8,12 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
-from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
+from pde2net.emit.filters import filter_functions, filters_of, shape
 from pde2net.emit.kept import FRACTION, Keeper
 from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.statements import Printer, Scope
 from pde2net.emit.torch_expressions import TorchPrinter
-from pde2net.emit.tree import Function
+from pde2net.emit.tree import Definition, Function
 from pde2net.graph.nodes import Filter, TransposedFilter
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Transform
@@ -76,14 +76,12 @@ class KeepingEmitter(Emitter):
         trained = [v for name, v in self.operators.items() if name in self.request.trainable]
         return [*super().trained_names(), *trained]
 
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[Definition]:
         filters = list(filters_of(self.graph).values())
-        found = []
-        if Transform.FRACTION in self.keeper.transforms.values():
-            found.append(FRACTION)
+        found = FRACTION if Transform.FRACTION in self.keeper.transforms.values() else []
         if filters:
-            found += [initial_weights(), *filter_functions(filters[0].boundary, self.request.axes)]
-        return found + (bound_functions(self.dimension) if self.keeper.method else [])
+            found = [*found, *filter_functions(filters[0].boundary, self.request.axes)]
+        return [*found, *(bound_functions(self.dimension) if self.keeper.method else [])]
 
     def properties(self) -> list[Function]:
         """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""

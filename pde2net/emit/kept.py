@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from pde2net.emit.base import Request
+from pde2net.emit.parse import parse
 from pde2net.emit.spectral_bound import MOST
 from pde2net.emit.statements import Printer
 from pde2net.emit.torch_expressions import TorchPrinter
@@ -15,13 +16,11 @@ from pde2net.program.parametrise import FROM_LIMIT
 from pde2net.program.records import Parameter, Transform
 from pde2net.scheme.stack import ALPHA, TAU
 
-FRACTION = Function(
-    "at_most",
-    ("limit: Tensor | float", "logarithm: Tensor"),
-    "Tensor",
-    "limit * exp(-|logarithm|), in (0, limit]; its derivative at 0 is that from the left.",
-    ["return limit * torch.exp(torch.where(logarithm > 0, -logarithm, logarithm))"],
-)
+FRACTION = parse('''
+def at_most(limit: Tensor | float, logarithm: Tensor) -> Tensor:
+    """limit * exp(-|logarithm|), in (0, limit]; its derivative at 0 is that from the left."""
+    return limit * torch.exp(torch.where(logarithm > 0, -logarithm, logarithm))
+''')
 
 
 class Keeper:
