@@ -224,12 +224,9 @@ class Emitter(ABC):
         return TorchPrinter(tensors, scalars, trained)
 
     def initialiser(self) -> Function:
-        arguments, body = ["self"], ["super().__init__()"]
-        for symbol in self.scalars:
-            name = self.scalar_name(symbol)
-            arguments.append(f"{name}: float = {number(self.value(symbol))}")
-            body += self.stored(symbol, name)
-        return Function("__init__", arguments, "None", "", body)
+        stored = [line for s in self.scalars for line in self.stored(s, self.scalar_name(s))]
+        arguments = ["self", *self.scalar_arguments()]
+        return Function("__init__", arguments, "None", "", ["super().__init__()", *stored])
 
     def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
         """The statements that keep a parameter of the constructor."""
@@ -264,11 +261,8 @@ class Emitter(ABC):
         """Statements that check the arguments; those whose names the text uses itself get others."""
         known = {s.name: self.names[s.name] for s in fields(self.graph)}
         renamed = [f"{own} = {name}" for name, own in known.items() if own != name + self.namer.mark]
-        request = self.request
-        return [
-            *renamed,
-            *input_checks(request.axes, request.smallest, known, self.channels, request.unknowns),
-        ]
+        asked = self.request
+        return renamed + input_checks(asked.axes, asked.smallest, known, self.channels, asked.unknowns)
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""

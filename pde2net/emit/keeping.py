@@ -17,7 +17,7 @@ from pde2net.emit.tree import Definition, Function
 from pde2net.graph.nodes import Filter, TransposedFilter
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Transform
-from pde2net.scheme.stack import ALPHA, TAU
+from pde2net.scheme.stack import TAU
 
 
 class KeepingEmitter(Emitter):
@@ -55,8 +55,7 @@ class KeepingEmitter(Emitter):
 
     def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
         plain = TorchPrinter({}, {s.name: self.scalar_name(s) for s in self.scalars})
-        limit = "" if self.keeper.method else plain.doprint(self.keeper.limit) if self.request.kept else ""
-        return self.keeper.stored(symbol, name, limit) or super().stored(symbol, name)
+        return self.keeper.stored(symbol, name, plain) or super().stored(symbol, name)
 
     def initialiser(self) -> Function:
         """Parameters, and the weights of learned operators."""
@@ -90,10 +89,9 @@ class KeepingEmitter(Emitter):
             for s in self.scalars
             if self.keeper.transforms[s] == Transform.LOGARITHM
         ]
-        tau, alpha = (self.computed.get(s.name, "") for s in (TAU, ALPHA))
-        found += self.keeper.properties(tau, alpha, self.printer)
+        found += self.keeper.properties(self.computed, self.printer)
         if self.keeper.method:
-            body, returned = self.keeper.statements(self.operators, tau, alpha, super().printer)
+            body, returned = self.keeper.statements(self.operators, self.computed, super().printer)
             kind = "Tensor" if len(returned) == 1 else f"tuple[{', '.join(['Tensor'] * len(returned))}]"
             doc = f"{', '.join(returned)}, such that the step is stable whatever the parameters are."
             body.append(f"return {', '.join(returned)}")

@@ -135,7 +135,7 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
     forward = [f"{p} = {r}" for p, r in zip(outputs, rows, strict=True)]
     forward.append(f"return {', '.join(outputs)}" if len(rows) > 1 else "return (p0,)")
     parts = [
-        _scaled(_transposed(d, p, dimension), value(w * d.scale))
+        scaled(_transposed(d, p, dimension), value(w * d.scale))
         for p, row in zip(outputs, bank.operations, strict=True)
         for w, d in row
     ]
@@ -154,7 +154,7 @@ def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number
 
 
 def _row(row: tuple[tuple[sp.Expr, Operation], ...], dimension: int, value: Number) -> str:
-    return _sum([_scaled(_applied(d, "u", dimension), value(w * d.scale)) for w, d in row])
+    return _sum([scaled(_applied(d, "u", dimension), value(w * d.scale)) for w, d in row])
 
 
 def _applied(operation: Operation, array: str, dimension: int) -> str:
@@ -170,15 +170,14 @@ def _transposed(operation: Operation, array: str, dimension: int) -> str:
     return array
 
 
-def _scaled(text: str, factor: sp.Expr) -> str:
+def scaled(text: str, factor: sp.Expr) -> str:
     if factor == 1:
         return text
     if factor == -1:
         return f"-{text}"
     if factor.is_Rational and factor.p in (1, -1) and factor.q != 1:
         return f"{'-' if factor.p < 0 else ''}{text} / {factor.q}"
-    printed = number(factor)
-    return f"{printed} * {text}"
+    return f"{number(factor)} * {text}"
 
 
 def _sum(parts: list[str]) -> str:
