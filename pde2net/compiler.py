@@ -32,7 +32,6 @@ from pde2net.language.stored import scheme_expressions
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.program.names import is_argument
-from pde2net.scheme.method import Update
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
@@ -153,8 +152,8 @@ def compile(  # noqa: A001  the public name of the interface
         if on_unstable == "error":
             raise told(StabilityError, refuted, made.certificate)
         warnings.warn(told(StabilityWarning, refuted, made.certificate), stacklevel=3)
-    semi = made.semidiscrete
-    if isinstance(semi, Semidiscrete) and isinstance(made.update, UNet) and _has_one_grid(semi, made.update):
+    semi, several = made.semidiscrete, isinstance(made.update, UNet) and made.update.levels != 1
+    if several and isinstance(semi, Semidiscrete) and hides_checkerboard(semi):
         warnings.warn(ONE_GRID, GridWarning, stacklevel=3)
     return made
 
@@ -191,15 +190,6 @@ def network(
 def _timed(certificate: Certificate, ran_out: Iterable[str]) -> Certificate:
     """The certificate, which says what there was no time for."""
     return replace(certificate, ran_out=tuple(sorted(set(ran_out))))
-
-
-def _has_cycles(update: Update) -> bool:
-    return isinstance(update, Stack) and not update.repeated
-
-
-def _has_one_grid(semi: Semidiscrete, update: UNet) -> bool:
-    """Whether several grids were asked for in vain."""
-    return update.levels != 1 and hides_checkerboard(semi)
 
 
 def _several(trainable: Any) -> tuple[Any, ...]:
@@ -247,7 +237,8 @@ def _check_parametrised(
     problem: Problem, plan: Plan | SystemPlan, names: tuple[str, ...], keep: bool, shared: bool
 ) -> None:
     """What only a network that keeps its condition can do, and what it cannot."""
-    if problem.depends_on_time and "tau" in names and not shared and _has_cycles(plan.update):
+    has_cycles = isinstance(plan.update, Stack) and not plan.update.repeated
+    if problem.depends_on_time and "tau" in names and not shared and has_cycles:
         raise DeclarationError(
             "Coefficients depend on t, and the time of a cycle is not defined where its blocks have steps of "
             "their own: use shared=True."
@@ -270,15 +261,6 @@ def _check_parametrised(
             )
 
 
-def _check_passed(name: str) -> None:
-    """Known fields are keyword arguments of the module, under the name that they were declared with."""
-    if not is_argument(name):
-        raise DeclarationError(
-            f'The known field "{name}" cannot be passed to the module by that name: Python has no such '
-            "arguments; rename it."
-        )
-
-
 def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     for value, kind, what in (
         (problem, Problem, "problem must be a Problem(sp.Eq(u.diff(t), ...))"),
@@ -287,8 +269,13 @@ def _check_types(problem: Any, scheme: Any, grid: Any) -> None:
     ):
         if not isinstance(value, kind):
             raise DeclarationError(f"{what}, not {value!r}.")
-    for field in problem.fields:
-        _check_passed(str(field.func))
+    for name in (str(field.func) for field in problem.fields):
+        # Keyword arguments of the module, under the name that they were declared with.
+        if not is_argument(name):
+            raise DeclarationError(
+                f'The known field "{name}" cannot be passed to the module by that name: Python has no such '
+                "arguments; rename it."
+            )
     sizes = (*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme))
     known = {s.name: s for s in problem.symbols}
     for symbol in (*problem.symbols, *sorted(set().union(*(e.free_symbols for e in sizes)), key=str)):

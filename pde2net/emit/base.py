@@ -13,11 +13,11 @@ import sympy as sp
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.emit.checks import input_checks
 from pde2net.emit.header import module_docstring
-from pde2net.emit.operators import BEYOND, LINEAR, along, bank_classes, difference_functions, mean_function
-from pde2net.emit.smoothing import AWAY_FROM_ZERO, PROJECTION, gaussian_function
+from pde2net.emit.operators import HELPERS, LINEAR, along, bank_classes, difference_functions, mean_function
+from pde2net.emit.smoothing import gaussian_function
 from pde2net.emit.statements import Printer, Scope, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
-from pde2net.emit.tree import Class, Function, Source, render
+from pde2net.emit.tree import Definition, Function, Source, render
 from pde2net.emit.words import calls, imported, lines, words
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
@@ -91,7 +91,7 @@ class Emitter(ABC):
     # -- what an architecture defines --------------------------------------------------------------
 
     @abstractmethod
-    def classes(self) -> list[Function | Class]:
+    def classes(self) -> list[Definition]:
         """The part, what it needs, and the network."""
 
     # -- values and names --------------------------------------------------------------------------
@@ -224,12 +224,9 @@ class Emitter(ABC):
         return TorchPrinter(tensors, scalars, trained)
 
     def initialiser(self) -> Function:
-        arguments, body = ["self"], ["super().__init__()"]
-        for symbol in self.scalars:
-            name = self.scalar_name(symbol)
-            arguments.append(f"{name}: float = {number(self.value(symbol))}")
-            body += self.stored(symbol, name)
-        return Function("__init__", arguments, "None", "", body)
+        stored = [line for s in self.scalars for line in self.stored(s, self.scalar_name(s))]
+        arguments = ["self", *self.scalar_arguments()]
+        return Function("__init__", arguments, "None", "", ["super().__init__()", *stored])
 
     def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
         """The statements that keep a parameter of the constructor."""
@@ -264,11 +261,8 @@ class Emitter(ABC):
         """Statements that check the arguments; those whose names the text uses itself get others."""
         known = {s.name: self.names[s.name] for s in fields(self.graph)}
         renamed = [f"{own} = {name}" for name, own in known.items() if own != name + self.namer.mark]
-        request = self.request
-        return [
-            *renamed,
-            *input_checks(request.axes, request.smallest, known, self.channels, request.unknowns),
-        ]
+        asked = self.request
+        return renamed + input_checks(asked.axes, asked.smallest, known, self.channels, asked.unknowns)
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
@@ -284,7 +278,7 @@ class Emitter(ABC):
 
     # -- text ------------------------------------------------------------------------------------
 
-    def text(self, definitions: list[Function | Class]) -> str:
+    def text(self, definitions: list[Definition]) -> str:
         """The source of the module; raises EmissionError for numbers beyond floating point."""
         for expression in expressions(self.graph):
             require_numbers(expression, self.values)
@@ -308,19 +302,20 @@ class Emitter(ABC):
         imports.append("from torch import Tensor, nn")
         return render(Source(doc, imports, constants, definitions))
 
-    def definitions(self) -> list[Function | Class]:
+    def definitions(self) -> list[Definition]:
         """All functions and classes of the module, in order."""
         items = dict.fromkeys(along(d) for bank in self.banks for d in bank.differences)
         functions = [f for item in items for f in difference_functions(item)]
         nodes = [node_of(self.graph, name) for name in self.graph]
-        functions += [mean_function(c) for c in sorted({n.closure for n in nodes if isinstance(n, EdgeMean)})]
+        closures = sorted({n.closure for n in nodes if isinstance(n, EdgeMean)})
+        functions += [f for closure in closures for f in mean_function(closure)]
         borders = dict.fromkeys(b for n in nodes if isinstance(n, Gaussian) for b in n.boundary)
-        functions += [gaussian_function(border) for border in borders]
-        found: list[Function | Class] = [*functions, *self.functions(), *([LINEAR] if self.banks else [])]
+        functions += [f for border in borders for f in gaussian_function(border)]
+        found = [*functions, *self.functions(), *(LINEAR if self.banks else [])]
         for bank, name in self.banks.items():
             found += bank_classes(name, self._what(bank), bank, self.dimension, self.value)
         found += self.classes()
-        for helper in (BEYOND, PROJECTION, AWAY_FROM_ZERO):
+        for helper in HELPERS:
             if any(calls(helper.name, d) for d in found):
                 found.insert(0, helper)
         return found
@@ -329,7 +324,7 @@ class Emitter(ABC):
         """What the docstring says is trained."""
         return [self.scalar_name(s) for s in self.scalars if self.trained(s)]
 
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[Definition]:
         """More functions that the classes use."""
         return []
 

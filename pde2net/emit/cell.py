@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pde2net.emit.base import NETWORK, Request
-from pde2net.emit.cell_helpers import definitions
-from pde2net.emit.grids import grid_definitions
 from pde2net.emit.keeping import KeepingEmitter
 from pde2net.emit.loops import residuals, until
 from pde2net.emit.precondition import PreconditionerEmitter
+from pde2net.emit.solvers import solvers
 from pde2net.emit.squares import squares_of
 from pde2net.emit.statements import returning
 from pde2net.emit.torch_expressions import TorchPrinter
-from pde2net.emit.tree import Class, Function
+from pde2net.emit.tree import Class, Definition, Function
 from pde2net.graph.network import block, node_of
-from pde2net.graph.nodes import Iterate, LinearSolve
+from pde2net.graph.nodes import Iterate, LinearSolve, Tridiagonal
+from pde2net.language.borders import BORDERS
 from pde2net.program.records import Program
 from pde2net.scheme.cell import Cell
 
@@ -64,10 +64,32 @@ class CellEmitter(KeepingEmitter):
     def classes(self) -> list[Function | Class]:
         helpers = squares_of(self.graph, self.banks, self.dimension, self.value)
         if self.preconditioner:
-            helpers += grid_definitions(self.preconditioner.grid_kind())
-        helpers += definitions(self.nodes, self.loop)
+            helpers += self.preconditioner.grid_definitions()
+        helpers += self._solvers()
         helpers += self.preconditioner.classes() if self.preconditioner else []
         return [*helpers, self._cell(), self._network()]
+
+    def _solvers(self) -> list[Definition]:
+        """What solves the linear systems, iterates, and differentiates solutions."""
+        systems = [n for n in self.nodes if isinstance(n, LinearSolve)]
+        found = {"linear_solution", "with_implicit_gradient"} if systems else set()
+        if any(n.method == "cg" for n in systems):
+            found.add("nearest_by_conjugate_gradients")
+        for node in (n for n in self.nodes if isinstance(n, Tridiagonal)):
+            border = BORDERS[node.closure]
+            found.add("solve_cyclic" if border.wraps else "solve_tridiagonal")
+            if not border.zero or node.g == 0:
+                found.add("edge_weights_padded" if border.zero else f"edge_weights{border.suffix}")
+        loop = self.loop
+        if loop is None:
+            return solvers(found)
+        found |= {"relative"} | ({"line_search"} if loop.method == "Newton" else set())
+        if loop.tol != 0:
+            found |= {"not_converged"} | ({"rounding"} if loop.on_failure == "warn" else set())
+            found.add("with_implicit_gradient" if loop.gradients == "implicit" else "settled")
+        if loop.anderson:
+            found |= {"Anderson", "settled"}
+        return solvers(found, any(n.means for n in systems), loop.on_failure)
 
     def _cell(self) -> Class:
         methods = [self._method(name) for name in _METHODS if name in self.program]

@@ -1,130 +1,155 @@
-"""Emits the nested grids of a U-net: what they need, their axes, and all definitions together."""
+"""Emits the nested grids of a U-net, and what leads from grid to grid."""
 
 from __future__ import annotations
 
-from pde2net.emit.grid_class import grid_class
-from pde2net.emit.grid_kind import GridKind
-from pde2net.emit.transfers import transfers
-from pde2net.emit.tree import Class, Function
+from collections.abc import Sequence
+
+from pde2net.emit.grid_class import GRID
+from pde2net.emit.parse import Given, parse
+from pde2net.emit.tree import Definition
+from pde2net.language.borders import BORDERS
 
 
-def grid_definitions(layout: GridKind) -> list[Function | Class]:
-    """The classes and functions of the nested grids."""
-    return [_axis(layout), grid_class(layout), *transfers(layout)]
+def grid_definitions(
+    boundary: Sequence[str],
+    spacing: Sequence[str],
+    smallest: Sequence[int],
+    margin: Sequence[int],
+    half: bool,
+    cells: bool,
+    second: str,
+    **given: Given,
+) -> list[Definition]:
+    """The classes and functions of the nested grids.
 
+    margin           cells beyond the border of first-order terms
+    half, cells      whether differences are taken at half-points, and at cells
+    second           the centre of the stencil of second-order terms, "" if there are none
 
-def _axis(layout: GridKind) -> Class:
-    margin = any(layout.margin)
-    extended = "torch.cat((-1 - beyond.flip(0), inner, last, self.cells + beyond))"
-    centres = [
-        "inner = self.stride * torch.arange(self.size - 1, dtype=like.dtype, device=like.device)",
-        "last = like.new_full((1,), self.cells - (self.rest + 1) / 2)",
-    ]
-    if margin:
-        centres += [
-            "beyond = self.stride * torch.arange(margin, dtype=like.dtype, device=like.device)",
-            "inner = inner + (self.stride - 1) / 2",
-            f"return {extended}",
-        ]
-    else:
-        centres.append("return torch.cat((inner + (self.stride - 1) / 2, last))")
-    arguments = ("self", "like: Tensor", *(("margin: int = 0",) if margin else ()))
-    doc = "Their positions" + (
-        ", and `margin` more on both sides, the nearest where u = 0." if margin else "."
+    and, whatever the borders are,
+
+    adjoint          whether residuals are restricted by the adjoint of the prolongation
+    uneven           whether rows of the equation differ in size
+    coloured         whether cells are told apart by colour
+    coordinates      whether positions are needed
+    time             the annotation of the time of the step, "" if coefficients do not contain it
+    """
+    borders = [BORDERS[b] for b in boundary]
+    wraps, zero = any(b.wraps for b in borders), any(b.zero for b in borders)
+    # Else the distances of all cells are alike, whatever the last cell holds.
+    distances = (half or cells) and not all(b.even for b in borders)
+    near = bool(second) and zero  # zeros are nearer than the next cells
+    metric = (
+        "self.reciprocal(g, i) for i, g in enumerate(gaps)" if distances else "1 / a.stride for a in axes"
     )
-    members = [
-        Function(
-            "__init__",
-            ("self", "cells: int", "stride: int", "boundary: str"),
-            "None",
-            "",
-            [
-                "self.cells, self.stride, self.boundary = cells, stride, boundary",
-                "self.size = -(-cells // stride)",
-                "self.rest = cells - (self.size - 1) * stride",
-                "self.whole = self.rest / stride",
-            ],
-        ),
-        Function(
-            "coarser", ("self",), "Axis", "", ["return Axis(self.cells, 2 * self.stride, self.boundary)"]
-        ),
-        Function("centres", arguments, "Tensor", doc, centres),
-        VOLUMES,
-    ]
-    if not layout.reflecting and (layout.half or layout.cells):
-        members.append(_distances(layout))
-    members.append(_shares(layout))
-    return Class(
-        "Axis",
-        "",
-        "The cells of a grid along one axis: `stride` of the finest grid each, `rest` in the last one.\n\n"
-        "Positions are in cells of the finest grid, whose centres are 0, 1, ...\n",
-        members,
+    given |= _beyond(margin, wraps, zero)
+    return parse(
+        GRID + _TRANSFERS,
+        dimension=str(len(boundary)),
+        spacing=f"({', '.join(spacing)}{',' * (len(spacing) == 1)})",
+        smallest=str(tuple(max(2, s) for s in smallest)),
+        half=half,
+        cells=cells,
+        first=half or cells,
+        distances=distances,
+        half_gaps=half and distances,
+        cell_gaps=cells and distances,
+        metric=f"tuple({metric})",
+        inside=' and self.boundary != "dirichlet"' * zero,
+        second=second,
+        near=near,
+        seen=", u: Tensor | float = 0.0, factors: Sequence[float] = ()" * near,
+        more=", factors: Sequence[float] = (), squares: bool = False" * near,
+        **given,
     )
 
 
-def _distances(layout: GridKind) -> Function:
-    margin = any(layout.margin)
-    q = "self.centres(like, margin)" if margin else "self.centres(like)"
-    body = ['if self.boundary == "reflecting" or self.stride == 1:', "    return self.stride"]
-    if layout.wraps:
-        body += [
-            f"q = {q}",
-            'if self.boundary == "periodic":',
-            "    q = torch.cat((q[-1:] - self.cells, q, q[:1] + self.cells))",
-            "    return torch.diff(q)[1:] if half else (q[2:] - q[:-2]) / 2",
-        ]
-    elif margin:
-        body.append(f"q = {q}")
-    if margin:
-        body += [
-            "gaps = torch.diff(q) if half else (q[2:] - q[:-2]) / 2",
-            "return F.pad(gaps, (0 if half else 1, 1), value=self.stride)",
-        ]
-    elif layout.zero:
-        body.append("return self.stride")
-    doc = "Of the centres i and i + 1 (half), or half that of i - 1 and i + 1."
-    arguments = ("self", "like: Tensor", *(("margin: int",) if margin else ()), "half: bool")
-    return Function("distances", arguments, "Tensor | float", doc, body)
+def _beyond(margin: Sequence[int], wraps: bool, zero: bool) -> dict[str, Given]:
+    """What is said of cells beyond the border, if any are needed."""
+    wide = any(margin)
+    return {
+        "wraps": wraps,
+        "zero": zero,
+        "wraps_alone": wraps and not wide,
+        "zero_alone": zero and not wide,
+        "margin": ", margin: int" * wide,
+        "all_margins": ", margins: tuple[int, ...] = ()" * wide,
+        "wide": ", wide: bool = False" * wide,
+        "sides": str(tuple(m for m in reversed(margin) for _ in range(2))),
+        "gaps": f"a.distances(u{', m' * wide}",
+        "pair": f"a, m in zip(axes, {tuple(margin)})" if wide else "a in axes",
+    }
 
 
-def _shares(layout: GridKind) -> Function:
-    same = 'self.whole == 1 and self.boundary != "dirichlet"'
-    if not layout.zero:
-        same = "self.whole == 1"
-    body = [
-        f"if {same}:",
-        "    return 0.75, 0.75",
-        "q, p = self.centres(like), fine.centres(like)",
-        "before, after = q[:1] - self.stride, q[-1:] + self.stride",
-    ]
-    if layout.wraps:
-        body += [
-            'if self.boundary == "periodic":',
-            "    before, after = q[-1:] - self.cells, q[:1] + self.cells",
-        ]
-    if layout.zero:
-        body += [
-            'if self.boundary == "dirichlet":',
-            "    before, after = torch.full_like(before, -1), torch.full_like(after, self.cells)",
-        ]
-    body += [
-        "left, right = torch.cat((before, q[:-1])), torch.cat((q[1:], after))",
-        "odd = F.pad(p[1::2], (0, fine.size % 2))",
-        "return (p[::2] - left) / (q - left), (right - odd) / (right - q)",
-    ]
-    doc = (
-        "The weight of a cell in the values at the two finer centres in it, by linear interpolation;\n\n"
-        "the rest is that of the neighbour to the left, and to the right.\n"
-    )
-    kind = "tuple[Tensor | float, Tensor | float]"
-    return Function("shares", ("self", "fine: Axis", "like: Tensor"), kind, doc, body)
+_TRANSFERS = '''
+def coarsened(axes: tuple[Axis, ...]) -> tuple[Axis, ...] | None:
+    """The axes of the next grid; None if it would be too small.
 
+    Two cells are joined along axes whose cells are not longer than others by more than a quarter.
+    """
+    lengths = [a.stride * h for a, h in zip(axes, $spacing)]
+    shortest = min([h for a, h in zip(axes, lengths) if a.size > 1] or [0])
+    fits = [a.cells > 2 * a.stride * (n - 1) for a, n in zip(axes, $smallest)]
+    fits = [f and a.coarser().whole >= 0.5 for f, a in zip(fits, axes)]  # if second
+    joined = [f and h <= 1.25 * shortest for f, h in zip(fits, lengths)]
+    if not any(joined):
+        return None
+    return tuple(a.coarser() if j else a for a, j in zip(axes, joined))
 
-VOLUMES = Function(
-    "volumes",
-    ("self", "like: Tensor"),
-    "Tensor",
-    "Of the cells, relative to a whole one.",
-    ["line = like.new_ones(self.size)", "line[-1] = self.whole", "return line"],
-)
+def pooled(u: Tensor, fine: Grid, coarse: Grid) -> Tensor:
+    """The mean of the cells that are joined, a missing one as 0: a strided convolution."""
+    joined = [b.stride // a.stride for a, b in zip(fine.axes, coarse.axes)]
+    missing = [a.size % k for a, k in zip(fine.axes, joined)]
+    if any(missing):
+        u = F.pad(u, [m for k in reversed(missing) for m in (0, k)])
+    return F.avg_pool${dimension}d(u, joined)
+
+def restrict(u: Tensor, fine: Grid, coarse: Grid, weights: Tensor | None) -> Tensor:
+    """The weighted mean of the cells that are joined."""
+    if weights is None and coarse.volume is None:
+        return pooled(u, fine, coarse)
+    weights = fine.ones() if weights is None else weights
+    return pooled(weights * u, fine, coarse) / pooled(weights, fine, coarse)
+
+def neighbours(u: Tensor, axis: Axis, dim: int) -> tuple[Tensor, Tensor]:
+    """The values to the left and to the right of each cell along `dim`."""
+    n = u.shape[dim]
+    first, last = u.narrow(dim, 0, 1), u.narrow(dim, n - 1, 1)
+    if axis.boundary == "periodic":  # if wraps
+        first, last = last, first
+    if axis.boundary == "dirichlet":  # if zero
+        first, last = 0 * first, 0 * last
+    left = torch.cat((first, u.narrow(dim, 0, n - 1)), dim)
+    right = torch.cat((u.narrow(dim, 1, n - 1), last), dim)
+    return left, right
+
+def spread(u: Tensor, fine: Grid, coarse: Grid) -> Tensor:  # if adjoint
+    """(1, 2, 1)/4 along each joined axis: with the mean of two cells, (1, 3, 3, 1)/8."""
+    for dim, (a, b) in enumerate(zip(fine.axes, coarse.axes), start=2):
+        if a.stride < b.stride:
+            left, right = neighbours(u, a, dim)
+            u = (left + 2 * u + right) / 4
+    return u
+
+def restrict_residual(r: Tensor, fine: Grid, coarse: Grid) -> Tensor:  # unless adjoint
+    """Restrict a residual or known data: the equations of the cells that are joined, averaged."""
+    return restrict(r, fine, coarse, fine.rows)
+
+def restrict_residual(r: Tensor, fine: Grid, coarse: Grid) -> Tensor:  # if adjoint
+    """Restrict a residual by the adjoint of the prolongation, (1, 3, 3, 1)/8."""
+    rows = fine.ones() if fine.rows is None else fine.rows
+    sums = pooled(spread(rows * r, fine, coarse), fine, coarse)
+    return sums / pooled(rows, fine, coarse)
+
+def prolong(e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
+    """Linear interpolation: the transposed convolution (1, 3, 3, 1)/4 along each joined axis."""
+    for i, (a, b) in enumerate(zip(fine.axes, coarse.axes)):
+        if a.stride < b.stride:
+            left, right = neighbours(e, b, i + 2)
+            first, second = (
+                coarse.along(s, i) if isinstance(s, Tensor) else s for s in b.shares(a, e)
+            )
+            pairs = (left + first * (e - left), right + second * (e - right))
+            e = torch.stack(pairs, i + 3).flatten(i + 2, i + 3).narrow(i + 2, 0, a.size)
+    return e
+'''

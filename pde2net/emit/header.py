@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+import sympy as sp
+
 from pde2net.language.expressions import to_text
 from pde2net.verify.certificate import Certificate, Status
 
@@ -32,9 +34,9 @@ def module_docstring(
         if claim.status in (Status.NOT_APPLICABLE, Status.UNKNOWN):
             continue
         detail = str(claim.status)
-        if (claim.condition is not None and not claim.condition.is_Boolean) or claim.limit is not None:
-            detail += f"; holds for tau <= {to_text(claim.limit)}" if claim.limit is not None else ""
-        detail = detail.replace("; holds for tau <= oo", ", for every tau")
+        if claim.limit is not None:
+            known = claim.limit != sp.oo
+            detail += f"; holds for tau <= {to_text(claim.limit)}" if known else ", for every tau"
         orders = [f"{h.figures[k]} {k[6:]}" for h in claim.hypotheses for k in h.figures if k[:6] == "order "]
         if orders:
             detail += f"; of order {', '.join(dict.fromkeys(orders))}"

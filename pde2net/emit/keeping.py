@@ -8,16 +8,16 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
-from pde2net.emit.filters import filter_functions, filters_of, initial_weights, shape
+from pde2net.emit.filters import filter_functions, filters_of, shape
 from pde2net.emit.kept import FRACTION, Keeper
 from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.statements import Printer, Scope
 from pde2net.emit.torch_expressions import TorchPrinter
-from pde2net.emit.tree import Function
+from pde2net.emit.tree import Definition, Function
 from pde2net.graph.nodes import Filter, TransposedFilter
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Transform
-from pde2net.scheme.stack import ALPHA, TAU
+from pde2net.scheme.stack import TAU
 
 
 class KeepingEmitter(Emitter):
@@ -55,8 +55,7 @@ class KeepingEmitter(Emitter):
 
     def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
         plain = TorchPrinter({}, {s.name: self.scalar_name(s) for s in self.scalars})
-        limit = "" if self.keeper.method else plain.doprint(self.keeper.limit) if self.request.kept else ""
-        return self.keeper.stored(symbol, name, limit) or super().stored(symbol, name)
+        return self.keeper.stored(symbol, name, plain) or super().stored(symbol, name)
 
     def initialiser(self) -> Function:
         """Parameters, and the weights of learned operators."""
@@ -76,14 +75,12 @@ class KeepingEmitter(Emitter):
         trained = [v for name, v in self.operators.items() if name in self.request.trainable]
         return [*super().trained_names(), *trained]
 
-    def functions(self) -> list[Function]:
+    def functions(self) -> list[Definition]:
         filters = list(filters_of(self.graph).values())
-        found = []
-        if Transform.FRACTION in self.keeper.transforms.values():
-            found.append(FRACTION)
+        found = FRACTION if Transform.FRACTION in self.keeper.transforms.values() else []
         if filters:
-            found += [initial_weights(), *filter_functions(filters[0].boundary, self.request.axes)]
-        return found + (bound_functions(self.dimension) if self.keeper.method else [])
+            found = [*found, *filter_functions(filters[0].boundary, self.request.axes)]
+        return [*found, *(bound_functions(self.dimension) if self.keeper.method else [])]
 
     def properties(self) -> list[Function]:
         """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""
@@ -92,10 +89,9 @@ class KeepingEmitter(Emitter):
             for s in self.scalars
             if self.keeper.transforms[s] == Transform.LOGARITHM
         ]
-        tau, alpha = (self.computed.get(s.name, "") for s in (TAU, ALPHA))
-        found += self.keeper.properties(tau, alpha, self.printer)
+        found += self.keeper.properties(self.computed, self.printer)
         if self.keeper.method:
-            body, returned = self.keeper.statements(self.operators, tau, alpha, super().printer)
+            body, returned = self.keeper.statements(self.operators, self.computed, super().printer)
             kind = "Tensor" if len(returned) == 1 else f"tuple[{', '.join(['Tensor'] * len(returned))}]"
             doc = f"{', '.join(returned)}, such that the step is stable whatever the parameters are."
             body.append(f"return {', '.join(returned)}")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from pde2net.emit.base import Request
+from pde2net.emit.parse import parse
 from pde2net.emit.spectral_bound import MOST
 from pde2net.emit.statements import Printer
 from pde2net.emit.torch_expressions import TorchPrinter
@@ -15,13 +16,11 @@ from pde2net.program.parametrise import FROM_LIMIT
 from pde2net.program.records import Parameter, Transform
 from pde2net.scheme.stack import ALPHA, TAU
 
-FRACTION = Function(
-    "at_most",
-    ("limit: Tensor | float", "logarithm: Tensor"),
-    "Tensor",
-    "limit * exp(-|logarithm|), in (0, limit]; its derivative at 0 is that from the left.",
-    ["return limit * torch.exp(torch.where(logarithm > 0, -logarithm, logarithm))"],
-)
+FRACTION = parse('''
+def at_most(limit: Tensor | float, logarithm: Tensor) -> Tensor:
+    """limit * exp(-|logarithm|), in (0, limit]; its derivative at 0 is that from the left."""
+    return limit * torch.exp(torch.where(logarithm > 0, -logarithm, logarithm))
+''')
 
 
 class Keeper:
@@ -41,23 +40,13 @@ class Keeper:
         return list(self.limits)
 
     @property
-    def alpha(self) -> sp.Expr | None:
-        """alpha of Du Fort-Frankel, if it changes in training."""
-        return self.limits.get(ALPHA)
-
-    @property
-    def scaled(self) -> bool:
-        """Whether filters are scaled down to keep a declared step."""
-        return bool(self.norms) and self.kept is not None and self.kept.tau is not None
-
-    @property
     def method(self) -> bool:
         """Whether tau, alpha and the filters come from a method that bounds norms; else from properties."""
         return bool(self.norms)
 
     # -- the constructor and properties ------------------------------------------------------------
 
-    def stored(self, symbol: sp.Symbol, name: str, limit: str) -> list[str] | None:
+    def stored(self, symbol: sp.Symbol, name: str, printer: TorchPrinter) -> list[str] | None:
         """Statements that store a parameter in the constructor; None for the usual ones."""
         transform = self.transforms[symbol]
         if transform == Transform.LOGARITHM:
@@ -65,7 +54,7 @@ class Keeper:
         if transform == Transform.CAPPED:
             return [f"self.largest_{name} = {name}"]
         if transform == Transform.FRACTION:
-            start = f"math.log(min({name} / ({limit}), 1.0))"
+            start = f"math.log(min({name} / ({printer.doprint(self.inserted(self.limits[symbol]))}), 1.0))"
             return [f"self.log_{name} = nn.Parameter(torch.tensor({start}, dtype=torch.float64))"]
         return None
 
@@ -78,28 +67,23 @@ class Keeper:
         body = [f"return self.initial_{name} * torch.exp(self.log_{name}.clamp(-40.0, 40.0))"]
         return Function(name, ("self",), "Tensor", "It keeps its sign.", body, ("@property",))
 
-    def properties(self, tau: str, alpha: str, printer: Printer) -> list[Function]:
+    def properties(self, names: Mapping[str, str], printer: Printer) -> list[Function]:
         """tau and alpha, where they depend on parameters of the block alone."""
-        if self.method or self.kept is None:
-            return []
         found = []
-        if TAU in self.computed:
-            doc, text = "The step, at most the limit.", self.tau(tau, printer({}))
-            found.append(Function(tau, ("self",), "Tensor", doc, [f"return {text}"], ("@property",)))
-        if self.alpha is not None:
-            text = printer({}).doprint(self.inserted(self.alpha))
-            found.append(Function(alpha, ("self",), "Tensor", "", [f"return {text}"], ("@property",)))
+        for symbol in [] if self.method else self.computed:
+            name, doc = names[symbol.name], "The step, at most the limit." if symbol == TAU else ""
+            body = [f"return {self.text(symbol, name, printer({}))}"]
+            found.append(Function(name, ("self",), "Tensor", doc, body, ("@property",)))
         return found
 
-    def tau(self, name: str, printer: TorchPrinter) -> str:
-        limit = printer.doprint(self.limit)
-        if self.transforms[TAU] == Transform.CAPPED:
+    def text(self, symbol: sp.Symbol, name: str, printer: TorchPrinter) -> str:
+        """The value of a symbol that the block computes."""
+        limit = printer.doprint(self.inserted(self.limits[symbol]))
+        if self.transforms[symbol] == Transform.CAPPED:
             return f"torch.clamp({limit}, max=self.largest_{name})"
-        return limit if self.transforms[TAU] == Transform.LIMIT else f"at_most({limit}, self.log_{name})"
-
-    @property
-    def limit(self) -> sp.Expr:
-        return self.inserted(self.kept.limit) if self.kept else sp.oo
+        return (
+            f"at_most({limit}, self.log_{name})" if self.transforms[symbol] == Transform.FRACTION else limit
+        )
 
     def inserted(self, expression: sp.Expr) -> sp.Expr:
         """`expression` with numbers for what no block has a parameter of: the spacing."""
@@ -109,11 +93,9 @@ class Keeper:
     # -- the method that bounds norms --------------------------------------------------------------
 
     def statements(
-        self, operators: Mapping[str, str], tau: str, alpha: str, printer: Printer
+        self, operators: Mapping[str, str], computed: Mapping[str, str], printer: Printer
     ) -> tuple[list[str], list[str]]:
         """The body of `keep_stable(dtype)` without its end, and what it returns."""
-        if self.kept is None:
-            return [], []
         names = {f"norm{k}": self.namer.identifier(f"norm_{k}", operators.values()) for k in operators}
         norms = {s.name: names[s.name] for s in self.norms}
         lines = []
@@ -122,17 +104,12 @@ class Keeper:
             if f"norm{operator}" in norms:
                 lines.append(f"{norms[f'norm{operator}']} = norm_bound({variable})")
         bounded = [(norms[f"norm{k}"], v) for k, v in operators.items() if f"norm{k}" in norms]
-        lines += self._scaled(bounded, norms, printer) if self.scaled else self._limited(bounded)
-        returned = []
-        for symbol, name in ((TAU, tau), (ALPHA, alpha)):
-            if symbol not in self.computed:
-                continue
-            text = self.tau(name, printer(norms))
-            if symbol == ALPHA and self.alpha is not None:
-                text = printer(norms).doprint(self.inserted(self.alpha))
-            lines.append(f"{name} = {text}")
-            returned.append(name)
-        return lines, [*returned, *operators.values()]
+        scaled = self.kept is not None and self.kept.tau is not None
+        lines += self._scaled(bounded, printer(norms)) if scaled else self._limited(bounded)
+        for symbol in self.computed:
+            name = computed[symbol.name]
+            lines.append(f"{name} = {self.text(symbol, name, printer(norms))}")
+        return lines, [*computed.values(), *operators.values()]
 
     def _limited(self, bounded: list[tuple[str, str]]) -> list[str]:
         """Filters of a size whose squares can be computed with."""
@@ -142,18 +119,15 @@ class Keeper:
             lines.append(f"{norm} = torch.clamp({norm}, max={MOST})")
         return lines
 
-    def _scaled(self, bounded: list[tuple[str, str]], norms: dict[str, str], printer: Printer) -> list[str]:
+    def _scaled(self, bounded: list[tuple[str, str]], printer: TorchPrinter) -> list[str]:
         """Filters scaled down by one factor such that the declared step is kept."""
-        if self.kept is None:
-            return []
+        assert self.kept is not None
         fixed = self.kept.rate.subs(dict.fromkeys(self.norms, 0))
         room, part = self.kept.room / TAU - fixed, sp.expand(self.kept.rate - fixed)
-        printed = printer(norms)
-        above = printed.doprint(self.inserted(room))
-        below = printed.doprint(self.inserted(part))
+        above, below = (printer.doprint(self.inserted(e)) for e in (room, part))
         lines = [f"scale = torch.clamp(torch.sqrt(({above}) / ({below})), max=1.0)"]
         for norm, variable in bounded:
             lines.append(f"{variable} = scale * {variable}")
-            if self.alpha is not None:
+            if ALPHA in self.limits:
                 lines.append(f"{norm} = scale * {norm}")
         return lines

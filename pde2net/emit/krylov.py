@@ -1,159 +1,120 @@
-"""Krylov methods as definitions of emitted source."""
+"""Krylov methods, and what they and other iterations measure, as definitions of emitted source."""
 
-from __future__ import annotations
+KRYLOV = '''
+def norm(a: Tensor) -> Tensor:
+    """The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1)."""
+    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
 
-from pde2net.emit.tree import Function
+def relative(residual: Tensor, against: Tensor) -> Tensor:
+    """The quotient of the norms of each image, shape (batch,)."""
+    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
 
-DOT = Function(
-    "dot",
-    ("a: Tensor", "b: Tensor"),
-    "Tensor",
-    "The inner product of each image of a batch, shape (batch, 1, ..., 1).",
-    ["return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)"],
-)
+def finished(done: Tensor) -> bool:
+    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
+    if torch.compiler.is_compiling():
+        return False
+    try:
+        return bool(done.all())
+    except RuntimeError:  # torch.vmap hides images: those of all its calls are asked
+        while torch._C._functorch.is_functorch_wrapped_tensor(done):
+            done = torch._C._functorch.get_unwrapped(done)
+        return bool(done.all())
 
-QUOTIENT = Function(
-    "quotient",
-    ("a: Tensor", "b: Tensor"),
-    "Tensor",
-    "a / b, and 0 where b is 0 or so small that derivatives of the quotient overflow.",
-    [
-        "zero = b.abs() < 16 * torch.finfo(b.dtype).tiny",
-        "return torch.where(zero, 0, a / torch.where(zero, 1, b))",
-    ],
-)
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """The inner product of each image of a batch, shape (batch, 1, ..., 1)."""
+    return (a * b).sum(tuple(range(1, a.dim())), keepdim=True)
 
-FINISHED = Function(
-    "finished",
-    ("done: Tensor",),
-    "bool",
-    "Whether all images are done; not asked while the network is traced, when loops run to their end.",
-    [
-        "if torch.compiler.is_compiling():",
-        "    return False",
-        "try:",
-        "    return bool(done.all())",
-        "except RuntimeError:  # torch.vmap hides images: those of all its calls are asked",
-        "    while torch._C._functorch.is_functorch_wrapped_tensor(done):",
-        "        done = torch._C._functorch.get_unwrapped(done)",
-        "    return bool(done.all())",
-    ],
-)
+def quotient(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 where b is 0 or so small that derivatives of the quotient overflow."""
+    zero = b.abs() < 16 * torch.finfo(b.dtype).tiny
+    return torch.where(zero, 0, a / torch.where(zero, 1, b))
 
-CG = Function(
-    "conjugate_gradients",
-    (
-        "product: Product",
-        "rhs: Tensor",
-        "x: Tensor",
-        "tol: float",
-        "most: int",
-        "precondition: Product = lambda r: r",
-    ),
-    "Tensor",
-    "x with product(x) = rhs, symmetric and positive definite, from a first x on (Notay 2000).\n\n"
-    "`precondition` need be neither symmetric nor linear: each direction p is made conjugate to the last.\n"
-    "Images that are done keep their x, whatever happens to others.",
-    [
-        "r = rhs - product(x)",
-        "p = q = torch.zeros_like(rhs)",
-        "curvature = dot(p, q)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)",
-        "for _ in range(most):",
-        "    done = ~(dot(r, r) > bound)",
-        "    if finished(done):",
-        "        break",
-        "    z = precondition(r)",
-        "    p = z - quotient(dot(z, q), curvature) * p",
-        "    q = product(p)",
-        "    curvature = dot(p, q)",
-        "    alpha = quotient(dot(p, r), curvature)",
-        "    x, r = torch.where(done, x, x + alpha * p), torch.where(done, r, r - alpha * q)",
-        "return x",
-    ],
-)
+def conjugate_gradients(
+    product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r
+) -> Tensor:
+    """x with product(x) = rhs, symmetric and positive definite, from a first x on (Notay 2000).
 
-NEAREST = Function(
-    "nearest",
-    ("product: Product", "rhs: Tensor", "directions: Sequence[Tensor]"),
-    "Tensor",
-    "The combination y of directions that is nearest to the solution in the norm of the product.\n\n"
-    "<rhs - product(y), y> = 0, so ‖y‖ <= ‖rhs‖ if no eigenvalue of the product is below 1.",
-    [
-        "y, r, used = torch.zeros_like(rhs), rhs, []",
-        "for d in directions:",
-        "    for p, q, size in used * 2:  # once more, for what cancels of nearly parallel directions",
-        "        d = d - quotient(dot(d, q), size) * p",
-        "    q = product(d)",
-        "    used.append((d, q, dot(d, q)))",
-        "    scale = quotient(dot(d, r), used[-1][2])",
-        "    y, r = y + scale * d, r - scale * q",
-        "return y",
-    ],
-)
+    `precondition` need be neither symmetric nor linear: each direction p is made conjugate to the last.
+    Images that are done keep their x, whatever happens to others.
+    """
+    r = rhs - product(x)
+    p = q = torch.zeros_like(rhs)
+    curvature = dot(p, q)
+    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
+    for _ in range(most):
+        done = ~(dot(r, r) > bound)
+        if finished(done):
+            break
+        z = precondition(r)
+        p = z - quotient(dot(z, q), curvature) * p
+        q = product(p)
+        curvature = dot(p, q)
+        alpha = quotient(dot(p, r), curvature)
+        x, r = torch.where(done, x, x + alpha * p), torch.where(done, r, r - alpha * q)
+    return x
 
-WITH_MEAN = Function(
-    "nearest_with_mean",
-    ("product: Product", "rhs: Tensor", "directions: Sequence[Tensor]"),
-    "Tensor",
-    "The same with the mean of rhs in each channel, which is that of the solution: product(1) = 1.",
-    [
-        "mean = lambda a: a.mean(tuple(range(2, a.dim())), keepdim=True)",
-        "y = nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])",
-        "return mean(rhs) + (y - mean(y))",
-    ],
-)
+def nearest(product: Product, rhs: Tensor, directions: Sequence[Tensor]) -> Tensor:
+    """The combination y of directions that is nearest to the solution in the norm of the product.
 
+    <rhs - product(y), y> = 0, so ‖y‖ <= ‖rhs‖ if no eigenvalue of the product is below 1.
+    """
+    y, r, used = torch.zeros_like(rhs), rhs, []
+    for d in directions:
+        for p, q, size in used * 2:  # once more, for what cancels of nearly parallel directions
+            d = d - quotient(dot(d, q), size) * p
+        q = product(d)
+        used.append((d, q, dot(d, q)))
+        scale = quotient(dot(d, r), used[-1][2])
+        y, r = y + scale * d, r - scale * q
+    return y
 
-def cg_between(means: bool) -> Function:
-    """Conjugate gradients from the best multiple of the start on, and the best of start and result."""
-    best = "nearest_with_mean" if means else "nearest"
-    return Function(
-        "nearest_by_conjugate_gradients",
-        CG.arguments,
-        "Tensor",
-        "The same from the multiple of x on, and the combination of both nearest to the solution.",
-        [
-            f"start = {best}(product, rhs, [x])",
-            "found = conjugate_gradients(product, rhs, start, tol, most, precondition)",
-            f"return {best}(product, rhs, [found, x])",
-        ],
-    )
+def nearest_with_mean(product: Product, rhs: Tensor, directions: Sequence[Tensor]) -> Tensor:
+    """The same with the mean of rhs in each channel, which is that of the solution: product(1) = 1."""
+    mean = lambda a: a.mean(tuple(range(2, a.dim())), keepdim=True)
+    y = nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])
+    return mean(rhs) + (y - mean(y))
 
+def nearest_by_conjugate_gradients(
+    product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r
+) -> Tensor:
+    """The same from the multiple of x on, and the combination of both nearest to the solution."""
+    start = nearest(product, rhs, [x])  # unless means
+    start = nearest_with_mean(product, rhs, [x])  # if means
+    found = conjugate_gradients(product, rhs, start, tol, most, precondition)
+    return nearest(product, rhs, [found, x])  # unless means
+    return nearest_with_mean(product, rhs, [found, x])  # if means
 
-BICGSTAB = Function(
-    "bicgstab",
-    (
-        "product: Product",
-        "rhs: Tensor",
-        "x: Tensor",
-        "tol: float",
-        "most: int",
-        "precondition: Product = lambda r: r",
-    ),
-    "Tensor",
-    "x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from a first x on.\n\n"
-    "`precondition` acts from the right, on the directions. Images that are done keep their x.",
-    [
-        "r = p = shadow = rhs - product(x)",
-        "rho = size = dot(r, r)",
-        "bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)",
-        "for _ in range(most):",
-        "    done = ~(size > bound)",
-        "    if finished(done):",
-        "        break",
-        "    y = precondition(p)",
-        "    q = product(y)",
-        "    alpha = quotient(rho, dot(shadow, q))",
-        "    s = r - alpha * q",
-        "    z = precondition(s)",
-        "    w = product(z)",
-        "    omega = quotient(dot(w, s), dot(w, w))",
-        "    x = torch.where(done, x, x + alpha * y + omega * z)",
-        "    r = torch.where(done, r, s - omega * w)",
-        "    size = dot(r, r)",
-        "    before, rho = rho, dot(shadow, r)",
-        "    p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)",
-        "return x",
-    ],
-)
+def bicgstab(
+    product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r
+) -> Tensor:
+    """x with product(x) = rhs by stabilised biconjugate gradients (van der Vorst 1992), from a first x on.
+
+    `precondition` acts from the right, on the directions. Images that are done keep their x.
+    """
+    r = p = shadow = rhs - product(x)
+    rho = size = dot(r, r)
+    bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
+    for _ in range(most):
+        done = ~(size > bound)
+        if finished(done):
+            break
+        y = precondition(p)
+        q = product(y)
+        alpha = quotient(rho, dot(shadow, q))
+        s = r - alpha * q
+        z = precondition(s)
+        w = product(z)
+        omega = quotient(dot(w, s), dot(w, w))
+        x = torch.where(done, x, x + alpha * y + omega * z)
+        r = torch.where(done, r, s - omega * w)
+        size = dot(r, r)
+        before, rho = rho, dot(shadow, r)
+        p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
+    return x
+
+def rounding(residual: Product, v: Tensor) -> Tensor:
+    """About what rounding does to the norm of residual(v): the change by the last digits of v."""
+    odd = torch.arange(v[0].numel(), device=v.device).view(v.shape[1:]) % 2
+    last = torch.finfo(v.dtype).eps * odd * v
+    return 8 * norm(residual(v + last) - residual(v))
+'''

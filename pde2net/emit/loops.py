@@ -76,12 +76,3 @@ def residuals(
     inside = [*rows, "found.append(relative(left, against))", "u = v"]
     body = [*prelude, "found = []", *loop, *(f"    {line}" for line in inside), "return torch.stack(found)"]
     return Function("residuals", arguments, "Tensor", doc, body, ("@torch.no_grad()",))
-
-
-RELATIVE = Function(
-    "relative",
-    ("residual: Tensor", "against: Tensor"),
-    "Tensor",
-    "The quotient of the norms of each image, shape (batch,).",
-    ["return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()"],
-)

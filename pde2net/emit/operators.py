@@ -10,8 +10,9 @@ import sympy as sp
 from pde2net.discretise.arrays import EVEN, Extension
 from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.stencils import Stencil
+from pde2net.emit.parse import parse
 from pde2net.emit.torch_expressions import number
-from pde2net.emit.tree import Class, Function
+from pde2net.emit.tree import Definition
 from pde2net.language.borders import closing
 
 Number = Callable[[sp.Expr], sp.Expr]
@@ -48,7 +49,7 @@ def along(difference: Difference) -> Along:
     return Along(replace(difference, axis=0, spacing=sp.S.One))
 
 
-def difference_functions(item: Along) -> list[Function]:
+def difference_functions(item: Along) -> list[Definition]:
     """`difference(u, dim)` and `difference_adjoint(p, dim)` for spacing 1."""
     difference, stencil = item.difference, item.difference.stencil
     border = difference.border.said
@@ -56,7 +57,7 @@ def difference_functions(item: Along) -> list[Function]:
     at = ", ".join(f"i{o:+d}" if o else "i" for o in stencil.offsets)
     doc = f"({taps}) at ({at}) along `dim`; u is {border}."
     if len(doc) > 85:
-        doc = f"({taps}) at ({at}) along `dim`.\n\nThe extension of u is {border}.\n"
+        doc = f"({taps}) at ({at}) along `dim`.\n\n    The extension of u is {border}.\n    "
     if item.over_edge == "closed":
         forward = ["return F.pad(torch.diff(u, dim=dim), beyond(dim, 0, 1))"]
         backward = [
@@ -71,16 +72,7 @@ def difference_functions(item: Along) -> list[Function]:
     else:
         forward = correlation("u", stencil, difference.extension)
         backward = correlation("p", stencil.mirrored, difference.dual_extension)
-    return [
-        Function(item.name, ("u: Tensor", "dim: int"), "Tensor", doc, forward),
-        Function(
-            item.adjoint_name,
-            ("p: Tensor", "dim: int"),
-            "Tensor",
-            f"The transpose of {item.name}.",
-            backward,
-        ),
-    ]
+    return parse(_DIFFERENCE, name=item.name, doc=doc, forward=forward, backward=backward)
 
 
 def correlation(array: str, stencil: Stencil, kind: Extension) -> list[str]:
@@ -125,109 +117,44 @@ def _shifts(stencil: Stencil, left: int, length: str) -> str:
     return _sum(parts)
 
 
-BEYOND = Function(
-    "beyond",
-    ("dim: int", "before: int", "after: int"),
-    "tuple[int, ...]",
-    "Padding for F.pad: entries before and after along the negative dimension `dim`.",
-    ["return (0, 0) * (-1 - dim) + (before, after)"],
-)
-
-
 def mean_name(closure: str) -> str:
     return f"edge_mean{closing(closure).suffix}"
 
 
-def mean_function(closure: str) -> Function:
+def mean_function(closure: str) -> list[Definition]:
     """`edge_mean(a, dim)`: the mean over the two cells of each edge."""
     border = closing(closure)
     border.require(border.keeps_constants, "Means over edges")
-    if border.wraps:
-        body = ["return (a + torch.roll(a, -1, dim)) / 2"]
-    else:
-        body = [
-            "n = a.shape[dim]",
-            "after = torch.cat((a.narrow(dim, 1, n - 1), a.narrow(dim, n - 1, 1)), dim)",
-            "return (a + after) / 2",
-        ]
-    doc = "The mean over cells i and i+1 along `dim`, the ends of edge i."
-    return Function(mean_name(closure), ("a: Tensor", "dim: int"), "Tensor", doc, body)
+    return parse(_MEAN, name=mean_name(closure), wraps=border.wraps)
 
 
-LINEAR = Class(
-    "LinearFunction",
-    "torch.autograd.Function",
-    "A linear map, which is its own derivative, with its transpose as backward pass.",
-    [
-        Function(
-            "of",
-            ("cls", "*arrays: Tensor"),
-            "Tensor | tuple[Tensor, ...]",
-            "The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`.",
-            ["return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)"],
-            ("@classmethod",),
-        ),
-        Function(
-            "setup_context",
-            ("ctx: object", "inputs: object", "output: object"),
-            "None",
-            "A linear map keeps nothing.",
-            [],
-            ("@staticmethod",),
-        ),
-    ],
-    ["generate_vmap_rule = True"],
-)
-
-
-def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number) -> list[Class]:
+def bank_classes(name: str, what: str, bank: Bank, dimension: int, value: Number) -> list[Definition]:
     """The linear functions `name` (K) and `nameAdjoint` (K^T)."""
     outputs = [f"p{i}" for i in range(len(bank.operations))]
     rows = [_row(row, dimension, value) for row in bank.operations]
     forward = [f"{p} = {r}" for p, r in zip(outputs, rows, strict=True)]
     forward.append(f"return {', '.join(outputs)}" if len(rows) > 1 else "return (p0,)")
     parts = [
-        _scaled(_transposed(d, p, dimension), value(w * d.scale))
+        scaled(_transposed(d, p, dimension), value(w * d.scale))
         for p, row in zip(outputs, bank.operations, strict=True)
         for w, d in row
     ]
     adjoint = [f"u{i} = {part}" for i, part in enumerate(parts)]
     adjoint.append(f"return {' + '.join(f'u{i}' for i in range(len(parts)))}")
-    many = f"tuple[{', '.join(['Tensor'] * len(rows))}]"
-    cell, slopes = ("u: Tensor",), tuple(f"{p}: Tensor" for p in outputs)
-    passed = ", ".join(outputs)
-    return [
-        Class(
-            name,
-            LINEAR.name,
-            f"K: {what}. Its backward pass is K^T.",
-            [
-                _static("forward", cell, many, forward),
-                _static(
-                    "backward", ("ctx: object", *slopes), "Tensor", [f"return {name}Adjoint.of({passed})"]
-                ),
-                _static("jvp", ("ctx: object", *cell), many, [f"return {name}.of(u)"]),
-            ],
-        ),
-        Class(
-            f"{name}Adjoint",
-            LINEAR.name,
-            f"K^T, the exact transpose of {name}. Its backward pass is K.",
-            [
-                _static("forward", slopes, "Tensor", adjoint),
-                _static("backward", ("ctx: object", *cell), many, [f"return {name}.of(u)"]),
-                _static("jvp", ("ctx: object", *slopes), "Tensor", [f"return {name}Adjoint.of({passed})"]),
-            ],
-        ),
-    ]
-
-
-def _static(name: str, arguments: tuple[str, ...], returns: str, body: list[str]) -> Function:
-    return Function(name, arguments, returns, "", body, ("@staticmethod",))
+    return parse(
+        _BANK,
+        name=name,
+        what=what,
+        many=f"tuple[{', '.join(['Tensor'] * len(rows))}]",
+        slopes=", ".join(f"{p}: Tensor" for p in outputs),
+        passed=", ".join(outputs),
+        forward=forward,
+        adjoint=adjoint,
+    )
 
 
 def _row(row: tuple[tuple[sp.Expr, Operation], ...], dimension: int, value: Number) -> str:
-    return _sum([_scaled(_applied(d, "u", dimension), value(w * d.scale)) for w, d in row])
+    return _sum([scaled(_applied(d, "u", dimension), value(w * d.scale)) for w, d in row])
 
 
 def _applied(operation: Operation, array: str, dimension: int) -> str:
@@ -243,15 +170,14 @@ def _transposed(operation: Operation, array: str, dimension: int) -> str:
     return array
 
 
-def _scaled(text: str, factor: sp.Expr) -> str:
+def scaled(text: str, factor: sp.Expr) -> str:
     if factor == 1:
         return text
     if factor == -1:
         return f"-{text}"
     if factor.is_Rational and factor.p in (1, -1) and factor.q != 1:
         return f"{'-' if factor.p < 0 else ''}{text} / {factor.q}"
-    printed = number(factor)
-    return f"{printed} * {text}"
+    return f"{number(factor)} * {text}"
 
 
 def _sum(parts: list[str]) -> str:
@@ -259,3 +185,87 @@ def _sum(parts: list[str]) -> str:
     for part in parts[1:]:
         text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
     return text
+
+
+# What other definitions may call, if they do.
+HELPERS = parse('''
+def beyond(dim: int, before: int, after: int) -> tuple[int, ...]:
+    """Padding for F.pad: entries before and after along the negative dimension `dim`."""
+    return (0, 0) * (-1 - dim) + (before, after)
+
+def projection(a: Tensor, b: Tensor, square: Tensor) -> Tensor:
+    """a b/|v|^2 for two components of v, an entry of the projection onto v; 0 where |v|^2 underflows."""
+    empty = square < torch.finfo(square.dtype).tiny
+    return torch.where(empty, 0.0, a * b / torch.where(empty, 1.0, square))
+
+def away_from_zero(x: Tensor, power: float) -> Tensor:
+    """x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow."""
+    return x.clamp_min(torch.finfo(x.dtype).tiny ** power)
+''')
+
+LINEAR = parse('''
+class LinearFunction(torch.autograd.Function):
+    """A linear map, which is its own derivative, with its transpose as backward pass."""
+
+    generate_vmap_rule = True
+
+    @classmethod
+    def of(cls, *arrays: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """The map. While it is traced it is differentiated itself: torch.compile takes no `jvp`."""
+        return cls.forward(*arrays) if torch.compiler.is_compiling() else cls.apply(*arrays)
+
+    @staticmethod
+    def setup_context(ctx: object, inputs: object, output: object) -> None:
+        """A linear map keeps nothing."""
+''')
+
+_DIFFERENCE = '''
+def $name(u: Tensor, dim: int) -> Tensor:
+    """$doc"""
+    $forward
+
+def ${name}_adjoint(p: Tensor, dim: int) -> Tensor:
+    """The transpose of $name."""
+    $backward
+'''
+
+_MEAN = '''
+def $name(a: Tensor, dim: int) -> Tensor:
+    """The mean over cells i and i+1 along `dim`, the ends of edge i."""
+    return (a + torch.roll(a, -1, dim)) / 2  # if wraps
+    n = a.shape[dim]  # unless wraps
+    after = torch.cat((a.narrow(dim, 1, n - 1), a.narrow(dim, n - 1, 1)), dim)  # unless wraps
+    return (a + after) / 2  # unless wraps
+'''
+
+_BANK = '''
+class $name(LinearFunction):
+    """K: $what. Its backward pass is K^T."""
+
+    @staticmethod
+    def forward(u: Tensor) -> $many:
+        $forward
+
+    @staticmethod
+    def backward(ctx: object, $slopes) -> Tensor:
+        return ${name}Adjoint.of($passed)
+
+    @staticmethod
+    def jvp(ctx: object, u: Tensor) -> $many:
+        return $name.of(u)
+
+class ${name}Adjoint(LinearFunction):
+    """K^T, the exact transpose of $name. Its backward pass is K."""
+
+    @staticmethod
+    def forward($slopes) -> Tensor:
+        $adjoint
+
+    @staticmethod
+    def backward(ctx: object, u: Tensor) -> $many:
+        return $name.of(u)
+
+    @staticmethod
+    def jvp(ctx: object, $slopes) -> Tensor:
+        return ${name}Adjoint.of($passed)
+'''

@@ -80,7 +80,12 @@ class StackEmitter(KeepingEmitter):
         arguments += self.clock_arguments()
         members = [self.initialiser(), *self.properties(), *self._per_cycle()]
         members.append(Function("forward", arguments, "Tensor", "", body))
-        return Class(self.part, "nn.Module", _BLOCK_DOC[bool(self.carried), bool(self.frozen)], members)
+        kind = "step" if self.carried else "explicit step"
+        doc = f"One {kind}: convolution K, activation, transposed convolution -K^T, skip"
+        if self.frozen:
+            doc = f"One {kind} with frozen diffusivities: K, weights, -K^T, skip"
+        doc += "s to earlier states." if self.carried else "."
+        return Class(self.part, "nn.Module", doc, members)
 
     def _per_cycle(self) -> list[Function]:
         """Methods for what is computed once per cycle: frozen weights of the flux, and the rate."""
@@ -218,14 +223,3 @@ class StackEmitter(KeepingEmitter):
         if "previous" in names:
             return [*lines, f"    u, previous = {call}, u", *after]
         return [*lines, f"    u = {call}", *after]
-
-
-_BLOCK_DOC = {
-    (False, False): "One explicit step: convolution K, activation, transposed convolution -K^T, skip.",
-    (False, True): "One explicit step with frozen diffusivities: K, weights, -K^T, skip.",
-    (
-        True,
-        False,
-    ): "One step: convolution K, activation, transposed convolution -K^T, skips to earlier states.",
-    (True, True): "One step with frozen diffusivities: K, weights, -K^T, skips to earlier states.",
-}

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.emit.filters import ADJOINT, RESPOND
 from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_name
@@ -126,9 +125,9 @@ def _call(op: Op, fed: Mapping[str, str], scope: Scope) -> str:
     if isinstance(op, TransposedConvolution):
         return f"{scope.banks[op.bank]}Adjoint.of({', '.join(fed.values())})"
     if isinstance(op, Filter):
-        return f"{RESPOND}({scope.filters[op.operator]}, {fed['u']})"
+        return f"respond({scope.filters[op.operator]}, {fed['u']})"
     if isinstance(op, TransposedFilter):
-        return f"{ADJOINT}({scope.filters[op.operator]}, {fed['p']})"
+        return f"respond_adjoint({scope.filters[op.operator]}, {fed['p']})"
     if isinstance(op, Operator):
         known = [v for slot, v in fed.items() if slot.startswith("known")]
         return f"MultigridCycle({', '.join(['self.operator', fed['state'], *known, *scope.time])})"

@@ -10,8 +10,7 @@ from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
 from pde2net.errors import EmissionError
-from pde2net.language.tensors import projection
-from pde2net.program.guard import AtLeast, Where
+from pde2net.program.guard import AtLeast
 
 EXACT_INTEGERS = 2**53  # up to here floating point has all; torch takes none above 2**63
 _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
@@ -32,6 +31,7 @@ _SHARED = (
     "asinh",
     "erf",
 )
+_OWN = {"projection": "projection", "Where": "torch.where", "AwayFromZero": "away_from_zero"}
 
 
 class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
@@ -113,11 +113,9 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
             return product
         if not top:
             divisor = sp.Mul(*bottom)
-            return (
-                f"torch.reciprocal({self._print(divisor)})"
-                if self.is_tensor(divisor)
-                else (f"1 / {self._bottom(bottom)}")
-            )
+            if self.is_tensor(divisor):
+                return f"torch.reciprocal({self._print(divisor)})"
+            return f"1 / {self._bottom(bottom)}"
         return f"{product} / {self._bottom(bottom)}"
 
     def _bottom(self, factors: list[sp.Expr]) -> str:
@@ -141,41 +139,26 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
                 return f"torch.{named}({self._print(base)})"
         return f"torch.pow({self._print(base)}, {self._print(exponent)})"
 
-    def _print_exp(self, expr: sp.Expr) -> str:
-        return self._call("exp", expr)
-
     def _call(self, name: str, expr: sp.Expr) -> str:
-        library = "torch" if self.is_tensor(expr) else "math"
-        return f"{library}.{name}({', '.join(self._print(a) for a in expr.args)})"
+        return f"{name}({', '.join(self._print(a) for a in expr.args)})"
 
     def _print_Function(self, expr: sp.Expr) -> str:
         name = type(expr).__name__
         if name in _SHARED:
-            return self._call(name, expr)
+            return self._call(f"{'torch' if self.is_tensor(expr) else 'math'}.{name}", expr)
+        if name in _OWN:
+            return self._call(_OWN[name], expr)
         raise EmissionError(
             f"The function {name} in {expr} cannot be emitted; rewrite it with one of: "
             f"{', '.join(_SHARED)}, Abs, sign, Min, Max, Piecewise."
         )
 
-    def _print_projection(self, expr: projection) -> str:
-        return f"projection({', '.join(self._print(a) for a in expr.args)})"
-
-    def _print_Where(self, expr: Where) -> str:
-        return f"torch.where({', '.join(self._print(a) for a in expr.args)})"
-
     def _print_AtLeast(self, expr: AtLeast) -> str:
         value, bound = map(self._print, expr.args)
         return f"torch.clamp({value}, min={bound})"
 
-    def _print_AwayFromZero(self, expr: sp.Expr) -> str:
-        return f"away_from_zero({', '.join(self._print(a) for a in expr.args)})"
-
     def _print_Abs(self, expr: sp.Abs) -> str:
-        return (
-            f"torch.abs({self._print(expr.args[0])})"
-            if self.is_tensor(expr)
-            else (f"abs({self._print(expr.args[0])})")
-        )
+        return f"{'torch.' if self.is_tensor(expr) else ''}abs({self._print(expr.args[0])})"
 
     def _print_sign(self, expr: sp.sign) -> str:
         text = self._print(expr.args[0])
@@ -220,8 +203,7 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
         return f"torch.full_like({self._print(like)}, {self._print(value)})"
 
     def _print_Relational(self, expr: sp.Rel) -> str:
-        operator = {"==": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}[expr.rel_op]
-        return f"{self._print(expr.lhs)} {operator} {self._print(expr.rhs)}"
+        return f"{self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)}"
 
     def _print_And(self, expr: sp.And) -> str:
         return self._joined(" & ", expr)

@@ -31,6 +31,9 @@ class Class:
     attributes: Sequence[str] = ()
 
 
+Definition = Function | Class
+
+
 @dataclass(frozen=True)
 class Source:
     """A module: docstring, imports, constants, then definitions in order."""
@@ -38,7 +41,7 @@ class Source:
     doc: str
     imports: Sequence[str]
     constants: Sequence[str]
-    definitions: Sequence[Function | Class]
+    definitions: Sequence[Definition]
 
 
 def render(source: Source) -> str:

@@ -6,12 +6,10 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.emit import krylov, solvers
 from pde2net.emit.base import NETWORK, Request
-from pde2net.emit.cell_helpers import failures, solutions
 from pde2net.emit.cycles import chebyshev, unet_class
-from pde2net.emit.grids import grid_definitions
-from pde2net.emit.loops import RELATIVE, residuals, until
+from pde2net.emit.loops import residuals, until
+from pde2net.emit.solvers import solvers
 from pde2net.emit.squares import squares_of
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
@@ -32,19 +30,18 @@ class UNetEmitter(OperatorEmitter):
     def classes(self) -> list[Function | Class]:
         smoother = self.smoother or Smooth("jacobi", 1, sp.S.One, (sp.S.One, sp.S.One))
         cycle = unet_class(self.unet, smoother, self.bottleneck, self.operator.weighted, self.takes_frozen)
-        return [*self._helpers(), self.operator_class(), cycle, self._network()]
+        return [*self._helpers(), self.operator_class(), *cycle, self._network()]
 
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []
         found += squares_of(self.graph, self.banks, self.dimension, self.value)
-        found += grid_definitions(self.grid_kind())
-        found += [solvers.NORM, RELATIVE, krylov.FINISHED, krylov.DOT, krylov.QUOTIENT, krylov.BICGSTAB]
-        found.append(solvers.ROUNDING)
-        if self.unet.smoother == "chebyshev" and self.smoother:
-            found.append(chebyshev(self.smoother))
+        found += self.grid_definitions()
+        used = ["relative", "linear_solution", "with_implicit_gradient"]
         if self.unet.tol is not None:
-            found += failures(self.unet.on_failure)
-        return found + solutions(settles=self.unet.tol is not None and not self.implicit, linear=True)
+            used += ["not_converged", *([] if self.implicit else ["settled"])]
+        smoother = self.smoother if self.unet.smoother == "chebyshev" else None
+        more = [] if smoother is None else chebyshev(smoother)
+        return found + solvers(used, on_failure=self.unet.on_failure, more=more)
 
     @property
     def implicit(self) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pde2net.emit.base import Emitter, Request
-from pde2net.emit.grid_kind import GridKind
+from pde2net.emit.grids import grid_definitions
 from pde2net.emit.statements import returning, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number
-from pde2net.emit.tree import Class, Function
+from pde2net.emit.tree import Class, Definition, Function
 from pde2net.graph.network import block, fields_of, node_of
 from pde2net.graph.nodes import Coordinate, Crop, Operator, Smooth
 from pde2net.program.records import Function as Described
@@ -171,14 +171,14 @@ class OperatorEmitter(Emitter):
             doc = "The operator of linear systems, N with frozen diffusivities, on every grid."
         return Class(self.part, "nn.Module", doc, members)
 
-    def grid_kind(self) -> GridKind:
-        """What the grids need."""
+    def grid_definitions(self) -> list[Definition]:
+        """The classes and functions of the nested grids."""
         stencils = [d.stencil for bank in self.banks for row in bank.rows for _, d in row]
         first = [s for s in stencils if s.derivative == 1]
         second = [s for s in stencils if s.derivative == 2]
         nodes = [node_of(self.graph, n) for n in self.graph]
         margins = [n.margin for n in nodes if isinstance(n, Crop)]
-        return GridKind(
+        return grid_definitions(
             self.operator.boundary,
             [number(self.value(h)) for h in self.operator.spacing],
             self.operator.smallest,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.discretise.operators import factors as along_axes
-from pde2net.figures.scene import Array, Scene
+from pde2net.figures.factors import Array
+from pde2net.figures.scene import Scene
 from pde2net.figures.style import (
     BLUE,
     GREEN,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
-from pde2net.figures.scene import Array, Scene, sample
+from pde2net.figures.factors import Array
+from pde2net.figures.scene import Scene, sample
 from pde2net.figures.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
 from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.terms import SQUARED, Term

@@ -9,7 +9,8 @@ import numpy as np
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.figures.scene import Array, Scene, sample
+from pde2net.figures.factors import Array
+from pde2net.figures.scene import Scene, sample
 from pde2net.figures.style import BLUE, GREEN, GREY, RED, empty, finish, formula, frame, heading
 from pde2net.language.grid import Grid
 from pde2net.scheme.registry import update_of

@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.figures.factors import Amplification, amplification
+from pde2net.figures.factors import Amplification, Array, amplification
 from pde2net.scheme.stack import TAU
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.claims import table
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
-
-Array: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def frame(axes: Axes) -> None:
         spine.set(color=RED, linewidth=2)
 
 
-def finish(axes: Axes, x: str, y: str, columns: int = 2) -> None:
+def finish(axes: Axes, x: str, y: str) -> None:
     """Labels of the axes, and the legend below."""
     axes.set_xlabel(x, fontsize=SMALL)
     axes.set_ylabel(literal(y), fontsize=SMALL)
@@ -78,6 +78,4 @@ def finish(axes: Axes, x: str, y: str, columns: int = 2) -> None:
     axes.grid(True, color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(
-            loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, fontsize=SMALL, frameon=False
-        )
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=SMALL, frameon=False)

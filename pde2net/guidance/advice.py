@@ -101,29 +101,12 @@ class Advice:
 
 
 def _data(advice: Advice) -> dict[str, Any]:
-    rows = [
-        {
-            "scheme": scheme_to_data(r.scheme),
-            "call": r.call,
-            "stable": r.stable,
-            "steps": r.steps,
-            "work": r.work,
-            "cost": r.cost,
-            "proved": list(r.proved),
-            "linearised": list(r.linearised),
-            "order": r.order,
-            "seconds": r.seconds,
-            "note": r.note,
-        }
-        for r in advice.rows
-    ]
-    left_out = [
-        {
-            "scheme": entry.scheme if isinstance(entry.scheme, str) else scheme_to_data(entry.scheme),
-            "reason": entry.reason,
-        }
-        for entry in advice.left_out
-    ]
+    def scheme(entry: Row | LeftOut) -> dict[str, Any]:
+        made = entry.scheme
+        return {"scheme": made if isinstance(made, str) else scheme_to_data(made)}
+
+    rows = [{**scheme(r), "call": r.call, **vars(r), **scheme(r)} for r in advice.rows]
+    left_out = [vars(entry) | scheme(entry) for entry in advice.left_out]
     return {
         "format": "pde2net-advice-1",
         "equation": advice.equation,

@@ -14,8 +14,6 @@ from pde2net.graph.nodes import (
 )
 from pde2net.program.records import Function, Let, Line, OnGrid, Squares
 
-SUM = "sum"  # the role of what several banks give, which is cropped as one
-
 
 def coarsen(function: Function) -> Function:
     """The same function with the distances and volumes of its grid."""
@@ -24,14 +22,11 @@ def coarsen(function: Function) -> Function:
 
 def _placed(let: Let, function: Function) -> Let:
     op = let.op
-    if isinstance(op, Line):
-        return replace(let, op=OnGrid(op.node))
-    if isinstance(op, Squares):
-        return replace(let, op=OnGrid(op.node, _wide(let, function)))
-    if isinstance(op, Convolution | Coordinate | Gaussian):
-        return replace(let, op=OnGrid(op))
-    if isinstance(op, TransposedConvolution):
-        return replace(let, op=OnGrid(op, _wide(let, function)))
+    wide = isinstance(op, Squares | TransposedConvolution) and _wide(let, function)
+    if isinstance(op, Line | Squares):
+        return replace(let, op=OnGrid(op.node, wide))
+    if isinstance(op, Convolution | Coordinate | Gaussian | TransposedConvolution):
+        return replace(let, op=OnGrid(op, wide))
     return let
 
 
@@ -39,7 +34,8 @@ def _wide(let: Let, function: Function) -> bool:
     """Whether the result has cells beyond the border."""
     for other in function.body:
         if let.outputs[0] in other.fed.values():
-            summed = isinstance(other.op, Pointwise) and other.op.role == SUM
+            # What several banks give is cropped as one.
+            summed = isinstance(other.op, Pointwise) and other.op.role == "sum"
             if isinstance(other.op, Crop) or (summed and _wide(other, function)):
                 return True
     return False

@@ -47,13 +47,13 @@ def guard(function: Function) -> Function:
 def _guarded(let: Let) -> Let:
     if not isinstance(let.op, Pointwise):
         return let
-    expressions = tuple(guarded(accurate(e), let.fed.keys()) for e in let.op.expressions)
+    expressions = tuple(guarded(e, let.fed.keys()) for e in let.op.expressions)
     return replace(let, op=replace(let.op, expressions=expressions))
 
 
 def guarded(expression: sp.Expr, tensors: Set[str]) -> sp.Expr:
-    """`expression` with its singular parts guarded; `tensors` are the names of what varies in it."""
-    return _Guard(tensors).within(expression, sp.false)
+    """`expression`, accurate and with its singular parts guarded; `tensors` names what varies in it."""
+    return _Guard(tensors).within(accurate(expression), sp.false)
 
 
 class Where(sp.Function):  # type: ignore[misc]  # SymPy has no types

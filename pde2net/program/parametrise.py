@@ -56,22 +56,21 @@ def _transform(
 ) -> tuple[Transform, sp.Expr | None]:
     """How a parameter is kept, and its limit."""
     trained = symbol.name in trainable
-    plain = Transform.IDENTITY if trained else Transform.NUMBER
 
     def moves(expression: sp.Expr) -> bool:
         return any(s in kept.norms or s.name in trainable for s in expression.free_symbols) if kept else False
 
     if kept is None:
-        return plain, None
+        return Transform.IDENTITY, None
     if symbol == ALPHA and kept.alpha is not None and moves(kept.alpha):
         return Transform.LIMIT, kept.alpha
     if symbol != TAU:
         sign = trained and symbol in values and signed(symbol)
-        return (Transform.LOGARITHM if sign else plain), None
+        return (Transform.LOGARITHM if sign else Transform.IDENTITY), None
     if kept.norms and kept.tau is not None:
-        return (Transform.LOGARITHM if trained else Transform.NUMBER), None
+        return (Transform.LOGARITHM if trained else Transform.IDENTITY), None
     if trained:
         return Transform.FRACTION, kept.limit
     if moves(kept.rate):
         return (Transform.LIMIT if kept.tau is None else Transform.CAPPED), kept.limit
-    return Transform.NUMBER, None
+    return Transform.IDENTITY, None

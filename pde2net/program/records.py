@@ -151,8 +151,7 @@ class Function:
 class Transform(Enum):
     """How the value of a parameter comes from what is stored."""
 
-    NUMBER = auto()  # it is a number
-    IDENTITY = auto()  # it is trained itself
+    IDENTITY = auto()  # it is that, a number or trained
     LOGARITHM = auto()  # it keeps its sign: its logarithm is trained
     LIMIT = auto()  # it is the limit
     CAPPED = auto()  # a number, or the limit where that is smaller

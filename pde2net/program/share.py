@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import sympy as sp
 
 from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
-from pde2net.graph.overflow import accurate
 from pde2net.program.guard import AtLeast, guarded
 from pde2net.program.records import Function, Let
 from pde2net.program.slice import UPDATES
@@ -39,7 +38,7 @@ class _Parts:
         """The parts in order; in `same`, outputs that are values already."""
         whole, first = self.op.role in UPDATES, list[Let]()
         if whole:
-            expressions = self._guarded(self.op.expressions)
+            expressions = [guarded(e, self.names.keys()) for e in self.op.expressions]
         else:
             expressions, first = self._reduced(self.op.expressions)
         yield from first
@@ -50,9 +49,6 @@ class _Parts:
             clamps, expression = ([], expression) if whole else self._clamped(expression)
             yield from clamps
             yield self._computing(expression, value, wanted)
-
-    def _guarded(self, expressions: Sequence[sp.Expr]) -> list[sp.Expr]:
-        return [guarded(accurate(e), self.names.keys()) for e in expressions]
 
     def _computing(self, expression: sp.Expr, value: str, wanted: str, passing: bool = False) -> Let:
         used = {s.name for s in expression.free_symbols}
@@ -83,7 +79,7 @@ class _Parts:
             s2 = sp.Symbol(self._fresh("s2"), nonnegative=True)
             lets.append(self._part(s2, "s2", square))
             found = [e.subs(square, s2) for e in found]
-        found = self._guarded(found)
+        found = [guarded(e, self.names.keys()) for e in found]
         fresh = (sp.Symbol(self._fresh(f"g{k if k > 1 else ''}"), real=True) for k in itertools.count(1))
         common, reduced = sp.cse(found, symbols=fresh, order="none")
         inlined: dict[sp.Symbol, sp.Expr] = {}

@@ -5,6 +5,7 @@ import ast
 import pytest
 
 from pde2net.emit.line_breaks import WIDTH, broken
+from pde2net.emit.parse import parse
 
 TERM = "u_x * torch.square(torch.clamp(1 - 0.2 * g, min=0))"
 
@@ -24,3 +25,48 @@ def test_breaking_keeps_the_meaning(statement):
     assert len(lines) > 1 and all(len(line) <= WIDTH for line in lines)
     together = "def f():\n" + "\n".join(lines)
     assert ast.dump(ast.parse(together)) == ast.dump(ast.parse(f"def f():\n    {statement}"))
+
+
+def test_definitions_are_read_as_they_are_emitted():
+    text = '''
+    class Steps(nn.Module):
+        """$what.
+
+        Two lines.
+        """
+
+        fast = True
+
+        @staticmethod
+        def of(u: Tensor, sizes: tuple[int, ...] = (1, 2)) -> Tensor:  # if open
+            """One."""
+            for s in sizes:  # unless short
+                u = u + s
+
+            $more
+            return u  # kept
+
+        def last(self) -> None:  # unless open
+            pass
+
+    def long(
+        u: Tensor, v: Tensor,
+        f: Product = lambda r: r
+    ) -> Tensor:
+        return f(u) + ${what}(v)
+    '''
+    for short in (False, True):
+        steps, long = parse(text, what="cos", more=["u = -u", "u = 2 * u"], open=True, short=short)
+        assert (steps.name, steps.base, steps.doc.strip()) == ("Steps", "nn.Module", "cos.\n\nTwo lines.")
+        assert steps.attributes == ["fast = True"]
+        (of,) = steps.members
+        assert of.arguments == ["u: Tensor", "sizes: tuple[int, ...] = (1, 2)"]
+        loop = [] if short else ["for s in sizes:", "    u = u + s", ""]
+        assert of.body == [*loop, "u = -u", "u = 2 * u", "return u  # kept"]
+        assert of.decorators == ["@staticmethod"]
+        assert long.arguments == ["u: Tensor", "v: Tensor", "f: Product = lambda r: r"]
+        assert (long.doc, long.body) == ("", ["return f(u) + cos(v)"])
+    (last,) = parse(text, what="", more=[], open=False, short=True)[0].members
+    assert last.name == "last"
+    with pytest.raises(KeyError):
+        parse("def f() -> None:\n    return $unknown\n")
