@@ -34,7 +34,7 @@ from pde2net.graph.nodes import Node
 from pde2net.language.expressions import from_text, symbol_table, to_text
 
 FORMAT = "pde2net-graph-5"
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in Node.kinds()}
 _RECORDS = (Difference, Mixed, Stencil)
 _BAD_CONTENT = (
     ArithmeticError,
