@@ -63,8 +63,7 @@ class ImplicitBuilder(RateBuilder):
             entries[slot] = entry.expression
             if entry.inputs:
                 node = Pointwise((entry.expression,), "coefficient")
-                full = self.full(f"{slot}")
-                inputs[slot] = (full, 0) if full in self.graph else self.node(slot, node, entry.inputs)
+                inputs[slot] = self.here(slot, node, entry.inputs)
                 entries[slot] = sp.S.Zero
         entries["g"] = weight if isinstance(weight, sp.Expr) else sp.S.Zero
         if not isinstance(weight, sp.Expr):
