@@ -13,7 +13,6 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError, known_options, suggestion
 from pde2net.language.assumptions import position
-from pde2net.language.axes import per_axis
 from pde2net.language.borders import BORDERS
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import (
@@ -24,6 +23,7 @@ from pde2net.language.checks import (
     checked_values,
 )
 from pde2net.language.exact import rationalise
+from pde2net.language.grid import per_axis
 from pde2net.language.linear_operator import (
     LinearOperator,
     operators_of,

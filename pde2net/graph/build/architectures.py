@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
 from pde2net.graph.build.cell import implicit_steps
 from pde2net.graph.build.place import Source

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
 from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.implicit import ImplicitBuilder

@@ -7,8 +7,7 @@ from typing import Generic, TypeVar
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.network import Graph
