@@ -24,6 +24,8 @@ from pde2net.graph.nodes import (
     Weighted,
 )
 
+ADJOINTS: dict[type[Node], type[Node]] = {TransposedConvolution: Convolution, TransposedFilter: Filter}
+
 
 class GraphError(Pde2NetError):
     """A graph that breaks a rule of grammar/network.ebnf."""
@@ -109,24 +111,12 @@ class _Rules:
 
     def adjoints(self) -> None:
         """R5. Transposed convolutions have the weights of a convolution of their block or cycle."""
-        banks = {
-            (self.block(n), node.bank) for n, node in self.nodes.items() if isinstance(node, Convolution)
-        }
-        for n, node in self.nodes.items():
-            if isinstance(node, TransposedConvolution) and (self.block(n), node.bank) not in banks:
-                raise GraphError(f'"{n}" must be the adjoint of a convolution of its block.')
-            if isinstance(node, TransposedFilter) and not self.has_filter(n, node):
-                raise GraphError(f'"{n}" must be the adjoint of a filter of its block.')
-
-    def has_filter(self, name: str, adjoint: TransposedFilter) -> bool:
-        """Whether a block has the filter that `adjoint` is the transpose of."""
-        wanted = (adjoint.operator, adjoint.out_channels, adjoint.kernel_size, adjoint.boundary)
-        return any(
-            isinstance(node, Filter)
-            and (node.operator, node.out_channels, node.kernel_size, node.boundary) == wanted
-            and self.block(n) == self.block(name)
-            for n, node in self.nodes.items()
-        )
+        places = {n: (self.block(n), vars(node) | {"role": ""}) for n, node in self.nodes.items()}
+        for transposed, forward in ADJOINTS.items():
+            there = [places[n] for n, node in self.nodes.items() if isinstance(node, forward)]
+            for n, node in self.nodes.items():
+                if isinstance(node, transposed) and places[n] not in there:
+                    raise GraphError(f'"{n}" must be the adjoint of a {forward.role} of its block.')
 
     # -- blocks and cycles -------------------------------------------------------------------------
 

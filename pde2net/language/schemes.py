@@ -265,5 +265,4 @@ class Multigrid(ChosenSteps, Scheme):
 SCHEMES: dict[str, type[Scheme]] = {
     s.label: s for s in (Explicit, DuFortFrankel, FSI, FED, RKL, Implicit, Theta, AOS, Multigrid)
 }
-STACKS = (Explicit, DuFortFrankel, FSI, FED, RKL)
 CELLS = (Implicit, Theta, AOS)

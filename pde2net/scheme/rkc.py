@@ -143,9 +143,7 @@ def polynomial(scheme: RKC) -> Polynomial:
     """a + b T_s(w_0 - w_1 z), whose bound docs/theory.md, section 4.9, derives."""
     made, s = table(scheme.order, scheme.stages, scheme.damping), scheme.stages
     x, one = sp.Poly(made.w0 - made.w1 * Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
-    before, now = one, x
-    for _ in range(2, s + 1):
-        before, now = now, 2 * x * now - before
+    now = sp.chebyshevt_poly(s, Z, polys=True).set_domain("QQ").compose(x)
     constant = f"{made.a[s]} + " if made.a[s] else ""
     text = f"{constant}{made.b[s]} T_s({made.w0} - {made.w1} z), s = {s}"
     return Polynomial(made.b[s] * now + made.a[s] * one, reach_of(scheme), _short(text, s), known=True)

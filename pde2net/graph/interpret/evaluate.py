@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +134,22 @@ class Evaluator(ABC):
     @abstractmethod
     def step(self, name: str, node: Node, inputs: Feeds, computed: Computed) -> tuple[Array, ...]:
         """The outputs of one node; a loop evaluates its body again and again."""
+
+    def once(
+        self,
+        loop: str,
+        variables: Mapping[type[Node], Array],
+        computed: Computed,
+        needed: Set[str] | None = None,
+    ) -> Computed:
+        """What a pass through the body of a loop adds to `computed`: all nodes, or those that are needed."""
+        found = dict(computed)
+        for name, node, inputs in self.bodies[loop]:
+            if type(node) in variables:
+                found[name] = (variables[type(node)],)
+            elif needed is None or name in needed:
+                found[name] = self.step(name, node, inputs, found)
+        return found
 
     def array(self, values: Any) -> Array:
         if self.arithmetic.dtype is object:

@@ -111,12 +111,7 @@ class Interpreter(Evaluator):
         end, port = inputs["next"]
         for number in range(node.count):
             self.scope |= node.weights(number)
-            found = dict(computed)
-            for inner, kind, fed in self.bodies[name]:
-                if isinstance(kind, State | Previous):
-                    found[inner] = (state if isinstance(kind, State) else previous,)
-                else:
-                    found[inner] = self.step(inner, kind, fed, found)
+            found = self.once(name, {State: state, Previous: previous}, computed)
             state, previous = found[end][port], state
         return state
 
@@ -169,13 +164,7 @@ class Interpreter(Evaluator):
 
     def body(self, loop: str, wanted: tuple[str, int], variable: Array, computed: Computed) -> Array:
         """The value of `wanted`, a node of the body of `loop`, for a value of its variable."""
-        found = dict(computed)
-        needed = self.needed(loop, wanted[0])
-        for name, node, inputs in self.bodies[loop]:
-            if isinstance(node, State | Trial):
-                found[name] = (variable,)
-            elif name in needed:
-                found[name] = self.step(name, node, inputs, found)
+        found = self.once(loop, {State: variable, Trial: variable}, computed, self.needed(loop, wanted[0]))
         return found[wanted[0]][wanted[1]]
 
     def needed(self, loop: str, wanted: str) -> set[str]:

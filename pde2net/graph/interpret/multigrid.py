@@ -180,8 +180,5 @@ def _cycle(run: Evaluator, name: str, node: Cycle, grids: Hierarchy, level: int,
         bottleneck = next(n for n in nodes if isinstance(n, Bottleneck))
         return grids.bottleneck(bottleneck, v, rhs)
     for _ in range(node.repeat):
-        found = dict(computed)
-        for inner, body, inputs in run.bodies[name]:
-            found[inner] = (v,) if isinstance(body, State) else run.step(inner, body, inputs, found)
-        v = found[feeds["next"][0]][0]
+        v = run.once(name, {State: v}, computed)[feeds["next"][0]][0]
     return v
