@@ -20,7 +20,7 @@ from pde2net.audit.rules import rules
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.language.linear_operator import norm_symbol
 from pde2net.network import Network
-from pde2net.normalise.system import SystemForm
+from pde2net.normalise.form import SystemForm
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.clock import Clock
 

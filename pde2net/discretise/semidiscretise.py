@@ -15,8 +15,7 @@ from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm
-from pde2net.normalise.system import SystemForm
+from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import Hessian, SecondOrder, Tensor, Term
 
 

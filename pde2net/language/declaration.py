@@ -38,6 +38,7 @@ class Declaration:
         """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""
         problem, grid = self.problem, self.grid
         space = problem.space
+        operators = {k.name: [k.out_channels, k.kernel_size] for k in problem.operators}
         sizes = (*grid.spacings(space), *grid.origins(space), *scheme_expressions(self.scheme))
         expressions = [problem.rhs, problem.time, *space, *sizes]
         return {
@@ -47,7 +48,7 @@ class Declaration:
             "fields": {str(f.func): [*assumed(f, OF_FIELDS)] for f in problem.fields},
             "rhs": [to_text(e.rhs) for e in problem.equations],
             "channels": problem.channels,
-            **_operators(problem),
+            **({"operators": operators} if operators else {}),
             "boundary": [problem.boundary[a] for a in space],
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
@@ -105,12 +106,6 @@ class Declaration:
                 origin=entries(grid["origin"]),
             ),
         )
-
-
-def _operators(problem: Problem) -> dict[str, Any]:
-    """The learned operators, if there are any."""
-    found = {k.name: [k.out_channels, k.kernel_size] for k in problem.operators}
-    return {"operators": found} if found else {}
 
 
 def _entries(value: Any) -> Any:

@@ -11,7 +11,6 @@ from functools import partial
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
-from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.implicit import ImplicitBuilder
 from pde2net.graph.build.iteration import Equations, StepLoop, V
 from pde2net.graph.build.linear import linear_systems
@@ -19,7 +18,7 @@ from pde2net.graph.build.operator import diagonal, v_cycle
 from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import Rate
 from pde2net.graph.build.system import PartBuilder, SystemBuilder
-from pde2net.graph.build.tangent import Tangent
+from pde2net.graph.build.tangent import Tangent, derivative
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import PASS, Pointwise, Trial
 from pde2net.scheme.cell import Cell

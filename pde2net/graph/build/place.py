@@ -12,8 +12,7 @@ import sympy as sp
 from pde2net.graph.network import Graph, add, is_data
 from pde2net.graph.nodes import S2, Node, Pointwise, Repeat, State, Weighted, expressions_of
 from pde2net.graph.overflow import stable
-from pde2net.normalise.form import DivergenceForm
-from pde2net.normalise.system import SystemForm
+from pde2net.normalise.form import DivergenceForm, SystemForm
 
 Source = tuple[str, int]
 

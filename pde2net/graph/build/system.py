@@ -12,7 +12,7 @@ from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import CHANNEL, Channel, Channels, Coordinate, Field, Node, Pad, Pointwise
-from pde2net.normalise.system import SystemForm
+from pde2net.normalise.form import SystemForm
 
 RATES = sp.Symbol("_rates", real=True)
 

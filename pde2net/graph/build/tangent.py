@@ -12,11 +12,18 @@ import networkx as nx
 import sympy as sp
 
 from pde2net.errors import EquationError
-from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import Rate
 from pde2net.graph.network import node_of, sources
 from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Pointwise
+
+
+def derivative(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The derivative where there is one; kinks and jumps have measure zero."""
+    found = sp.diff(expression, symbol)
+    step = sp.Wild("step")
+    found = found.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+    return found.replace(sp.Heaviside(step), lambda step: (1 + sp.sign(step)) / 2)
 
 
 class Tangent:

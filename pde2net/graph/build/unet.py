@@ -14,11 +14,11 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
 from pde2net.graph.build import relaxation
-from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.diagonal import nonnegative
 from pde2net.graph.build.operator import DEPTH, OperatorBuilder, hides_checkerboard
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights
+from pde2net.graph.build.tangent import derivative
 from pde2net.graph.network import Graph, is_data
 from pde2net.graph.nodes import (
     PASS,

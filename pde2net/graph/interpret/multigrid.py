@@ -13,8 +13,8 @@ from pde2net.errors import GridWarning
 from pde2net.graph.interpret import hierarchy
 from pde2net.graph.interpret.evaluate import Computed, Evaluator, Feeds
 from pde2net.graph.interpret.hierarchy import Axis, Cells
-from pde2net.graph.interpret.operator_on_grid import FrozenGrid, OnGrid, divided
-from pde2net.graph.interpret.solve import bicgstab
+from pde2net.graph.interpret.operator_on_grid import FrozenGrid, OnGrid
+from pde2net.graph.interpret.solve import bicgstab, divided
 from pde2net.graph.nodes import (
     Bottleneck,
     Correction,

@@ -14,6 +14,7 @@ from pde2net.discretise.operators import Bank, Difference
 from pde2net.graph.interpret import hierarchy
 from pde2net.graph.interpret.evaluate import Evaluator
 from pde2net.graph.interpret.hierarchy import Axis, Cells
+from pde2net.graph.interpret.solve import divided
 from pde2net.graph.network import is_data, node_of
 from pde2net.graph.nodes import (
     Convolution,
@@ -27,12 +28,6 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     Trial,
 )
-
-
-def divided(a: Array, b: Array) -> Array:
-    """a / b, 0 where b = 0."""
-    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
-
 
 Row = tuple[tuple[sp.Expr, Difference], ...]
 
