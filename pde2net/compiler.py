@@ -10,8 +10,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net import deadline
-from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
-from pde2net.discretise.system import semidiscretise_system
+from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise, semidiscretise_system
 from pde2net.errors import (
     DeclarationError,
     GridWarning,

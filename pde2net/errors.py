@@ -6,7 +6,8 @@ import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from typing import ParamSpec, Self, TypeVar
+from dataclasses import dataclass, field
+from typing import ParamSpec, Self, TypeVar, dataclass_transform
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -114,3 +115,11 @@ def known_options(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return checked
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def options(kind: type[R]) -> type[R]:
+    """Make a class a frozen dataclass whose fields are `known_options`."""
+    made = dataclass(frozen=True)(kind)
+    made.__init__ = known_options(made.__init__)  # type: ignore[method-assign]
+    return made

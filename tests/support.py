@@ -17,8 +17,7 @@ import sympy as sp
 
 import pde2net as p2n
 from pde2net import compiler, div, grad, norm2
-from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.discretise.system import semidiscretise_system
+from pde2net.discretise.semidiscretise import semidiscretise, semidiscretise_system
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network

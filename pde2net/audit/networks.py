@@ -13,8 +13,7 @@ import sympy as sp
 
 from pde2net.audit.linear import affine
 from pde2net.discretise.arrays import Array
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import RecheckError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter

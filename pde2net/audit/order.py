@@ -14,7 +14,7 @@ import sympy as sp
 from pde2net.audit.exactly import NoOpinionError
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete, semidiscretise
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.graph.build import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.grid import Grid
 from pde2net.verify.ranges import UndecidedError, within

@@ -12,8 +12,7 @@ import sympy as sp
 
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.graph.build import build
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.graph.build import build, explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.network import Network
 from pde2net.scheme.cell import Cell

@@ -17,11 +17,10 @@ from pde2net.audit.exactly import INFINITY, Number, as_far_as_known, at_most, dr
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.language.linear_operator import norm_symbol
 from pde2net.network import Network
-from pde2net.normalise.system import SystemForm
+from pde2net.normalise.form import SystemForm
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.clock import Clock
 

@@ -15,8 +15,7 @@ from pde2net.audit.networks import is_described, misreported, neutral, ratio
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import DuFortFrankel

@@ -13,10 +13,9 @@ from pde2net.audit.networks import Whole, is_described, misreported, neutral, ra
 from pde2net.audit.residuals import growth
 from pde2net.audit.systems import counterexample
 from pde2net.discretise.arrays import Array
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import RecheckError
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.graph.build import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.expressions import from_text
 from pde2net.network import Network

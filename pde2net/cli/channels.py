@@ -17,7 +17,7 @@ from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import to_text
 from pde2net.network import Network
-from pde2net.normalise.system import SystemForm
+from pde2net.normalise.form import SystemForm
 
 MOST_CHANNELS = 4  # of an array whose channels are filtered one by one
 

@@ -64,10 +64,3 @@ def along(line: Array, axis: int, dimensions: int) -> Array:
     shape = [1] * dimensions
     shape[axis] = -1
     return line.reshape(shape)
-
-
-def replicate(array: Array, axis: int, width: int) -> Array:
-    """`array` with its border values repeated `width` times on both sides."""
-    n = array.shape[axis]
-    first, last = take(array, axis, 0, 1), take(array, axis, n - 1, n)
-    return np.concatenate([first] * width + [array] + [last] * width, axis=axis)

@@ -6,7 +6,7 @@ correlation of the mirrored stencil with the dual extension of p (docs/theory.md
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,7 +83,7 @@ class Difference:
         result: Array = sum(lines[1:], lines[0]) * scale
         if stencil.half and kind == EVEN:
             # The last half-point is the border, where the even extension has slope 0 exactly.
-            result = _with_zero_end(result, self.axis)
+            take(result, self.axis, n - 1, n)[...] *= 0
         return result
 
 
@@ -102,24 +102,22 @@ class Mixed:
 
     def apply(self, u: Array, scale: Any) -> Array:
         """scale * the product of all stencils of u; `scale` is the value of `self.scale`."""
-        for part in self.parts:
-            u = part.apply(u, scale)
-            scale = scale / scale  # the other stencils are those of spacing 1
-        return u
+        return self._product([d.apply for d in self.parts], u, scale)
 
     def apply_adjoint(self, p: Array, scale: Any) -> Array:
         """The transpose of `apply`."""
-        for part in reversed(self.parts):
-            p = part.apply_adjoint(p, scale)
-            scale = scale / scale
-        return p
+        return self._product([d.apply_adjoint for d in reversed(self.parts)], p, scale)
 
     def apply_squared_adjoint(self, g: Array, scale: Any) -> Array:
         """The transpose of the operator with squared weights; weights beyond the border even."""
-        for part in reversed(self.parts):
-            g = part.apply_squared_adjoint(g, scale)
-            scale = scale / scale
-        return g
+        return self._product([d.apply_squared_adjoint for d in reversed(self.parts)], g, scale)
+
+    @staticmethod
+    def _product(factors: Sequence[Callable[[Array, Any], Array]], array: Array, scale: Any) -> Array:
+        for factor in factors:
+            array = factor(array, scale)
+            scale = scale / scale  # the other stencils are those of spacing 1
+        return array
 
 
 Operation = Difference | Mixed
@@ -175,11 +173,3 @@ def _weights(stencil: Stencil, number: Any) -> Sequence[Any]:
     if issubclass(number, float):
         return stencil.floats
     return [int(w.p) / number(int(w.q)) for w in stencil.weights]
-
-
-def _with_zero_end(array: Array, axis: int) -> Array:
-    n = array.shape[axis]
-    index: list[slice] = [slice(None)] * array.ndim
-    index[axis] = slice(n - 1, n)
-    array[tuple(index)] = array[tuple(index)] * 0
-    return array

@@ -15,7 +15,7 @@ from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import Hessian, SecondOrder, Tensor, Term
 
 
@@ -87,6 +87,39 @@ class Semidiscrete:
             if self.cell is not None:
                 used.append(self.cell)
         return tuple(used)
+
+
+@dataclass(frozen=True)
+class SemidiscreteSystem:
+    """`parts` in the order of the equations, all on one grid."""
+
+    form: SystemForm
+    grid: Grid
+    parts: tuple[Semidiscrete, ...]
+
+    @property
+    def spacing(self) -> tuple[sp.Expr, ...]:
+        return self.parts[0].spacing
+
+    @property
+    def origin(self) -> tuple[sp.Expr, ...]:
+        return self.parts[0].origin
+
+    @property
+    def boundary(self) -> tuple[str, ...]:
+        return self.parts[0].boundary
+
+    @property
+    def second(self) -> tuple[Bank, ...]:
+        return tuple(bank for part in self.parts for bank in part.second)
+
+    @property
+    def smallest(self) -> tuple[int, ...]:
+        return tuple(map(max, zip(*(part.smallest for part in self.parts), strict=True)))
+
+    @property
+    def banks(self) -> tuple[Bank, ...]:
+        return tuple(dict.fromkeys(bank for part in self.parts for bank in part.banks))
 
 
 def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
@@ -172,3 +205,8 @@ def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: Border) -> Ban
         raise DeclarationError("Operators of first and second order together take order = 2.")
     parts = ((term.weights[0], second(2)), (term.slope, central(2)))
     return Bank((tuple((w, Difference(0, stencil, h, border.closure)) for w, stencil in parts),))
+
+
+def semidiscretise_system(form: SystemForm, grid: Grid) -> SemidiscreteSystem:
+    """The operators of every equation on `grid`."""
+    return SemidiscreteSystem(form, grid, tuple(semidiscretise(part, grid) for part in form.parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import sympy as sp
@@ -51,13 +51,12 @@ class Stencil:
         """The stencil of the adjoint on the infinite grid: offsets negated."""
         pairs = sorted((-o, w) for o, w in zip(self.offsets, self.weights, strict=True))
         offsets, weights = zip(*pairs, strict=True)
-        return Stencil(offsets, weights, self.derivative, self.order, self.half)
+        return replace(self, offsets=offsets, weights=weights)
 
     @cached_property
     def squared(self) -> Stencil:
         """The weights squared."""
-        weights = tuple(w**2 for w in self.weights)
-        return Stencil(self.offsets, weights, self.derivative, self.order, self.half)
+        return replace(self, weights=tuple(w**2 for w in self.weights))
 
     @cached_property
     def squared_symbol(self) -> sp.Poly:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import typing
 from typing import Any
@@ -34,8 +35,9 @@ COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repea
 
 @functools.cache
 def hints(kind: type) -> dict[str, Any]:
-    """The annotations of a record."""
-    return dict(typing.get_type_hints(kind))
+    """The annotations of the fields of a record."""
+    found = typing.get_type_hints(kind)
+    return {field.name: found[field.name] for field in dataclasses.fields(kind)}
 
 
 def checked(value: Any, kind: type) -> Any:

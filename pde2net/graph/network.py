@@ -11,8 +11,7 @@ import networkx as nx
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.nodes import (
     CHANNEL,
     PASS,

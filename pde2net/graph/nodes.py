@@ -9,6 +9,7 @@ consumer knows the value.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sympy as sp
 
@@ -21,8 +22,38 @@ CHANNEL = "channel"  # the role, and the name of that of the state: "u.channel" 
 Weights = tuple[tuple[sp.Symbol, sp.Expr], ...]
 
 
+class Node:
+    """What all kinds of nodes have in common.
+
+    role       what the node is for
+    takes      the slots that must be fed, where they are the same for all nodes of a kind
+    coarsens   how much coarser the grid of the output is than that of the inputs
+    variables  those that the body of a loop has; a Repeat may have a Previous
+    """
+
+    role: str
+    takes: ClassVar[tuple[str, ...]] = ()
+    coarsens: ClassVar[int] = 0
+    variables: ClassVar[tuple[type[Node], ...]] = ()
+
+    @property
+    def needed(self) -> set[str]:
+        """The slots that must be fed."""
+        return set(self.takes)
+
+    @property
+    def optional(self) -> set[str]:
+        """The slots that may be fed."""
+        return set()
+
+    @classmethod
+    def kinds(cls) -> tuple[type[Node], ...]:
+        """All kinds of nodes."""
+        return tuple(cls.__subclasses__())
+
+
 @dataclass(frozen=True)
-class Input:
+class Input(Node):
     """The state u at the start; one array."""
 
     symbol: sp.Symbol
@@ -30,7 +61,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Field:
+class Field(Node):
     """A known field; one array."""
 
     symbol: sp.Symbol
@@ -38,7 +69,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Coordinate:
+class Coordinate(Node):
     """origin + i * spacing along `axis`, broadcast over the others, `margin` cells further out."""
 
     symbol: sp.Symbol
@@ -50,46 +81,54 @@ class Coordinate:
 
 
 @dataclass(frozen=True)
-class Pad:
+class Pad(Node):
     """`margin[i]` more cells on both sides of axis i, of value 0 or repeating the border value."""
 
+    takes = ("u",)
     margin: tuple[int, ...]
     mode: str
     role: str = "pad"
 
 
 @dataclass(frozen=True)
-class Crop:
+class Crop(Node):
     """The adjoint of Pad with zeros: drops `margin[i]` cells on both sides of axis i."""
 
+    takes = ("u",)
     margin: tuple[int, ...]
     role: str = "crop"
 
 
 @dataclass(frozen=True)
-class Convolution:
+class Convolution(Node):
     """K: one output per row of the bank."""
 
+    takes = ("u",)
     bank: Bank
     role: str = "convolution"
 
 
 @dataclass(frozen=True)
-class TransposedConvolution:
+class TransposedConvolution(Node):
     """K^T of the same bank: the weights are those of the convolution, mirrored."""
 
     bank: Bank
     role: str = "transposed convolution"
 
+    @property
+    def needed(self) -> set[str]:
+        return {f"p{i}" for i in range(len(self.bank.operations))}
+
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(Node):
     """K of a learned operator: one array, whose channels are the filters.
 
     Along reflecting axes it has the kernel_size - 1 fewer cells whose windows lie on the grid. The graph has
     no weights: those of later blocks are of their own, unless the network shares them.
     """
 
+    takes = ("u",)
     operator: str
     out_channels: int
     kernel_size: int
@@ -98,9 +137,10 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class TransposedFilter:
+class TransposedFilter(Node):
     """K^T of the same operator, with the same weights: from the cells of K u back to those of u."""
 
+    takes = ("p",)
     operator: str
     out_channels: int
     kernel_size: int
@@ -109,22 +149,24 @@ class TransposedFilter:
 
 
 @dataclass(frozen=True)
-class EdgeMean:
+class EdgeMean(Node):
     """Mean over the two cells i and i + 1 of the edges along `axis`."""
 
+    takes = ("a",)
     axis: int
     closure: str
     role: str = "edge mean"
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Node):
     """Smoothing by a Gaussian along each axis: weights exp(-(k h)^2/(2 sigma^2)), |k| <= 4 sigma/h + 1/2.
 
     They are normalised to the sum 1; slot "u" goes on beyond the border as `boundary` says, by axis:
     "reflecting" (even), "periodic", "dirichlet" (zero).
     """
 
+    takes = ("u",)
     sigma: sp.Expr
     spacing: tuple[sp.Expr, ...]
     boundary: tuple[str, ...]
@@ -132,7 +174,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Pointwise:
+class Pointwise(Node):
     """Expressions in the slot symbols, parameters and weights, cell by cell.
 
     role     "coefficient", "activation", "step" (u + tau * ...) or "skip" (the last node of a block);
@@ -146,39 +188,59 @@ class Pointwise:
     role: str
     weights: Weights = ()
 
+    @property
+    def needed(self) -> set[str]:
+        """Symbols with a leading underscore are slots; the others may be parameters: the graph knows."""
+        return {name for name in self._names if name.startswith("_")}
+
+    @property
+    def optional(self) -> set[str]:
+        return {name for name in self._names if not name.startswith("_")}
+
+    @property
+    def _names(self) -> set[str]:
+        return {s.name for e in self.expressions for s in e.free_symbols} - {s.name for s, _ in self.weights}
+
 
 @dataclass(frozen=True)
-class Channel:
+class Channel(Node):
     """Channel `index` of an array, as an array of one channel."""
 
+    takes = ("u",)
     index: int
     role: str = CHANNEL
 
 
 @dataclass(frozen=True)
-class Channels:
+class Channels(Node):
     """The arrays of slots c0, c1, ... as channels of one."""
 
     count: int
     role: str = "channels"
 
+    @property
+    def needed(self) -> set[str]:
+        return {f"c{i}" for i in range(self.count)}
+
 
 @dataclass(frozen=True)
-class State:
+class State(Node):
     """The variable v of a loop, from its slot "start" on; nodes of the body name the loop they are in."""
 
+    takes = ("start",)
     role: str = "state"
 
 
 @dataclass(frozen=True)
-class Previous:
+class Previous(Node):
     """The State of the pass before, of a Repeat; from its slot "start" on."""
 
+    takes = ("start",)
     role: str = "previous state"
 
 
 @dataclass(frozen=True)
-class Repeat:
+class Repeat(Node):
     """The result of `count` passes through a body, v <- next(v): the blocks of a network, or their cycles.
 
     Slots: "start" and "next", a function of the State and, if there is one, of the Previous of the body.
@@ -187,6 +249,8 @@ class Repeat:
     clock   the time t and its value in the pass PASS, if the body contains it
     """
 
+    takes = ("start", "next")
+    variables = (State,)
     count: int
     tables: tuple[tuple[sp.Symbol, tuple[sp.Expr, ...]], ...] = ()
     clock: Weights = ()
@@ -204,7 +268,7 @@ class Repeat:
 
 
 @dataclass(frozen=True)
-class Iterate:
+class Iterate(Node):
     """The result of a loop v <- next(v): of a fixed number of iterations, or once the residual is small.
 
     Slots: "start", "next" and "residual", the last two functions of the State. With `tol`, iteration ends
@@ -221,6 +285,7 @@ class Iterate:
                    "error", or "best", the iterate of least residual
     """
 
+    variables = (State,)
     method: str
     iterations: int
     tol: sp.Expr
@@ -230,16 +295,26 @@ class Iterate:
     on_failure: str
     role: str = "iterate"
 
+    @property
+    def needed(self) -> set[str]:
+        """Cycles of a fixed number need no residual."""
+        fixed = self.method == "multigrid" and self.iterations
+        return {"start", "next"} if fixed else {"start", "next", "residual"}
+
+    @property
+    def optional(self) -> set[str]:
+        return {"rhs"}
+
 
 @dataclass(frozen=True)
-class Trial:
+class Trial(Node):
     """The variable x of a linear system; nodes that depend on it name the LinearSolve as their loop."""
 
     role: str = "trial"
 
 
 @dataclass(frozen=True)
-class LinearSolve:
+class LinearSolve(Node):
     """x with product(x) = rhs, by a Krylov method; slots "rhs" and "product", linear in the Trial.
 
     It starts from the slot "start", else from 0. Conjugate gradients, which have a start v, start from the
@@ -254,6 +329,7 @@ class LinearSolve:
     means   whether the result gets the mean of rhs, channel by channel, since product(1) = 1
     """
 
+    variables = (Trial,)
     method: str
     tol: sp.Expr
     most: int
@@ -261,9 +337,19 @@ class LinearSolve:
     means: bool = False
     role: str = "linear solve"
 
+    @property
+    def needed(self) -> set[str]:
+        preconditioner = {"none": (), "diagonal": ("diagonal",), "multigrid": ("preconditioner",)}
+        start = ("start",) if self.method == "cg" else ()
+        return {"rhs", "product", *preconditioner[self.preconditioner], *start}
+
+    @property
+    def optional(self) -> set[str]:
+        return {"start"} - self.needed
+
 
 @dataclass(frozen=True)
-class Tridiagonal:
+class Tridiagonal(Node):
     """x with (d + scale m D^T g D) x = rhs along one axis, D the two-point difference, solved exactly.
 
     Slots "rhs" and, where they are arrays, "g" (on edges), "d" and "m"; else the expressions.
@@ -283,9 +369,18 @@ class Tridiagonal:
     role: str = "tridiagonal solve"
     weights: Weights = ()
 
+    @property
+    def needed(self) -> set[str]:
+        """What is no constant comes in by a slot; the diagonal may be zero."""
+        return {"rhs"} | {slot for slot in ("g", "m") if getattr(self, slot) == 0}
+
+    @property
+    def optional(self) -> set[str]:
+        return {"d"} if self.d == 0 else set()
+
 
 @dataclass(frozen=True)
-class SquaredAdjoint:
+class SquaredAdjoint(Node):
     """diag(K^T G K): the transposed convolution with squared weights, applied to the weights G of a flux.
 
     Slots p0, p1, ... for rows whose weight is an array; `constants` has the others, 0 where there is a slot.
@@ -301,9 +396,14 @@ class SquaredAdjoint:
     role: str = "squared adjoint"
     weights: Weights = ()
 
+    @property
+    def optional(self) -> set[str]:
+        """Constant weights need no slot."""
+        return {f"p{i}" for i, weight in enumerate(self.constants) if weight == 0}
+
 
 @dataclass(frozen=True)
-class Operator:
+class Operator(Node):
     """The function N(v) = mass v - step F(v) on every grid of a hierarchy; its body has a State, v.
 
     Slots of the body: "value", N(v); "diagonal", that of N with frozen weights; "product", N with the
@@ -334,6 +434,7 @@ class Operator:
     linear    N is linear, with frozen weights
     """
 
+    variables = (State, Trial)
     levels: int
     asked: bool
     smallest: tuple[int, ...]
@@ -344,15 +445,21 @@ class Operator:
     linear: bool
     role: str = "operator"
 
+    @property
+    def needed(self) -> set[str]:
+        uneven = ("rows", "kept") if self.weighted else ()
+        return {"state", "diagonal", "product", *(() if self.linear else ("value",)), *uneven}
+
 
 @dataclass(frozen=True)
-class Smooth:
+class Smooth(Node):
     """`sweeps` relaxations of N(v) = rhs; slots "v", "rhs" and "operator".
 
     kind  "jacobi": v + damping (rhs - N(v))/diagonal; "red-black": the same for the cells of even, then of
           odd index sum; "chebyshev": steps for eigenvalues of N/diagonal in `interval`
     """
 
+    takes = ("v", "rhs", "operator")
     kind: str
     sweeps: int
     damping: sp.Expr
@@ -361,52 +468,60 @@ class Smooth:
 
 
 @dataclass(frozen=True)
-class Residual:
+class Residual(Node):
     """rhs - N(v); slots "v", "rhs" and "operator"."""
 
+    takes = ("v", "rhs", "operator")
     role: str = "residual"
 
 
 @dataclass(frozen=True)
-class CoarseRightHandSide:
+class CoarseRightHandSide(Node):
     """N(v) + r on a coarse grid, the right-hand side of the full approximation scheme; slots "v", "r"."""
 
+    takes = ("v", "r", "operator")
     role: str = "right-hand side"
 
 
 @dataclass(frozen=True)
-class Restriction:
+class Restriction(Node):
     """From a grid to the next coarser one, that of its level; slots "u" and "operator".
 
     kind  "solution": the mean over the cell; "residual": weighted like the rows of the equation
     """
 
+    takes = ("u", "operator")
+    coarsens = 1
     kind: str
     role: str = "restriction"
 
 
 @dataclass(frozen=True)
-class Prolongation:
+class Prolongation(Node):
     """From the next coarser grid to that of its level, linear between centres; slots "u" and "operator"."""
 
+    takes = ("u", "operator")
+    coarsens = -1
     role: str = "prolongation"
 
 
 @dataclass(frozen=True)
-class Correction:
+class Correction(Node):
     """v + kept * e, the skip connection of a U-net; slots "v", "e" and "operator"."""
 
+    takes = ("v", "e", "operator")
     role: str = "correction"
 
 
 @dataclass(frozen=True)
-class Bottleneck:
+class Bottleneck(Node):
     """v with N(v) = rhs on the coarsest grid: `rounds` times v + x, product(x) = rhs - N(v).
 
     Each system is solved by bicgstab, scaled by the diagonal, to `tol` of its right-hand side or for `most`
     iterations; slots "start", "rhs" and "operator".
     """
 
+    takes = ("start", "rhs", "operator")
     rounds: int
     tol: sp.Expr
     most: int
@@ -414,19 +529,21 @@ class Bottleneck:
 
 
 @dataclass(frozen=True)
-class Cycle:
+class Cycle(Node):
     """Corrections on one grid: `repeat` times v <- next(v) from "start" on, v the State of its body.
 
     If the image allows no coarser grid than that of its level, it does what the Bottleneck does. Slots
     "start", "rhs", "next" and "operator".
     """
 
+    takes = ("start", "rhs", "next", "operator")
+    variables = (State,)
     repeat: int
     role: str = "cycle"
 
 
 @dataclass(frozen=True)
-class VCycle:
+class VCycle(Node):
     """About z with N z = r, for a linear operator: a cycle from z = 0; slots "r" and "operator".
 
     On each grid a sweep z + damping (r - N z)/diagonal, the correction by a cycle on the next one for the
@@ -434,6 +551,7 @@ class VCycle:
     iterations.
     """
 
+    takes = ("r", "operator")
     damping: sp.Expr
     tol: sp.Expr
     most: int
@@ -441,47 +559,12 @@ class VCycle:
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Node):
     """The state at the end."""
 
+    takes = ("u",)
     role: str = "output"
 
-
-Node = (
-    Input
-    | Field
-    | Gaussian
-    | Coordinate
-    | Pad
-    | Crop
-    | Convolution
-    | TransposedConvolution
-    | Filter
-    | TransposedFilter
-    | EdgeMean
-    | Pointwise
-    | Channel
-    | Channels
-    | State
-    | Previous
-    | Repeat
-    | Iterate
-    | Trial
-    | LinearSolve
-    | Tridiagonal
-    | SquaredAdjoint
-    | Operator
-    | Smooth
-    | Residual
-    | CoarseRightHandSide
-    | Restriction
-    | Prolongation
-    | Correction
-    | Bottleneck
-    | Cycle
-    | VCycle
-    | Output
-)
 
 Weighted = Pointwise | Tridiagonal | SquaredAdjoint
 

@@ -23,7 +23,8 @@ from pde2net.graph.nodes import (
     Trial,
     Weighted,
 )
-from pde2net.graph.slots import COARSENS, VARIABLES, slots_of
+
+ADJOINTS: dict[type[Node], type[Node]] = {TransposedConvolution: Convolution, TransposedFilter: Filter}
 
 
 class GraphError(Pde2NetError):
@@ -76,13 +77,12 @@ class _Rules:
         if len(set(slots)) != len(slots):
             raise GraphError(f'"{name}" has a slot that is fed twice: {slots}.')
         node = self.nodes[name]
-        takes = slots_of(node)
-        needed = takes.needed
+        needed = node.needed
         if isinstance(node, Pointwise):
-            needed = (needed | takes.optional) - self.parameters
+            needed = (needed | node.optional) - self.parameters
         if missing := sorted(needed - set(slots)):
             raise GraphError(f'Nothing feeds the slot "{missing[0]}" of "{name}".')
-        if extra := sorted(set(slots) - takes.needed - takes.optional):
+        if extra := sorted(set(slots) - node.needed - node.optional):
             raise GraphError(f'"{name}" has no slot "{extra[0]}".')
 
     def ports(self, name: str) -> None:
@@ -111,24 +111,12 @@ class _Rules:
 
     def adjoints(self) -> None:
         """R5. Transposed convolutions have the weights of a convolution of their block or cycle."""
-        banks = {
-            (self.block(n), node.bank) for n, node in self.nodes.items() if isinstance(node, Convolution)
-        }
-        for n, node in self.nodes.items():
-            if isinstance(node, TransposedConvolution) and (self.block(n), node.bank) not in banks:
-                raise GraphError(f'"{n}" must be the adjoint of a convolution of its block.')
-            if isinstance(node, TransposedFilter) and not self.has_filter(n, node):
-                raise GraphError(f'"{n}" must be the adjoint of a filter of its block.')
-
-    def has_filter(self, name: str, adjoint: TransposedFilter) -> bool:
-        """Whether a block has the filter that `adjoint` is the transpose of."""
-        wanted = (adjoint.operator, adjoint.out_channels, adjoint.kernel_size, adjoint.boundary)
-        return any(
-            isinstance(node, Filter)
-            and (node.operator, node.out_channels, node.kernel_size, node.boundary) == wanted
-            and self.block(n) == self.block(name)
-            for n, node in self.nodes.items()
-        )
+        places = {n: (self.block(n), vars(node) | {"role": ""}) for n, node in self.nodes.items()}
+        for transposed, forward in ADJOINTS.items():
+            there = [places[n] for n, node in self.nodes.items() if isinstance(node, forward)]
+            for n, node in self.nodes.items():
+                if isinstance(node, transposed) and places[n] not in there:
+                    raise GraphError(f'"{n}" must be the adjoint of a {forward.role} of its block.')
 
     # -- blocks and cycles -------------------------------------------------------------------------
 
@@ -175,7 +163,7 @@ class _Rules:
         if slot == "operator" or isinstance(self.nodes[name], Output):
             return
         level, other = self.place(name, "level") or 0, self.place(producer, "level") or 0
-        if level != other + COARSENS.get(type(self.nodes[name]), 0):
+        if level != other + self.nodes[name].coarsens:
             raise GraphError(f'"{name}" on grid {level} cannot read "{producer}" on grid {other}.')
 
     # -- loops -------------------------------------------------------------------------------------
@@ -183,17 +171,17 @@ class _Rules:
     def loops(self, name: str) -> None:
         """R10, R11. Bodies have the variables of their loop, and nobody else reads what depends on them."""
         loop = self.place(name, "loop")
-        if loop is not None and type(self.nodes.get(loop)) not in VARIABLES:
+        if loop is not None and not getattr(self.nodes.get(loop), "variables", ()):
             raise GraphError(f'"{name}" is in the body of "{loop}", which is no loop.')
         node = self.nodes[name]
         if isinstance(node, State | Trial) and loop is None:
             raise GraphError(f'"{name}" is the variable of no loop.')
         if isinstance(node, Previous) and not isinstance(self.nodes.get(loop), Repeat):
             raise GraphError(f'"{name}" is the previous state of no Repeat.')
-        if type(node) in VARIABLES:
+        if node.variables:
             inside = [type(n) for m, n in self.nodes.items() if self.place(m, "loop") == name]
             for kind in (State, Trial):
-                if inside.count(kind) != VARIABLES[type(node)].count(kind):
+                if inside.count(kind) != node.variables.count(kind):
                     raise GraphError(f'The body of "{name}" needs its own variable: one {kind.__name__}.')
             if inside.count(Previous) > 1:
                 raise GraphError(f'The body of "{name}" has two previous states.')

@@ -34,7 +34,7 @@ from pde2net.graph.nodes import Node
 from pde2net.language.expressions import from_text, symbol_table, to_text
 
 FORMAT = "pde2net-graph-5"
-_KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Node)}
+_KINDS: dict[str, type] = {kind.__name__: kind for kind in Node.kinds()}
 _RECORDS = (Difference, Mixed, Stencil)
 _BAD_CONTENT = (
     ArithmeticError,
@@ -100,7 +100,8 @@ class _Writer:
     """Turns nodes into JSON values and collects the distinct ones."""
 
     def __init__(self, graph: Graph) -> None:
-        found = set(_symbols(graph))
+        nodes = {data["node"] for _, data in graph.nodes(data=True)}
+        found = set(_symbols_in((graph.graph["parameters"], *graph.graph["values"].items(), *nodes)))
         names = [s.name for s in found]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -146,15 +147,6 @@ class _Writer:
         if back != expression:
             raise FileError(f"The graph cannot be written: {text} would be read back as {back}.")
         return text
-
-
-def _symbols(graph: Graph) -> Iterator[sp.Symbol]:
-    yield from graph.graph["parameters"]
-    for symbol, value in graph.graph["values"].items():
-        yield symbol
-        yield from value.free_symbols
-    for node in dict.fromkeys(data["node"] for _, data in graph.nodes(data=True)):
-        yield from _symbols_in(node)
 
 
 def _symbols_in(value: Any) -> Iterator[sp.Symbol]:

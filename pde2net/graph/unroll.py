@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import networkx as nx
 import sympy as sp
 
-from pde2net.graph.network import Graph, body, in_order, loops, node_of, sources
-from pde2net.graph.nodes import Node, Previous, Repeat, State, Weighted
+from pde2net.graph.network import Graph, body, in_order, is_variable, loops, node_of, sources
+from pde2net.graph.nodes import Node, Repeat, State, Weighted
 
 Source = tuple[str, int]
 
@@ -30,7 +30,7 @@ class _Unrolling:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.view: Graph = nx.MultiDiGraph(**graph.graph)
-        *self.outer, self.inner = loops(graph)
+        self.inner = loops(graph)[-1]
         self.blocks = 0
 
     def whole(self) -> Graph:
@@ -49,18 +49,16 @@ class _Unrolling:
             return name, 0
         fed = sources(self.graph, name)
         state = previous = self.seen(fed["start"], known)
+        variables = [
+            (n, type(node_of(self.graph, n)))
+            for n in self.graph
+            if self.graph.nodes[n]["loop"] == name and is_variable(self.graph, n)
+        ]
         for number in range(node.count):
             now = {**scope, **node.weights(number)}
-            inside = {**known, **dict(self.variables(name, state, previous))}
+            inside = {**known, **{n: state if kind is State else previous for n, kind in variables}}
             state, previous = self.once(name, number, fed["next"], inside, now), state
         return state
-
-    def variables(self, loop: str, state: Source, previous: Source) -> Iterator[tuple[str, Source]]:
-        for name in self.graph:
-            if self.graph.nodes[name]["loop"] == loop:
-                node = node_of(self.graph, name)
-                if isinstance(node, State | Previous):
-                    yield name, state if isinstance(node, State) else previous
 
     def once(
         self,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import sympy as sp
 from sympy.core.function import Application, AppliedUndef
 
 from pde2net.errors import DeclarationError, EquationError, suggestion
-from pde2net.language.assumptions import check_field, check_unknown, check_value
+from pde2net.language.assumptions import check_value
 from pde2net.language.calculus import TIME_NAME
-from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import at, exact
-from pde2net.language.linear_operator import AdjointResponse, LinearOperator, Response, norm_symbol
+from pde2net.language.linear_operator import AdjointResponse, Response
 from pde2net.language.smoothing import smooth
 from pde2net.language.tensors import projection
 
@@ -132,97 +130,6 @@ def _check_pieces(node: sp.Piecewise) -> None:
         raise EquationError(
             f"{node} has no value where none of its conditions holds; end it with (value, True)."
         )
-
-
-# Symbols of slots, of variables of loops and of ranges.
-_INTERNAL = re.compile(
-    r"_([acdgpuv]\w*|[qswx]|s2\w*|D_\w+|rates?|residual|state|step|start(_rate)?|update|rhs|edges|left|right"
-    r"|mu|nu|kappa)|[|(].*"
-)
-
-
-class Declared(Protocol):
-    """What a problem declares: see pde2net.Problem."""
-
-    @property
-    def rhs(self) -> sp.Expr: ...
-    @property
-    def unknown(self) -> AppliedUndef: ...
-    @property
-    def unknowns(self) -> tuple[AppliedUndef, ...]: ...
-    @property
-    def fields(self) -> tuple[AppliedUndef, ...]: ...
-    @property
-    def operators(self) -> tuple[LinearOperator, ...]: ...
-    @property
-    def symbols(self) -> tuple[sp.Symbol, ...]: ...
-    @property
-    def space(self) -> tuple[sp.Symbol, ...]: ...
-    @property
-    def time(self) -> sp.Symbol: ...
-    @property
-    def depends_on_time(self) -> bool: ...
-
-
-def check_functions(problem: Declared) -> None:
-    unknown = problem.unknown
-    names: dict[str, Any] = {}
-    for own in problem.unknowns:
-        check_unknown(own)
-    for function in problem.fields:
-        check_field(function)
-        for own_unknown in problem.unknowns:
-            if function.func == own_unknown.func:
-                raise EquationError(diagnosis(function, own_unknown, problem.rhs))
-        if not all(argument.is_Symbol for argument in function.args):
-            raise EquationError(
-                f"{function.func} in {function} is not defined; write its formula, for example "
-                "one of pde2net.diffusivities."
-            )
-        if problem.time in function.args:
-            raise EquationError(
-                f"{function} depends on {problem.time}: only the unknown {unknown} may; a known "
-                "field is a function of space alone."
-            )
-        if not function.args or set(function.args) - set(problem.space):
-            raise EquationError(
-                f"The known field {function} must be a function of {', '.join(map(str, problem.space))}."
-            )
-        if function.args != problem.space:
-            raise EquationError(
-                f"The known field {function} must have all the spatial arguments in order: "
-                f"{function.func}({', '.join(map(str, problem.space))})."
-            )
-    if problem.operators and len(problem.unknowns) > 1:
-        lead = "Systems take no learned operators yet; channels of one equation do:"
-        raise EquationError(f"{lead} Problem(..., channels=2).").spelt(f"{lead} channels 2.")
-    own = {"tau", "s2"}
-    for name in (u.func.__name__ for u in problem.unknowns):
-        own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
-        own |= {f"{name}_{a}{b}" for a in problem.space for b in problem.space}
-        own |= {f"{operator}_{name}" for operator in problem.operators}
-    own |= {norm_symbol(operator).name for operator in problem.operators}
-    functions = [f.func for f in (*problem.fields, *problem.unknowns)]
-    for thing in (*problem.symbols, *functions, *problem.operators):
-        if str(thing) in own or _INTERNAL.fullmatch(str(thing)):
-            raise DeclarationError(
-                f'"{thing}" is a name that the compiler uses (tau for the time step, '
-                f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
-            )
-    things = [*problem.symbols, *problem.space, *functions]
-    things += [problem.time] if problem.depends_on_time else []
-    for thing in (*things, *problem.operators):
-        called = str(thing)
-        if called in names:
-            raise DeclarationError(
-                f'Two different things are called "{called}": {_shown(names[called])} and '
-                f"{_shown(thing)}. Declare each symbol once, with one set of assumptions."
-            )
-        names[called] = thing
-
-
-def _shown(thing: Any) -> str:
-    return repr(thing) if isinstance(thing, LinearOperator) else str(sp.srepr(thing))
 
 
 def checked_values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:

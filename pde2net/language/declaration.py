@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from pde2net.language.assumptions import OF_FIELDS, assumed
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
@@ -15,8 +16,6 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
 from pde2net.later import later
-
-_FIELD_ASSUMPTIONS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,17 @@ class Declaration:
         """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""
         problem, grid = self.problem, self.grid
         space = problem.space
+        operators = {k.name: [k.out_channels, k.kernel_size] for k in problem.operators}
         sizes = (*grid.spacings(space), *grid.origins(space), *scheme_expressions(self.scheme))
         expressions = [problem.rhs, problem.time, *space, *sizes]
         return {
             "symbols": symbol_table(expressions),
             "unknowns": [str(u.func) for u in problem.unknowns],
             "space": [a.name for a in space],
-            "fields": {
-                str(f.func): [a for a in _FIELD_ASSUMPTIONS if getattr(f, f"is_{a}")] for f in problem.fields
-            },
+            "fields": {str(f.func): [*assumed(f, OF_FIELDS)] for f in problem.fields},
             "rhs": [to_text(e.rhs) for e in problem.equations],
             "channels": problem.channels,
-            **_operators(problem),
+            **({"operators": operators} if operators else {}),
             "boundary": [problem.boundary[a] for a in space],
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
@@ -79,7 +77,7 @@ class Declaration:
         functions = {name: sp.Function(name) for name in data["unknowns"]}
         unknowns = [f(*space, time) for f in functions.values()]
         for name, assumptions in data["fields"].items():
-            known = {a: True for a in assumptions if a in _FIELD_ASSUMPTIONS}
+            known = {a: True for a in assumptions if a in OF_FIELDS}
             functions[name] = sp.Function(name, **known)
         for name, (out_channels, kernel_size) in data.get("operators", {}).items():
             functions[name] = LinearOperator(name, out_channels, kernel_size)
@@ -108,12 +106,6 @@ class Declaration:
                 origin=entries(grid["origin"]),
             ),
         )
-
-
-def _operators(problem: Problem) -> dict[str, Any]:
-    """The learned operators, if there are any."""
-    found = {k.name: [k.out_channels, k.kernel_size] for k in problem.operators}
-    return {"operators": found} if found else {}
 
 
 def _entries(value: Any) -> Any:

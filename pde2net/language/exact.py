@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
 
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, suggestion
 
 Number = int | float | str | sp.Expr
 
@@ -83,3 +83,16 @@ def count(value: Any, what: str) -> int:
     if value < 1:
         raise DeclarationError(f"{what} must be at least 1, not {value}.")
     return value
+
+
+def word(value: Any, choices: Sequence[str], what: str) -> str:
+    """One of the words that an option may have."""
+    if value not in choices:
+        raise DeclarationError(f'There is no {what}="{value}".{suggestion(str(value), choices)}')
+    return str(value)
+
+
+def chosen(record: object, **values: Any) -> None:
+    """Set the options of a frozen record while it is made."""
+    for name, value in values.items():
+        object.__setattr__(record, name, value)

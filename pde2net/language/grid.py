@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
 
-from pde2net.errors import DeclarationError, known_options, suggestion
-from pde2net.language.axes import per_axis
-from pde2net.language.exact import exact, positive
+from pde2net.errors import DeclarationError, options, suggestion
+from pde2net.language.exact import chosen, exact, positive
 
 GRADIENTS = ("forward", "central", "staggered")
 ORDERS = (2, 4)
 
 
-@dataclass(frozen=True)
+@options
 class Grid:
     """A Cartesian grid: cell i of an axis lies at `origin + i * spacing`.
 
@@ -40,19 +38,18 @@ class Grid:
     gradient: str = "forward"
     origin: Any = 0
 
-    @known_options
-    def __init__(self, spacing: Any = 1, order: int = 2, gradient: str = "forward", origin: Any = 0) -> None:
-        if order not in ORDERS:
-            raise DeclarationError(f"The order must be 2 or 4, not {order!r}.")
-        if gradient not in GRADIENTS:
-            raise DeclarationError(
-                f'There is no gradient "{gradient}".{suggestion(str(gradient), GRADIENTS)}'
-            )
-        set_ = object.__setattr__
-        set_(self, "spacing", _entries(spacing, lambda v: positive(v, "The spacing"), "The spacing"))
-        set_(self, "order", int(order))
-        set_(self, "gradient", gradient)
-        set_(self, "origin", _entries(origin, lambda v: exact(v, "The origin"), "The origin"))
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise DeclarationError(f"The order must be 2 or 4, not {self.order!r}.")
+        if self.gradient not in GRADIENTS:
+            hint = suggestion(str(self.gradient), GRADIENTS)
+            raise DeclarationError(f'There is no gradient "{self.gradient}".{hint}')
+        chosen(
+            self,
+            spacing=_entries(self.spacing, positive, "The spacing"),
+            order=int(self.order),
+            origin=_entries(self.origin, exact, "The origin"),
+        )
 
     def spacings(self, space: tuple[sp.Symbol, ...]) -> tuple[sp.Expr, ...]:
         """The spacing along each axis of `space`."""
@@ -72,14 +69,29 @@ class Grid:
 
 def _entries(value: Any, read: Any, what: str) -> Any:
     if isinstance(value, Mapping):
-        return MappingProxyType({axis: read(entry) for axis, entry in value.items()})
+        return MappingProxyType({axis: read(entry, what) for axis, entry in value.items()})
     if isinstance(value, tuple | list):
         named = ", ".join(f"{axis}: {entry}" for axis, entry in zip("xyz", value, strict=False))
         raise DeclarationError(
             f"{what} is one for all axes, or one per axis by name, as in {{{named}}}, not {value!r}."
         )
-    return read(value)
+    return read(value, what)
 
 
 def _key(value: Any) -> Any:
     return tuple(value.items()) if isinstance(value, Mapping) else value
+
+
+def per_axis(value: Any, axes: tuple[sp.Symbol, ...], what: str) -> dict[sp.Symbol, Any]:
+    """One entry per axis, from a single value or a mapping keyed by axis symbol or name."""
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(axes, value)
+    by_name = {str(key): entry for key, entry in value.items()}
+    names = [axis.name for axis in axes]
+    for name in by_name:
+        if name not in names:
+            raise DeclarationError(f'{what} names the axis "{name}".{suggestion(name, names)}')
+    for name in names:
+        if name not in by_name:
+            raise DeclarationError(f'{what} has no entry for the axis "{name}".')
+    return {axis: by_name[axis.name] for axis in axes}

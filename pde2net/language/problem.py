@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,26 +12,32 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from pde2net.errors import DeclarationError, known_options, suggestion
-from pde2net.language.assumptions import position
-from pde2net.language.axes import per_axis
+from pde2net.errors import DeclarationError, EquationError, known_options, suggestion
+from pde2net.language.assumptions import check_field, check_unknown, position
 from pde2net.language.borders import BORDERS
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import (
     check_defined,
-    check_functions,
     check_nodes,
     checked_equations,
     checked_values,
 )
+from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import rationalise
+from pde2net.language.grid import per_axis
 from pde2net.language.linear_operator import (
     LinearOperator,
+    norm_symbol,
     operators_of,
 )
 from pde2net.later import later
 
 LINE = 80  # characters of equations that stand in one
+# Symbols of slots, of variables of loops and of ranges.
+_INTERNAL = re.compile(
+    r"_([acdgpuv]\w*|[qswx]|s2\w*|D_\w+|rates?|residual|state|step|start(_rate)?|update|rhs|edges|left|right"
+    r"|mu|nu|kappa)|[|(].*"
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +104,7 @@ class Problem:
         set_(self, "channels", channels if len(kept) == 1 else len(kept))
         for e in kept:
             check_nodes(e.rhs)
-        check_functions(self)
+        _check_functions(self)
         set_(self, "parameters", MappingProxyType(checked_values(self.symbols, parameters or {})))
         for e in kept:
             check_defined(e.rhs, self.parameters)
@@ -207,3 +214,65 @@ class Problem:
     def _repr_latex_(self) -> str:
         text: str = later("equations_latex")(self)
         return text
+
+
+def _check_functions(problem: Problem) -> None:
+    """Refuse fields that are no functions of space, and names that the compiler uses or that stand twice."""
+    unknown = problem.unknown
+    names: dict[str, Any] = {}
+    for own in problem.unknowns:
+        check_unknown(own)
+    for function in problem.fields:
+        check_field(function)
+        for own_unknown in problem.unknowns:
+            if function.func == own_unknown.func:
+                raise EquationError(diagnosis(function, own_unknown, problem.rhs))
+        if not all(argument.is_Symbol for argument in function.args):
+            raise EquationError(
+                f"{function.func} in {function} is not defined; write its formula, for example "
+                "one of pde2net.diffusivities."
+            )
+        if problem.time in function.args:
+            raise EquationError(
+                f"{function} depends on {problem.time}: only the unknown {unknown} may; a known "
+                "field is a function of space alone."
+            )
+        if not function.args or set(function.args) - set(problem.space):
+            raise EquationError(
+                f"The known field {function} must be a function of {', '.join(map(str, problem.space))}."
+            )
+        if function.args != problem.space:
+            raise EquationError(
+                f"The known field {function} must have all the spatial arguments in order: "
+                f"{function.func}({', '.join(map(str, problem.space))})."
+            )
+    if problem.operators and len(problem.unknowns) > 1:
+        lead = "Systems take no learned operators yet; channels of one equation do:"
+        raise EquationError(f"{lead} Problem(..., channels=2).").spelt(f"{lead} channels 2.")
+    own = {"tau", "s2"}
+    for name in (u.func.__name__ for u in problem.unknowns):
+        own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
+        own |= {f"{name}_{a}{b}" for a in problem.space for b in problem.space}
+        own |= {f"{operator}_{name}" for operator in problem.operators}
+    own |= {norm_symbol(operator).name for operator in problem.operators}
+    functions = [f.func for f in (*problem.fields, *problem.unknowns)]
+    for thing in (*problem.symbols, *functions, *problem.operators):
+        if str(thing) in own or _INTERNAL.fullmatch(str(thing)):
+            raise DeclarationError(
+                f'"{thing}" is a name that the compiler uses (tau for the time step, '
+                f"{unknown.func}_{problem.space[0]} for a derivative, ...); rename it."
+            )
+    things = [*problem.symbols, *problem.space, *functions]
+    things += [problem.time] if problem.depends_on_time else []
+    for thing in (*things, *problem.operators):
+        called = str(thing)
+        if called in names:
+            raise DeclarationError(
+                f'Two different things are called "{called}": {_shown(names[called])} and '
+                f"{_shown(thing)}. Declare each symbol once, with one set of assumptions."
+            )
+        names[called] = thing
+
+
+def _shown(thing: Any) -> str:
+    return repr(thing) if isinstance(thing, LinearOperator) else str(sp.srepr(thing))

@@ -8,14 +8,15 @@ counts for a stopping time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 import sympy as sp
 
-from pde2net.errors import DeclarationError, known_options, suggestion
-from pde2net.language.exact import count, exact, positive
-from pde2net.language.solvers import ON_FAILURE, FixedPoint, Kacanov, Newton, Solver
+from pde2net.errors import DeclarationError, known_options, options
+from pde2net.language.exact import chosen, count, exact, positive, word
+from pde2net.language.solvers import GRADIENTS, ON_FAILURE, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stopping import ChosenSteps, CyclicTime, DampedTime, ExplicitTime, StagedTime, Stopping
 
 FREEZE = ("cycle", "step")
@@ -29,28 +30,63 @@ class Scheme(Stopping):
     """What all schemes have in common; not a scheme itself."""
 
     label: ClassVar[str]
+    may_last: ClassVar[bool] = False  # whether tau may be infinite: the steady state
     tau: Any
 
-
-def chosen(scheme: Scheme, **values: Any) -> None:
-    """Set the options of a scheme, which is frozen."""
-    for name, value in values.items():
-        object.__setattr__(scheme, name, value)
+    def __post_init__(self) -> None:
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        steady = self.may_last and self.tau == sp.oo
+        chosen(self, tau=sp.oo if steady else _step(self.tau))
+        chosen(self, **{name: CHECKS[name](value) for name, value in given.items() if name in CHECKS})
+        if steady and self.repeats > 1:
+            raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")
 
 
 def _step(tau: Any) -> sp.Expr | None:
     return None if tau is None else positive(tau, "The time step tau")
 
 
-def _long_step(tau: Any) -> sp.Expr | None:
-    """A step that may be infinite: the steady state."""
-    return sp.oo if tau == sp.oo else _step(tau)
+def _solver(solver: Any) -> Solver:
+    if solver is None:
+        return Kacanov()
+    if not isinstance(solver, FixedPoint | Kacanov | Newton):
+        raise DeclarationError(f"solver must be FixedPoint, Kacanov or Newton, not {solver!r}.")
+    return solver
 
 
-def _choice(value: Any, choices: tuple[str, ...], what: str) -> str:
-    if value not in choices:
-        raise DeclarationError(f'There is no {what}="{value}".{suggestion(str(value), choices)}')
-    return str(value)
+def _weight(theta: Any) -> sp.Expr:
+    weight = exact(theta, "theta")
+    if not (weight.is_number and 0 < weight <= 1):
+        raise DeclarationError(f"theta must be a number in (0, 1], not {theta}; 0 is Explicit.")
+    return weight
+
+
+def _damping(given: Any) -> sp.Expr | None:
+    damping = None if given is None else positive(given, "The damping")
+    if damping is not None and (not damping.is_number or damping >= 2):
+        raise DeclarationError(f"The damping must be a number below 2, not {damping}.")
+    return damping
+
+
+# option -> its value as it is kept
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "steps": lambda v: count(v, "The number of steps"),
+    "alpha": lambda v: None if v is None else positive(v, "alpha"),
+    "cycle_length": lambda v: count(v, "The cycle length"),
+    "cycles": lambda v: count(v, "The number of cycles"),
+    "freeze": lambda v: word(v, FREEZE, "freeze"),
+    "solver": _solver,
+    "theta": _weight,
+    "levels": lambda v: None if v is None else count(v, "The number of levels"),
+    "pre": lambda v: 0 if v == 0 else count(v, "The number of pre"),
+    "post": lambda v: 0 if v == 0 else count(v, "The number of post"),
+    "cycle": lambda v: word(v, CYCLES, "cycle"),
+    "smoother": lambda v: word(str(v).replace("_", "-"), SMOOTHERS, "smoother"),
+    "damping": _damping,
+    "tol": lambda v: None if v is None else positive(v, "The tolerance"),
+    "gradients": lambda v: word(v, GRADIENTS, "gradients"),
+    "on_failure": lambda v: word(v, ON_FAILURE, "on_failure"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,7 +99,7 @@ class OwnScheme(ChosenSteps, Scheme):
         chosen(self, tau=_step(self.tau), steps=count(self.steps, "The number of steps"))
 
 
-@dataclass(frozen=True)
+@options
 class Explicit(ExplicitTime, Scheme):
     """The explicit (forward Euler) scheme u+ = u + tau F(u).
 
@@ -73,12 +109,8 @@ class Explicit(ExplicitTime, Scheme):
     label: ClassVar[str] = "explicit"
     steps: int = 1
 
-    @known_options
-    def __init__(self, tau: Any, steps: int = 1) -> None:
-        chosen(self, tau=_step(tau), steps=count(steps, "The number of steps"))
 
-
-@dataclass(frozen=True)
+@options
 class DuFortFrankel(DampedTime, Scheme):
     """Du Fort-Frankel: u+ = a (u + F(u)/(2 alpha)) + (1 - a) u-, a = 4 tau alpha/(1 + 2 tau alpha).
 
@@ -90,13 +122,8 @@ class DuFortFrankel(DampedTime, Scheme):
     alpha: Any = None
     steps: int = 1
 
-    @known_options
-    def __init__(self, tau: Any, alpha: Any = None, steps: int = 1) -> None:
-        damping = None if alpha is None else positive(alpha, "alpha")
-        chosen(self, tau=_step(tau), alpha=damping, steps=count(steps, "The number of steps"))
 
-
-@dataclass(frozen=True)
+@options
 class _Cyclic(CyclicTime, Scheme):
     """Cycles of `cycle_length` steps; a cycle covers the time tau n (n + 1)/3.
 
@@ -106,16 +133,6 @@ class _Cyclic(CyclicTime, Scheme):
     cycle_length: int = 1
     cycles: int = 1
     freeze: str = "cycle"
-
-    @known_options
-    def __init__(self, tau: Any, cycle_length: int, cycles: int = 1, freeze: str = "cycle") -> None:
-        chosen(
-            self,
-            tau=_step(tau),
-            cycle_length=count(cycle_length, "The cycle length"),
-            cycles=count(cycles, "The number of cycles"),
-            freeze=_choice(freeze, FREEZE, "freeze"),
-        )
 
 
 class FSI(_Cyclic):
@@ -137,6 +154,17 @@ class FED(_Cyclic):
     label: ClassVar[str] = "FED"
 
 
+def set_stages(scheme: Scheme, least: int, order: Any, tau: Any, stages: Any, steps: Any) -> None:
+    """Set the options of a scheme of order 1, or 2 with at least `least` stages per step."""
+    if order not in (1, 2):
+        raise DeclarationError(f"The order of {scheme.label} must be 1 or 2, not {order!r}.")
+    stages = count(stages, "The number of stages")
+    if order == 2 and stages < least:
+        raise DeclarationError(f"{scheme.label} of order 2 needs at least {least} stages, not {stages}.")
+    steps = count(steps, "The number of steps")
+    chosen(scheme, tau=_step(tau), order=int(order), stages=stages, steps=steps)
+
+
 @dataclass(frozen=True)
 class RKL(StagedTime, Scheme):
     """Runge-Kutta-Legendre of order 1 or 2 with `stages` stages per step tau (Meyer et al. 2014).
@@ -151,16 +179,10 @@ class RKL(StagedTime, Scheme):
 
     @known_options
     def __init__(self, order: int, tau: Any, stages: int, steps: int = 1) -> None:
-        if order not in (1, 2):
-            raise DeclarationError(f"The order of RKL must be 1 or 2, not {order!r}.")
-        stages = count(stages, "The number of stages")
-        if order == 2 and stages < 3:
-            raise DeclarationError(f"RKL of order 2 needs at least 3 stages, not {stages}.")
-        steps = count(steps, "The number of steps")
-        chosen(self, tau=_step(tau), order=int(order), stages=stages, steps=steps)
+        set_stages(self, 3, order, tau, stages, steps)
 
 
-@dataclass(frozen=True)
+@options
 class Implicit(ChosenSteps, Scheme):
     """The implicit (backward Euler) scheme: v = u + tau F(v), solved by `solver`.
 
@@ -168,24 +190,19 @@ class Implicit(ChosenSteps, Scheme):
     """
 
     label: ClassVar[str] = "implicit"
+    may_last: ClassVar[bool] = True
     steps: int = 1
     solver: Solver = field(default_factory=Kacanov)
 
-    @known_options
-    def __init__(self, tau: Any, steps: int = 1, solver: Solver | None = None) -> None:
-        solver = _solver(solver)
-        tau = _long_step(tau)
-        if tau == sp.oo and isinstance(solver, FixedPoint):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tau == sp.oo and isinstance(self.solver, FixedPoint):
             raise DeclarationError(
                 "tau = oo asks for the steady state, which FixedPoint does not reach; use Kacanov or Newton."
             )
-        steps = count(steps, "The number of steps")
-        if tau == sp.oo and steps > 1:
-            raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")
-        chosen(self, tau=tau, steps=steps, solver=solver)
 
 
-@dataclass(frozen=True)
+@options
 class Theta(ChosenSteps, Scheme):
     """The theta scheme: v = u + tau ((1 - theta) F(u) + theta F(v)); Crank-Nicolson for theta = 1/2.
 
@@ -197,16 +214,8 @@ class Theta(ChosenSteps, Scheme):
     theta: Any = HALF
     solver: Solver = field(default_factory=Kacanov)
 
-    @known_options
-    def __init__(self, tau: Any, steps: int = 1, theta: Any = HALF, solver: Solver | None = None) -> None:
-        weight = exact(theta, "theta")
-        if not (weight.is_number and 0 < weight <= 1):
-            raise DeclarationError(f"theta must be a number in (0, 1], not {theta}; 0 is Explicit.")
-        steps = count(steps, "The number of steps")
-        chosen(self, tau=_step(tau), steps=steps, theta=weight, solver=_solver(solver))
 
-
-@dataclass(frozen=True)
+@options
 class AOS(ChosenSteps, Scheme):
     """Additive operator splitting: u+ = 1/d sum_i (I + d tau A_i(u))^-1 u over the d axes.
 
@@ -217,12 +226,8 @@ class AOS(ChosenSteps, Scheme):
     label: ClassVar[str] = "AOS"
     steps: int = 1
 
-    @known_options
-    def __init__(self, tau: Any, steps: int = 1) -> None:
-        chosen(self, tau=_step(tau), steps=count(steps, "The number of steps"))
 
-
-@dataclass(frozen=True)
+@options
 class Multigrid(ChosenSteps, Scheme):
     """Implicit steps v = u + tau F(v), or the steady state for tau = oo, by full approximation cycles.
 
@@ -238,6 +243,7 @@ class Multigrid(ChosenSteps, Scheme):
     """
 
     label: ClassVar[str] = "multigrid"
+    may_last: ClassVar[bool] = True
     steps: int = 1
     levels: int | None = None
     pre: int = 1
@@ -250,58 +256,13 @@ class Multigrid(ChosenSteps, Scheme):
     gradients: str = "unrolled"
     on_failure: str = "warn"
 
-    @known_options
-    def __init__(
-        self,
-        tau: Any,
-        steps: int = 1,
-        levels: int | None = None,
-        pre: int = 1,
-        post: int = 1,
-        cycle: str = "V",
-        cycles: int = 1,
-        smoother: str = "jacobi",
-        damping: Any = None,
-        tol: Any = None,
-        gradients: str = "unrolled",
-        on_failure: str = "warn",
-    ) -> None:
-        sweeps = [0 if v == 0 else count(v, f"The number of {n}") for v, n in ((pre, "pre"), (post, "post"))]
-        if not any(sweeps):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.pre + self.post:
             raise DeclarationError("A cycle needs smoothing sweeps: pre + post must be at least 1.")
-        if damping is not None:
-            damping = positive(damping, "The damping")
-            if not damping.is_number or damping >= 2:
-                raise DeclarationError(f"The damping must be a number below 2, not {damping}.")
-        chosen(
-            self,
-            tau=_long_step(tau),
-            steps=count(steps, "The number of steps"),
-            levels=None if levels is None else count(levels, "The number of levels"),
-            pre=sweeps[0],
-            post=sweeps[1],
-            cycle=_choice(cycle, CYCLES, "cycle"),
-            cycles=count(cycles, "The number of cycles"),
-            smoother=_choice(str(smoother).replace("_", "-"), SMOOTHERS, "smoother"),
-            damping=damping,
-            tol=None if tol is None else positive(tol, "The tolerance"),
-            gradients=_choice(gradients, ("unrolled", "implicit"), "gradients"),
-            on_failure=_choice(on_failure, ON_FAILURE, "on_failure"),
-        )
-        if self.tau == sp.oo and self.steps > 1:
-            raise DeclarationError("tau = oo reaches the steady state in one step; use steps = 1.")
-
-
-def _solver(solver: Any) -> Solver:
-    if solver is None:
-        return Kacanov()
-    if not isinstance(solver, FixedPoint | Kacanov | Newton):
-        raise DeclarationError(f"solver must be FixedPoint, Kacanov or Newton, not {solver!r}.")
-    return solver
 
 
 SCHEMES: dict[str, type[Scheme]] = {
     s.label: s for s in (Explicit, DuFortFrankel, FSI, FED, RKL, Implicit, Theta, AOS, Multigrid)
 }
-STACKS = (Explicit, DuFortFrankel, FSI, FED, RKL)
 CELLS = (Implicit, Theta, AOS)

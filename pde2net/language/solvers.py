@@ -19,60 +19,54 @@ gradients  how to back-propagate: "unrolled" through the iterations, or "implici
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar
 
 import sympy as sp
 
-from pde2net.errors import DeclarationError, known_options, suggestion
-from pde2net.language.exact import count, positive
+from pde2net.errors import DeclarationError, options
+from pde2net.language.exact import chosen, count, positive, word
 
 LINEAR_TOL = sp.Rational(1, 10**8)
 LINEAR_ITERATIONS = {"none": 200, "diagonal": 200, "multigrid": 30}
 PRECONDITIONERS = tuple(LINEAR_ITERATIONS)
+GRADIENTS = ("unrolled", "implicit")
 ON_FAILURE = ("warn", "error", "best")
 
 
-@dataclass(frozen=True)
+@options
 class Solver:
     """What all solvers have in common; not a solver itself."""
 
     label: ClassVar[str]
-    iterations: int | None
-    tol: sp.Expr | None
-    max_iterations: int
-    gradients: str
-    on_failure: str
+    iterations: int | None = None
+    tol: Any = None
+    max_iterations: int = 50
+    gradients: Any = field(default=None, kw_only=True)
+    on_failure: str = field(default="warn", kw_only=True)
 
-    def _common(
-        self, iterations: Any, tol: Any, max_iterations: Any, gradients: Any, on_failure: Any
-    ) -> None:
+    def __post_init__(self) -> None:
+        iterations, tol = self.iterations, self.tol
         if iterations is not None and tol is not None:
             raise DeclarationError("Give either the number of iterations or tol, not both.")
         if iterations is not None:
             iterations = count(iterations, "The number of iterations")
         else:
             tol = positive(sp.Rational(1, 10**6) if tol is None else tol, "The tolerance")
-        gradients = gradients or ("unrolled" if tol is None else "implicit")
-        for value, choices, what in (
-            (gradients, ("unrolled", "implicit"), "gradients"),
-            (on_failure, ON_FAILURE, "on_failure"),
-        ):
-            if value not in choices:
-                raise DeclarationError(f'There is no {what}="{value}".{suggestion(str(value), choices)}')
+        gradients = self.gradients or ("unrolled" if tol is None else "implicit")
+        chosen(
+            self,
+            iterations=iterations,
+            tol=tol,
+            max_iterations=count(self.max_iterations, "The largest number of iterations"),
+            gradients=word(gradients, GRADIENTS, "gradients"),
+            on_failure=word(self.on_failure, ON_FAILURE, "on_failure"),
+        )
         if gradients == "implicit" and tol is None:
             raise DeclarationError(
                 'gradients="implicit" differentiates the solution of the equation, so give tol, not a number '
                 "of iterations."
             )
-        _set(
-            self,
-            iterations=iterations,
-            tol=tol,
-            max_iterations=count(max_iterations, "The largest number of iterations"),
-            gradients=gradients,
-            on_failure=on_failure,
-        )
 
     def counted(self) -> Solver:
         """The same with a fixed number of iterations, all that it may make."""
@@ -80,12 +74,7 @@ class Solver:
         return replace(self, iterations=count, tol=None, gradients="unrolled")
 
 
-def _set(solver: Solver, **values: Any) -> None:
-    for name, value in values.items():
-        object.__setattr__(solver, name, value)
-
-
-@dataclass(frozen=True)
+@options
 class FixedPoint(Solver):
     """Picard iteration v <- rhs + tau F(v); it contracts if tau sup|Phi'| ‖K‖² < 1.
 
@@ -93,23 +82,16 @@ class FixedPoint(Solver):
     """
 
     label: ClassVar[str] = "fixed point"
+    max_iterations: int = 200
     anderson: int = 0
 
-    @known_options
-    def __init__(
-        self,
-        iterations: int | None = None,
-        tol: Any = None,
-        max_iterations: int = 200,
-        anderson: int = 0,
-        gradients: str | None = None,
-        on_failure: str = "warn",
-    ) -> None:
-        self._common(iterations, tol, max_iterations, gradients, on_failure)
-        _set(self, anderson=0 if anderson == 0 else count(anderson, "The depth of Anderson acceleration"))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        depth = 0 if self.anderson == 0 else count(self.anderson, "The depth of Anderson acceleration")
+        chosen(self, anderson=depth)
 
 
-@dataclass(frozen=True)
+@options
 class _Linearising(Solver):
     """Solves a linear system per iteration: exactly where it is tridiagonal, else by a Krylov method.
 
@@ -120,37 +102,19 @@ class _Linearising(Solver):
                        step; None: multigrid where it applies, else the diagonal, else none
     """
 
-    linear_tol: sp.Expr = LINEAR_TOL
+    linear_tol: Any = None
     linear_iterations: int | None = None
     preconditioner: str | None = None
 
-    @known_options
-    def __init__(
-        self,
-        iterations: int | None = None,
-        tol: Any = None,
-        max_iterations: int = 50,
-        linear_tol: Any = None,
-        linear_iterations: int | None = None,
-        preconditioner: str | None = None,
-        gradients: str | None = None,
-        on_failure: str = "warn",
-    ) -> None:
-        self._common(iterations, tol, max_iterations, gradients, on_failure)
-        if preconditioner is not None and preconditioner not in PRECONDITIONERS:
-            raise DeclarationError(
-                f'There is no preconditioner="{preconditioner}".'
-                f"{suggestion(str(preconditioner), PRECONDITIONERS)}"
-            )
-        default = LINEAR_TOL if self.tol is None else self.tol / 100
-        _set(
-            self,
-            linear_tol=default if linear_tol is None else positive(linear_tol, "The linear tolerance"),
-            linear_iterations=None
-            if linear_iterations is None
-            else count(linear_iterations, "The number of linear iterations"),
-            preconditioner=preconditioner,
-        )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.preconditioner is not None:
+            word(self.preconditioner, PRECONDITIONERS, "preconditioner")
+        if self.linear_iterations is not None:
+            chosen(self, linear_iterations=count(self.linear_iterations, "The number of linear iterations"))
+        tol = LINEAR_TOL if self.tol is None else self.tol / 100
+        given = self.linear_tol
+        chosen(self, linear_tol=tol if given is None else positive(given, "The linear tolerance"))
 
 
 class Kacanov(_Linearising):

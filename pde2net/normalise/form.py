@@ -2,7 +2,8 @@
 
     u_t = sum_k m_k (-D_k* Phi_k(D_k u)) + r
 
-with terms of the kinds in terms.py, prefactors m(x, fields) and a pointwise reaction r(u, x, fields).
+with terms of the kinds in terms.py, prefactors m(x, fields) and a pointwise reaction r(u, x, fields). A
+system has one form per unknown.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.language.linear_operator import LinearOperator
+from pde2net.language.problem import Problem
 from pde2net.normalise.affine import affine
 from pde2net.normalise.terms import SQUARED, Notation, Term
+
+STATE = sp.Symbol("_state", real=True)  # all unknowns, stacked
 
 
 @dataclass(frozen=True)
@@ -82,3 +86,65 @@ class DivergenceForm(Notation):
         """Whether every flux is a product of slopes with weights that do not contain `moving`."""
         weights = [term.weights_of_flux for term in self.terms]
         return all(w is not None and not any(e.free_symbols & moving for e in w) for w in weights)
+
+
+@dataclass(frozen=True)
+class SystemForm:
+    """The divergence forms of the equations of `problem`, in their order; others are known fields of each.
+
+    That is how an equation looks at one instant, so what holds for every value of these fields holds for the
+    system, step by step. The unknowns are the channels of one image.
+    """
+
+    problem: Problem
+    parts: tuple[DivergenceForm, ...]
+
+    @property
+    def space(self) -> tuple[sp.Symbol, ...]:
+        return self.problem.space
+
+    @property
+    def state(self) -> sp.Symbol:
+        return STATE
+
+    @property
+    def states(self) -> tuple[sp.Symbol, ...]:
+        """The symbols of the unknowns."""
+        return tuple(part.state for part in self.parts)
+
+    @property
+    def fields(self) -> tuple[sp.Symbol, ...]:
+        """Known fields, without the unknowns."""
+        names = {s.name for s in self.states}
+        found = {f for part in self.parts for f in part.fields if f.name not in names}
+        return tuple(sorted(found, key=lambda f: f.name))
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        return tuple(t for part in self.parts for t in part.terms)
+
+    @property
+    def reaction(self) -> sp.Expr:
+        """A reaction of one of the equations, 0 if none has any."""
+        return next((part.reaction for part in self.parts if part.reaction != 0), sp.S.Zero)
+
+    @property
+    def lagging(self) -> frozenset[sp.Symbol]:
+        return frozenset(s for part in self.parts for s in part.lagging)
+
+    @property
+    def slopes(self) -> tuple[sp.Symbol, ...]:
+        return tuple(s for part in self.parts for s in part.slopes)
+
+    @property
+    def curvatures(self) -> tuple[sp.Symbol, ...]:
+        return tuple(part.curvature for part in self.parts)
+
+    def others(self, part: DivergenceForm) -> set[sp.Symbol]:
+        """The fields of a part that are unknowns of other equations."""
+        names = {s.name for s in self.states}
+        return {f for f in part.fields if f.name in names}
+
+    @property
+    def coupled(self) -> bool:
+        return any(self.others(part) for part in self.parts)

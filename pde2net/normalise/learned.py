@@ -7,7 +7,7 @@ import sympy as sp
 from pde2net.errors import EquationError
 from pde2net.language.linear_operator import AdjointResponse, LinearOperator, Response
 from pde2net.language.problem import Problem
-from pde2net.normalise.products import summands
+from pde2net.normalise.products import has_factor, summands
 from pde2net.normalise.radial import as_function_of_square, divide
 from pde2net.normalise.terms import Learned
 
@@ -77,17 +77,10 @@ def _term(operator: LinearOperator, operand: sp.Expr, problem: Problem) -> Learn
         at_rest = sp.simplify(flux.subs(q, 0))
     except (ArithmeticError, ValueError):
         at_rest = sp.nan
-    if at_rest != 0 and not _slopes_down(flux, q):
+    # A flux with the factor q vanishes all the same: a singular diffusivity times K(u).
+    if at_rest != 0 and not all(has_factor(term, q) for term in sp.Add.make_args(flux)):
         raise EquationError(
             f"The flux {operand} does not vanish where {operator}({u.func}) does, as every diffusive flux "
             f"g * {operator}({u.func}) does."
         )
     return Learned(operator, q, flux, as_function_of_square(divide(flux, q), (q,)))
-
-
-def _slopes_down(flux: sp.Expr, q: sp.Symbol) -> bool:
-    """Whether q is a factor of a flux that is not defined at 0: a singular diffusivity times K(u)."""
-    return all(
-        any(f == q or (f.is_Pow and f.base == q and f.exp.is_positive) for f in sp.Mul.make_args(term))
-        for term in sp.Add.make_args(flux)
-    )

@@ -11,8 +11,6 @@ from pde2net.errors import EquationError
 from pde2net.language.problem import Problem
 from pde2net.normalise.products import summands
 
-Derivatives = tuple[tuple[sp.Symbol, int], ...]
-
 
 class NotADivergenceError(EquationError):
     """Second derivatives stand outside of a divergence."""

@@ -7,6 +7,12 @@ from collections.abc import Callable, Iterator
 import sympy as sp
 
 
+def has_factor(term: sp.Expr, symbol: sp.Symbol) -> bool:
+    """Whether a symbol, or a positive power of it, is a factor of a term."""
+    factors = sp.Mul.make_args(term)
+    return any(f == symbol or (f.is_Pow and f.base == symbol and f.exp.is_positive) for f in factors)
+
+
 def summands(expression: sp.Expr, opens: Callable[[sp.Expr], bool]) -> Iterator[sp.Expr]:
     """The terms of `expression` after multiplying out those sums for which `opens` is true.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.normalise.products import summands
+from pde2net.normalise.products import has_factor, summands
 from pde2net.normalise.terms import SQUARED, RadialGroup
 
 
@@ -61,11 +61,5 @@ def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.E
 
 def vanishes(flux: sp.Expr, slope: sp.Symbol) -> bool:
     """Whether the flux is 0 where the slope is (a singular diffusivity times the slope counts)."""
-    for term in summands(flux, lambda e: slope in e.free_symbols):
-        if slope in sp.Mul.make_args(term):
-            continue
-        if any(f.is_Pow and f.base == slope and f.exp.is_positive for f in sp.Mul.make_args(term)):
-            continue
-        if sp.simplify(term.subs(slope, 0)) != 0:
-            return False
-    return True
+    terms = summands(flux, lambda e: slope in e.free_symbols)
+    return all(has_factor(term, slope) or sp.simplify(term.subs(slope, 0)) == 0 for term in terms)

@@ -10,7 +10,7 @@ import sympy as sp
 from pde2net.errors import EquationError
 from pde2net.language.continuous import jumps
 from pde2net.language.problem import Problem
-from pde2net.normalise.form import DivergenceForm
+from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.hessian import Entries
 from pde2net.normalise.learned import learned_terms
 from pde2net.normalise.linear_combination import NotADivergenceError, raise_not_divergence, split
@@ -19,7 +19,6 @@ from pde2net.normalise.quartic import squares
 from pde2net.normalise.radial import as_function_of_square, radial_groups, vanishes
 from pde2net.normalise.recover import recovered
 from pde2net.normalise.symbols import Symbols
-from pde2net.normalise.system import SystemForm
 from pde2net.normalise.tensors import split as split_tensor
 from pde2net.normalise.terms import Component, FirstOrder, Learned, SecondOrder, Tensor, Term
 from pde2net.normalise.time import require_apart

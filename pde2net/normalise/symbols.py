@@ -9,6 +9,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import EquationError
+from pde2net.language.assumptions import OF_FIELDS, assumed
 from pde2net.language.problem import Problem
 from pde2net.language.smoothing import smooth
 from pde2net.normalise.form import Smoothed
@@ -132,9 +133,4 @@ def outermost(expression: sp.Expr) -> Iterator[sp.Derivative | smooth]:
 
 def field_symbol(function: AppliedUndef) -> sp.Symbol:
     """The symbol of a known field, with the sign assumptions that its function was declared with."""
-    known = {
-        kind: True
-        for kind in ("positive", "nonnegative", "negative", "nonpositive")
-        if getattr(function, f"is_{kind}")
-    }
-    return sp.Symbol(str(function.func), real=True, **known)
+    return sp.Symbol(str(function.func), **(assumed(function, OF_FIELDS) | {"real": True}))

@@ -10,7 +10,7 @@ import sympy as sp
 
 from pde2net.errors import EquationError
 from pde2net.language.tensors import projection
-from pde2net.normalise.products import summands
+from pde2net.normalise.products import has_factor, summands
 
 Matrix = tuple[tuple[sp.Expr, ...], ...]
 
@@ -66,7 +66,7 @@ def _couples(term: sp.Expr, slope: sp.Symbol) -> bool:
     if term == 0 or slope in sp.Mul.make_args(term):
         projects: bool = term.has(projection)
         return projects
-    if any(f.is_Pow and f.base == slope and f.exp.is_positive for f in sp.Mul.make_args(term)):
+    if has_factor(term, slope):
         return False
     at_zero = term.subs(slope, 0) if slope in term.free_symbols else term
     vanishes: bool = sp.simplify(at_zero) == 0

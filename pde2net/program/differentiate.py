@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from pde2net.errors import EmissionError
-from pde2net.graph.build.derivative import derivative
+from pde2net.graph.build.tangent import derivative
 from pde2net.graph.nodes import (
     Channel,
     Channels,

@@ -8,6 +8,7 @@ axis and step, with A from the old state (Alt et al. 2023, section 3.3; Weickert
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sympy as sp
 
@@ -16,21 +17,17 @@ from pde2net.language.solvers import Solver
 from pde2net.scheme.stack import TAU
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A network of `steps` implicit steps.
+class ImplicitSteps:
+    """What networks of implicit steps have in common.
 
+    steps   their number
     theta   weight of the new state
-    solver  of the system of a step; None for AOS, which solves linear systems axis by axis
     steady  whether tau is infinite: F(v) = 0 is solved from the input on
-    order   in time
     """
 
     steps: int
     theta: sp.Expr
-    solver: Solver | None
     steady: bool
-    order: int = 1
 
     @property
     def step(self) -> sp.Expr:
@@ -49,6 +46,22 @@ class Cell:
     def mass(self) -> sp.Expr:
         """The factor of v."""
         return sp.S.Zero if self.steady else sp.S.One
+
+
+@dataclass(frozen=True)
+class Cell(ImplicitSteps):
+    """A network of `steps` implicit steps.
+
+    solver  of the system of a step; None for AOS, which solves linear systems axis by axis
+    order   in time
+    """
+
+    architecture: ClassVar[str] = "recurrent cell"
+    steps: int
+    theta: sp.Expr
+    solver: Solver | None
+    steady: bool
+    order: int = 1
 
 
 def cell(scheme: Implicit | Theta | AOS) -> Cell:

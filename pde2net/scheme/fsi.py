@@ -47,11 +47,9 @@ def words(scheme: FSI, update: Stack, tau: sp.Expr, reaction: bool) -> str:
 def polynomial(scheme: FSI | FED) -> Polynomial:
     """(1 + 2 sum T_k(1 - z))/(2 n + 1), with n zeros in (0, 2): bounded up to 2, monotone beyond."""
     n = scheme.cycle_length
-    x, one = sp.Poly(1 - Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
-    before, now, total = one, x, one
-    for _ in range(n):
-        total += 2 * now
-        before, now = now, 2 * x * now - before
+    # The sum is U_n + U_(n-1), Chebyshev polynomials of the second kind.
+    total = sp.chebyshevu_poly(n, Z, polys=True) + sp.chebyshevu_poly(n - 1, Z, polys=True)
+    total = total.set_domain("QQ").compose(sp.Poly(1 - Z, Z, domain="QQ"))
     text = f"(1 + 2 sum T_k(1 - z))/(2 n + 1), n = {n}"
     return Polynomial(total * sp.Rational(1, 2 * n + 1), sp.Integer(2), text, known=True)
 

@@ -23,8 +23,8 @@ from typing import Any, ClassVar
 import sympy as sp
 
 from pde2net.errors import DeclarationError, known_options
-from pde2net.language.exact import count, positive
-from pde2net.language.schemes import Scheme, chosen
+from pde2net.language.exact import chosen, positive
+from pde2net.language.schemes import Scheme, set_stages
 from pde2net.language.stopping import StagedTime
 from pde2net.scheme.method import Method, staged
 from pde2net.scheme.polynomial import Polynomial
@@ -53,18 +53,12 @@ class RKC(StagedTime, Scheme):
 
     @known_options
     def __init__(self, order: int, tau: Any, stages: int, steps: int = 1, damping: Any = None) -> None:
-        if order not in (1, 2):
-            raise DeclarationError(f"The order of RKC must be 1 or 2, not {order!r}.")
-        stages = count(stages, "The number of stages")
-        if order == 2 and stages < 2:
-            raise DeclarationError(f"RKC of order 2 needs at least 2 stages, not {stages}.")
+        set_stages(self, 2, order, tau, stages, steps)
         if damping is not None:
             damping = positive(damping, "The damping")
             if not damping.is_Rational:
                 raise DeclarationError(f"The damping of RKC must be a rational number, not {damping}.")
-        steps = count(steps, "The number of steps")
-        tau = None if tau is None else positive(tau, "The time step tau")
-        chosen(self, tau=tau, order=int(order), stages=stages, steps=steps, damping=damping)
+        chosen(self, damping=damping)
 
     @classmethod
     def fewest_stages(cls, ratio: sp.Expr, order: int, **options: Any) -> int:
@@ -149,9 +143,7 @@ def polynomial(scheme: RKC) -> Polynomial:
     """a + b T_s(w_0 - w_1 z), whose bound docs/theory.md, section 4.9, derives."""
     made, s = table(scheme.order, scheme.stages, scheme.damping), scheme.stages
     x, one = sp.Poly(made.w0 - made.w1 * Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
-    before, now = one, x
-    for _ in range(2, s + 1):
-        before, now = now, 2 * x * now - before
+    now = sp.chebyshevt_poly(s, Z, polys=True).set_domain("QQ").compose(x)
     constant = f"{made.a[s]} + " if made.a[s] else ""
     text = f"{constant}{made.b[s]} T_s({made.w0} - {made.w1} z), s = {s}"
     return Polynomial(made.b[s] * now + made.a[s] * one, reach_of(scheme), _short(text, s), known=True)

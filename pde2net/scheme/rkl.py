@@ -74,10 +74,8 @@ def polynomial(scheme: RKL) -> Polynomial:
     """P_s(1 - w z), or 1 - b + b P_s(1 - w z), with s zeros of P_s in (0, 2/w): monotone beyond."""
     order, s = scheme.order, scheme.stages
     w = sp.Rational(2, s * s + s) if order == 1 else sp.Rational(4, s * s + s - 2)
-    x, one = sp.Poly(1 - w * Z, Z, domain="QQ"), sp.Poly(1, Z, domain="QQ")
-    before, now = one, x
-    for j in range(2, s + 1):
-        before, now = now, sp.Rational(2 * j - 1, j) * x * now - sp.Rational(j - 1, j) * before
+    legendre = sp.legendre_poly(s, Z, polys=True).set_domain("QQ")
+    now, one = legendre.compose(sp.Poly(1 - w * Z, Z, domain="QQ")), sp.Poly(1, Z, domain="QQ")
     if order == 1:
         return Polynomial(now, 2 / w, f"P_s(1 - {w} z), s = {s}", known=True)
     b = sp.Rational(s * s + s - 2, 2 * s * (s + 1))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import sympy as sp
 
@@ -47,6 +48,7 @@ class Stack:
     have: what is proved of a stack is derived from these.
     """
 
+    architecture: ClassVar[str] = "residual stack"
     step: sp.Expr
     skip: sp.Expr
     stages: tuple[StageWeights, ...]

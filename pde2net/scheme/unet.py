@@ -7,16 +7,17 @@ next coarser grid, prolongates the correction and smooths again (Brandt, Math. C
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import sympy as sp
 
 from pde2net.language.schemes import Multigrid
-from pde2net.scheme.stack import TAU
+from pde2net.scheme.cell import ImplicitSteps
 
 
 @dataclass(frozen=True)
-class UNet:
+class UNet(ImplicitSteps):
     """A network of `steps` implicit steps.
 
     levels      grids at most; None: as many as the image allows
@@ -26,12 +27,13 @@ class UNet:
     smoother    "jacobi", "red-black" or "chebyshev"
     damping     of Jacobi; None: the optimal one of the operator
     tol         of the residual, relative to the one of u; None: a fixed number of cycles
-    steady      whether tau is infinite
     gradients   "unrolled" or "implicit"
     on_failure  "warn", "error" or "best" if tol is not reached
     order       in time
     """
 
+    architecture: ClassVar[str] = "u-net"
+    theta = sp.S.One
     steps: int
     levels: int | None
     pre: int
@@ -47,24 +49,6 @@ class UNet:
     order: int = 1
 
     @property
-    def step(self) -> sp.Expr:
-        """The factor of F(v)."""
-        return sp.S.One if self.steady else TAU
-
-    def clock(self, step: int | sp.Expr) -> sp.Expr:
-        """The time at which a step evaluates F: that of its end."""
-        return (step + 1) * TAU
-
-    def clocks(self) -> list[sp.Expr]:
-        """All times at which F is evaluated."""
-        return [self.clock(step) for step in range(self.steps)]
-
-    @property
-    def mass(self) -> sp.Expr:
-        """The factor of v."""
-        return sp.S.Zero if self.steady else sp.S.One
-
-    @property
     def repeat(self) -> int:
         """How many cycles make the correction of a coarser grid."""
         return 2 if self.cycle == "W" else 1
@@ -72,17 +56,6 @@ class UNet:
 
 def unet(scheme: Multigrid) -> UNet:
     """The U-net of a multigrid scheme."""
-    return UNet(
-        scheme.steps,
-        scheme.levels,
-        scheme.pre,
-        scheme.post,
-        scheme.cycle,
-        scheme.cycles,
-        scheme.smoother,
-        scheme.damping,
-        scheme.tol,
-        scheme.tau == sp.oo,
-        scheme.gradients,
-        scheme.on_failure,
-    )
+    steady = scheme.tau == sp.oo
+    own = {f.name: getattr(scheme, f.name) for f in fields(UNet) if hasattr(scheme, f.name)}
+    return UNet(**own, steady=steady)

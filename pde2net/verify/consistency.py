@@ -9,7 +9,7 @@ from functools import partial
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.graph.build import explicit_steps
 from pde2net.language.expressions import to_text
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Because, Claim, Discharged, Status, because

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.language.schemes import DuFortFrankel, Multigrid, Scheme
 from pde2net.scheme.cell import Cell

@@ -12,8 +12,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.graph.build import build
 from pde2net.graph.build.linear import LinearSystems, linear_systems

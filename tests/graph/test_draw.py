@@ -209,7 +209,7 @@ def test_markup_in_names_is_text() -> None:
 PROGRAM = """
 import sympy as sp, pde2net as p2n
 from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.graph.build import explicit_steps
 from pde2net.graph.draw import to_svg, to_text
 x, y, t = sp.symbols("x y t", real=True)
 u, f = sp.Function("u")(x, y, t), sp.Function("f")(x, y)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pde2net.graph.slots import kinds
+from pde2net.graph.nodes import Node
 from pde2net.language.schemes import SCHEMES
 
 GRAMMAR = Path(__file__).parents[2] / "grammar"
@@ -28,7 +28,7 @@ def test_every_name_of_the_grammar_is_defined_and_used() -> None:
 
 def test_every_kind_of_node_is_in_the_grammar() -> None:
     words = {word for body in productions().values() for word in re.findall(r'"(\w+)"', body)}
-    assert {kind.__name__ for kind in kinds()} <= words
+    assert {kind.__name__ for kind in Node.kinds()} <= words
 
 
 def test_the_dictionary_names_all_schemes_and_files_that_exist() -> None:

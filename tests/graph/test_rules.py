@@ -10,12 +10,24 @@ from drawn_graphs import GRAPHS, NESTED, U_NETS, graph_of
 from test_network import change
 
 from pde2net.graph.network import Graph, GraphError, add, node_of, parameters, validate
-from pde2net.graph.nodes import Iterate, Pointwise, Previous, SquaredAdjoint, State, Trial, Tridiagonal
-from pde2net.graph.slots import SLOTS, kinds, slots_of
+from pde2net.graph.nodes import (
+    Coordinate,
+    Field,
+    Input,
+    Iterate,
+    Node,
+    Pointwise,
+    Previous,
+    SquaredAdjoint,
+    State,
+    Trial,
+    Tridiagonal,
+)
 
 
-def test_every_kind_of_node_has_a_row() -> None:
-    assert set(SLOTS) == set(kinds())
+def test_all_nodes_but_those_that_bring_values_in_take_slots() -> None:
+    bare = {k for k in Node.kinds() if not k.takes and not {"needed", "optional"} & set(vars(k))}
+    assert bare == {Coordinate, Field, Input, Trial}
 
 
 @pytest.mark.parametrize("name", [*GRAPHS, *NESTED, *U_NETS])
@@ -25,7 +37,7 @@ def test_graphs_that_are_built_are_valid(name: str) -> None:
     stored = {symbol.name for symbol in parameters(graph)}
     for node in graph:
         slots = {d["slot"] for *_, d in graph.in_edges(node, data=True)}
-        takes = slots_of(node_of(graph, node))
+        takes = node_of(graph, node)
         assert takes.needed - stored <= slots <= takes.needed | takes.optional
 
 
@@ -41,7 +53,7 @@ def test_no_edge_can_be_left_out(name: str) -> None:
     graph = graph_of(name)
     for producer, consumer, key in list(edges(graph)):
         data = graph[producer][consumer][key]
-        if data["slot"] in slots_of(node_of(graph, consumer)).optional and not isinstance(
+        if data["slot"] in node_of(graph, consumer).optional and not isinstance(
             node_of(graph, consumer), Pointwise
         ):
             assert isinstance(node_of(graph, consumer), Iterate | SquaredAdjoint | Tridiagonal)

@@ -13,7 +13,7 @@ from support import RNG, t, uncertified, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
-from pde2net.discretise.system import semidiscretise_system
+from pde2net.discretise.semidiscretise import semidiscretise_system
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.graph.serialise import from_json, to_json

@@ -9,7 +9,7 @@ from support import AXES, beta, diffusion, equation, h, lam, runner, tau, unknow
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.graph.build import explicit_steps
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.stack import TAU
 from pde2net.verify.expansion import Expansion

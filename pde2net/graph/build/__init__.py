@@ -1,5 +1,5 @@
 """From operators and an update to the graph of a network."""
 
-from pde2net.graph.build.architectures import build
+from pde2net.graph.build.architectures import build, explicit_steps
 
-__all__ = ["build"]
+__all__ = ["build", "explicit_steps"]

@@ -42,7 +42,7 @@ def coupled(
 
     `where` names the place at which the slopes are taken.
     """
-    component, inputs = _norms_of_data(builder, component, where)
+    (coefficient,), inputs = common_norms(builder, [component.coefficient], where)
     groups = [g for g in component.groups or () if couples(builder, g.diffusivity)]
     responses = list(component.responses)
     for group in groups:
@@ -54,14 +54,7 @@ def coupled(
         g = group.diffusivity.xreplace({SQUARED: symbol})
         for axis, weight in zip(group.axes, group.weights, strict=True):
             responses[axis] = weight * g * builder.form.slopes[axis]
-    return Component(component.coefficient, tuple(responses), component.groups), inputs
-
-
-def _norms_of_data(
-    builder: SlopeBuilder, component: Component, where: str
-) -> tuple[Component, dict[str, Source]]:
-    (coefficient,), inputs = common_norms(builder, [component.coefficient], where)
-    return Component(coefficient, component.responses, component.groups), inputs
+    return Component(coefficient, tuple(responses), component.groups), inputs
 
 
 def common_norms(

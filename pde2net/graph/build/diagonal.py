@@ -10,7 +10,6 @@ from pde2net.errors import DeclarationError
 from pde2net.graph.build import tensor
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
-from pde2net.graph.build.squared import squared_adjoint
 from pde2net.graph.nodes import Pointwise
 from pde2net.normalise.terms import Tensor
 
@@ -69,6 +68,6 @@ def _of_term(builder: RateBuilder, k: int, weights: tuple[Source | sp.Expr, ...]
     if term.no_diagonal:
         raise DeclarationError(term.no_diagonal)
     if term.order == 1:
-        return squared_adjoint(builder, f"d{suffix}", builder.semi.gradient, weights, margin)
+        return builder.squared_adjoint(f"d{suffix}", builder.semi.gradient, weights, margin)
     bank = builder.bank(k)
-    return squared_adjoint(builder, f"d{suffix}", bank, weights * len(bank.rows), tuple(0 for _ in margin))
+    return builder.squared_adjoint(f"d{suffix}", bank, weights * len(bank.rows), tuple(0 for _ in margin))

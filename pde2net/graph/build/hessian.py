@@ -12,7 +12,7 @@ from pde2net.discretise.operators import Bank, factors
 from pde2net.graph.build.coupling import at_rest
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.slopes import SlopeBuilder
-from pde2net.graph.nodes import CHANNEL_SUM, S2, Convolution, Pointwise, TransposedConvolution
+from pde2net.graph.nodes import CHANNEL_SUM, S2, Convolution, Pointwise
 from pde2net.normalise.terms import SQUARED, Hessian
 
 
@@ -30,17 +30,14 @@ def adjoint(
     else:
         g = given
     fluxes = tuple(count * g * p for count, p in zip(bank.entries, slots, strict=True))
-    name, _ = builder.node(f"flux{suffix}", Pointwise(fluxes, "activation"), builder.needed(fluxes, inputs))
-    rows = {f"p{i}": (name, i) for i in range(len(fluxes))}
-    return builder.node(f"K{suffix}T", TransposedConvolution(bank), rows)
+    return builder.transposed(suffix, fluxes, inputs, bank)
 
 
 def weight(builder: SlopeBuilder, term: Hessian, bank: Bank, suffix: str) -> Source | sp.Expr:
     """g(|H u|^2) at the current state, or a constant."""
     inputs = _differences(builder, bank, suffix)
     g = at_rest(_diffusivity(builder, term, bank, suffix, inputs), (S2,))
-    inputs = builder.needed([g], inputs)
-    return builder.once(f"g{suffix}", Pointwise((g,), "coefficient"), inputs) if inputs else g
+    return builder.arrays(f"g{suffix}", [g], inputs)[0]
 
 
 def entries(builder: SlopeBuilder, bank: Bank) -> list[sp.Symbol]:

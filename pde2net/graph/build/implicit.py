@@ -6,10 +6,10 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
-from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.diagonal import nonnegative
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
+from pde2net.graph.build.tangent import derivative
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Crop, Pointwise, Tridiagonal
 from pde2net.language.solvers import Newton, Solver
@@ -56,27 +56,17 @@ class ImplicitBuilder(RateBuilder):
         """(diagonal + scale m D^T g D) x = rhs along one axis."""
         ((_, difference),) = self.semi.gradient.rows[axis]
         (term,) = self.form.terms
-        inputs = {"rhs": rhs}
-        entries: dict[str, sp.Expr] = {}
-        prefactor = Rate(term.prefactor, self.local_inputs(term.prefactor, self.state))
-        for slot, entry in (("d", diagonal), ("m", prefactor)):
-            entries[slot] = entry.expression
-            if entry.inputs:
-                node = Pointwise((entry.expression,), "coefficient")
-                full = self.full(f"{slot}")
-                inputs[slot] = (full, 0) if full in self.graph else self.node(slot, node, entry.inputs)
-                entries[slot] = sp.S.Zero
-        entries["g"] = weight if isinstance(weight, sp.Expr) else sp.S.Zero
-        if not isinstance(weight, sp.Expr):
-            inputs["g"] = self.cropped(weight, axis)
-        node_ = Tridiagonal(
-            axis,
-            self.semi.boundary[axis],
-            self.semi.margin[axis],
-            scale * difference.scale**2,
-            **{k: entries[k] for k in ("g", "d", "m")},
-        )
-        return self.node(name, node_, inputs)
+        prefactor = self.local_inputs(term.prefactor, self.state)
+        found: dict[str, Source | sp.Expr] = {
+            "d": self.arrays("d", [diagonal.expression], diagonal.inputs, self.here)[0],
+            "m": self.arrays("m", [term.prefactor], prefactor, self.here)[0],
+            "g": weight if isinstance(weight, sp.Expr) else self.cropped(weight, axis),
+        }
+        inputs = {"rhs": rhs} | {k: entry for k, entry in found.items() if isinstance(entry, tuple)}
+        g, d, m = (sp.S.Zero if k in inputs else found[k] for k in ("g", "d", "m"))
+        scale = scale * difference.scale**2
+        node = Tridiagonal(axis, self.semi.boundary[axis], self.semi.margin[axis], scale, g, d, m)
+        return self.node(name, node, inputs)
 
     def divided(self, name: str, rhs: Source, diagonal: Rate) -> Source:
         """x with diagonal x = rhs, of an equation without diffusion; a step that it ends is a skip."""

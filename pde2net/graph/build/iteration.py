@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
 
 import sympy as sp
 
 from pde2net.graph.build.implicit import RHS, TRIAL
 from pde2net.graph.build.linear import LinearSystems
-from pde2net.graph.build.place import Source
+from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import Rate
 from pde2net.graph.build.tangent import Tangent
-from pde2net.graph.network import Graph
-from pde2net.graph.nodes import Iterate, LinearSolve, Node, Pointwise, State, Trial
+from pde2net.graph.nodes import Iterate, LinearSolve, Pointwise, State, Trial
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU
@@ -23,27 +20,22 @@ V = sp.Symbol("_v", real=True)
 UPDATE, MINUS = sp.symbols("_update _residual", real=True)
 
 
-class Equations(Protocol):
+class Equations(NodeBuilder, ABC):
     """What adds one equation to a graph, or a system whose unknowns are the channels of v."""
 
-    form: Any
-    graph: Graph
-    block: str | None
-
-    def full(self, name: str) -> str: ...
-    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
-    def needed(self, expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]: ...
-    def within(self, loop: str | None, inside: str = "") -> AbstractContextManager[None]: ...
-
+    @abstractmethod
     def rate(self, state: Source) -> Rate:
         """F at a state."""
 
+    @abstractmethod
     def kacanov(self, loop: StepLoop, v: Source, rhs: Source) -> Source:
         """(mass + step (A(v) + b)) x = rhs + step s(v)."""
 
+    @abstractmethod
     def correction(self, loop: StepLoop, tangent: Tangent, v: Source, rhs: Source) -> Source:
         """(mass - step F'(v)) x = rhs."""
 
+    @abstractmethod
     def preconditioned(self, kind: str, name: str, x: Source, v: Source) -> dict[str, Source]:
         """The slot of the preconditioner of a linear system, if there is one."""
 

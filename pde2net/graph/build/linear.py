@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
-from pde2net.graph.build.derivative import derivative
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build.implicit import split_reaction, splits
 from pde2net.graph.build.operator import hides_checkerboard
+from pde2net.graph.build.tangent import derivative
 from pde2net.language.solvers import LINEAR_ITERATIONS, FixedPoint, Kacanov, Newton, Solver
 from pde2net.scheme.cell import Cell
 

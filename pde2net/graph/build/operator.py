@@ -1,4 +1,4 @@
-"""Adds operators that work on every grid of a hierarchy, with frozen weights, to a graph."""
+"""Adds operators with frozen weights to a graph: on every grid of a hierarchy, as preconditioners."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, EquationError
 from pde2net.graph.build import relaxation
 from pde2net.graph.build.diagonal import coefficient, frozen_diagonal
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.network import Graph
-from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial
+from pde2net.graph.nodes import Convolution, Operator, Pointwise, State, Trial, VCycle
 
 DEPTH = 12  # grids of a network that takes as many as the image allows
+# The system on the coarsest grid, which has a few cells: relative residual and iterations.
+COARSEST = sp.Rational(1, 100), 200
 TRIAL = sp.Symbol("_x", real=True)
 
 
@@ -100,3 +102,29 @@ class OperatorBuilder(RateBuilder):
             weighted=self.uneven,
             linear=linear,
         )
+
+
+def diagonal(builder: RateBuilder, v: Source, mass: sp.Expr, factor: sp.Expr) -> Source:
+    """The diagonal of mass + factor A(v)."""
+    d = frozen_diagonal(builder, builder.weights(v), Rate(mass, builder.local_inputs(mass, v)), factor)
+    return coefficient(builder, "diagonal", d.mass + d.diffusion, d)
+
+
+def v_cycle(
+    builder: RateBuilder, solve: str, trial: Source, v: Source, mass: sp.Expr, factor: sp.Expr
+) -> Source:
+    """A cycle for (mass + factor A(v)) z = trial, in the body of `solve`.
+
+    Raises EquationError for central differences.
+    """
+    if hides_checkerboard(builder.semi):
+        raise EquationError(
+            'preconditioner="multigrid" needs slopes that see the checkerboard, which central differences do '
+            'not: use Grid(gradient="forward") or "staggered", or preconditioner="diagonal".'
+        )
+    operators = OperatorBuilder(builder.semi, builder.graph, mass, factor)
+    operators.join(builder)
+    operator = operators.linear_operator(v)
+    with builder.within(builder.full(solve)):
+        node = VCycle(relaxation.damping(builder.semi), *COARSEST)
+        return builder.node("cycle", node, {"r": trial, "operator": operator})

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import sympy as sp
 
 from pde2net.graph.network import Graph, add, is_data
 from pde2net.graph.nodes import S2, Node, Pointwise, Repeat, State, Weighted, expressions_of
 from pde2net.graph.overflow import stable
-from pde2net.language.problem import Problem
+from pde2net.normalise.form import DivergenceForm, SystemForm
 
 Source = tuple[str, int]
 
@@ -20,6 +21,7 @@ class NodeBuilder:
     """Adds nodes to one graph; those that depend on data alone are added once, outside of all loops.
 
     graph   what nodes are added to
+    form    the divergence form of the equation, or those of a system
     known   the nodes of known data, by name
     loop    the innermost loop that nodes are in, `block` the innermost Repeat
     part    what the names of the body of that begin with, and `inside` what follows
@@ -27,15 +29,17 @@ class NodeBuilder:
     clock   the time t, a weight of the nodes that contain it
     """
 
-    def __init__(self, graph: Graph, problem: Problem) -> None:
-        self.graph = graph
+    form: Any
+
+    def __init__(self, graph: Graph, form: DivergenceForm | SystemForm) -> None:
+        self.graph, self.form = graph, form
         self.known: dict[str, Source] = {}
         self.loop: str | None = None
         self.block: str | None = None
         self.part = ""
         self.inside = ""
         self.level: int | None = None
-        self.clock: sp.Symbol | None = problem.time if problem.depends_on_time else None
+        self.clock: sp.Symbol | None = form.problem.time if form.problem.depends_on_time else None
 
     def join(self, other: NodeBuilder) -> None:
         """From now on, nodes are added where `other` adds them, which has added some of the known data."""
@@ -92,8 +96,27 @@ class NodeBuilder:
         known = all(is_data(self.graph, producer) for producer, _ in inputs.values())
         if known and not self.reads_clock(node):
             return self.outside(name, node, inputs)
+        return self.here(name, node, inputs)
+
+    def here(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
+        """Add a node where the builder is, unless it is there."""
         full = self.full(name)
         return (full, 0) if full in self.graph else self.node(name, node, inputs)
+
+    def arrays(
+        self,
+        name: str,
+        expressions: Sequence[sp.Expr],
+        inputs: Mapping[str, Source],
+        add: Callable[[str, Node, Mapping[str, Source]], Source] | None = None,
+    ) -> tuple[Source | sp.Expr, ...]:
+        """The expressions: outputs of one node, which `add` adds, where inputs occur, else constants."""
+        varying = [e for e in dict.fromkeys(expressions) if self.needed([e], inputs)]
+        if not varying:
+            return tuple(expressions)
+        node = Pointwise(tuple(varying), "coefficient")
+        made, _ = (add or self.once)(name, node, self.needed(varying, inputs))
+        return tuple((made, varying.index(e)) if e in varying else e for e in expressions)
 
     def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         if name not in self.known:

@@ -5,7 +5,7 @@ With the weights of an earlier state in place of the activation, the flux is lin
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -18,8 +18,6 @@ from pde2net.graph.build.slopes import SlopeBuilder
 from pde2net.graph.nodes import (
     S2,
     Convolution,
-    Crop,
-    EdgeMean,
     Filter,
     Pointwise,
     TransposedConvolution,
@@ -125,8 +123,7 @@ class RateBuilder(SlopeBuilder):
     def first_order(
         self, term: FirstOrder, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
     ) -> Source:
-        bank, form = self.semi.gradient, self.form
-        slopes = self.slopes()
+        form, slopes = self.form, self.slopes()
         if weights is not None:
             inputs: dict[str, Source] = {}
             expressions = self.weighted(form.slopes, suffix, weights, inputs)
@@ -135,16 +132,8 @@ class RateBuilder(SlopeBuilder):
             expressions = self.weighted(form.slopes, suffix, self.staggered(term, suffix), inputs)
         else:
             expressions, inputs = self.flux(term, suffix)
-        inputs = self.needed(expressions, slopes | inputs)
-        flux, _ = self.node(f"flux{suffix}", Pointwise(tuple(expressions), "activation"), inputs)
-        adjoint = self.node(
-            f"K{suffix}T",
-            TransposedConvolution(bank),
-            {f"p{i}": (flux, i) for i in range(len(expressions))},
-        )
-        if self.padded:
-            return self.node(f"crop{suffix}", Crop(self.semi.margin), {"u": adjoint})
-        return adjoint
+        adjoint = self.transposed(suffix, expressions, slopes | inputs, self.semi.gradient)
+        return self.uncovered(suffix, adjoint)
 
     def weighted(
         self,
@@ -176,20 +165,13 @@ class RateBuilder(SlopeBuilder):
         q = term.argument(self.form)
         inputs = {q.name: self.response(k)}
         weight = at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
-        inputs = self.needed([weight], inputs)
-        return (self.once(f"g{suffix}", Pointwise((weight,), "coefficient"), inputs) if inputs else weight,)
+        return self.arrays(f"g{suffix}", [weight], inputs)
 
     def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
         """FluxWeights at the half-points or cells where the slopes are."""
-        form = self.form
         weights, inputs = self.flux(term, suffix, per_slope=True)
-        varying = [w for w in dict.fromkeys(weights) if w.free_symbols & self.moving(inputs)]
-        if not varying:
-            return tuple(weights)
-        slopes = self.slopes() if any(w.free_symbols & set(form.slopes) for w in varying) else {}
-        node = Pointwise(tuple(varying), "coefficient")
-        name, _ = self.once(f"g{suffix}", node, self.needed(varying, slopes | inputs))
-        return tuple((name, varying.index(w)) if w in varying else w for w in weights)
+        sloped = any(w.free_symbols & set(self.form.slopes) for w in weights)
+        return self.arrays(f"g{suffix}", weights, (self.slopes() if sloped else {}) | inputs)
 
     def flux(
         self, term: FirstOrder, suffix: str, per_slope: bool = False
@@ -213,13 +195,14 @@ class RateBuilder(SlopeBuilder):
                 factor = component.coefficient
                 if self.at_cell(factor):
                     symbol = sp.Symbol(f"_{name}_{form.space[axis]}", real=True)
-                    inputs[symbol.name] = self.edge_coefficient(name, component.coefficient, axis)
+                    at_cells = self.coefficient(name, factor, {})
+                    inputs[symbol.name] = self.on_edges(f"{name}_{form.space[axis]}", axis, at_cells)
                     factor = symbol
                 expressions[axis] += factor * response
         free = set().union(*(e.free_symbols for e in expressions))
         if form.state in free:
             inputs[form.state.name] = self.cell_state()
-        inputs |= self.data_inputs(sp.Add(*expressions), padded=True)
+        inputs |= self.data_inputs(sp.Tuple(*expressions), padded=True)
         return expressions, inputs
 
     def at_cell(self, coefficient: sp.Expr) -> bool:
@@ -248,21 +231,10 @@ class RateBuilder(SlopeBuilder):
                 continue
             same = weights.index(weight)
             name = f"g{suffix}_{form.space[same]}" if len(set(weights)) > 1 else f"g{suffix}"
-            at_cells = self.at_cells(name, weight, norms)
-            mean = EdgeMean(axis, self.closure(axis))
-            found.append(self.once(f"g{suffix}_{form.space[axis]}_edge", mean, {"a": at_cells}))
+            slopes = self.cell_slopes() if weight.free_symbols & set(form.slopes) else {}
+            at_cells = self.coefficient(name, weight, norms | slopes)
+            found.append(self.on_edges(f"g{suffix}_{form.space[axis]}_edge", axis, at_cells))
         return tuple(found)
-
-    def at_cells(self, name: str, weight: sp.Expr, norms: Mapping[str, Source]) -> Source:
-        inputs = dict(norms)
-        if weight.free_symbols & set(self.form.slopes):
-            inputs |= self.cell_slopes()
-        return self.coefficient(name, weight, inputs)
-
-    def edge_coefficient(self, name: str, coefficient: sp.Expr, axis: int) -> Source:
-        at_cells = self.coefficient(name, coefficient, {})
-        mean = EdgeMean(axis, self.closure(axis))
-        return self.once(f"{name}_{self.form.space[axis]}", mean, {"a": at_cells})
 
 
 def _ratio(component: Component, axis: int, slopes: tuple[sp.Symbol, ...]) -> sp.Expr:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
@@ -10,7 +10,20 @@ from pde2net.discretise.operators import Bank
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.network import Graph
-from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Coordinate, Crop, Field, Gaussian, Pad, Pointwise
+from pde2net.graph.nodes import (
+    CHANNEL_SUM,
+    Convolution,
+    Coordinate,
+    Crop,
+    EdgeMean,
+    Field,
+    Gaussian,
+    Pad,
+    Pointwise,
+    SquaredAdjoint,
+    TransposedConvolution,
+)
+from pde2net.normalise.form import DivergenceForm
 
 
 class SlopeBuilder(NodeBuilder):
@@ -20,9 +33,11 @@ class SlopeBuilder(NodeBuilder):
     half    whether slopes live at half-points
     """
 
+    form: DivergenceForm
+
     def __init__(self, semi: Semidiscrete, graph: Graph) -> None:
-        super().__init__(graph, semi.form.problem)
-        self.semi, self.form = semi, semi.form
+        super().__init__(graph, semi.form)
+        self.semi = semi
         self.state: Source = ("", 0)
         self.padded = any(semi.margin)
         self.half = semi.grid.gradient != "central"
@@ -63,19 +78,13 @@ class SlopeBuilder(NodeBuilder):
         return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
 
     def convolution(self, name: str, bank: Bank) -> str:
-        full = self.full(name)
-        if full not in self.graph:
-            self.node(name, Convolution(bank), {"u": self.cell_state()})
-        return full
+        return self.here(name, Convolution(bank), {"u": self.cell_state()})[0]
 
     def cell_state(self) -> Source:
         """u on the cells where coefficients and slopes are evaluated: padded for zero-Dirichlet."""
         if not self.padded:
             return self.state
-        full = self.full("pad")
-        if full not in self.graph:
-            self.node("pad", Pad(self.semi.margin, "zero"), {"u": self.state})
-        return full, 0
+        return self.here("pad", Pad(self.semi.margin, "zero"), {"u": self.state})
 
     def data_inputs(self, expression: sp.Expr, padded: bool) -> dict[str, Source]:
         """Coordinates, known fields and their slopes in `expression`."""
@@ -105,8 +114,33 @@ class SlopeBuilder(NodeBuilder):
             return source
         return self.outside(known_name(symbol, wide), Pad(self.semi.margin, "replicate"), {"u": source})
 
-    def closure(self, axis: int) -> str:
-        return self.semi.gradient.differences[axis].closure
+    def on_edges(self, name: str, axis: int, source: Source) -> Source:
+        """The means of a coefficient at cells along an axis."""
+        return self.once(name, EdgeMean(axis, self.semi.gradient.differences[axis].closure), {"a": source})
+
+    def transposed(
+        self, place: str, fluxes: Sequence[sp.Expr], inputs: Mapping[str, Source], bank: Bank
+    ) -> Source:
+        """K^T of the fluxes, one for each row of K; `place` ends the names."""
+        node = Pointwise(tuple(fluxes), "activation")
+        flux, _ = self.node(f"flux{place}", node, self.needed(fluxes, inputs))
+        rows = {f"p{i}": (flux, i) for i in range(len(fluxes))}
+        return self.node(f"K{place}T", TransposedConvolution(bank), rows)
+
+    def uncovered(self, suffix: str, adjoint: Source) -> Source:
+        """K^T of first-order terms without the margin of zero-Dirichlet borders."""
+        if not self.padded:
+            return adjoint
+        return self.node(f"crop{suffix}", Crop(self.semi.margin), {"u": adjoint})
+
+    def squared_adjoint(
+        self, name: str, bank: Bank, rows: Sequence[Source | sp.Expr], margin: tuple[int, ...]
+    ) -> Source:
+        """diag(K^T G K) on the grid, for the weight of each row of the bank."""
+        constants = tuple(w if isinstance(w, sp.Expr) else sp.S.Zero for w in rows)
+        inputs = {f"p{i}": w for i, w in enumerate(rows) if isinstance(w, tuple)}
+        source = self.once(name, SquaredAdjoint(bank, constants, margin), inputs)
+        return self.once(f"crop_{name}", Crop(margin), {"u": source}) if any(margin) else source
 
     def smoothed(self, symbol: sp.Symbol, wide: bool) -> Source:
         """A smoothed expression at cells; `wide` with the margin of zero-Dirichlet borders."""

@@ -3,60 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import Rate, RateBuilder
 from pde2net.graph.build.system import PartBuilder, SystemBuilder
-from pde2net.graph.network import Graph, add, new_graph, validate
-from pde2net.graph.nodes import PASS, Input, Node, Output, Pointwise, Previous, Repeat, Weights
-from pde2net.language.schemes import Explicit
-from pde2net.scheme import explicit
-from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, TAU, Stack, U
+from pde2net.graph.network import Graph
+from pde2net.graph.nodes import PASS, Pointwise, Previous, Repeat, Weights
+from pde2net.scheme.stack import PREVIOUS, RATE, START, START_RATE, STEP, Stack, U
 
 
-def explicit_steps(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, steps: int) -> Graph:
-    """The graph of `steps` explicit steps of size `tau`."""
-    return residual_stack(semi, tau, explicit.stack(Explicit(tau, steps)))
-
-
-def residual_stack(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, stack: Stack) -> Graph:
-    """The graph of a stack of step `tau`.
+class StackBuilder:
+    """Adds the blocks of a stack.
 
     Raises EquationError if diffusivities are to be frozen and the flux has none.
     """
-    values = {**semi.form.problem.parameters, TAU: tau, **stack.values}
-    graph = new_graph("residual stack", semi, values)
-    state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
-    add(graph, "output", Output(), {"u": _StackBuilder(semi, graph, stack).network(state)})
-    return validate(graph)
 
-
-class Rates(Protocol):
-    """What adds F to a graph: of one equation, or of a system."""
-
-    def repeated(self, name: str, part: str, start: Source) -> AbstractContextManager[Source]: ...
-    def weights(self, state: Source) -> Any: ...
-    def rate(self, state: Source, weights: Any = None) -> Rate: ...
-    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
-    def needed(self, expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]: ...
-
-
-def _rates(semi: Semidiscrete | SemidiscreteSystem, graph: Graph) -> Rates:
-    if isinstance(semi, SemidiscreteSystem):
-        return SystemBuilder(semi, graph, PartBuilder)
-    return RateBuilder(semi, graph)
-
-
-class _StackBuilder:
     def __init__(self, semi: Semidiscrete | SemidiscreteSystem, graph: Graph, stack: Stack) -> None:
         self.stack, self.form = stack, semi.form
-        self.rates: Rates = _rates(semi, graph)
+        self.rates: RateBuilder | SystemBuilder[PartBuilder]
+        if isinstance(semi, SemidiscreteSystem):
+            self.rates = SystemBuilder(semi, graph, PartBuilder)
+        else:
+            self.rates = RateBuilder(semi, graph)
         name = semi.form.state.name
         self.previous, self.start = (sp.Symbol(f"{name}_{when}", real=True) for when in ("previous", "start"))
 

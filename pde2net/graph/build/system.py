@@ -7,12 +7,12 @@ from typing import Generic, TypeVar
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import CHANNEL, Channel, Channels, Coordinate, Field, Node, Pad, Pointwise
+from pde2net.normalise.form import SystemForm
 
 RATES = sp.Symbol("_rates", real=True)
 
@@ -44,11 +44,12 @@ Part = TypeVar("Part", bound=PartBuilder)
 class SystemBuilder(NodeBuilder, Generic[Part]):
     """Adds F of all equations of a system, as one array of as many channels; `make` makes their builders."""
 
+    form: SystemForm
+
     def __init__(
         self, semi: SemidiscreteSystem, graph: Graph, make: Callable[[Semidiscrete, Graph], Part]
     ) -> None:
-        super().__init__(graph, semi.form.problem)
-        self.form = semi.form
+        super().__init__(graph, semi.form)
         self.parts = [make(part, graph) for part in semi.parts]
         for part in self.parts:
             part.known = self.known
@@ -68,12 +69,8 @@ class SystemBuilder(NodeBuilder, Generic[Part]):
 
     def split(self, name: str, array: Source) -> list[Source]:
         """The channels of an array, which are added once under a name."""
-        found = []
-        for k, part in enumerate(self.parts):
-            own = f"{part.prefix}{name}"
-            known = self.full(own) in self.graph
-            found.append((self.full(own), 0) if known else self.node(own, Channel(k), {"u": array}))
-        return found
+        named = ((f"{part.prefix}{name}", Channel(k)) for k, part in enumerate(self.parts))
+        return [self.here(own, channel, {"u": array}) for own, channel in named]
 
     def weights(self, state: Source) -> tuple[FluxWeights, ...]:
         """The weights of the fluxes at `state`."""

@@ -6,35 +6,32 @@ becomes sum_j de/ds_j ds_j, with the partial derivatives evaluated at the state,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
 
+import networkx as nx
 import sympy as sp
 
 from pde2net.errors import EquationError
-from pde2net.graph.build.derivative import derivative
-from pde2net.graph.build.place import Source
+from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import Rate
-from pde2net.graph.network import Graph, node_of, sources
-from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Node, Pointwise
+from pde2net.graph.network import node_of, sources
+from pde2net.graph.nodes import CHANNEL_SUM, Convolution, Pointwise
 
 
-class Differentiated(Protocol):
-    """The builder of a rate."""
-
-    graph: Graph
-    form: Any
-
-    def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source: ...
-    def needed(self, expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]: ...
+def derivative(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The derivative where there is one; kinks and jumps have measure zero."""
+    found = sp.diff(expression, symbol)
+    step = sp.Wild("step")
+    found = found.replace(sp.DiracDelta, lambda *_: sp.S.Zero)
+    return found.replace(sp.Heaviside(step), lambda step: (1 + sp.sign(step)) / 2)
 
 
 class Tangent:
     """The tangent of `rate`, which was built at the state `v` in the current block of `builder`."""
 
-    def __init__(self, builder: Differentiated, v: Source, rate: Rate) -> None:
+    def __init__(self, builder: NodeBuilder, v: Source, rate: Rate) -> None:
         self.builder, self.graph, self.v, self.rate = builder, builder.graph, v, rate
-        self.path = self._depending()
+        self.path = self._path()
         self.partials = {name: self._partials(name) for name in self.path}
         self.last = self._partial_nodes("rate", [rate.expression], rate.inputs)
 
@@ -69,27 +66,12 @@ class Tangent:
         states = {s.name for s in getattr(self.builder.form, "states", ())}
         return f"{owner}_{last}" if owner in states else last
 
-    def _depending(self) -> list[str]:
+    def _path(self) -> list[str]:
         """The nodes between v and the rate, in the order in which they were added."""
-        depending: set[Source | str] = {self.v[0]}
-        path = []
-        needed = self._ancestors()
-        for name in self.graph:
-            fed = [producer for producer, _ in sources(self.graph, name).values()]
-            if name in needed and any(p in depending for p in fed):
-                depending.add(name)
-                path.append(name)
-        return path
-
-    def _ancestors(self) -> set[str]:
-        found: set[str] = set()
-        stack = [producer for producer, _ in self.rate.inputs.values()]
-        while stack:
-            name = stack.pop()
-            if name not in found and name != self.v[0]:
-                found.add(name)
-                stack += [producer for producer, _ in sources(self.graph, name).values()]
-        return found
+        ends = {producer for producer, _ in self.rate.inputs.values()}
+        needed = ends.union(*(nx.ancestors(self.graph, name) for name in ends))
+        needed &= nx.descendants(self.graph, self.v[0])
+        return [name for name in self.graph if name in needed]
 
     def _partials(self, name: str) -> list[list[tuple[str, Source | sp.Expr]]]:
         node = node_of(self.graph, name)
@@ -103,20 +85,16 @@ class Tangent:
         """Per expression (slot, derivative) of the slots that depend on v; arrays come from one node."""
         moving = [slot for slot, (producer, _) in inputs.items() if producer in (self.v[0], *self.path)]
         symbols = {s.name: s for e in expressions for s in e.free_symbols}
-        found = [[slot for slot in moving if slot in symbols and e.has(symbols[slot])] for e in expressions]
         rows = [
-            [(slot, derivative(e, symbols[slot])) for slot in slots]
-            for e, slots in zip(expressions, found, strict=True)
+            [(s, derivative(e, symbols[s])) for s in moving if s in symbols and e.has(symbols[s])]
+            for e in expressions
         ]
-        distinct = dict.fromkeys(d for row in rows for _, d in row)
+        distinct = list(dict.fromkeys(d for row in rows for _, d in row))
         for partial in distinct:
             self._require_regular(partial)
-        varying = [d for d in distinct if {s.name for s in d.free_symbols} & set(inputs)]
-        if not varying:
-            return [list(row) for row in rows]
-        fed = self.builder.needed(varying, inputs)
-        name, _ = self.builder.node(f"{local}_slope", Pointwise(tuple(varying), "coefficient"), fed)
-        return [[(s, (name, varying.index(d)) if d in varying else d) for s, d in row] for row in rows]
+        found = self.builder.arrays(f"{local}_slope", distinct, inputs, self.builder.node)
+        arrays = dict(zip(distinct, found, strict=True))
+        return [[(slot, arrays[d]) for slot, d in row] for row in rows]
 
     def _require_regular(self, partial: sp.Expr) -> None:
         """Raise EquationError for a derivative that is not known, or not defined for a zero gradient."""

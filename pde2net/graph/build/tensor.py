@@ -15,8 +15,7 @@ from pde2net.discretise.operators import Bank
 from pde2net.graph.build.coupling import common_norms
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.slopes import SlopeBuilder
-from pde2net.graph.build.squared import squared_adjoint
-from pde2net.graph.nodes import Crop, EdgeMean, Pointwise, TransposedConvolution
+from pde2net.graph.nodes import Pointwise
 from pde2net.language.tensors import projection
 from pde2net.normalise.terms import Tensor
 
@@ -29,68 +28,62 @@ def entries(builder: SlopeBuilder, term: Tensor, suffix: str) -> Entries:
     moving = builder.moving(norms)
     fixed = {p: p.quotient for e in rows for p in e.atoms(projection) if not p.free_symbols & moving}
     rows = [e.xreplace(fixed) for e in rows]
-    varying = [e for e in dict.fromkeys(rows) if e.free_symbols & moving]
-    if not varying:
-        return tuple(rows)
-    inputs = norms | builder.data_inputs(sp.Tuple(*varying), padded=True)
-    if any(builder.form.state in e.free_symbols for e in varying):
+    inputs = norms | builder.data_inputs(sp.Tuple(*rows), padded=True)
+    if any(builder.form.state in e.free_symbols for e in rows):
         inputs[builder.form.state.name] = builder.cell_state()
-    node = Pointwise(tuple(varying), "coefficient")
-    name, _ = builder.once(f"D{suffix}", node, builder.needed(varying, inputs))
-    return tuple((name, varying.index(e)) if e in varying else e for e in rows)
+    return builder.arrays(f"D{suffix}", rows, inputs)
+
+
+def _parts(builder: SlopeBuilder, suffix: str, found: Entries) -> list[tuple[list[Entries], Bank]]:
+    """D row by row, with its K; on a staggered grid its diagonal at edges, then the rest at cells, if any."""
+    dimension = range(len(builder.form.slopes))
+    rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
+    if builder.semi.cell is None:
+        return [(rows, builder.semi.gradient)]
+    edges = [_on_edge(builder, f"D{suffix}", i, rows[i][i]) for i in dimension]
+    own = [tuple(edges[i] if i == j else sp.S.Zero for j in dimension) for i in dimension]
+    mixed = [tuple(sp.S.Zero if i == j else rows[i][j] for j in dimension) for i in dimension]
+    inside = any(e != 0 for row in mixed for e in row)
+    return [(own, builder.semi.gradient), *([(mixed, builder.semi.cell)] if inside else [])]
+
+
+def _total(parts: Sequence[Source], role: str) -> tuple[Pointwise, dict[str, Source]]:
+    """The sum of what acts at edges and at cells."""
+    both = sp.symbols("_edges _cells", real=True)
+    return Pointwise((sp.Add(*both),), role), {s.name: source for s, source in zip(both, parts, strict=True)}
 
 
 def adjoint(builder: SlopeBuilder, suffix: str, found: Entries) -> Source:
     """K^T D K of the current state."""
-    dimension = range(len(builder.form.slopes))
-    rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
-    semi = builder.semi
-    if semi.cell is None:
-        result = _flux(builder, suffix, rows, builder.slopes(), semi.gradient)
-    else:
-        on_edges = [_on_edge(builder, f"D{suffix}", i, rows[i][i]) for i in dimension]
-        edges = [tuple(on_edges[i] if i == j else sp.S.Zero for j in dimension) for i in dimension]
-        result = _flux(builder, suffix, edges, builder.slopes(), semi.gradient)
-        mixed = [tuple(sp.S.Zero if i == j else rows[i][j] for j in dimension) for i in dimension]
-        if any(e != 0 for row in mixed for e in row):
-            cells = _flux(builder, f"_cell{suffix}", mixed, builder.cell_slopes(), semi.cell)
-            both = sp.symbols("_edges _cells", real=True)
-            inputs = {s.name: source for s, source in zip(both, (result, cells), strict=True)}
-            result = builder.node(f"K{suffix}T_total", Pointwise((sp.Add(*both),), "sum"), inputs)
-    if builder.padded:
-        return builder.node(f"crop{suffix}", Crop(builder.semi.margin), {"u": result})
-    return result
+    results = []
+    for rows, bank in _parts(builder, suffix, found):
+        at_cells = bank == builder.semi.cell
+        slopes = builder.cell_slopes() if at_cells else builder.slopes()
+        results.append(_flux(builder, f"_cell{suffix}" if at_cells else suffix, rows, slopes, bank))
+    result = results[0]
+    if len(results) > 1:
+        result = builder.node(f"K{suffix}T_total", *_total(results, "sum"))
+    return builder.uncovered(suffix, result)
 
 
 def diagonal(builder: SlopeBuilder, suffix: str, found: Entries) -> Source:
     """That of K^T W K, W_ii = sum_j |D_ij|, which is not below K^T D K (Gershgorin)."""
-    dimension = range(len(builder.form.slopes))
-    rows = [found[i * len(dimension) : (i + 1) * len(dimension)] for i in dimension]
-    semi = builder.semi
-    if semi.cell is None:
-        sums = _absolute(builder, f"W{suffix}", rows)
-        return squared_adjoint(builder, f"d{suffix}", semi.gradient, sums, semi.margin)
-    on_edges = [_on_edge(builder, f"D{suffix}", i, rows[i][i]) for i in dimension]
-    result = squared_adjoint(builder, f"d{suffix}", semi.gradient, on_edges, semi.margin)
-    mixed = [tuple(sp.S.Zero if i == j else rows[i][j] for j in dimension) for i in dimension]
-    if all(e == 0 for row in mixed for e in row):
-        return result
-    sums = _absolute(builder, f"W{suffix}", mixed)
-    cells = squared_adjoint(builder, f"d{suffix}_cell", semi.cell, sums, semi.margin)
-    both = sp.symbols("_edges _cells", real=True)
-    inputs = {s.name: source for s, source in zip(both, (result, cells), strict=True)}
-    return builder.once(f"d{suffix}_total", Pointwise((sp.Add(*both),), "coefficient"), inputs)
+    semi, results = builder.semi, []
+    for rows, bank in _parts(builder, suffix, found):
+        name = f"d{suffix}_cell" if bank == semi.cell else f"d{suffix}"
+        edges = bank == semi.gradient and semi.cell is not None
+        sums = [row[i] for i, row in enumerate(rows)] if edges else _absolute(builder, f"W{suffix}", rows)
+        results.append(builder.squared_adjoint(name, bank, sums, semi.margin))
+    if len(results) == 1:
+        return results[0]
+    return builder.once(f"d{suffix}_total", *_total(results, "coefficient"))
 
 
 def _absolute(builder: SlopeBuilder, name: str, rows: Sequence[Entries]) -> Entries:
     """sum_j |D_ij| for every row i."""
     inputs: dict[str, Source] = {}
     sums = [sp.Add(*(sp.Abs(e) for e in _slots(builder, i, row, inputs))) for i, row in enumerate(rows)]
-    if not inputs:
-        return tuple(sums)
-    varying = [e for e in dict.fromkeys(sums) if {s.name for s in e.free_symbols} & set(inputs)]
-    node, _ = builder.once(name, Pointwise(tuple(varying), "coefficient"), builder.needed(varying, inputs))
-    return tuple((node, varying.index(e)) if e in varying else e for e in sums)
+    return builder.arrays(name, sums, inputs)
 
 
 def _slots(builder: SlopeBuilder, i: int, row: Entries, inputs: dict[str, Source]) -> list[sp.Expr]:
@@ -108,8 +101,7 @@ def _slots(builder: SlopeBuilder, i: int, row: Entries, inputs: dict[str, Source
 def _on_edge(builder: SlopeBuilder, name: str, axis: int, entry: Source | sp.Expr) -> Source | sp.Expr:
     if isinstance(entry, sp.Expr):
         return entry
-    mean = EdgeMean(axis, builder.closure(axis))
-    return builder.once(f"{name}_{builder.form.space[axis]}_edge", mean, {"a": entry})
+    return builder.on_edges(f"{name}_{builder.form.space[axis]}_edge", axis, entry)
 
 
 def _flux(
@@ -120,7 +112,4 @@ def _flux(
     for i, row in enumerate(rows):
         entries = _slots(builder, i, row, inputs)
         fluxes.append(sp.Add(*(e * p for e, p in zip(entries, builder.form.slopes, strict=True))))
-    node = Pointwise(tuple(fluxes), "activation")
-    flux, _ = builder.node(f"flux{place}", node, builder.needed(fluxes, inputs))
-    ports = {f"p{i}": (flux, i) for i in range(len(fluxes))}
-    return builder.node(f"K{place}T", TransposedConvolution(bank), ports)
+    return builder.transposed(place, fluxes, inputs, bank)

@@ -7,26 +7,26 @@ first state comes from the coarsest grid up, smoothed or, for full multigrid, by
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import EquationError
 from pde2net.graph.build import relaxation
-from pde2net.graph.build.derivative import derivative
 from pde2net.graph.build.diagonal import nonnegative
 from pde2net.graph.build.operator import DEPTH, OperatorBuilder, hides_checkerboard
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights
-from pde2net.graph.network import Graph, add, is_data, new_graph, validate
+from pde2net.graph.build.tangent import derivative
+from pde2net.graph.network import Graph, is_data
 from pde2net.graph.nodes import (
     PASS,
     Bottleneck,
     CoarseRightHandSide,
     Correction,
     Cycle,
-    Input,
     Iterate,
-    Output,
     Pointwise,
     Prolongation,
     Residual,
@@ -34,7 +34,6 @@ from pde2net.graph.nodes import (
     Smooth,
     State,
 )
-from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 
 # Linear systems on the coarsest grid: one is enough if nothing is frozen for it.
@@ -42,26 +41,17 @@ LINEAR, NONLINEAR = Bottleneck(1, sp.Rational(1, 20), 200), Bottleneck(2, sp.Rat
 FINE, COARSE = sp.symbols("_w _start", real=True)
 
 
-def u_net(semi: Semidiscrete, tau: sp.Expr, unet: UNet) -> Graph:
-    """The graph of `unet.steps` implicit steps.
-
-    Raises EquationError for fluxes that have no weights, and for a steady state that is not unique.
-    """
-    values = {**semi.form.problem.parameters, **({} if unet.steady else {TAU: tau})}
-    graph = new_graph("u-net", semi, values)
-    builder = _Builder(semi, graph, unet)
-    state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)
-    end = builder.steps(unet.steps, unet.clock(PASS), builder.step, state)
-    add(graph, "output", Output(), {"u": end})
-    return validate(graph)
-
-
 def grids(semi: Semidiscrete, unet: UNet) -> int:
     """Grids at most: one where central differences hide the checkerboard from coarse grids."""
     return 1 if hides_checkerboard(semi) else unet.levels or DEPTH
 
 
-class _Builder(OperatorBuilder):
+class UNetBuilder(OperatorBuilder):
+    """Adds implicit steps by cycles over nested grids.
+
+    Raises EquationError for fluxes that have no weights, and for a steady state that is not unique.
+    """
+
     def __init__(self, semi: Semidiscrete, graph: Graph, unet: UNet) -> None:
         rate = -derivative(semi.form.reaction, semi.form.state)
         super().__init__(semi, graph, unet.mass + unet.step * nonnegative(rate), unet.step)
@@ -71,12 +61,13 @@ class _Builder(OperatorBuilder):
                 "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
                 "add a data term such as beta*(f - u), or take a finite step."
             )
-        high = relaxation.largest(semi)
         damping = unet.damping or relaxation.damping(semi)
         if unet.smoother == "red-black":
             damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
         self.smoother = Smooth(unet.smoother, 0, damping, relaxation.interval(semi))
-        self.high = high
+
+    def network(self, state: Source) -> Source:
+        return self.steps(self.unet.steps, self.unet.clock(PASS), self.step, state)
 
     # -- one implicit step -------------------------------------------------------------------------
 
@@ -98,10 +89,9 @@ class _Builder(OperatorBuilder):
 
     def iterate(self) -> Iterate:
         u = self.unet
-        fixed = u.tol is None
         return Iterate(
             "multigrid",
-            u.cycles if fixed else 0,
+            u.cycles if u.tol is None else 0,
             sp.S.Zero if u.tol is None else u.tol,
             u.cycles,
             0,
@@ -131,17 +121,34 @@ class _Builder(OperatorBuilder):
 
     def cycle(self, level: int, start: Source, rhs: Source, prefix: str, repeat: int = 1) -> Source:
         """An approximation of N(v) = rhs on a grid, from `start` on."""
+        return self.on_grid(
+            level, "cycle", start, rhs, prefix, repeat, lambda: self.body(level, start, rhs, prefix)
+        )
+
+    def on_grid(
+        self,
+        level: int,
+        name: str,
+        start: Source,
+        rhs: Source,
+        prefix: str,
+        repeat: int,
+        body: Callable[[], Source],
+    ) -> Source:
+        """A Cycle with that body, or the Bottleneck on the coarsest grid."""
         inside = f"{prefix}level{level + 1}."
-        feeds = {"start": start, "rhs": rhs}
-        if level == self.levels - 1:
-            with self.within(self.loop, ""):
-                return self.on(level, f"{inside}bottleneck", self.bottleneck, feeds)
+        feeds: dict[str, Source] = {"start": start, "rhs": rhs}
+        node: Bottleneck | Cycle = self.bottleneck
         with self.within(self.loop, ""):
-            loop = self.full(f"{inside}cycle")
-        with self.within(loop, inside):
-            feeds["next"] = self.body(level, start, rhs, prefix)
+            full = self.full(f"{inside}{name}")
+        if level < self.levels - 1:
+            node = Cycle(repeat)
+            with self.within(full, inside):
+                feeds["next"] = body()
+        else:
+            name = "bottleneck"
         with self.within(self.loop, ""):
-            return self.on(level, f"{inside}cycle", Cycle(repeat), feeds)
+            return self.on(level, f"{inside}{name}", node, feeds)
 
     def body(self, level: int, start: Source, rhs: Source, prefix: str) -> Source:
         v = self.on(level, "v", State(), {"start": start})
@@ -163,26 +170,19 @@ class _Builder(OperatorBuilder):
 
     def nested(self, level: int, u: Source, rhs: Source, prefix: str) -> Source:
         """The first state of a grid: that of the next one, prolongated and, but for grid 0, improved."""
-        inside = f"{prefix}level{level + 1}."
-        feeds = {"start": u, "rhs": rhs}
-        if level == self.levels - 1:
-            with self.within(self.loop, ""):
-                return self.on(level, f"{inside}bottleneck", self.bottleneck, feeds)
-        with self.within(self.loop, ""):
-            loop = self.full(f"{inside}start")
-        with self.within(loop, inside):
+
+        def body() -> Source:
             v = self.on(level, "v", State(), {"start": u})
             coarse = self.restricted(level, "u", v, "solution")
             right = self.restricted(level, "rhs", rhs, "residual")
-            v = self.on(
-                level, "prolongation", Prolongation(), {"u": self.nested(level + 1, coarse, right, prefix)}
-            )
+            v = self.nested(level + 1, coarse, right, prefix)
+            v = self.on(level, "prolongation", Prolongation(), {"u": v})
             if level > 0 and self.unet.cycle == "FMG":
-                v = self.cycle(level, v, rhs, inside)
-            elif level > 0:
-                v = self.relaxed(level, "smoother", v, rhs, self.unet.pre + self.unet.post)
-        with self.within(self.loop, ""):
-            return self.on(level, f"{inside}start", Cycle(1), feeds | {"next": v})
+                return self.cycle(level, v, rhs, f"{prefix}level{level + 1}.")
+            sweeps = self.unet.pre + self.unet.post if level > 0 else 0
+            return self.relaxed(level, "smoother", v, rhs, sweeps)
+
+        return self.on_grid(level, "start", u, rhs, prefix, 1, body)
 
     # -- the operator ------------------------------------------------------------------------------
 

@@ -85,30 +85,19 @@ def _carried(shown: Outline, name: str) -> list[str]:
     return sorted(found, key=CARRIED.index)
 
 
-def _wrapped(line: str, first: str, further: str) -> list[str]:
+def _wrapped(line: str, first: str, further: str, width: int = TREE_WIDTH, most: int = 6) -> list[str]:
     return textwrap.wrap(
         line,
-        TREE_WIDTH,
+        width,
         initial_indent=first,
         subsequent_indent=further,
         break_on_hyphens=False,
-        max_lines=6,
+        max_lines=most,
         placeholder=f" {DOTS}",
     )
 
 
 def _fitted(text: Label) -> Label:
     """`text` in lines that fit a box; what is left out is marked with an ellipsis."""
-    lines = [
-        part
-        for line in text.lines
-        for part in textwrap.wrap(
-            line,
-            BOX_CHARACTERS,
-            subsequent_indent="  ",
-            break_on_hyphens=False,
-            max_lines=BOX_LINES,
-            placeholder=f" {DOTS}",
-        )
-    ]
+    lines = [part for line in text.lines for part in _wrapped(line, "", "  ", BOX_CHARACTERS, BOX_LINES)]
     return Label(textwrap.shorten(text.heading, BOX_CHARACTERS, placeholder=f" {DOTS}"), tuple(lines))

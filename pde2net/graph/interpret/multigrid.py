@@ -11,15 +11,15 @@ import sympy as sp
 from pde2net.discretise.arrays import Array
 from pde2net.errors import GridWarning
 from pde2net.graph.interpret import hierarchy
+from pde2net.graph.interpret.evaluate import Computed, Evaluator, Feeds
 from pde2net.graph.interpret.hierarchy import Axis, Cells
-from pde2net.graph.interpret.operator_on_grid import FrozenGrid, OnGrid, divided
-from pde2net.graph.interpret.run import Computed, Feeds, Run
-from pde2net.graph.interpret.solve import bicgstab
+from pde2net.graph.interpret.operator_on_grid import FrozenGrid, OnGrid
+from pde2net.graph.interpret.solve import bicgstab, divided
 from pde2net.graph.nodes import (
     Bottleneck,
-    CoarseRightHandSide,
     Correction,
     Cycle,
+    Node,
     Operator,
     Prolongation,
     Residual,
@@ -30,24 +30,11 @@ from pde2net.graph.nodes import (
 )
 from pde2net.language.borders import BORDERS
 
-Kind = (
-    Operator
-    | Smooth
-    | Residual
-    | CoarseRightHandSide
-    | Restriction
-    | Prolongation
-    | Correction
-    | Bottleneck
-    | Cycle
-    | VCycle
-)
-
 
 class Hierarchy:
     """An operator on all its grids: what an Operator node evaluates to."""
 
-    def __init__(self, run: Run, name: str, node: Operator, state: Array) -> None:
+    def __init__(self, run: Evaluator, name: str, node: Operator, state: Array) -> None:
         self.node, self.run = node, run
         fields = dict(run.fields)
         sizes = state.shape[: len(node.boundary)]
@@ -154,7 +141,7 @@ def chebyshev(low: float, high: float, sweeps: int) -> list[tuple[float, float]]
     return found
 
 
-def step(run: Run, name: str, node: Kind, inputs: Feeds, computed: Computed) -> tuple[Any, ...]:
+def step(run: Evaluator, name: str, node: Node, inputs: Feeds, computed: Computed) -> tuple[Any, ...]:
     """The output of a node of a U-net."""
 
     def value(slot: str) -> Array:
@@ -185,7 +172,7 @@ def step(run: Run, name: str, node: Kind, inputs: Feeds, computed: Computed) -> 
     return (value("rhs") - found,) if isinstance(node, Residual) else (found + value("r"),)
 
 
-def _cycle(run: Run, name: str, node: Cycle, grids: Hierarchy, level: int, computed: Computed) -> Array:
+def _cycle(run: Evaluator, name: str, node: Cycle, grids: Hierarchy, level: int, computed: Computed) -> Array:
     feeds = run.sources[name]
     v, rhs = (computed[feeds[s][0]][feeds[s][1]] for s in ("start", "rhs"))
     if level == grids.coarsest:
@@ -193,8 +180,5 @@ def _cycle(run: Run, name: str, node: Cycle, grids: Hierarchy, level: int, compu
         bottleneck = next(n for n in nodes if isinstance(n, Bottleneck))
         return grids.bottleneck(bottleneck, v, rhs)
     for _ in range(node.repeat):
-        found = dict(computed)
-        for inner, body, inputs in run.bodies[name]:
-            found[inner] = (v,) if isinstance(body, State) else run.step(inner, body, inputs, found)
-        v = found[feeds["next"][0]][0]
+        v = run.once(name, {State: v}, computed)[feeds["next"][0]][0]
     return v

@@ -12,8 +12,9 @@ import sympy as sp
 from pde2net.discretise.arrays import Array, along
 from pde2net.discretise.operators import Bank, Difference
 from pde2net.graph.interpret import hierarchy
+from pde2net.graph.interpret.evaluate import Evaluator
 from pde2net.graph.interpret.hierarchy import Axis, Cells
-from pde2net.graph.interpret.run import Run
+from pde2net.graph.interpret.solve import divided
 from pde2net.graph.network import is_data, node_of
 from pde2net.graph.nodes import (
     Convolution,
@@ -28,19 +29,13 @@ from pde2net.graph.nodes import (
     Trial,
 )
 
-
-def divided(a: Array, b: Array) -> Array:
-    """a / b, 0 where b = 0."""
-    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
-
-
 Row = tuple[tuple[sp.Expr, Difference], ...]
 
 
 class OnGrid:
     """One grid of an operator: its cells, its fields, and what depends on them alone."""
 
-    def __init__(self, run: Run, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
+    def __init__(self, run: Evaluator, name: str, cells: Cells, fields: Mapping[str, Array]) -> None:
         self.run, self.name, self.cells, self.fields = run, name, cells, fields
         self.feeds = run.sources[name]
         self.known: dict[str, tuple[Array, ...]] = {}
@@ -110,9 +105,7 @@ class OnGrid:
         if isinstance(node, TransposedConvolution):
             return (self.adjoint(node.bank, list(inputs.values())),)
         if isinstance(node, SquaredAdjoint):
-            full = self.cells.widened(node.margin)
-            constants = [run.weighted(c, node.weights) for c in node.constants]
-            rows = [inputs.get(f"p{i}", np.full(full, c)) for i, c in enumerate(constants)]
+            rows = run.rows(node, inputs, self.cells.widened(node.margin))
             return (self.diagonal(node.bank, rows),)
         if isinstance(node, Gaussian):
             wider = zip(node.spacing, axes, strict=True)
@@ -145,7 +138,7 @@ class OnGrid:
         scaled = []
         for row, g in zip(bank.rows, weights, strict=True):
             scaled.append(self.through_faces(row, g / self.distance(row[0][1], g.shape)))
-        out = self.run.squared_adjoint(bank, scaled)
+        out = self.run.adjoint(bank, scaled, squared=True)
         for row, g in zip(bank.rows, scaled, strict=True):
             (weight, d) = row[0]
             if d.stencil.derivative == 2:
@@ -191,7 +184,9 @@ class OnGrid:
 class FrozenGrid(OnGrid):
     """One grid of a linear operator: its value at v is the product with v, with the weights of `state`."""
 
-    def __init__(self, run: Run, name: str, cells: Cells, fields: Mapping[str, Array], state: Array) -> None:
+    def __init__(
+        self, run: Evaluator, name: str, cells: Cells, fields: Mapping[str, Array], state: Array
+    ) -> None:
         super().__init__(run, name, cells, fields)
         self.state = state
         inside = [n for n in run.graph if run.loops[n] == name]

@@ -175,10 +175,10 @@ def conjugate_gradients(
         if not going.any():
             break
         z = precondition(r)
-        p = z - _ratio(dot(z, q), curvature) * p
+        p = z - divided(dot(z, q), curvature) * p
         q = product(p)
         curvature = dot(p, q)
-        alpha = _ratio(dot(p, r), curvature)
+        alpha = divided(dot(p, r), curvature)
         x, r = np.where(going, x + alpha * p, x), np.where(going, r - alpha * q, r)
     return x
 
@@ -200,10 +200,10 @@ def nearest(product: Map, rhs: Array, directions: Sequence[Array], space: int, m
     used: list[tuple[Array, Array, Array]] = []
     for d in directions:
         for p, q, size in used * 2:  # once more, for what cancels of nearly parallel directions
-            d = d - _ratio(dot(d, q), size) * p
+            d = d - divided(dot(d, q), size) * p
         q = product(d)
         size = dot(d, q)
-        scale = _ratio(dot(d, r), size)
+        scale = divided(dot(d, r), size)
         y, r = y + scale * d, r - scale * q
         used.append((d, q, size))
     return y
@@ -223,21 +223,21 @@ def bicgstab(
             break
         y = precondition(p)
         q = product(y)
-        alpha = _ratio(rho, dot(shadow, q))
+        alpha = divided(rho, dot(shadow, q))
         s = r - alpha * q
         z = precondition(s)
         w = product(z)
-        omega = _ratio(dot(w, s), dot(w, w))
+        omega = divided(dot(w, s), dot(w, w))
         x, r = np.where(going, x + alpha * y + omega * z, x), np.where(going, s - omega * w, r)
         size = dot(r, r)
         rho, before = dot(shadow, r), rho
-        p = r + _ratio(rho, before) * _ratio(alpha, omega) * (p - omega * q)
+        p = r + divided(rho, before) * divided(alpha, omega) * (p - omega * q)
     return x
 
 
-def _ratio(a: Array, b: Array) -> Array:
+def divided(a: Array, b: Array) -> Array:
     """a / b, 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros_like(a), where=b != 0)
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape)), where=b != 0)
 
 
 def solve_tridiagonal(node: Tridiagonal, scale: Any, values: Mapping[str, Any], rhs: Array) -> Array:

@@ -20,7 +20,16 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import SCHEMES, Scheme
 from pde2net.language.solvers import SOLVERS
 from pde2net.language.stored import EXPRESSIONS
-from pde2net.language.text.expressions import FUNCTIONS, OPERATORS, Definition, Reader, Scope, number
+from pde2net.language.text.expressions import (
+    FUNCTIONS,
+    OPERATORS,
+    Definition,
+    Reader,
+    Scope,
+    as_token,
+    number,
+    whole,
+)
 from pde2net.language.text.parse import parse
 from pde2net.language.text.place import Source
 from pde2net.language.text.write import SIGNS as WRITTEN_SIGNS
@@ -129,14 +138,14 @@ class _Builder:
         self.found["channels"] = int(found)
 
     def _operator(self, node: Statement) -> None:
-        name = _token(node.children[0])
+        name = as_token(node.children[0])
         given: dict[str, Any] = {}
         for option in _trees(node):
             key, value = option.children
-            base = self._word(_token(key), OPERATOR, "option of an operator")
+            base = self._word(as_token(key), OPERATOR, "option of an operator")
             if OPERATOR[base] in given:
                 raise self.source.at(option, f"{base} is given twice.")
-            given[OPERATOR[base]] = _count(self.reader.scalar(value))
+            given[OPERATOR[base]] = whole(self.reader.scalar(value))
         missing = [key for key, option in OPERATOR.items() if option not in given]
         if missing:
             raise self.source.at(node, f"an operator has out and size: {name}(out = 16, size = 5).")
@@ -154,7 +163,7 @@ class _Builder:
         name, sign, value = node.children
         assumptions = self._sign(sign)
         symbol = sp.Symbol(str(name), **(assumptions or {"real": True}))
-        self._declare(_token(name), symbol)
+        self._declare(as_token(name), symbol)
         if value is not None:
             self.values[symbol] = self.reader.scalar(value)
 
@@ -171,7 +180,7 @@ class _Builder:
     def _let(self, node: Statement) -> None:
         name, arguments, body = node.children
         names = tuple(map(str, _tokens(arguments))) if isinstance(arguments, Tree) else ()
-        token = _token(name)
+        token = as_token(name)
         self._free(token)
         if not names:
             self.scope.names[str(token)] = self.reader.value(body)
@@ -189,10 +198,10 @@ class _Builder:
         left, body = node.children
         sides = {f"{name}_{TIME_NAME}": name for name in self.unknowns}
         if str(left) not in sides:
-            raise self.source.at(_token(left), f"the equation has {' or '.join(sides)} on its left.")
+            raise self.source.at(as_token(left), f"the equation has {' or '.join(sides)} on its left.")
         name = sides[str(left)]
         if name in self.equations:
-            raise self.source.at(_token(left), f"there is a second equation for {name}.")
+            raise self.source.at(as_token(left), f"there is a second equation for {name}.")
         unknown = self.unknowns[name]
         time = next(a for a in unknown.args if a.name == TIME_NAME)
         right = self.reader.scalar(body)
@@ -237,7 +246,7 @@ class _Builder:
                 given[base] = self._word(word, GRADIENTS, "gradient")
                 continue
             found = self.reader.scalar(value)
-            entries[axis or base] = _count(found) if base == "order" else found
+            entries[axis or base] = whole(found) if base == "order" else found
         if "h" in given:
             given["spacing"] = given.pop("h")
         grid = self._made(node, lambda: Grid(**given))
@@ -281,28 +290,18 @@ class _Builder:
         if word is not None and name not in EXPRESSIONS:
             return str(word).replace("_", "-")
         found = self.reader.scalar(value)
-        return found if name in EXPRESSIONS else _count(found)
+        return found if name in EXPRESSIONS else whole(found)
 
 
 def _tokens(node: Tree[Token]) -> list[Token]:
-    return [_token(c) for c in node.children]
+    return [as_token(c) for c in node.children]
 
 
 def _trees(node: Tree[Token]) -> list[Tree[Token]]:
     return [c for c in node.children if isinstance(c, Tree)]
 
 
-def _token(node: Any) -> Token:
-    if not isinstance(node, Token):
-        raise TypeError("a token was expected")
-    return node
-
-
 def _name_of(node: Any) -> Token | None:
     """The word that a value consists of."""
     named = isinstance(node, Tree) and node.data == "name"
     return node.children[0] if named else None
-
-
-def _count(value: sp.Expr) -> Any:
-    return int(value) if value.is_Integer else value

@@ -146,7 +146,7 @@ class Reader:
     # -- numbers and names -------------------------------------------------------------------------
 
     def _number(self, node: Tree[Token], local: Mapping[str, Any]) -> sp.Expr:
-        return number(self.source, _token(node.children[0]))
+        return number(self.source, as_token(node.children[0]))
 
     def _name(self, node: Tree[Token], local: Mapping[str, Any]) -> Any:
         name = str(node.children[0])
@@ -260,7 +260,7 @@ class Reader:
             choices = {*FUNCTIONS, *OPERATORS, *scope.definitions, "diff"}
             raise self.source.at(node, f'there is no function "{name}".{suggestion(name, choices)}')
         if name == "weickert" and len(values) == 3:
-            values[2] = _whole(values[2])
+            values[2] = whole(values[2])
         return FUNCTIONS[name](*values)
 
     def _derivative(self, node: Tree[Token], local: Mapping[str, Any]) -> sp.Expr:
@@ -339,11 +339,11 @@ def number(source: Source, token: Token) -> sp.Rational:
     return sp.Rational(digits.rstrip(".")) * sp.Rational(10) ** int(exponent or 0)
 
 
-def _token(node: Node) -> Token:
+def as_token(node: Node) -> Token:
     if not isinstance(node, Token):
         raise TypeError("a token was expected")
     return node
 
 
-def _whole(value: Any) -> Any:
+def whole(value: Any) -> Any:
     return int(value) if getattr(value, "is_Integer", False) else value

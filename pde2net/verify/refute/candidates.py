@@ -12,9 +12,8 @@ import numpy as np
 import sympy as sp
 
 from pde2net.discretise.arrays import Array
-from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.discretise.stencils import Stencil
-from pde2net.discretise.system import SemidiscreteSystem
 from pde2net.language.borders import BORDERS
 
 LARGEST = 70_000  # cells

@@ -9,9 +9,8 @@ import numpy as np
 
 from pde2net.discretise.arrays import Array
 from pde2net.errors import Pde2NetError
-from pde2net.graph.build import build
+from pde2net.graph.build import build, explicit_steps
 from pde2net.graph.build.linear import linear_systems
-from pde2net.graph.build.stack import explicit_steps
 from pde2net.graph.interpret import Interpreter
 from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell

@@ -12,9 +12,8 @@ import numpy as np
 import sympy as sp
 
 from pde2net.discretise.arrays import Array
-from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.discretise.system import SemidiscreteSystem
-from pde2net.graph.build.stack import explicit_steps
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.graph.build import explicit_steps
 from pde2net.graph.interpret import WIDE, Interpreter
 from pde2net.graph.network import Graph, depth, repeats, shortened
 from pde2net.verify.refute.ascent import CELLS, ascend
