@@ -25,13 +25,6 @@ class projection(sp.Function):  # type: ignore[misc]  # noqa: N801  named like S
         known: bool = a.is_number and b.is_number and square.is_number
         return a * b / square if known else None
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        """A derivative, 0 where v = 0."""
-        a, b, square = self.args
-        if argindex < 3:
-            return projection(b if argindex == 1 else a, 1, square)
-        return -projection(self, 1, square)
-
     @property
     def quotient(self) -> sp.Expr:
         """v_i v_j/|v|^2, of a vector of constants, which is not 0."""

@@ -21,6 +21,7 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
     TransposedFilter,
 )
+from pde2net.language.tensors import projection
 from pde2net.program.records import (
     FilterSlope,
     Fold,
@@ -51,6 +52,26 @@ def filters(function: Function) -> list[str]:
     """The learned operators in a function, sorted."""
     found = {op.operator for op in function.ops if isinstance(op, Filter | TransposedFilter)}
     return sorted(found.union(*(filters(op.body) for op in function.ops if isinstance(op, Loop))))
+
+
+class _Direction(sp.Function):  # type: ignore[misc]
+    """projection(v_i, v_j, |v|^2) with derivatives, 0 where v = 0 as those of the emitted function."""
+
+    nargs = 3
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b, square = self.args
+        if argindex < 3:
+            return projection(b if argindex == 1 else a, 1, square)
+        return -projection(projection(*self.args), 1, square)
+
+
+def _partial(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    found = derivative(expression.replace(projection, _Direction), symbol)
+    if found.has(sp.Derivative, sp.Subs):
+        raise EmissionError(f"There is no derivative of {expression} by {symbol} that a program has.")
+    return found.replace(_Direction, projection)
 
 
 class _Reverse:
@@ -163,7 +184,7 @@ class _Reverse:
             known = symbol.name in fed
             if not known and symbol not in self.symbols:
                 continue
-            slope = sp.Add(*(v * derivative(e, symbol) for e, v in pairs))
+            slope = sp.Add(*(v * _partial(e, symbol) for e, v in pairs))
             if slope == 0:
                 continue
             names = {s.name for s in slope.free_symbols}

@@ -95,24 +95,39 @@ def test_newton_takes_derivatives_of_fluxes_with_several_cases():
 
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dim", [1, 2])
-def test_the_steady_state_needs_no_time(solver, dim):
-    """0 = laplacian(v) + beta (f - v) against conjugate gradients of SciPy."""
+@pytest.mark.parametrize(("boundary", "beta"), [("reflecting", 0.2), ("dirichlet", 0)])
+def test_the_steady_state_needs_no_time(solver, dim, boundary, beta):
+    """0 = laplacian(v) + f - beta v against conjugate gradients of SciPy."""
     shape = (15,) if dim == 1 else (8, 9)
-    f = sp.Function("f")(*unknown(dim).args[:-1])
-    problem = p2n.Problem(equation(laplacian(unknown(dim)) + (f - unknown(dim)) / 5, dim))
+    u = unknown(dim)
+    f = sp.Function("f")(*u.args[:-1])
+    problem = p2n.Problem(equation(laplacian(u) + f - beta * u, dim), boundary)
     data = np.random.default_rng(3).normal(size=shape)
     v = run(problem, p2n.Implicit(tau=sp.oo, solver=solver(tol=1e-11)), 0 * data, f=data)
-    A = minus_laplacian(shape, "reflecting", (1.0,) * dim)
+    A = minus_laplacian(shape, boundary, (1.0,) * dim)
     operator = sla.LinearOperator(
-        (data.size,) * 2, lambda w: (A(w.reshape(shape)) + w.reshape(shape) / 5).ravel()
+        (data.size,) * 2, lambda w: (A(w.reshape(shape)) + beta * w.reshape(shape)).ravel()
     )
-    want, _ = sla.cg(operator, data.ravel() / 5, rtol=1e-11, maxiter=2000)
-    np.testing.assert_allclose(v.ravel(), want, atol=1e-9)
+    want, _ = sla.cg(operator, data.ravel(), rtol=1e-11, maxiter=2000)
+    np.testing.assert_allclose(v.ravel(), want, atol=1e-8)
 
 
-def test_the_steady_state_of_pure_diffusion_is_refused():
-    with pytest.raises(p2n.EquationError, match="data term"):
-        p2n.compile(heat(1), p2n.Implicit(tau=sp.oo))
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dim", [1, 2])
+def test_steady_states_that_are_not_unique_are_refused(solver, dim):
+    u = unknown(dim)
+    f = sp.Function("f")(*u.args[:-1])
+    steady = p2n.Implicit(tau=sp.oo, solver=solver())
+    for source in (0, f):
+        with pytest.raises(p2n.EquationError, match="not unique"):
+            uncertified(p2n.Problem(equation(laplacian(u) + source, dim)), steady)
+
+
+@pytest.mark.parametrize(("rate", "boundary"), [(0, "dirichlet"), (1, "reflecting")])
+def test_kacanov_refuses_steady_states_that_are_0(rate, boundary):
+    u = unknown(2)
+    with pytest.raises(p2n.EquationError, match="is 0, whatever the image"):
+        uncertified(p2n.Problem(equation(laplacian(u) - rate * u, 2), boundary), p2n.Implicit(tau=sp.oo))
 
 
 GRADIENTS = [

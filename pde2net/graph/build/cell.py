@@ -11,7 +11,7 @@ from functools import partial
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
-from pde2net.graph.build.implicit import ImplicitBuilder
+from pde2net.graph.build.implicit import ImplicitBuilder, require_unique
 from pde2net.graph.build.iteration import Equations, StepLoop, V
 from pde2net.graph.build.linear import linear_systems
 from pde2net.graph.build.operator import diagonal, v_cycle
@@ -51,6 +51,11 @@ def _step(
 
 class ImplicitEquation(ImplicitBuilder, Equations):
     """One equation, whose steps are split or iterated."""
+
+    def __init__(self, semi: Semidiscrete, graph: Graph, cell: Cell) -> None:
+        super().__init__(semi, graph, cell)
+        if cell.steady:
+            require_unique(semi)
 
     def kacanov(self, loop: StepLoop, v: Source, rhs: Source) -> Source:
         weights = self.weights(v)

@@ -43,8 +43,7 @@ def frozen_diagonal(builder: RateBuilder, weights: FluxWeights, mass: Rate, step
 
 def coefficient(builder: RateBuilder, name: str, expression: sp.Expr, diagonal: Diagonal) -> Source:
     """A node for an expression in the parts of a diagonal."""
-    inputs = builder.needed([expression], diagonal.inputs)
-    return builder.once(name, Pointwise((expression,), "coefficient"), inputs)
+    return builder.once(name, Pointwise((expression,), "coefficient"), diagonal.inputs)
 
 
 def nonnegative(expression: sp.Expr) -> sp.Expr:

@@ -19,6 +19,16 @@ from pde2net.scheme.cell import Cell
 RHS, TRIAL = sp.symbols("_rhs _x", real=True)
 
 
+def require_unique(semi: Semidiscrete) -> None:
+    """Raise EquationError for an equation whose steady states differ by constants."""
+    form = semi.form
+    if semi.closed and not form.learned and form.state not in form.reaction.free_symbols:
+        raise EquationError(
+            "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
+            "add a data term such as beta*(f - u), or take a finite step."
+        )
+
+
 def splits(semi: Semidiscrete) -> bool:
     """Whether A is a sum of tridiagonal matrices, one per axis."""
     terms = semi.form.terms
@@ -40,8 +50,8 @@ class ImplicitBuilder(RateBuilder):
         if self.source == 0:
             if self.cell.steady:
                 raise EquationError(
-                    "tau = oo: the steady state is not unique, since the right-hand side vanishes for every "
-                    "constant; add a data term such as beta*(f - u), or take a finite step."
+                    "tau = oo: the steady state is 0, whatever the image is; add a data term such as "
+                    "beta*(f - u), or take a finite step."
                 )
             return rhs
         inputs = self.local_inputs(self.source, v)

@@ -103,13 +103,13 @@ class StepLoop:
     def residual_node(self, rate: Rate, v: Source, rhs: Source) -> Source:
         state = self.builder.form.state
         expression = self.cell.mass * (state - RHS) - self.cell.step * rate.expression
-        inputs = self.builder.needed([expression], {RHS.name: rhs, state.name: v} | rate.inputs)
+        inputs = {RHS.name: rhs, state.name: v} | rate.inputs
         return self.builder.node("residual", Pointwise((expression,), "residual"), inputs)
 
     def product(self, x: Source, change: Rate) -> Source:
         """mass x - step F'(v) x, from the change of F along x."""
         expression = self.cell.mass * TRIAL - self.cell.step * change.expression
-        inputs = self.builder.needed([expression], {TRIAL.name: x} | change.inputs)
+        inputs = {TRIAL.name: x} | change.inputs
         return self.builder.node("product", Pointwise((expression,), "product"), inputs)
 
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:

@@ -67,7 +67,7 @@ class OperatorBuilder(RateBuilder):
         x = self.node("x", Trial(), {})
         diffusion = self.diffusion(x, weights)
         expression = mass.expression * TRIAL - self.factor * diffusion.expression
-        inputs = self.needed([expression], {TRIAL.name: x} | mass.inputs | diffusion.inputs)
+        inputs = {TRIAL.name: x} | mass.inputs | diffusion.inputs
         return self.node("product", Pointwise((expression,), "product"), inputs)
 
     def diagonals(self, weights: FluxWeights, mass: Rate) -> dict[str, Source]:

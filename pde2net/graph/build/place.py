@@ -71,7 +71,7 @@ class NodeBuilder:
         self.loop, self.inside = saved
 
     def node(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
-        """Add a node where the builder is."""
+        """Add a node where the builder is; of `inputs`, expressions are fed with what occurs in them."""
         if isinstance(node, Weighted) and self.clock is not None and self.reads_clock(node):
             node = replace(node, weights=(*node.weights, (self.clock, self.clock)))
         return self._added(self.full(name), node, inputs, self.loop)
@@ -79,6 +79,7 @@ class NodeBuilder:
     def _added(self, name: str, node: Node, inputs: Mapping[str, Source], loop: str | None) -> Source:
         if isinstance(node, Pointwise):
             node = replace(node, expressions=tuple(_stable(e, inputs) for e in node.expressions))
+            inputs = _fed(node.expressions, inputs)
         return add(self.graph, name, node, inputs, loop=loop, level=self.level), 0
 
     def reads_clock(self, node: Node) -> bool:
@@ -93,6 +94,8 @@ class NodeBuilder:
 
     def once(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
         """Add a node unless it is there; those that depend on data alone live outside of all loops."""
+        if isinstance(node, Pointwise):
+            inputs = _fed(node.expressions, inputs)
         known = all(is_data(self.graph, producer) for producer, _ in inputs.values())
         if known and not self.reads_clock(node):
             return self.outside(name, node, inputs)
@@ -111,11 +114,11 @@ class NodeBuilder:
         add: Callable[[str, Node, Mapping[str, Source]], Source] | None = None,
     ) -> tuple[Source | sp.Expr, ...]:
         """The expressions: outputs of one node, which `add` adds, where inputs occur, else constants."""
-        varying = [e for e in dict.fromkeys(expressions) if self.needed([e], inputs)]
+        varying = [e for e in dict.fromkeys(expressions) if _fed([e], inputs)]
         if not varying:
             return tuple(expressions)
         node = Pointwise(tuple(varying), "coefficient")
-        made, _ = (add or self.once)(name, node, self.needed(varying, inputs))
+        made, _ = (add or self.once)(name, node, inputs)
         return tuple((made, varying.index(e)) if e in varying else e for e in expressions)
 
     def outside(self, name: str, node: Node, inputs: Mapping[str, Source]) -> Source:
@@ -123,11 +126,11 @@ class NodeBuilder:
             self.known[name] = self._added(name, node, inputs, None)
         return self.known[name]
 
-    @staticmethod
-    def needed(expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]:
-        """The inputs whose symbols occur in `expressions`."""
-        names = {s.name for e in expressions for s in e.free_symbols}
-        return {slot: source for slot, source in inputs.items() if slot in names}
+
+def _fed(expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[str, Source]:
+    """The inputs whose symbols occur in `expressions`."""
+    names = {s.name for e in expressions for s in e.free_symbols}
+    return {slot: source for slot, source in inputs.items() if slot in names}
 
 
 def _stable(expression: sp.Expr, inputs: Mapping[str, Source]) -> sp.Expr:

@@ -75,7 +75,7 @@ class SlopeBuilder(NodeBuilder):
         if form.state in expression.free_symbols:
             inputs[form.state.name] = self.cell_state()
         inputs |= self.data_inputs(expression, padded=True)
-        return self.once(name, Pointwise((expression,), "coefficient"), self.needed([expression], inputs))
+        return self.once(name, Pointwise((expression,), "coefficient"), inputs)
 
     def convolution(self, name: str, bank: Bank) -> str:
         return self.here(name, Convolution(bank), {"u": self.cell_state()})[0]
@@ -123,7 +123,7 @@ class SlopeBuilder(NodeBuilder):
     ) -> Source:
         """K^T of the fluxes, one for each row of K; `place` ends the names."""
         node = Pointwise(tuple(fluxes), "activation")
-        flux, _ = self.node(f"flux{place}", node, self.needed(fluxes, inputs))
+        flux, _ = self.node(f"flux{place}", node, inputs)
         rows = {f"p{i}": (flux, i) for i in range(len(fluxes))}
         return self.node(f"K{place}T", TransposedConvolution(bank), rows)
 
@@ -167,7 +167,7 @@ class SlopeBuilder(NodeBuilder):
         inputs |= self.data_inputs(argument, padded=bool(slopes))
         role = CHANNEL_SUM if slopes and form.problem.channels > 1 else "coefficient"
         name = f"{symbol}_cell"
-        source = self.once(name, Pointwise((argument,), role), self.needed([argument], inputs))
+        source = self.once(name, Pointwise((argument,), role), inputs)
         if not (slopes and self.padded):
             return source
         return self.once(f"{name}_crop", Crop(self.semi.margin), {"u": source})

@@ -80,9 +80,7 @@ class StackBuilder:
 
     def combined(self, role: str, expression: sp.Expr, inputs: dict[str, Source]) -> Source:
         own = tuple((s, s) for s in self.stack.stages[0] if s in expression.free_symbols)
-        return self.rates.node(
-            role, Pointwise((expression,), role, own), self.rates.needed([expression], inputs)
-        )
+        return self.rates.node(role, Pointwise((expression,), role, own), inputs)
 
 
 def _column(values: Sequence[sp.Expr]) -> tuple[sp.Expr, ...]:

@@ -12,9 +12,9 @@ from collections.abc import Callable
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.errors import EquationError
 from pde2net.graph.build import relaxation
 from pde2net.graph.build.diagonal import nonnegative
+from pde2net.graph.build.implicit import require_unique
 from pde2net.graph.build.operator import DEPTH, OperatorBuilder, hides_checkerboard
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights
@@ -56,11 +56,8 @@ class UNetBuilder(OperatorBuilder):
         rate = -derivative(semi.form.reaction, semi.form.state)
         super().__init__(semi, graph, unet.mass + unet.step * nonnegative(rate), unet.step)
         self.unet, self.levels = unet, grids(semi, unet)
-        if unet.steady and rate == 0 and semi.closed:
-            raise EquationError(
-                "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
-                "add a data term such as beta*(f - u), or take a finite step."
-            )
+        if unet.steady:
+            require_unique(semi)
         damping = unet.damping or relaxation.damping(semi)
         if unet.smoother == "red-black":
             damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
@@ -207,5 +204,5 @@ class UNetBuilder(OperatorBuilder):
     def value(self, v: Source, weights: FluxWeights) -> dict[str, Source]:
         rate, state = self.rate(v, weights), self.form.state
         expression = self.unet.mass * state - self.unet.step * rate.expression
-        inputs = self.needed([expression], {state.name: v} | rate.inputs)
+        inputs = {state.name: v} | rate.inputs
         return {"value": self.node("value", Pointwise((expression,), "value"), inputs)}
