@@ -15,6 +15,7 @@ from pde2net.language.exact import at, exact
 from pde2net.language.linear_operator import AdjointResponse, Response
 from pde2net.language.smoothing import smooth
 from pde2net.language.tensors import projection
+from pde2net.language.traversal import atoms, nodes
 
 FUNCTIONS = (
     *("exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "erf"),
@@ -70,7 +71,7 @@ def _unknown(equation: Any) -> AppliedUndef:
             + ("has it." if TIME_NAME in map(str, unknown.args) else f"is no function of {TIME_NAME}.")
         )
     if len(lhs.variables) != 1 or any(
-        v in d.variables for d in rhs.atoms(sp.Derivative) for v in lhs.variables
+        v in d.variables for d in atoms(rhs, sp.Derivative) for v in lhs.variables
     ):
         raise EquationError(
             f"Only equations of first order in time with no time derivative on the right are "
@@ -94,7 +95,7 @@ def check_nodes(rhs: sp.Expr) -> None:
     """Refuse what is no real pointwise expression of derivatives: integrals, matrices, complex numbers."""
     if not isinstance(rhs, sp.Expr):
         raise EquationError(f"The right-hand side must be a scalar, not {rhs}.")
-    for node in sp.preorder_traversal(rhs):
+    for node in nodes(rhs):
         if node is sp.I:
             raise EquationError(f"The right-hand side is complex: {rhs}; diffusion equations are real.")
         if isinstance(node, sp.Piecewise):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
+from pde2net.language.traversal import nodes
+
 _CONTINUOUS = (
     *(sp.Add, sp.Mul, sp.exp, sp.sin, sp.cos, sp.atan, sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.erf),
     *(sp.Abs, sp.Min, sp.Max),
@@ -12,7 +14,7 @@ _CONTINUOUS = (
 
 def jumps(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr | None:
     """The first part of `expression` that is not known to be a continuous function of a real `symbol`."""
-    for node in sp.preorder_traversal(expression):
+    for node in nodes(expression):
         if symbol not in node.free_symbols or node == symbol or isinstance(node, _CONTINUOUS):
             continue
         if node.is_Pow and symbol not in node.exp.free_symbols:

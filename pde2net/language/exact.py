@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.errors import DeclarationError, suggestion
+from pde2net.language.traversal import atoms
 
 Number = int | float | str | sp.Expr
 
@@ -39,7 +40,7 @@ def exact(value: Any, what: str) -> sp.Expr:
 
 def rationalise(expression: sp.Basic) -> sp.Basic:
     """Replace every Float by the rational with the same shortest decimal."""
-    floats = expression.atoms(sp.Float)
+    floats = atoms(expression, sp.Float)
     if not floats:
         return expression
     return expression.xreplace({f: decimal(f) for f in floats})

@@ -11,6 +11,7 @@ from sympy.core.symbol import Str
 
 from pde2net.errors import DeclarationError, EquationError
 from pde2net.language.exact import count
+from pde2net.language.traversal import atoms
 
 LARGEST = 1_000_000  # channels, cells along an axis
 
@@ -131,7 +132,7 @@ class AdjointResponse(_Applied):
 
 def operators_of(expression: sp.Basic) -> tuple[LinearOperator, ...]:
     """The operators in an expression, sorted by name."""
-    found = {e.operator for e in expression.atoms(Response, AdjointResponse)}
+    found = {e.operator for e in atoms(expression, Response, AdjointResponse)}
     return tuple(sorted(found, key=lambda k: (k.name, k.out_channels, k.kernel_size)))
 
 

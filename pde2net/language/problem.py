@@ -30,6 +30,7 @@ from pde2net.language.linear_operator import (
     norm_symbol,
     operators_of,
 )
+from pde2net.language.traversal import atoms, nodes
 from pde2net.later import later
 
 LINE = 80  # characters of equations that stand in one
@@ -128,9 +129,7 @@ class Problem:
     @cached_property
     def depends_on_time(self) -> bool:
         """Whether coefficients contain t itself, as in exp(-t)*laplacian(u); the problem starts at t = 0."""
-        if self.time not in self.rhs.free_symbols:
-            return False
-        return bool(self.rhs.xreplace({u: sp.Dummy() for u in self.unknowns}).has(self.time))
+        return self.time in nodes(self.rhs, without=self.unknowns)
 
     @property
     def parts(self) -> tuple[Problem, ...]:
@@ -154,17 +153,17 @@ class Problem:
             return sp.Tuple(*(e.rhs for e in self.equation))
         return self.equation.rhs
 
-    @property
+    @cached_property
     def fields(self) -> tuple[AppliedUndef, ...]:
-        found = self.rhs.atoms(AppliedUndef) - set(self.unknowns)
+        found = atoms(self.rhs, AppliedUndef) - set(self.unknowns)
         return tuple(sorted(found, key=lambda f: str(f.func)))
 
-    @property
+    @cached_property
     def operators(self) -> tuple[LinearOperator, ...]:
         """The learned operators, sorted by name."""
         return operators_of(self.rhs)
 
-    @property
+    @cached_property
     def symbols(self) -> tuple[sp.Symbol, ...]:
         """The parameters: free symbols other than space and time, sorted by name."""
         found = self.rhs.free_symbols - set(self.space) - {self.time}

@@ -20,6 +20,7 @@ from pde2net.language.diffusivities import weickert
 from pde2net.language.problem import Problem
 from pde2net.language.smoothing import smooth
 from pde2net.language.tensors import coherence, principal_direction, projection, structure_tensor, tensor
+from pde2net.language.traversal import atoms
 
 LONG = 60  # characters of a tensor that stands in an equation; others are defined beside it
 Family = tuple[Iterable[sp.Expr], Callable[[], str]]
@@ -137,7 +138,7 @@ class Notation:
         """div(div(g H u)), of whose rows the term is one."""
         axis = term.variables[0]
         rows = [r for r in sp.Add.make_args(term.expr) if getattr(r, "variables", ()) == (axis,)]
-        for second in (s for row in rows for s in row.expr.atoms(sp.Derivative)):
+        for second in (s for row in rows for s in atoms(row.expr, sp.Derivative)):
             if second.variables == (axis, axis) and len(self.space) > 1:
                 factor, state = rows[0].expr / second, second.expr
                 family = sp.Add.make_args(div(div(factor * hessian(state))))
@@ -152,9 +153,9 @@ class Notation:
     # -- tensors ---------------------------------------------------------------------------------------
 
     def _find_structure_tensors(self, expr: sp.Expr) -> None:
-        vectors = {p.args[2] for p in expr.atoms(projection)}
-        states = {d.expr for d in expr.atoms(sp.Derivative) if isinstance(d.expr, AppliedUndef | smooth)}
-        scales = {sp.S.Zero} | {s.args[1] for s in expr.atoms(smooth)}
+        vectors = {p.args[2] for p in atoms(expr, projection)}
+        states = {d.expr for d in atoms(expr, sp.Derivative) if isinstance(d.expr, AppliedUndef | smooth)}
+        scales = {sp.S.Zero} | {s.args[1] for s in atoms(expr, smooth)}
         for pair in itertools.product(states, scales):
             matrix = structure_tensor(pair[0], 0, pair[1])
             direction = principal_direction(matrix)
@@ -176,7 +177,7 @@ class Notation:
 
     def _tensor(self, term: sp.Derivative) -> Iterator[Family]:
         """div(tensor(v, along, across) grad u), of which the term is the part along one axis."""
-        for state in (s.expr for s in term.atoms(sp.Derivative) if isinstance(s.expr, AppliedUndef)):
+        for state in (s.expr for s in atoms(term, sp.Derivative) if isinstance(s.expr, AppliedUndef)):
             found = self._spectrum(term, state)
             if found is not None:
                 flux = tensor(sp.Matrix(found[0]), *found[1:]) * grad(state)
@@ -191,11 +192,11 @@ class Notation:
             if len(inside) != 1:
                 return None
             row[inside[0]] += summand / slopes[inside[0]]
-        own = [p for p in row[axis].atoms(projection) if p.args[0] == p.args[1]]
+        own = [p for p in atoms(row[axis], projection) if p.args[0] == p.args[1]]
         if len(own) != 1:
             return None
         v, _, square = own[0].args
-        pairs = [[p for p in entry.atoms(projection) if p.args[2] == square] for entry in row]
+        pairs = [[p for p in atoms(entry, projection) if p.args[2] == square] for entry in row]
         others = [{a for p in found for a in p.args[:2]} - {v} for found in pairs]
         vector = [next(iter(o), v if p else sp.S.Zero) for o, p in zip(others, pairs, strict=True)]
         return vector, row[axis].xreplace({own[0]: sp.S.One}), row[axis].xreplace({own[0]: sp.S.Zero})
