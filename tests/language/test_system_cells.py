@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import Any
 
@@ -252,3 +253,23 @@ def test_refusals() -> None:
         p2n.verify(gray_scott(), p2n.Implicit(1, solver=p2n.Kacanov(preconditioner="multigrid")))
     with pytest.raises(p2n.EquationError, match="steady state is not unique"):
         p2n.verify(guided(), p2n.Implicit(sp.oo))
+
+
+@pytest.mark.parametrize("solver", [p2n.Kacanov(tol=1e-6), p2n.Newton(tol=1e-6)])
+@pytest.mark.parametrize(
+    ("reactions", "refused"),
+    [
+        (lambda u, v, f: (f, f - v), True),
+        (lambda u, v, f: (f + v - u, u - v), True),
+        (lambda u, v, f: (f + v - u, 2 * u - 2 * v + 1), True),
+        (lambda u, v, f: (f + v - u, u - 2 * v), False),
+        (lambda u, v, f: (f + v, -u), False),
+        (lambda u, v, f: (f + v - u, u - v**3), False),
+    ],
+)
+def test_steady_states_have_means(solver, reactions, refused) -> None:
+    u, v, f = (sp.Function(n)(*a) for n, a in (("u", (x, t)), ("v", (x, t)), ("f", (x,))))
+    sides = (w.diff(x, 2) + r for w, r in zip((u, v), reactions(u, v, f), strict=True))
+    problem = p2n.Problem([sp.Eq(w.diff(t), side) for w, side in zip((u, v), sides, strict=True)])
+    with pytest.raises(p2n.EquationError, match="not unique") if refused else contextlib.nullcontext():
+        uncertified(problem, p2n.Implicit(sp.oo, solver=solver))

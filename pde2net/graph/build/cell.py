@@ -11,7 +11,7 @@ from functools import partial
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
-from pde2net.graph.build.implicit import ImplicitBuilder, require_unique
+from pde2net.graph.build.implicit import ImplicitBuilder, require_determined
 from pde2net.graph.build.iteration import Equations, StepLoop, V
 from pde2net.graph.build.linear import linear_systems
 from pde2net.graph.build.operator import diagonal, v_cycle
@@ -39,6 +39,8 @@ def _step(
     semi: Semidiscrete | SemidiscreteSystem, graph: Graph, cell: Cell
 ) -> tuple[NodeBuilder, Callable[[Source], Source]]:
     """What adds nodes to the graph, and what adds a step."""
+    if cell.steady:
+        require_determined(semi)
     equations: ImplicitSystem | ImplicitEquation
     if isinstance(semi, SemidiscreteSystem):
         equations = ImplicitSystem(semi, graph, cell)
@@ -51,11 +53,6 @@ def _step(
 
 class ImplicitEquation(ImplicitBuilder, Equations):
     """One equation, whose steps are split or iterated."""
-
-    def __init__(self, semi: Semidiscrete, graph: Graph, cell: Cell) -> None:
-        super().__init__(semi, graph, cell)
-        if cell.steady:
-            require_unique(semi)
 
     def kacanov(self, loop: StepLoop, v: Source, rhs: Source) -> Source:
         weights = self.weights(v)

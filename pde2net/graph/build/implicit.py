@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import EquationError
 from pde2net.graph.build.diagonal import nonnegative
 from pde2net.graph.build.place import Source
@@ -19,13 +19,26 @@ from pde2net.scheme.cell import Cell
 RHS, TRIAL = sp.symbols("_rhs _x", real=True)
 
 
-def require_unique(semi: Semidiscrete) -> None:
-    """Raise EquationError for an equation whose steady states differ by constants."""
-    form = semi.form
-    if semi.closed and not form.learned and form.state not in form.reaction.free_symbols:
+def require_determined(semi: Semidiscrete | SemidiscreteSystem) -> None:
+    """Raise EquationError for a steady state whose means are left open.
+
+    Where no flux crosses the border, the mean of r is 0: an equation for the unknowns, unless r is free of
+    them; and so for the sums c^T r of a system.
+    """
+    parts = semi.parts if isinstance(semi, SemidiscreteSystem) else (semi,)
+    states = sp.Matrix([p.form.state for p in parts])
+    rows = []
+    for form in (p.form for p in parts if p.closed and not p.form.learned):
+        slopes = sp.Matrix([[derivative(form.reaction, state) for state in states]])
+        rest = sp.expand(form.reaction - (slopes * states)[0])
+        plain = all(not term.prefactor.free_symbols for term in form.terms)
+        fixed = not slopes.free_symbols & (form.data | states.free_symbols)
+        if not rest.free_symbols & states.free_symbols and (slopes.is_zero_matrix or (plain and fixed)):
+            rows.append(slopes)
+    if rows and sp.Matrix.vstack(*rows).T.nullspace():
         raise EquationError(
-            "tau = oo: the steady state is not unique, since adding a constant to it makes another one; "
-            "add a data term such as beta*(f - u), or take a finite step."
+            "tau = oo: the steady state is not unique, or there is none: no flux crosses the border, and the "
+            "reaction says nothing of the mean; add a data term such as beta*(f - u), or take a finite step."
         )
 
 

@@ -14,7 +14,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build import relaxation
 from pde2net.graph.build.diagonal import nonnegative
-from pde2net.graph.build.implicit import require_unique
+from pde2net.graph.build.implicit import require_determined
 from pde2net.graph.build.operator import DEPTH, OperatorBuilder, hides_checkerboard
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights
@@ -57,7 +57,7 @@ class UNetBuilder(OperatorBuilder):
         super().__init__(semi, graph, unet.mass + unet.step * nonnegative(rate), unet.step)
         self.unet, self.levels = unet, grids(semi, unet)
         if unet.steady:
-            require_unique(semi)
+            require_determined(semi)
         damping = unet.damping or relaxation.damping(semi)
         if unet.smoother == "red-black":
             damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
