@@ -113,18 +113,20 @@ class Anderson:
             return image
         tiny = torch.finfo(v.dtype)
         df, dg = (
-            torch.stack([(b - a).flatten(1) for a, b in zip(h, h[1:])], 2)
+            torch.stack([(b - a).flatten(1) for a, b in zip(h, h[1:])], 1)
             for h in (self.residuals, self.images)
         )
         # Residuals that are rounding are not mixed.
         done = norm(image - v) <= tiny.eps**0.75 * norm(v)
         df = torch.where(done.flatten(1)[:, :, None], 0, df)
-        gram = df.mT @ df
+        # Sums: matrix products of a batch may round otherwise than those of an image.
+        gram = (df[:, :, None] * df[:, None]).sum(3)
         trace = gram.diagonal(dim1=1, dim2=2).sum(1)[:, None, None]
         eye = torch.eye(gram.shape[1], dtype=v.dtype, device=v.device)
         gram = gram + (tiny.eps**0.75 * trace + tiny.tiny) * eye
-        gamma, _ = torch.linalg.solve_ex(gram, df.mT @ self.residuals[-1].flatten(1)[:, :, None])
-        return image - (dg @ gamma).view_as(image)
+        right = (df * self.residuals[-1].flatten(1)[:, None]).sum(2)
+        gamma, _ = torch.linalg.solve_ex(gram, right[:, :, None])
+        return image - (dg * gamma).sum(1).view_as(image)
 
 def line_search(residual: Product, v: Tensor, new: Tensor, size: Tensor) -> Tensor:
     """v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.

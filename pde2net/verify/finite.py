@@ -181,6 +181,13 @@ def _within(value: sp.Expr, conditions: list[sp.Basic]) -> sp.Expr | None:
     return value
 
 
+def _vanishing(part: sp.Expr) -> sp.Expr:
+    """What vanishes where `part` does: u_x for u_x^2 and |u_x|."""
+    while isinstance(part, sp.Abs) or (part.is_Pow and part.exp.is_positive):
+        part = part.args[0]
+    return part
+
+
 def _put(relation: sp.Basic) -> tuple[sp.Expr, sp.Expr] | None:
     """(part, what it is): a number, or a new symbol of known sign, for part = 0, part > number, ..."""
     if not isinstance(relation, sp.core.relational.Relational):
@@ -188,13 +195,15 @@ def _put(relation: sp.Basic) -> tuple[sp.Expr, sp.Expr] | None:
     part, level = relation.lhs, relation.rhs
     if not level.is_number:
         return None
+    above = isinstance(relation, sp.Gt | sp.Ge)
+    strict = isinstance(relation, sp.Gt | sp.Lt)
+    if level == 0 and (isinstance(relation, sp.Eq | sp.Ne) or (above and strict and nonnegative(part))):
+        part = _vanishing(part)
     if isinstance(relation, sp.Eq):
         return part, level
-    above = isinstance(relation, sp.Gt | sp.Ge)
-    if isinstance(relation, sp.Ne):
+    if isinstance(relation, sp.Ne) or part != relation.lhs:
         if level != 0:
             return None
-        return part, sp.Symbol("_p", positive=True) if nonnegative(part) else sp.Dummy("p", nonzero=True)
-    strict = isinstance(relation, sp.Gt | sp.Lt)
+        return part, sp.Dummy("p", **{"positive" if nonnegative(part) else "nonzero": True})
     distance = sp.Dummy("d", **{"positive" if strict else "nonnegative": True})
     return part, level + distance if above else level - distance

@@ -21,6 +21,9 @@ FINITE = [
     p * sp.exp(-S),
     sp.Piecewise((1, sp.Eq(S, 0)), (1 - sp.exp(-1 / S**4), True)),
     sp.Piecewise((1, sp.Eq(p**2, 0)), (1 - sp.exp(-1 / p**8), True)),
+    sp.Piecewise((1, sp.Eq(p**2, 0)), (sp.tanh(sp.Abs(p)) / sp.Abs(p), True)),
+    sp.Piecewise((sp.atan(sp.Abs(p)) / sp.Abs(p), p**2 > 0), (1, True)),
+    sp.Piecewise((1, sp.Eq(sp.Abs(p), 0)), (sp.sin(p) / p, True)),
     sp.Min(1, 1 / sp.sqrt(S)),
     1 / (1 + 1 / S),
     sp.exp(-1 / S),
@@ -38,6 +41,9 @@ OPEN = [
     *(sp.log(p), sp.sqrt(p), (S**2 - 1) / (S - 1), sp.sin(S) / S, sp.acos(sp.Integer(2)), p**p, sp.asin(p)),
     *(sp.Min(1, 1 / p), sp.Min(1, 1 / sp.Max(p, 0)), 1 / (p + f), p / S, sp.Integer(0) ** p, sp.exp(1 / S)),
     sp.Piecewise((1, S < 1), (1 / (S - 2), True)),
+    sp.Piecewise((0, sp.Eq(p**2, 0)), (0, sp.Eq(q**2, 0)), (1 / (1 + p**2 - q**2), True)),
+    sp.Piecewise((1, sp.Eq(p**2, 0)), (sp.atan(sp.Abs(q)) / sp.Abs(q), True)),
+    sp.Piecewise((1, p**2 >= 0), (1, p**2 > 0), (1 / p, True)) + 1 / p,
     1 / S - 1 / (2 * S),
 ]
 PLACES = (-2, -1, R(-1, 2), 0, R(1, 2), 1, sp.sqrt(2), 2)
