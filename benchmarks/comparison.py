@@ -113,6 +113,8 @@ def families() -> Iterator[Family]:
     yield Family("FED", stack, BLUE, ":", stages(p2n.FED, COUNTS))
     yield Family("RKL, order 1", stack, SKY, "--", stages(p2n.RKL, COUNTS, order=1))
     yield Family("RKL, order 2", stack, SKY, "-", stages(p2n.RKL, COUNTS, order=2))
+    yield Family("RKC, order 1", stack, SKY, "-.", stages(p2n.RKC, COUNTS, order=1))
+    yield Family("RKC, order 2", stack, SKY, ":", stages(p2n.RKC, COUNTS, order=2))
     yield Family("semi-implicit", cell, RED, "--", steps(p2n.Implicit, semi_implicit))
     yield Family("implicit, Kacanov", cell, RED, "-", steps(p2n.Implicit, kacanov))
     yield Family("implicit, Newton", cell, RED, ":", steps(p2n.Implicit, newton))

@@ -126,13 +126,13 @@ def compile(  # noqa: A001  the public name of the interface
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
     trainable    parameters and learned operators (objects or names) that become nn.Parameters: one, or
                  several in a list; also "tau", and the weights of the scheme: "extrapolation" (FSI),
-                 "factors" (FED), "mu", "nu", "kappa", "gamma" (RKL)
+                 "factors" (FED), "mu", "nu", "kappa", "gamma" (RKL, RKC)
     shared       whether all blocks share the trainable parameters (True) or each has its own; weights of the
                  scheme are those of a cycle, and all cycles share them
     keep_stable  whether the network computes its step or scales its filters such that the condition of l2
                  stability (with a source term, of frozen stability) holds for all values of its parameters.
-                 Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED
-                 and RKL have the same parameters
+                 Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED,
+                 RKL and RKC have the same parameters
 
     The module takes and returns (batch, channels, *spatial). The certificate has the digest of its source,
     unless a symbol is left without a value. Raises as `verify` does, and DeclarationError if there is no

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -318,6 +319,9 @@ class Emitter(ABC):
         for helper in HELPERS:
             if any(calls(helper.name, d) for d in found):
                 found.insert(0, helper)
+        counts = Counter(d.name for d in found)
+        if twice := [name for name, count in counts.items() if count > 1]:
+            raise EmissionError(f"Several definitions of the source are called {twice[0]}.")
         return found
 
     def trained_names(self) -> list[str]:

@@ -20,7 +20,7 @@ def input_checks(
     shape = f"(batch, {channels}, {', '.join(axes)})"
     lines = [
         "if not isinstance(u, Tensor) or not u.is_floating_point():",
-        '    raise TypeError("u must be a floating point tensor; convert it with .float()")',
+        '    raise TypeError("u must be a floating point tensor: torch.as_tensor(u).float()")',
         f"if u.dim() != {rank} or u.shape[1] != {channels}:",
         "    raise ValueError(",
         f'        f"u must have the shape {shape}, not {{tuple(u.shape)}}; "',

@@ -28,7 +28,10 @@ class Along:
     def name(self) -> str:
         """A function name that says what the stencil is."""
         stencil = self.difference.stencil
-        place = "second" if stencil.derivative == 2 else "forward" if stencil.half else "central"
+        even = {-o for o in stencil.offsets} == set(stencil.offsets)
+        place = "forward" if stencil.half else "central" if even else "one_sided"
+        if stencil.derivative > 1:
+            place = "second" if stencil.derivative == 2 else f"order{stencil.derivative}"
         order = "" if stencil.order == 2 else f"_order{stencil.order}"
         return f"{place}_difference{order}{self.difference.border.suffix}"
 

@@ -38,7 +38,7 @@ def advise(
     """Schemes that reach `time` exactly and stably, the cheapest first.
 
     cycles     numbers of cycles that FSI and FED are tried with
-    steps      number of steps of RKL and of the schemes that solve equations; more are more accurate
+    steps      number of steps of RKL, RKC and of the schemes that solve equations; more are more accurate
     tolerance  relative residual to which equations are solved
     measure    the shape of an image: each network runs on one, in float32 on the CPU (imports torch)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, suggestion
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Border:
     closure  the word of differences at cells
     shape    what u is beyond the border, in emitted text
     said     the same in the docstrings of differences
+    known_as what others call it, for hints
     """
 
     name: str
@@ -32,6 +33,7 @@ class Border:
     wraps: bool = False
     factor: int = 1
     source: sp.Expr = sp.S.Zero
+    known_as: tuple[str, ...] = ()
 
     @property
     def keeps_constants(self) -> bool:
@@ -66,11 +68,20 @@ class Border:
 BORDERS = {
     border.name: border
     for border in (
-        Border("reflecting", "reflecting", "even", "even beyond the border, so no flux crosses it"),
-        Border("periodic", "periodic", "periodic", "periodic", wraps=True),
-        Border("dirichlet", "zero", "zero", "zero outside of the grid", factor=0),
+        Border(
+            *("reflecting", "reflecting", "even", "even beyond the border, so no flux crosses it"),
+            known_as=("neumann", "no-flux", "symmetric", "mirror"),
+        ),
+        Border("periodic", "periodic", "periodic", "periodic", wraps=True, known_as=("circular", "wrap")),
+        Border("dirichlet", "zero", "zero", "zero outside of the grid", factor=0, known_as=("zero", "zeros")),
     )
 }
+
+
+def nearest(word: str) -> str:
+    """What is said after a word that is no border: the one that is meant, or all of them."""
+    other = next((b.name for b in BORDERS.values() if word.lower() in b.known_as), None)
+    return suggestion(word, BORDERS) if other is None else f' It is called "{other}" here.'
 
 
 def closing(closure: str) -> Border:

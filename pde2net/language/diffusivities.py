@@ -54,6 +54,12 @@ def weickert(s2: sp.Expr, lam: sp.Expr, m: int = 4) -> sp.Expr:
     return sp.Piecewise((sp.Integer(1), sp.Eq(s2, 0)), (value, True))
 
 
+def table() -> dict[str, Callable[..., sp.Expr]]:
+    """All diffusivities by name, those of your own too."""
+    own = ("register", "table")
+    return {n: f for n, f in globals().items() if inspect.isfunction(f) and n not in own}
+
+
 def register(diffusivity: Callable[..., sp.Expr]) -> Callable[..., sp.Expr]:
     """Add a diffusivity g(s2, ...) of your own to this table, under its name; returns it, to decorate with.
 

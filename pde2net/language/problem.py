@@ -12,9 +12,9 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from pde2net.errors import DeclarationError, EquationError, known_options, suggestion
+from pde2net.errors import DeclarationError, EquationError, known_options
 from pde2net.language.assumptions import check_field, check_unknown, position
-from pde2net.language.borders import BORDERS
+from pde2net.language.borders import BORDERS, nearest
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import (
     check_defined,
@@ -98,8 +98,7 @@ class Problem:
                     f"own by name, as in {{{space[0]}: 'periodic', ...}}; a border per side is not available."
                 )
             if condition not in BORDERS:
-                hint = suggestion(str(condition), tuple(BORDERS))
-                raise DeclarationError(f'There is no boundary "{condition}".{hint}')
+                raise DeclarationError(f'There is no boundary "{condition}".{nearest(str(condition))}')
         set_(self, "boundary", MappingProxyType(conditions))
         set_(self, "parameters", MappingProxyType({}))
         set_(self, "channels", channels if len(kept) == 1 else len(kept))

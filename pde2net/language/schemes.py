@@ -91,7 +91,10 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True)
 class OwnScheme(ChosenSteps, Scheme):
-    """What a scheme of your own inherits from (pde2net.extend): `tau`, `steps`, and `for_time`."""
+    """What a scheme of your own inherits from (pde2net.extend): `tau`, `steps`, `for_time(time, steps=...)`.
+
+    tau=None takes the largest step that is proved; how many of them a time takes is left to you.
+    """
 
     steps: int = 1
 

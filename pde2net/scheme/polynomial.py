@@ -24,6 +24,10 @@ class Polynomial:
     text: str
     known: bool = False
 
+    def __post_init__(self) -> None:
+        if all(c.is_Rational for c in self.poly.all_coeffs()):
+            object.__setattr__(self, "poly", self.poly.set_domain(sp.QQ))
+
     def bounded(self, z: sp.Rational) -> bool:
         """Whether |P| <= 1 on [0, z]: where that is known up to `reach`, it is enough to look at z itself."""
         if self.known:

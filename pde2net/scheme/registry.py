@@ -74,7 +74,8 @@ def register_scheme(method: Method) -> None:
 
 
 OWN = frozenset(METHODS)  # those whose formulas are derived in docs/theory.md
-SCHEMES.setdefault(rkc.RKC.label, rkc.RKC)
+for _method in METHODS.values():
+    SCHEMES.setdefault(_method.choice.label, _method.choice)
 
 
 def method_of(scheme: Scheme) -> Method:

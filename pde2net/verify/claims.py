@@ -54,7 +54,9 @@ def stability(case: Case) -> Iterator[Claim]:
 
 def derived(name: str, case: Case) -> Claim:
     """One claim; unknown if SymPy fails on the way or takes too long."""
-    find = table(case)[name]
+    find = table(case).get(name)
+    if find is None:
+        return Claim(name, Status.UNKNOWN, because=because("no theorem"))
     shown = f"{name.replace('_', ' ')} for {case.semi.form.state}"
     try:
         return within(SECONDS, f"the derivation of {shown}", lambda: find(case.about(name)))

@@ -67,7 +67,7 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     if not isinstance(plan.update, Stack):
         raise DeclarationError(
             f"keep_stable=True keeps a condition on the step, which {scheme.label} schemes do not have; "
-            "Explicit, DuFortFrankel, FSI, FED and RKL do."
+            "Explicit, DuFortFrankel, FSI, FED, RKL and RKC do."
         )
     if set(trainable) & trainable_tables(plan.update):
         raise DeclarationError(

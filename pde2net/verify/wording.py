@@ -7,6 +7,7 @@ from pde2net.verify.certificate import Because, Claim
 RULES = {
     # of every theorem
     "conclusion": "{says}",
+    "no theorem": "There is no theorem about it for this scheme.",
     "missing": "{why}",
     "undecided": "{why}",
     "every tau": "Holds for every tau.",

@@ -175,3 +175,15 @@ def test_half_points_take_the_rule_where_it_is_derived():
         d = Difference(0, half_point(2), sp.S.One, border)
         columns = np.array([d.apply(e, 1.0) for e in np.eye(6)]).T
         np.testing.assert_array_equal(columns, matrix(6, {0: -1.0, 1: 1.0}, border))
+
+
+def test_closures_name_one_border_each():
+    assert len({b.closure for b in BORDERS.values()}) == len(BORDERS)
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("neumann", "reflecting"), ("Symmetric", "reflecting"), ("zeros", "dirichlet")]
+)
+def test_words_of_others_are_understood(word, meant):
+    with pytest.raises(DeclarationError, match=f'It is called "{meant}" here'):
+        p2n.Problem(equation(laplacian(U), 2), word)

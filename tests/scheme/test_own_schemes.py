@@ -35,6 +35,7 @@ from pde2net.extend import (
 from pde2net.graph.interpret import Interpreter
 from pde2net.language import diffusivities
 from pde2net.language.schemes import SCHEMES
+from pde2net.language.text.build import read
 from pde2net.scheme.polynomial import stays_bounded
 from pde2net.scheme.registry import METHODS
 
@@ -196,6 +197,11 @@ def test_products_are_derived(registered: Any) -> None:
         p2n.verify(HEAT, Own(R(9, 10)))
 
 
+def test_polynomials_of_other_domains_are_those_of_rationals() -> None:
+    stated = Polynomial(sp.Poly((1 - Z) ** 2, Z), sp.Integer(2), "(1 - z)^2")
+    assert stated.poly == sp.Poly((1 - Z) ** 2, Z, domain="QQ") and stated.poly.domain == sp.QQ
+
+
 def test_only_schemes_with_a_name_of_their_own_are_registered(registered: Any) -> None:
     with pytest.raises(p2n.DeclarationError, match="no scheme that is known"):
         p2n.verify(HEAT, Own(R(1, 5)))
@@ -238,6 +244,8 @@ def test_diffusivities_join_the_table() -> None:
         assert p2n.verify(problem, p2n.Explicit(R(1, 2))).claims["l2_stability"].limit == R(1, 2)
         with pytest.raises(p2n.DeclarationError, match="already"):
             register_diffusivity(own_diffusivity)
+        text = "unknown u(x, t)\nequation u_t = div(own_diffusivity(|u_x|^2, 1/2) * grad u)\n"
+        assert read(text, "text")[0] == problem
     finally:
         del diffusivities.own_diffusivity
     for wrong in (lambda s2: x, lambda: 1, lambda s2: "g"):

@@ -12,6 +12,7 @@ from support import diffusion, equation, h, lam, tau, unknown, x, y
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, laplacian, norm2
+from pde2net.verify.theorems import cycle
 
 u1, u2 = unknown(1), unknown(2)
 NAMES = {
@@ -239,3 +240,9 @@ def test_equal_declarations_give_equal_certificates():
     make = lambda: certificate_of(p2n.Problem(equation(div(grad(u2) / (1 + norm2(grad(u2)))), 2)))  # noqa: E731  a formula
     assert make() == make() and make().to_json() == make().to_json()
     assert make() != certificate_of(p2n.Problem(equation(laplacian(u2), 2)))
+
+
+def test_a_claim_without_a_theorem_is_unknown(monkeypatch):
+    monkeypatch.delitem(cycle.CLAIMS, "energy_decay")
+    claim = p2n.verify(diffusion(lambda s: 1 / (1 + s), 1), p2n.FSI(0.1, 3)).claims["energy_decay"]
+    assert claim.status == "unknown" and "no theorem" in claim.reason

@@ -31,6 +31,7 @@ from pde2net.graph.nodes import (
     Gaussian,
     Input,
     Node,
+    Output,
     Pad,
     Pointwise,
     SquaredAdjoint,
@@ -225,7 +226,9 @@ class Evaluator(ABC):
             return (np.pad(array, pad, mode="edge"),)
         if isinstance(node, Crop):
             return (array[tuple(slice(w, n - w) for w, n in zip(node.margin, array.shape, strict=False))],)
-        return (array,)
+        if isinstance(node, Output):
+            return (array,)
+        raise EmissionError(f"The interpreter does not know what {type(node).__name__} computes.")
 
     def filtered(self, node: Filter | TransposedFilter, array: Array) -> Array:
         """K u or K^T p of a learned operator; u of one channel has no axis for it."""

@@ -12,7 +12,7 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.deadline import within
 from pde2net.errors import Pde2NetError, TextError, suggestion
-from pde2net.language.borders import BORDERS
+from pde2net.language.borders import BORDERS, nearest
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.grid import GRADIENTS, Grid
 from pde2net.language.linear_operator import LinearOperator, operators_of
@@ -21,12 +21,12 @@ from pde2net.language.schemes import SCHEMES, Scheme
 from pde2net.language.solvers import SOLVERS
 from pde2net.language.stored import EXPRESSIONS
 from pde2net.language.text.expressions import (
-    FUNCTIONS,
     OPERATORS,
     Definition,
     Reader,
     Scope,
     as_token,
+    functions,
     number,
     whole,
 )
@@ -107,7 +107,7 @@ class _Builder:
         self.scope.names[str(token)] = value
 
     def _free(self, token: Token) -> None:
-        if str(token) in {*self.scope.known(), *FUNCTIONS, *OPERATORS, "adjoint", "diff"}:
+        if str(token) in {*self.scope.known(), *functions(), *OPERATORS, "adjoint", "diff"}:
             raise self.source.at(token, f'the name "{token}" is taken already.')
 
     # -- declarations ------------------------------------------------------------------------------
@@ -124,7 +124,8 @@ class _Builder:
         if first is not None and tuple(symbols) != first.args:
             raise self.source.at(name, f"all unknowns depend on the variables of {first}, in that order.")
         if TIME_NAME not in map(str, arguments):
-            raise self.source.at(name, f"the unknown depends on time: {name}(x, {TIME_NAME}).")
+            needed = ", ".join([*map(str, arguments), TIME_NAME])
+            raise self.source.at(name, f"the unknown depends on time: {name}({needed}).")
         self.scope.space = tuple(s for s in symbols if s.name != TIME_NAME)
         self.unknowns[str(name)] = sp.Function(str(name))(*symbols)
         self._declare(name, self.unknowns[str(name)])
@@ -211,16 +212,21 @@ class _Builder:
         self._once(node)
         entries = node.children
         if isinstance(entries[0], Token):
-            self.found["boundary"] = self._word(entries[0], tuple(BORDERS), "boundary")
+            self.found["boundary"] = self._border(entries[0])
             return
         axes = [a.name for a in self.scope.space]
         chosen = {}
         for entry in _trees(node):
             axis, kind = _tokens(entry)
-            chosen[self._word(axis, axes, "axis")] = self._word(kind, tuple(BORDERS), "boundary")
+            chosen[self._word(axis, axes, "axis")] = self._border(kind)
         self.found["boundary"] = chosen
         if set(chosen) != set(axes):
             raise self.source.at(node, f"each axis needs a boundary: {', '.join(axes)}.")
+
+    def _border(self, token: Any) -> str:
+        if str(token) not in BORDERS:
+            raise self.source.at(token, f'there is no boundary "{token}".{nearest(str(token))}')
+        return str(token)
 
     def _word(self, token: Any, choices: Any, what: str) -> str:
         if str(token) not in choices:

@@ -27,14 +27,23 @@ DEEPEST = 200  # nested nodes of a parse tree
 _NAMES = "exp log sqrt sin cos tan asin acos atan sinh cosh tanh asinh erf sign"
 ELEMENTARY: dict[str, Callable[..., Any]] = {n: getattr(sp, n) for n in _NAMES.split()}
 ELEMENTARY |= {"abs": sp.Abs, "min": sp.Min, "max": sp.Max}
-_MODELS = "linear charbonnier regularised_tv perona_malik exponential weickert"
-DIFFUSIVITIES: dict[str, Callable[..., Any]] = {n: getattr(diffusivities, n) for n in _MODELS.split()}
 OPERATORS: dict[str, Callable[..., Any]] = {
     n: getattr(calculus, n) for n in ("grad", "div", "laplacian", "hessian")
 }
-FUNCTIONS = ELEMENTARY | DIFFUSIVITIES | {"norm2": calculus.norm2, "dot": calculus.dot, "smooth": smooth}
+FUNCTIONS: dict[str, Callable[..., Any]] = ELEMENTARY | {
+    "norm2": calculus.norm2,
+    "dot": calculus.dot,
+    "smooth": smooth,
+}
 _TENSORS = "tensor structure_tensor principal_direction coherence projection"
 FUNCTIONS |= {n: getattr(tensors, n) for n in _TENSORS.split()}
+
+
+def functions() -> dict[str, Callable[..., Any]]:
+    """What texts may call, diffusivities of your own included."""
+    return FUNCTIONS | diffusivities.table()
+
+
 RELATIONS = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge, "==": sp.Eq, "!=": sp.Ne}
 
 
@@ -166,7 +175,7 @@ class Reader:
         derivative = scope.derivative(name)
         if derivative is not None:
             return derivative
-        near = suggestion(name, {*local, *scope.known(), *FUNCTIONS, *OPERATORS})
+        near = suggestion(name, {*local, *scope.known(), *functions(), *OPERATORS})
         hint = near if "mean" in near else suggestion(name, {*local, *scope.known()})
         raise self.source.at(node, f'there is no name "{name}" here.{hint}')
 
@@ -256,12 +265,13 @@ class Reader:
             if tuple(values) != declared.args:
                 raise self.source.at(node, f"{name} is declared as {declared}; it has no values elsewhere.")
             return declared
-        if name not in FUNCTIONS:
-            choices = {*FUNCTIONS, *OPERATORS, *scope.definitions, "diff"}
+        known = functions()
+        if name not in known:
+            choices = {*known, *OPERATORS, *scope.definitions, "diff"}
             raise self.source.at(node, f'there is no function "{name}".{suggestion(name, choices)}')
         if name == "weickert" and len(values) == 3:
             values[2] = whole(values[2])
-        return FUNCTIONS[name](*values)
+        return known[name](*values)
 
     def _derivative(self, node: Tree[Token], local: Mapping[str, Any]) -> sp.Expr:
         _, body, *axes = node.children

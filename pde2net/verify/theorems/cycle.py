@@ -58,13 +58,13 @@ def kept_operator(case: Case) -> Held | Missing:
 
 
 linear = hyp.linear_equation("nothing is derived for several stages of a nonlinear equation")
-HAFNER = "Hafner et al. 2016; Meyer et al. 2014"
+CYCLES = "Hafner et al. 2016; Meyer et al. 2014; Sommeijer, Shampine, Verwer 1998"
 
 L2 = explicit.L2.also(
     _bounded(damped_rate),
     kept_operator,
     title="Polynomials of symmetric operators",
-    reference=HAFNER,
+    reference=CYCLES,
     conclusion="‖u+‖ <= ‖u‖ for every input, since a cycle is P(tau B), B = A + diag b, and 0 <= tau B <= Z",
     limit=_up_to(damped_rate),
 )
@@ -72,7 +72,7 @@ NONEXPANSIVE = explicit.NONEXPANSIVE.also(
     linear,
     _bounded(largest_slope),
     title="Polynomials of symmetric operators, for differences",
-    reference=HAFNER,
+    reference=CYCLES,
     conclusion="‖N(u) - N(v)‖ <= factor ‖u - v‖ per cycle, factor <= 1",
     limit=_up_to(largest_slope),
     factor=lambda case: sp.S.One,

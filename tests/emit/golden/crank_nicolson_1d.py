@@ -351,7 +351,7 @@ class DiffusionNetwork(nn.Module):
     def forward(self, u: Tensor) -> Tensor:
         """u, shape (batch, 1, x) -> the state after all steps, same shape, dtype and device."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
-            raise TypeError("u must be a floating point tensor; convert it with .float()")
+            raise TypeError("u must be a floating point tensor: torch.as_tensor(u).float()")
         if u.dim() != 3 or u.shape[1] != 1:
             raise ValueError(
                 f"u must have the shape (batch, 1, x), not {tuple(u.shape)}; "
@@ -397,7 +397,7 @@ class DiffusionNetwork(nn.Module):
     def residuals(self, u: Tensor) -> Tensor:
         """‖v - tau F(v) - rhs‖/‖rhs‖ after each step, for every image: shape (steps, batch)."""
         if not isinstance(u, Tensor) or not u.is_floating_point():
-            raise TypeError("u must be a floating point tensor; convert it with .float()")
+            raise TypeError("u must be a floating point tensor: torch.as_tensor(u).float()")
         if u.dim() != 3 or u.shape[1] != 1:
             raise ValueError(
                 f"u must have the shape (batch, 1, x), not {tuple(u.shape)}; "

@@ -130,7 +130,7 @@ class DiffusionNetwork(nn.Module):
         Its channels are u, v.
         """
         if not isinstance(u, Tensor) or not u.is_floating_point():
-            raise TypeError("u must be a floating point tensor; convert it with .float()")
+            raise TypeError("u must be a floating point tensor: torch.as_tensor(u).float()")
         if u.dim() != 4 or u.shape[1] != 2:
             raise ValueError(
                 f"u must have the shape (batch, 2, x, y), not {tuple(u.shape)}; "

@@ -122,7 +122,7 @@ class DiffusionNetwork(nn.Module):
         Known fields, shape (batch or 1, 1, x, y): c, f.
         """
         if not isinstance(u, Tensor) or not u.is_floating_point():
-            raise TypeError("u must be a floating point tensor; convert it with .float()")
+            raise TypeError("u must be a floating point tensor: torch.as_tensor(u).float()")
         if u.dim() != 4 or u.shape[1] != 1:
             raise ValueError(
                 f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
