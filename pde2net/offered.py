@@ -12,6 +12,7 @@ from pde2net.later import offer
 OFFERED = {
     "energy_of": "pde2net.normalise.energy",
     "explicit_limit": "pde2net.guidance.limit",
+    "span_of": "pde2net.scheme.registry",
     "written": "pde2net.language.text.printer",
     "equations_latex": "pde2net.language.text.latex",
     "problem_text": "pde2net.language.text.statements",

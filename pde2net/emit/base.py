@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -149,11 +149,16 @@ class Emitter(ABC):
             found[value] = own or self.namer.identifier(wanted, taken)
         return found
 
+    @property
+    def reserved(self) -> Collection[str]:
+        """Further variables of the methods of a part."""
+        return ()
+
     def named(self, function: Described, known: Mapping[str, str] | None = None) -> Described:
         """A function with identifiers; `known` are those of values that it is handed beside data."""
         given = {**self.data, **(known or {})}
         values = [*(v for v, _ in function.parameters), *(v for let in function.body for v in let.outputs)]
-        return naming.name(function, self.namer, {v: given[v] for v in values if v in given})
+        return naming.name(function, self.namer, {v: given[v] for v in values if v in given}, self.reserved)
 
     def scope(self, printer: Printer | None = None) -> Scope:
         """What the statements of a method of the part refer to."""

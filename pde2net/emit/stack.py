@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import sympy as sp
@@ -37,6 +38,10 @@ class StackEmitter(KeepingEmitter):
     def weights(self) -> list[sp.Symbol]:
         """The symbols whose values differ from stage to stage."""
         return list(self.stack.stages[0])
+
+    @property
+    def reserved(self) -> Collection[str]:
+        return self.weight_names.values()
 
     @property
     def tables(self) -> list[sp.Symbol]:
@@ -191,9 +196,9 @@ class StackEmitter(KeepingEmitter):
             block = "next(blocks)"
             if self.stack.repeated:
                 block, weights, tables = "block", ["block", *weights], ["self.blocks", *tables]
-        over = "range(self.steps)"
+        over = f"range({'self.steps' if self.stack.repeated else len(self.stack.stages)})"
         if not tables:
-            loop = "for _ in range(self.steps):"
+            loop = f"for _ in {over}:"
         else:
             over = tables[0] if len(tables) == 1 else f"zip({', '.join(tables)}, strict=True)"
             loop = f"for {', '.join(weights)} in {over}:"

@@ -18,6 +18,7 @@ from pde2net.errors import DeclarationError, known_options, options
 from pde2net.language.exact import chosen, count, exact, positive, word
 from pde2net.language.solvers import GRADIENTS, ON_FAILURE, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stopping import ChosenSteps, CyclicTime, DampedTime, ExplicitTime, StagedTime, Stopping
+from pde2net.later import later
 
 FREEZE = ("cycle", "step")
 CYCLES = ("V", "W", "FMG")
@@ -100,6 +101,11 @@ class OwnScheme(ChosenSteps, Scheme):
 
     def __post_init__(self) -> None:
         chosen(self, tau=_step(self.tau), steps=count(self.steps, "The number of steps"))
+
+    @property
+    def span(self) -> sp.Expr:
+        found: sp.Expr = later("span_of")(self)
+        return found
 
 
 @options

@@ -202,7 +202,7 @@ class ChosenSteps(Stopping):
     def for_time(
         cls, time: Any, problem: Any = None, grid: Any = None, *, steps: int = 1, **options: Any
     ) -> Self:
-        """`steps` equal steps of time/steps; the scheme sets no limit, so their number is yours.
+        """`steps` equal steps that cover the time; nothing is derived from a limit, so their number is yours.
 
         problem and grid, which other schemes derive their limit from, say nothing here.
         """
@@ -211,7 +211,8 @@ class ChosenSteps(Stopping):
                 f"Name the number of steps: {cls.__name__}.for_time({time}, steps={problem})."
             )
         total, number = stopping_time(time), count(steps, "The number of steps")
-        return cls._chosen(options, tau=total / number, steps=number)
+        found = cls._chosen(options, tau=total / number, steps=number)
+        return replace(found, tau=total / (number * found.span))  # type: ignore[type-var]
 
 
 def stopping_time(time: Any) -> sp.Expr:

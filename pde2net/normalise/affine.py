@@ -54,3 +54,14 @@ def _polynomial(expression: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Exp
     if found.degree() > 1:
         return None
     return found.nth(0).xreplace(back), found.nth(1).xreplace(back)
+
+
+def simplified(expression: sp.Expr) -> sp.Expr:
+    """simplify, which is slow, where there is something to simplify: not in sums of unlike monomials."""
+    terms = [t.as_coeff_Mul()[1] for t in sp.Add.make_args(expression)]
+    symbols = [s for t in terms for s in t.free_symbols]
+    plain = all(f.is_Symbol or f.is_Rational for t in terms for f in sp.Mul.make_args(t))
+    rational = all(t.as_coeff_Mul()[0].is_Rational for t in sp.Add.make_args(expression))
+    if plain and rational and len(set(symbols)) == len(symbols):
+        return expression
+    return sp.simplify(expression)

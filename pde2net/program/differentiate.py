@@ -67,6 +67,11 @@ class _Direction(sp.Function):  # type: ignore[misc]
         return -projection(projection(*self.args), 1, square)
 
 
+def _total(symbol: sp.Symbol) -> str:
+    """The key of the derivative by a parameter, beside those of values, which may be called alike."""
+    return f"derivative by {symbol}"
+
+
 def _partial(expression: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
     found = derivative(expression.replace(projection, _Direction), symbol)
     if found.has(sp.Derivative, sp.Subs):
@@ -91,7 +96,7 @@ class _Reverse:
                 self.reverse(let, cotangents)
         first, _ = function.parameters[0]
         results = [self.cotangent(v) or self.zero(v) for v, _ in function.parameters]
-        numbers = (s.name for s in self.symbols)
+        numbers = (_total(s) for s in self.symbols)
         results += [self.cotangent(n) or self.let(Total(), {"a": self.zero(first)}) for n in numbers]
         results += [self.cotangent(f"weights of {name}") or "" for name in filters(function)]
         parameters = (*function.parameters, *given)
@@ -193,13 +198,13 @@ class _Reverse:
             if known:
                 self.add(fed[symbol.name], self.let(Fold(), {"a": found, "like": fed[symbol.name]}))
             else:
-                self.add(symbol.name, self.let(Total(), {"a": found}))
+                self.add(_total(symbol), self.let(Total(), {"a": found}))
 
     def loop(self, op: Loop, fed: dict[str, str], cotangent: str) -> None:
         """Its passes in reverse order, from the states that they started with."""
         weights = sorted(op.repeat.symbols, key=str)
         backward = differentiate(op.body, [*self.symbols, *weights])
-        keys = [*fed.values(), *(s.name for s in self.symbols)]
+        keys = [*fed.values(), *map(_total, self.symbols)]
         keys += [f"weights of {name}" for name in filters(op.body)]
         made = Reversed(op, backward, tuple(self.symbols))
         slopes = self.lets(made, {**fed, "cotangent": cotangent}, len(keys))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from pde2net.program.names import Namer
 from pde2net.program.records import Function
 
 
-def name(function: Function, namer: Namer, known: Mapping[str, str]) -> Function:
+def name(
+    function: Function, namer: Namer, known: Mapping[str, str], reserved: Collection[str] = ()
+) -> Function:
     """The function with identifiers in place of values; `known` are those of values that have some.
+
+    No other value is called as what is `reserved`.
 
     Parts of expressions are numbered, g, g2, g3, ..., where others are called so. Raises KeyError if the
     function takes a value that it is not handed.
@@ -20,10 +24,10 @@ def name(function: Function, namer: Namer, known: Mapping[str, str]) -> Function
     whole = (zip(let.outputs, let.wanted, strict=True) for let in function.body if not let.passing)
     for value, wanted in itertools.chain(function.parameters, *whole):
         if value not in names:
-            names[value] = namer.identifier(wanted, names.values())
+            names[value] = namer.identifier(wanted, [*names.values(), *reserved])
     for let in function.body:
         if let.passing:
-            names[let.outputs[0]] = _numbered(let.wanted[0], namer, names.values())
+            names[let.outputs[0]] = _numbered(let.wanted[0], namer, [*names.values(), *reserved])
     return replace(
         function,
         parameters=tuple((names[value], wanted) for value, wanted in function.parameters),

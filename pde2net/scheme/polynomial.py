@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from pde2net.errors import DeclarationError
 from pde2net.scheme.stack import Z
 
 DIGITS = 12  # decimals of a limit beyond the one in closed form
@@ -25,6 +26,14 @@ class Polynomial:
     known: bool = False
 
     def __post_init__(self) -> None:
+        reach = sp.sympify(self.reach)
+        if not isinstance(self.poly, sp.Poly) or self.poly.gens != (Z,):
+            raise DeclarationError("The polynomial of a cycle is a Poly in Z.")
+        if not reach.is_Rational or reach <= 0:
+            raise DeclarationError(
+                f"The reach of a polynomial is positive and rational, not {self.reach}."
+            )
+        object.__setattr__(self, "reach", reach)
         if all(c.is_Rational for c in self.poly.all_coeffs()):
             object.__setattr__(self, "poly", self.poly.set_domain(sp.QQ))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 
 import sympy as sp
 
@@ -13,13 +13,16 @@ from pde2net.language.schemes import (
     SCHEMES,
     Implicit,
     Multigrid,
+    OwnScheme,
     Scheme,
     Theta,
 )
+from pde2net.language.text.write import keyword
 from pde2net.scheme import du_fort_frankel, explicit, fed, fsi, rkc, rkl
 from pde2net.scheme.cell import Cell, cell
 from pde2net.scheme.method import Method, Update
-from pde2net.scheme.stack import PREVIOUS, Stack
+from pde2net.scheme.own import require_choice, require_options, require_stack
+from pde2net.scheme.stack import PREVIOUS, TAU, Stack
 from pde2net.scheme.unet import UNet, unet
 
 # Weights of stages that can be trained, by the name that a user gives; others have that of their symbol.
@@ -61,14 +64,13 @@ def register_scheme(method: Method) -> None:
 
     Raises DeclarationError for a label that is taken, and for a choice that is no frozen dataclass.
     """
+    if not isinstance(method, Method):
+        raise DeclarationError(f"register_scheme takes a Method, not {method!r}.")
     choice = method.choice
-    if not (isinstance(choice, type) and issubclass(choice, Scheme) and is_dataclass(choice)):
-        raise DeclarationError(f"{choice!r} must be a frozen dataclass that inherits from Scheme.")
-    label = getattr(choice, "label", "")
-    if label in SCHEMES or choice in METHODS:
+    require_choice(choice)
+    label = choice.label
+    if keyword(label) in map(keyword, SCHEMES) or choice in METHODS:
         raise DeclarationError(f'There is a scheme called "{label}" already.')
-    if not label:
-        raise DeclarationError(f'{choice.__name__} needs a label: label: ClassVar[str] = "...".')
     SCHEMES[label] = choice
     METHODS[choice] = method
 
@@ -102,17 +104,20 @@ def owner_of(update: Update, trainable: Iterable[str], shared: bool, keeps: bool
 def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
     """The update of a scheme; `alpha` is that of Du Fort-Frankel.
 
-    Raises DeclarationError if that of a registered one is no Stack, or states what is to be derived.
+    Raises DeclarationError if that of a registered one is no Stack of which anything can be derived.
     """
-    update = method_of(scheme).update(scheme, alpha)
-    if type(scheme) in OWN:
-        return update
-    if not isinstance(update, Stack) or update.values or update.product is not None:
-        raise DeclarationError(
-            f"The update of {scheme.label} must be a Stack without values and without a product, which is "
-            "derived from its stages."
-        )
-    return update
+    method = method_of(scheme)
+    if isinstance(scheme, OwnScheme):
+        require_options(scheme)
+        return require_stack(method.update(scheme, alpha), scheme.label)
+    return method.update(scheme, alpha)
+
+
+def span_of(scheme: OwnScheme) -> sp.Expr:
+    """The time that a step of a scheme of one's own covers, in units of tau."""
+    stack = update_of(scheme)
+    assert isinstance(stack, Stack)
+    return sp.Rational(1, scheme.repeats) * stack.cycles * sp.cancel(stack.time / TAU)
 
 
 def shortest(update: Update) -> Update:

@@ -86,7 +86,7 @@ class Stack:
         The middle of a cycle keeps the order 2 of those that have it.
         """
         if self.repeated:
-            return stage * TAU
+            return stage * self.time / len(self.stages)
         return (cycle + (HALF if self.order == 2 else 0)) * self.time
 
     def clocks(self) -> list[sp.Expr]:
@@ -110,13 +110,13 @@ class Stack:
         minus_z = sp.Poly(-Z, Z)
         update = self.skip.subs(STEP, self.step)
         for weights in self.stages:
-            w = _weighted(update, {**weights, **self.values})
+            w = weighted(update, {**weights, **self.values})
             new = now * w[U] + minus_z * now * w[RATE] + before * w[PREVIOUS]
             now, before = new + sp.Poly(w[START], Z) + minus_z * w[START_RATE], now
         return now
 
 
-def _weighted(expression: sp.Expr, values: StageWeights) -> dict[sp.Symbol, sp.Expr]:
+def weighted(expression: sp.Expr, values: StageWeights) -> dict[sp.Symbol, sp.Expr]:
     """The coefficients of an expression that is linear in states and rates; rates in units of tau."""
     expression = expression.subs(values).subs(values)
     found = {}

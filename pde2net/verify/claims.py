@@ -47,9 +47,8 @@ def claims(case: Case) -> dict[str, Claim]:
 
 def stability(case: Case) -> Iterator[Claim]:
     """The claims that limit the step: l2 stability, then stability with frozen coefficients."""
-    found = table(case)
     for name in ("l2_stability", "frozen_stability"):
-        yield found[name](case)
+        yield derived(name, case)
 
 
 def derived(name: str, case: Case) -> Claim:

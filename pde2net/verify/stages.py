@@ -42,8 +42,8 @@ def pace(stack: Stack) -> sp.Expr | None:
     weights = stage_weights(stack)[0]
     if sp.simplify(sum(weights[s] for s in STATES) - 1) != 0:
         return None
-    c = sp.nsimplify(weights[RATE] + weights[START_RATE])
-    return c if c.is_Rational else None
+    c = sp.cancel(weights[RATE] + weights[START_RATE])
+    return c if c.is_Rational and c.is_positive else None
 
 
 def step_of(case: Case) -> sp.Expr:

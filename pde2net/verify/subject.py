@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.errors import DeclarationError
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
@@ -42,7 +43,10 @@ def scheme_line(plan: Plan | SystemPlan, reaction: bool) -> str:
     """Name, step, options and update of a scheme."""
     scheme, tau, words = plan.scheme, plan.tau, method_of(plan.scheme).words
     if words is not None:
-        return words(scheme, plan.update, tau, reaction)
+        line = words(scheme, plan.update, tau, reaction)
+        if not isinstance(line, str) or not line.isprintable():
+            raise DeclarationError(f"The words of {scheme.label} are one printable line, not {line!r}.")
+        return line
     if isinstance(scheme, Implicit | Theta | AOS | Multigrid):
         return _solver_line(plan.semi, scheme, tau)
     return f"{scheme.label}, tau = {tau}, {options_text(scheme)}"

@@ -13,7 +13,7 @@ from pde2net.graph.build.tangent import derivative
 from pde2net.graph.network import Graph
 from pde2net.graph.nodes import Crop, Pointwise, Tridiagonal
 from pde2net.language.solvers import Newton, Solver
-from pde2net.normalise.affine import affine
+from pde2net.normalise.affine import affine, simplified
 from pde2net.scheme.cell import Cell
 
 RHS, TRIAL = sp.symbols("_rhs _x", real=True)
@@ -147,7 +147,7 @@ class ImplicitBuilder(RateBuilder):
 def split_reaction(reaction: sp.Expr, state: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
     """(b, s) with r = s - b u: b of a reaction that is affine in u and not growing, else 0."""
     found = affine(reaction, state)
-    rate = sp.S.Zero if found is None else sp.simplify(-found[1])
+    rate = sp.S.Zero if found is None else simplified(-found[1])
     if found is None or rate.is_nonpositive:
         return sp.S.Zero, reaction
-    return rate, sp.simplify(found[0])
+    return rate, simplified(found[0])
