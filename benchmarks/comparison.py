@@ -82,7 +82,7 @@ def stages(kind, counts: Sequence[int], **options: object) -> dict:
 
 def steps(kind, solver: Callable[[sp.Expr], dict[str, object]]) -> dict:
     """Long steps, whose equations are solved to a tolerance that falls with their number."""
-    return {f"{n} steps": kind.for_time(TIME, n, **solver(TOLERANCE / n)) for n in COUNTS}
+    return {f"{n} steps": kind.for_time(TIME, steps=n, **solver(TOLERANCE / n)) for n in COUNTS}
 
 
 def semi_implicit(tol: sp.Expr) -> dict[str, object]:

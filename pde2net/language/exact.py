@@ -75,14 +75,19 @@ def positive(value: Any, what: str) -> sp.Expr:
     )
 
 
+LARGEST = 10**6
+
+
 def count(value: Any, what: str) -> int:
-    """A whole number of at least 1."""
+    """A whole number from 1 to LARGEST."""
     if isinstance(value, sp.Integer):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise DeclarationError(f"{what} must be a whole number, not {value!r}.")
     if value < 1:
         raise DeclarationError(f"{what} must be at least 1, not {value}.")
+    if value > LARGEST:
+        raise DeclarationError(f"{what} must be at most {LARGEST}, not {value}.")
     return value
 
 

@@ -7,6 +7,7 @@ axis and step, with A from the old state (Alt et al. 2023, section 3.3; Weickert
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -38,9 +39,13 @@ class ImplicitSteps:
         """The time at which a step evaluates F, that of its end for theta = 1."""
         return (step + self.theta) * TAU
 
-    def clocks(self) -> list[sp.Expr]:
+    @property
+    def last_clock(self) -> sp.Expr:
+        return self.clock(self.steps - 1)
+
+    def clocks(self) -> Iterator[sp.Expr]:
         """All times at which F is evaluated."""
-        return [self.clock(step) for step in range(self.steps)]
+        return (self.clock(step) for step in range(self.steps))
 
     @property
     def mass(self) -> sp.Expr:

@@ -30,9 +30,7 @@ class Polynomial:
         if not isinstance(self.poly, sp.Poly) or self.poly.gens != (Z,):
             raise DeclarationError("The polynomial of a cycle is a Poly in Z.")
         if not reach.is_Rational or reach <= 0:
-            raise DeclarationError(
-                f"The reach of a polynomial is positive and rational, not {self.reach}."
-            )
+            raise DeclarationError(f"The reach of a polynomial is positive and rational, not {self.reach}.")
         object.__setattr__(self, "reach", reach)
         if all(c.is_Rational for c in self.poly.all_coeffs()):
             object.__setattr__(self, "poly", self.poly.set_domain(sp.QQ))

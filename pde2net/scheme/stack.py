@@ -9,7 +9,7 @@ with weights that may differ from stage to stage. In A with frozen coefficients 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -89,11 +89,15 @@ class Stack:
             return stage * self.time / len(self.stages)
         return (cycle + (HALF if self.order == 2 else 0)) * self.time
 
-    def clocks(self) -> list[sp.Expr]:
+    @property
+    def last_clock(self) -> sp.Expr:
+        return self.clock(self.cycles - 1, len(self.stages) - 1)
+
+    def clocks(self) -> Iterator[sp.Expr]:
         """All times at which F is evaluated."""
         if self.repeated:
-            return [self.clock(0, stage) for stage in range(len(self.stages))]
-        return [self.clock(cycle, 0) for cycle in range(self.cycles)]
+            return (self.clock(0, stage) for stage in range(len(self.stages)))
+        return (self.clock(cycle, 0) for cycle in range(self.cycles))
 
     def uses(self, symbol: sp.Symbol) -> bool:
         """Whether the step or the skip reads `symbol`."""

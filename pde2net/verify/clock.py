@@ -16,6 +16,7 @@ from pde2net.scheme.method import Update
 from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU
 from pde2net.verify.certificate import Claim, Status, because
+from pde2net.verify.finite import require_finite_until
 from pde2net.verify.ranges import UndecidedError
 
 
@@ -70,7 +71,7 @@ def require_time(problem: Problem, scheme: Scheme) -> None:
 
 def of_network(semi: Semidiscrete, scheme: Scheme) -> Clock | None:
     """The times up to the last one at which the network evaluates coefficients; None if it is no number."""
-    clock = update_of(scheme, sp.S.One).clocks()[-1]
+    clock = update_of(scheme, sp.S.One).last_clock
     last, tau = (e.subs(TAU, scheme.tau).subs(semi.form.problem.parameters) for e in (clock, TAU))
     if not (last.is_number and last.is_finite):
         return None
@@ -85,6 +86,13 @@ def require_values(semi: Semidiscrete, update: Update, tau: sp.Expr) -> None:
     if not problem.depends_on_time or tau.subs(problem.parameters).free_symbols:
         return
     coefficients = [e for e in moving(semi.form) if problem.time in e.free_symbols]
+    end = update.last_clock.subs(TAU, tau).subs(problem.parameters)
+    try:
+        for coefficient in coefficients:
+            require_finite_until(coefficient.subs(problem.parameters), problem.time, end)
+        return
+    except UndecidedError:  # at some time, but perhaps at none that the network takes
+        pass
     for number, clock in enumerate(update.clocks()):
         now = clock.subs(TAU, tau).subs(problem.parameters)
         for coefficient in coefficients:

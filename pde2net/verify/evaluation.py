@@ -6,21 +6,19 @@ declaration (docs/theory.md, 4.18).
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
-from pde2net.graph.network import Graph, node_of, passes_of, sources
-from pde2net.graph.nodes import S2, Tridiagonal, Weighted, expressions_of
+from pde2net.graph.network import Graph, node_of, passes_of, repeats, sources
+from pde2net.graph.nodes import PASS, S2, Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.finite import require_finite
 from pde2net.verify.ranges import UndecidedError, within
 
 SECONDS = 10.0
-
 
 FOR_ALL = "for all values of the slots of every node"
 STATED = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
@@ -53,7 +51,7 @@ def evaluation(graph: Graph, seconds: float = SECONDS) -> Evaluation:
     values: Mapping[sp.Symbol, sp.Expr] = graph.graph["values"]
     given: set[sp.Symbol] = set()
     try:
-        for expression, variables in _expressions(graph):
+        for expression, variables in _expressions(graph, seconds):
             known = {s: v for s, v in values.items() if s in expression.free_symbols}
             try:
                 _decide(expression, variables, seconds)
@@ -74,20 +72,52 @@ def _decide(expression: sp.Expr, variables: Set[sp.Symbol], seconds: float) -> N
         raise UndecidedError(f"where an exponential overflows in floating point, {part} has no value there")
 
 
-def _expressions(graph: Graph) -> Iterator[tuple[sp.Expr, set[sp.Symbol]]]:
-    """The different expressions of all nodes, at the times and weights of their blocks, and their slots."""
+def _nonnegative(graph: Graph, weights: Sequence[sp.Symbol]) -> bool:
+    """Whether weights and times are so in all passes of all loops."""
+    number = {PASS: sp.Dummy(integer=True, nonnegative=True)}
+    found = dict.fromkeys(weights, False)
+    for repeat in repeats(graph):
+        clocks = ((t, (now.xreplace(number),)) for t, now in repeat.clock)
+        for symbol, values in (*repeat.tables, *clocks):
+            found[symbol] = all(v.is_nonnegative for v in values)
+    return all(found[s] for s in weights)
+
+
+def _at_all(expression: sp.Expr, slots: Set[str], own: Sequence[sp.Symbol], seconds: float) -> bool:
+    """Whether an expression has a value for all nonnegative weights and times, so for those of each block."""
+    weights = {s: sp.Dummy(s.name, nonnegative=True) for s in own}
+    general = _squares(expression.xreplace(weights))
+    variables = {s for s in general.free_symbols if s.name in slots} | set(weights.values())
+    try:
+        _decide(general, variables, seconds)
+    except UndecidedError:
+        return False
+    return True
+
+
+def _squares(expression: sp.Expr) -> sp.Expr:
+    """Norms are not negative."""
+    norms = {s for s in expression.free_symbols if s.name.startswith(S2.name)}
+    return expression.xreplace({s: sp.Symbol(s.name, nonnegative=True) for s in norms})
+
+
+def _expressions(graph: Graph, seconds: float) -> Iterator[tuple[sp.Expr, set[sp.Symbol]]]:
+    """The different expressions of all nodes, at the times and weights of their blocks, and their slots.
+
+    Those that have a value whatever the weights and times are not looked at block by block.
+    """
     seen: set[sp.Expr] = set()
     for name in graph:
         node = node_of(graph, name)
         if not isinstance(node, Weighted):
             continue
         own, slots = [s for s, _ in node.weights], sources(graph, name)
-        passes = dict.fromkeys(tuple(w[s] for s in own) for w in (passes_of(graph, name) if own else [{}]))
-        expressions = (*expressions_of(node), *([node.scale] if isinstance(node, Tridiagonal) else []))
-        for expression, values in itertools.product(expressions, passes):
-            plain = expression.xreplace(dict(zip(own, values, strict=True)))
-            norms = {s for s in plain.free_symbols if s.name.startswith(S2.name)}
-            plain = plain.xreplace({s: sp.Symbol(s.name, nonnegative=True) for s in norms})
-            if plain not in seen:
-                seen.add(plain)
-                yield plain, {s for s in plain.free_symbols if s.name in slots}
+        signed = bool(own) and _nonnegative(graph, own)
+        for expression in (*expressions_of(node), *([node.scale] if isinstance(node, Tridiagonal) else [])):
+            if signed and _at_all(expression, set(slots), own, seconds):
+                continue
+            for values in passes_of(graph, name) if own else [{}]:
+                plain = _squares(expression.xreplace({s: values[s] for s in own}))
+                if plain not in seen:
+                    seen.add(plain)
+                    yield plain, {s for s in plain.free_symbols if s.name in slots}

@@ -197,3 +197,12 @@ def test_solvers_are_refused(name, scheme):
             refused.append(str(error))
     assert isinstance(scheme, p2n.Multigrid | p2n.Implicit) or refused
     assert all("There is no derivative of" in message for message in refused)
+
+
+@pytest.mark.parametrize("name", ["input", "steps", "block", "v", "a0"])
+def test_parameters_may_be_called_as_values_are(name):
+    q, u, f = sp.Symbol(name, positive=True), unknown(2), sp.Function("f")(x, y)
+    rhs = div(q * grad(u) / (1 + norm2(grad(u)) / q)) + q * (f - u)
+    agree(
+        p2n.Problem(equation(rhs, 2), parameters={q: sp.Rational(1, 2)}), p2n.Explicit(sp.Rational(1, 10), 2)
+    )

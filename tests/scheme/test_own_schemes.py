@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -124,14 +124,6 @@ FALSE = {
         R(1, 8),
         ("consistency",),
     ),
-    "states that do not sum to 1": (
-        replace(EULER, step=2 * U + TAU * RATE),
-        2 - Z,
-        1,
-        True,
-        R(1, 8),
-        ("l2_stability", "maximum_principle", "mean_preservation", "energy_decay", "consistency"),
-    ),
     "steps of another size": (
         replace(EULER, step=U + 2 * TAU * RATE, repeated=True),
         1 - 2 * Z,
@@ -157,6 +149,98 @@ def test_what_is_false_is_not_proved(registered: Any, name: str) -> None:
     registered(stack, poly, reach, known)
     found = statuses(HEAT, tau)
     assert all(found[claim] in ("unknown", "refuted") for claim in claims), found
+
+
+W = sp.Symbol("_w", real=True)
+REFUSED = {
+    "states that do not sum to 1": replace(EULER, step=2 * U + TAU * RATE),
+    "states that sum to 1 over a cycle": Stack(U + TAU * RATE, W * STEP, ({W: R(2)}, {W: HALF}), 2 * TAU),
+    "a time that goes backward": replace(EULER, step=U - 3 * TAU * RATE, time=-3 * TAU),
+    "stages that go backward": replace(EULER, step=U - 3 * TAU * RATE, time=3 * TAU),
+    "no time": replace(EULER, time=sp.S.Zero),
+    "nothing": replace(EULER, step=U),
+    "a weight called tau": replace(EULER, stages=({TAU: sp.S.One},)),
+    "a weight called as a value": replace(EULER, stages=({sp.Symbol("g"): sp.S.One},)),
+    "a weight called float": replace(EULER, stages=({sp.Symbol("_float"): sp.S.One},)),
+    "a weight that is nearly 1": Stack(U + W * TAU * RATE, STEP, ({W: sp.sqrt(1 + R(1, 10**7))},), TAU),
+    "a weight in floating point": Stack(U + W * TAU * RATE, STEP, ({W: 1.5},), R(3, 2) * TAU),
+    "a factor in floating point": replace(EULER, step=U + 1.5 * TAU * RATE, time=R(3, 2) * TAU),
+    "half steps that are steps of the network": Stack(
+        U + TAU * RATE / 2, STEP, ({},) * 2, TAU, repeated=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_stacks_of_which_nothing_can_be_derived_are_refused(registered: Any, name: str) -> None:
+    registered(REFUSED[name], 1 - Z)
+    with pytest.raises(p2n.DeclarationError):
+        p2n.verify(HEAT, Own(R(1, 8), 2))
+
+
+def test_choices_that_certificates_cannot_store_are_refused() -> None:
+    def made(name: str, base: type = OwnScheme, label: Any = "made", **options: Any) -> type:
+        types = {"label": ClassVar[str], **dict.fromkeys(options, Any)}
+        return dataclass(frozen=True)(
+            type(name, (base,), {"label": label, "__annotations__": types, **options})
+        )
+
+    wrong = [
+        made("Hidden", w=field(default=1, compare=False)),
+        made("Taken", label="EXPLICIT"),
+        made("Marked", label="a(b)"),
+        made("Explicit", p2n.Explicit),
+        type("Plain", (OwnScheme,), {"label": "plain"}),
+        OwnScheme,
+    ]
+    for choice in wrong:
+        with pytest.raises(p2n.DeclarationError):
+            register_scheme(Method(choice, lambda scheme, _: EULER))
+    with pytest.raises(p2n.DeclarationError):
+        register_scheme("explicit")  # type: ignore[arg-type]  # on purpose
+
+
+@pytest.mark.parametrize("tau", [R(-1, 10), 0.2, 0, float("nan"), "1/8"])
+def test_steps_that_nobody_checked_are_refused(registered: Any, tau: Any) -> None:
+    registered(EULER, 1 - Z)
+    scheme = Own(R(1, 8), 2)
+    object.__setattr__(scheme, "tau", tau)
+    with pytest.raises(p2n.DeclarationError):
+        p2n.verify(HEAT, scheme)
+
+
+def test_steps_reach_the_time_that_is_asked_for(registered: Any) -> None:
+    """A cycle covers 2 tau: a source of 1 raises the values by the time, stage by stage without weights."""
+    registered(replace(EULER, stages=({}, {}), time=2 * TAU), (1 - Z) ** 2)
+    u = unknown(1)
+    scheme = Own.for_time(3, steps=12)
+    module = uncertified(p2n.Problem(equation(laplacian(u) + 1, 1)), scheme).module().double()
+    assert scheme.tau == R(1, 8) and scheme.duration(scheme.tau) == 3
+    assert torch.allclose(module(torch.zeros(1, 1, 9).double()), torch.full((1, 1, 9), 3.0).double())
+
+
+@pytest.mark.parametrize("name", ["_a", "_g", "_s2", "_mu", "_t", "_w", "_x"])
+def test_weights_may_be_called_as_values_of_the_network(registered: Any, name: str) -> None:
+    w = sp.Symbol(name, real=True)
+    registered(replace(HEUN, skip=w * STEP + (1 - w) * START, stages=({w: sp.S.One}, {w: HALF})))
+    problem = diffusion(lambda s2: 1 / (1 + s2), 2)
+    network = uncertified(problem, Own(R(1, 8), 2))
+    u0 = np.random.default_rng(1).normal(size=(5, 6))
+    found = network.module().double()(torch.from_numpy(u0)[None, None])[0, 0].detach().numpy()
+    np.testing.assert_allclose(found, Interpreter(network.graph)(u0), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("reach", [sp.oo, sp.sqrt(5), 0, -1])
+def test_reaches_are_positive_and_rational(reach: Any) -> None:
+    with pytest.raises(p2n.DeclarationError):
+        Polynomial(sp.Poly(1 - Z, Z), reach, "1 - z")
+
+
+@pytest.mark.parametrize("stated", [None, 1 - Z + Z**2 / 2])
+def test_the_largest_step_of_what_is_not_proved_is_refused(registered: Any, stated: Any) -> None:
+    registered(HEUN, stated, 50)
+    with pytest.raises(p2n.StabilityError, match="none is proved"):
+        p2n.verify(HEAT, Own(None, 2))
 
 
 def test_growing_modes_need_the_coefficients_of_the_exponential(registered: Any) -> None:

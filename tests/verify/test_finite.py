@@ -6,6 +6,7 @@ import sympy as sp
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
+from pde2net.verify import evaluation
 from pde2net.verify.finite import require_finite, require_finite_until
 from pde2net.verify.ranges import UndecidedError
 
@@ -149,3 +150,29 @@ def test_explicit_steps_still_need_one():
     ).claims
     assert str(claims["l2_stability"].status) not in ("proved", "proved if")
     assert "D is not bounded" in claims["l2_stability"].reason
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [lambda n: p2n.Explicit(R(1, 10), n), lambda n: p2n.FSI(R(1, 10), 3, n), lambda n: p2n.Implicit(1, n)],
+)
+def test_times_are_not_looked_at_one_by_one(scheme, monkeypatch):
+    """What has a value at all times is decided once, however many steps there are."""
+    calls, plain = [], evaluation._decide
+    monkeypatch.setattr(evaluation, "_decide", lambda *given: calls.append(given) or plain(*given))
+    problem = p2n.Problem(sp.Eq(v.diff(t), (1 + sp.exp(-t)) * laplacian(v)))
+    counts = []
+    for steps in (2, 2000):
+        calls.clear()
+        claims = p2n.verify(problem, scheme(steps)).claims
+        assert claims["mean_preservation"].status == "proved"
+        counts.append(len(calls))
+    assert counts[0] == counts[1]
+
+
+def test_a_pole_between_the_times_of_a_network_is_none():
+    """1/(t - 1/20) has values at all multiples of 1/10, and none in between."""
+    problem = p2n.Problem(sp.Eq(v.diff(t), laplacian(v) * (1 + 1 / (t - R(1, 20)) ** 2)))
+    assert p2n.verify(problem, p2n.Explicit(R(1, 10), 3)).claims["mean_preservation"].status == "proved"
+    with pytest.raises(p2n.EquationError, match="no value at t = 1/20"):
+        p2n.verify(problem, p2n.Explicit(R(1, 20), 3))
