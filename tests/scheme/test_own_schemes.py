@@ -243,6 +243,60 @@ def test_the_largest_step_of_what_is_not_proved_is_refused(registered: Any, stat
         p2n.verify(HEAT, Own(None, 2))
 
 
+@st.composite
+def stacks(draw: Any) -> tuple[Stack, Polynomial]:
+    """Random stages, most of them affine and forward in time; what is stated of them is true, or nearly."""
+    size = st.sampled_from([R(k, 4) for k in range(-4, 9)])
+    count = draw(st.integers(1, 3))
+    stages = tuple({B: draw(size), W: draw(size)} for _ in range(count))
+    other = draw(st.sampled_from([START, PREVIOUS, U]))
+    left = 1 - B if draw(st.integers(0, 9)) else B
+    stack = Stack(U + W * TAU * RATE, B * STEP + left * other, stages, TAU)
+    poly = stack.amplification().set_domain("QQ")
+    time = -poly.nth(1) + draw(st.sampled_from([0, 0, 0, R(1, 4)]))
+    reach = draw(st.sampled_from([R(1, 2), 1, 2, 3]))
+    return replace(stack, time=time * TAU), Polynomial(poly, reach, "stated", draw(st.booleans()))
+
+
+DATA = sp.Function("f")(x)
+MODELS = [laplacian(unknown(1)), laplacian(unknown(1)) + (DATA - unknown(1)) / 2]
+MODELS.append(p2n.div(p2n.grad(unknown(1)) / (1 + p2n.norm2(p2n.grad(unknown(1))))))
+
+
+@given(stacks(), st.sampled_from(MODELS), st.sampled_from([R(1, 16), R(1, 4), R(1, 2)]))
+def test_nothing_that_is_proved_of_a_random_stack_is_false(
+    drawn: Any, rhs: sp.Expr, tau: sp.Rational
+) -> None:
+    """Norms, differences and energies of inputs that excite all modes, through the network."""
+    stack, stated = drawn
+    METHODS.pop(Own, None)
+    SCHEMES.pop("own", None)
+    register_scheme(Method(Own, lambda s, _: replace(stack, cycles=s.steps), None, lambda _: stated))
+    try:
+        network = p2n.compile(p2n.Problem(equation(rhs, 1)), Own(tau, 3), on_unstable="ignore")
+    except p2n.DeclarationError:
+        return
+    finally:
+        METHODS.pop(Own, None)
+        SCHEMES.pop("own", None)
+    claims = network.certificate.claims
+    fields = {"f": np.zeros(8)} if rhs.has(DATA) else {}
+    run = Interpreter(network.graph)
+    rng = np.random.default_rng(0)
+    for u0 in ((-1.0) ** np.arange(8), rng.normal(size=8), np.ones(8), np.eye(8)[3], 30 * rng.normal(size=8)):
+        u1, zero = run(u0, fields), run(0 * u0, fields)
+        if claims["l2_stability"].status == "proved":
+            assert np.linalg.norm(u1) <= np.linalg.norm(u0) * (1 + 1e-12)
+        for name in ("nonexpansive", "well_posed"):
+            if claims[name].status == "proved" and claims[name].factor is not None:
+                growth = max(1.0, float(claims[name].factor)) ** (3 * len(stack.stages))
+                assert np.linalg.norm(u1 - zero) <= growth * np.linalg.norm(u0) * (1 + 1e-12)
+        if claims["mean_preservation"].status == "proved":
+            assert u1.mean() == pytest.approx(u0.mean(), abs=1e-12)
+        if claims["energy_decay"].status == "proved" and rhs == MODELS[0]:
+            assert (np.diff(u1) ** 2).sum() <= (np.diff(u0) ** 2).sum() * (1 + 1e-12)
+
+
 def test_growing_modes_need_the_coefficients_of_the_exponential(registered: Any) -> None:
     """1 - 3 z/2 + ... with a second coefficient above p1²/2: growth by exp(p1 x) is no bound."""
     growing = p2n.Problem(equation(laplacian(unknown(1)) + unknown(1), 1))
