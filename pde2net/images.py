@@ -237,7 +237,9 @@ def _image(channels: NDArray[np.float64], like: Picture, suffix: str) -> Image.I
     dtype, top = like.dtype.newbyteorder("="), like.top
     if dtype.kind == "f":
         dtype, top = (np.dtype(np.float32), 1.0) if suffix in _TIFF else (np.dtype(np.uint8), 255.0)
-    stack = np.moveaxis(_with_alpha(_values(channels, dtype, top), like), 0, -1)
+    values = _values(channels, dtype, top)
+    whole = values if like.alpha is None else np.concatenate([values, like.alpha[None]])
+    stack = np.moveaxis(whole, 0, -1)
     return Image.fromarray(np.ascontiguousarray(stack[..., 0] if stack.shape[-1] == 1 else stack))
 
 
@@ -245,7 +247,3 @@ def _values(channels: NDArray[np.float64], dtype: np.dtype[Any], top: float) -> 
     if dtype.kind == "f":
         return channels.astype(dtype)
     return np.clip(np.rint(channels * top), 0, top).astype(dtype)
-
-
-def _with_alpha(values: NDArray[Any], like: Picture) -> NDArray[Any]:
-    return values if like.alpha is None else np.concatenate([values, like.alpha[None]])

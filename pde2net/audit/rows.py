@@ -43,10 +43,8 @@ class Rows:
         wanted = function.xreplace({variable: _V})
         near = [a for a in self.answers if a.quantity == quantity]
         own = [(a, a.function.xreplace({a.variable: _V})) for a in near]
-        found = next((a for a, stated in own if stated == wanted), None)
-        if found is None:
-            found = next((a for a, stated in own if sp.simplify(stated - wanted) == 0), None)
-        return found
+        same_text = next((a for a, stated in own if stated == wanted), None)
+        return same_text or next((a for a, stated in own if sp.simplify(stated - wanted) == 0), None)
 
     def bounds(self, answer: Answer) -> Pair:
         found = answer.found

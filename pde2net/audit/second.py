@@ -35,11 +35,7 @@ def disagreements(network: Network) -> Iterator[str]:
     """What the two derivations say otherwise, of the first kind of figure with any."""
     of = _Second(network)
     stages: tuple[Callable[[], Iterator[str]], ...] = (of.ranges, of.claims, of.factors, of.orders)
-    for stage in stages:
-        found = list(stage())
-        if found:
-            yield from found
-            return
+    yield from next((found for stage in stages if (found := list(stage()))), [])
 
 
 class _Second:

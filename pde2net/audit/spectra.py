@@ -40,11 +40,8 @@ def constant_eigenvalues(rows: Sequence[Sequence[Number]]) -> Pair:
         radius = ((a - d) ** 2 / 4 + b**2) ** 0.5
         return (a + d) / 2 - radius, (a + d) / 2 + radius
     radii = [sum(abs(e) for j, e in enumerate(row) if j != i) for i, row in enumerate(rows)]
-    middles = [row[i] for i, row in enumerate(rows)]
-    return (
-        min(m - r for m, r in zip(middles, radii, strict=True)),
-        max(m + r for m, r in zip(middles, radii, strict=True)),
-    )
+    discs = [(rows[i][i] - r, rows[i][i] + r) for i, r in enumerate(radii)]
+    return min(low for low, _ in discs), max(high for _, high in discs)
 
 
 def drawn_eigenvalues(term: Tensor, values: Mapping[sp.Symbol, sp.Expr]) -> Iterator[NDArray[np.float64]]:

@@ -103,47 +103,34 @@ def _polynomial(label: str, options: tuple[tuple[str, Any], ...]) -> flint.fmpq_
     return now
 
 
-_BOUNDED: dict[tuple[str, Fraction], bool] = {}
-
-
 def bounded(p: flint.fmpq_poly, z: Fraction) -> bool:
     """Whether |P| <= 1 on [0, z]: at the ends, exactly, and at the zeros of P', which are isolated."""
-    key = (str(p), z)
-    if key not in _BOUNDED:
-        _BOUNDED[key] = _is_bounded(p, z)
-    return _BOUNDED[key]
+    return _is_bounded(tuple(p.coeffs()), z)
 
 
-def _is_bounded(p: flint.fmpq_poly, z: Fraction) -> bool:
+@cache
+def _is_bounded(coefficients: tuple[flint.fmpq, ...], z: Fraction) -> bool:
+    p = flint.fmpq_poly(list(coefficients))
     ends = [p(flint.fmpq(0)), p(flint.fmpq(z.numerator, z.denominator))]
     if any(abs(end) > 1 for end in ends):
         return False
-    saved = flint.ctx.prec
-    flint.ctx.prec = 128 + 12 * p.degree()
-    try:
+    with flint.ctx.workprec(128 + 12 * p.degree()):
         last, balls = flint.arb(z.numerator) / z.denominator, flint.arb_poly(p)
         for zero, _ in p.derivative().numer().complex_roots():
             inside = zero.imag.contains(0) and not (zero.real < 0 or zero.real > last)
             if inside and not abs(balls(zero.real)) < 1:
                 return False
-    finally:
-        flint.ctx.prec = saved
     return True
 
 
 def confirm_factors(scheme: FED) -> bool:
     """Whether the inverses of FED's steps are n different zeros of the polynomial of FSI."""
     n, p = scheme.cycle_length, polynomial(scheme)
-    saved = flint.ctx.prec
-    flint.ctx.prec = 128 + 12 * n
-    try:
+    with flint.ctx.workprec(128 + 12 * n):
         zeros = [2 * (flint.arb.pi() * (2 * i + 1) / (4 * n + 2)).cos() ** 2 for i in range(n)]
         values = [flint.arb_poly(p)(zero) for zero in zeros]
-        return all(v.contains(0) and v.rad() < 1e-20 for v in values) and all(
-            not a.overlaps(b) for a, b in pairwise(zeros)
-        )
-    finally:
-        flint.ctx.prec = saved
+        vanish = all(v.contains(0) and v.rad() < 1e-20 for v in values)
+        return vanish and not any(a.overlaps(b) for a, b in pairwise(zeros))
 
 
 def lipschitz(table: Sequence[Row], tau: Number, low: Number, high: Number) -> Number:

@@ -112,31 +112,26 @@ def _rows(n: Numbers) -> Iterator[tuple[Any, ...]]:
 
 
 def _along(stencil: Any, axis: int, h: float, sizes: Sequence[int], power: int) -> Array:
-    size = sizes[axis]
-    line = np.zeros((size, size))
-    for offset, weight in zip(stencil.offsets, stencil.weights, strict=True):
-        for i in range(size):
-            line[i, (i + offset) % size] += float(number(weight)) / h**power
+    taps = zip(stencil.offsets, stencil.weights, strict=True)
+    line: Any = sum(float(number(w)) / h**power * _shift(sizes[axis], k) for k, w in taps)
     return reduce(np.kron, [line if i == axis else np.eye(s) for i, s in enumerate(sizes)])
+
+
+def _shift(size: int, by: int) -> Array:
+    """The value `by` cells further, periodically."""
+    return np.roll(np.eye(size), by, axis=1)
 
 
 def _mean(count: int, n: Numbers) -> Array:
     """Over two cells; (1, 3, 3, 1)/8 for differences of second order."""
     taps = ((-1, 1), (0, 3), (1, 3), (2, 1)) if n.semi.second else ((0, 4), (1, 4))
-    matrix = np.zeros((count // 2, count))
-    for i in range(count // 2):
-        for offset, weight in taps:
-            matrix[i, (2 * i + offset) % count] += weight / 8
-    return matrix
+    return np.asarray(sum(weight / 8 * _shift(count, k) for k, weight in taps))[::2]
 
 
 def _linear(count: int) -> Array:
-    matrix = np.zeros((count, count // 2))
-    for i in range(count // 2):
-        for cell, side in ((2 * i, i - 1), (2 * i + 1, i + 1)):
-            matrix[cell, i] += 3 / 4
-            matrix[cell, side % (count // 2)] += 1 / 4
-    return matrix
+    """From the cell around each and the nearest other one, with weights 3/4 and 1/4."""
+    left, right = ((3 * np.eye(count // 2) + _shift(count // 2, side)) / 4 for side in (-1, 1))
+    return np.stack([left, right], axis=1).reshape(count, -1)
 
 
 def _smoothing(scheme: Multigrid, n: Numbers, a: Array, sizes: Sequence[int], sweeps: int) -> Array:

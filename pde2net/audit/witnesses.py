@@ -178,7 +178,7 @@ class _Replay:
         value = float(u1[index])
         if not np.isfinite(u1).all():
             return math.inf if not math.isfinite(value) and str(value) == str(stated["value"]) else 0.0
-        if not _near(stated["value"], value, CLOSE):
+        if not math.isclose(stated["value"], value, rel_tol=CLOSE):
             return 0.0
         return float(beyond[index] / abs(self.u0).max())
 
@@ -214,7 +214,3 @@ class _Replay:
             return self.whole.says(self.witness.get("steps"))
         pair = "distance to a nearby input grows by" if "v0" in self.witness else None
         return pair or _SAYS.get(self.claim, "norm grows by")
-
-
-def _near(a: float, b: float, accuracy: float) -> bool:
-    return a == b or bool(abs(a - b) <= accuracy * max(abs(a), abs(b)))

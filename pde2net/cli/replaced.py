@@ -14,21 +14,13 @@ def check_replaced(path: Path) -> None:
     """Raise FileError if `path` is a file, not empty, that is no source (.py) or no certificate (.json)."""
     if not path.exists() or (path.is_file() and not path.stat().st_size):
         return
-    made = _is_source if path.suffix.lower() == ".py" else _is_certificate
     try:
-        ours = made(read_text(path))
+        text = read_text(path)
     except FileError:
-        ours = False
-    if not ours:
+        text = ""
+    source, certificate = text.startswith(f'"""{TITLE}'), f'"format": "{FAMILY}' in text[:100]  # any version
+    if not (source if path.suffix.lower() == ".py" else certificate and text.startswith("{")):
         raise FileError(
             f"Cannot write {path}: there is a file of this name that pde2net did not write; remove it, or "
             "choose another name."
         )
-
-
-def _is_source(text: str) -> bool:
-    return text.startswith(f'"""{TITLE}')
-
-
-def _is_certificate(text: str) -> bool:
-    return text.startswith("{") and f'"format": "{FAMILY}' in text[:100]  # of any version

@@ -88,16 +88,14 @@ class Advice:
         return json.dumps(_data(self), indent=1)
 
     def __str__(self) -> str:
-        shown: str = later("advice_text")(self)
-        return shown
+        return str(later("advice_text")(self))
 
     def __rich__(self) -> Any:
         """A table for the terminal."""
         return later("advice_table")(self)
 
     def _repr_html_(self) -> str:
-        shown: str = later("advice_html")(self)
-        return shown
+        return str(later("advice_html")(self))
 
 
 def _data(advice: Advice) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Explicit
 from pde2net.normalise.recognise import recognise
-from pde2net.verify.engine import gather
-from pde2net.verify.facts import Facts
+from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import planned
 
 

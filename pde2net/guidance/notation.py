@@ -23,12 +23,8 @@ def notation(scheme: Scheme | Solver) -> str:
 
 def _made(made: Scheme | Solver, text: Any) -> str:
     """The call without the options that have their defaults."""
-    bare = _defaults(made)
-    entries = []
-    for name, default in bare.items():
-        value = getattr(made, name)
-        if value != default:
-            entries.append(f"{name}={text(value)}")
+    given = {n: getattr(made, n) for n, default in _defaults(made).items() if getattr(made, n) != default}
+    entries = [f"{name}={text(value)}" for name, value in given.items()]
     return f"{type(made).__name__}({', '.join(entries)})"
 
 

@@ -23,12 +23,7 @@ import sympy as sp
 
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.guidance.limit import Prepared
-from pde2net.language.schemes import (
-    Implicit,
-    Multigrid,
-    Scheme,
-    Theta,
-)
+from pde2net.language.schemes import Implicit, Multigrid, Scheme, Theta
 from pde2net.language.solvers import FixedPoint, Solver
 from pde2net.scheme.cell import cell
 from pde2net.scheme.registry import update_of

@@ -106,8 +106,7 @@ class Claim:
     @property
     def reason(self) -> str:
         """Why, in words."""
-        shown: str = later("reason_text")(self)
-        return shown
+        return str(later("reason_text")(self))
 
     def said(self, rule: str) -> Mapping[str, str] | None:
         """The figures of the first part of the reason that has this rule; None if there is none."""
@@ -119,8 +118,7 @@ class Claim:
         return tuple(str(h) for h in self.hypotheses)
 
     def __str__(self) -> str:
-        shown: str = later("claim_text")(self)
-        return shown
+        return str(later("claim_text")(self))
 
 
 @dataclass(frozen=True)
@@ -177,8 +175,7 @@ class Certificate:
 
     def to_json(self) -> str:
         """JSON with SymPy expressions as their str (docs/certificate.md); `from_json` reads it."""
-        text: str = later("certificate_to_json")(self)
-        return text
+        return str(later("certificate_to_json")(self))
 
     @classmethod
     def from_json(cls, text: str) -> Certificate:
@@ -199,12 +196,10 @@ class Certificate:
         return later("certificate_figure")(self, path)
 
     def __str__(self) -> str:
-        shown: str = later("certificate_text")(self)
-        return shown
+        return str(later("certificate_text")(self))
 
     def _repr_latex_(self) -> str:
-        shown: str = later("certificate_latex")(self)
-        return shown
+        return str(later("certificate_latex")(self))
 
     def __rich__(self) -> Any:
         """A table for the terminal."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import ConvergenceWarning, GridWarning
 from pde2net.graph.build import build
 from pde2net.graph.network import Graph
@@ -20,7 +20,7 @@ from pde2net.verify.clock import of_network, require_time
 from pde2net.verify.elasticity import with_elasticities
 from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts, gather
-from pde2net.verify.plan import Plan
+from pde2net.verify.plan import Plan, SystemPlan
 from pde2net.verify.refute.candidates import amplitudes
 from pde2net.verify.refute.search import Search, Stated
 from pde2net.verify.subject import subject
@@ -41,13 +41,8 @@ def certify(
     """
     semi, tau = plan.semi, plan.tau
     facts = with_elasticities(semi.form, plan.update, facts)
-    search = None
     # Weights of learned operators are not known, so no input can be run.
-    if not semi.form.learned and not tau.subs(semi.form.problem.parameters).free_symbols:
-        squares = (*facts.amplitudes, *facts.expanding_at)
-        # Blocks at different times are different maps: then only the whole network is run.
-        first = graph if facts.until is not None else build(semi, tau, shortest(plan.update))
-        search = searching(stated, Search(semi, first, graph, tau, amplitudes(semi, squares)))
+    search = None if semi.form.learned else searching(plan, semi, graph, (facts,), stated)
     case = Case(semi, facts, plan.scheme, plan.update, tau, search)
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     with warnings.catch_warnings():
@@ -57,11 +52,22 @@ def certify(
     return Certificate(subject(plan), tau, found, declaration, facts.answers)
 
 
-def searching(stated: Witnesses | None, search: Search) -> Search:
-    """The search, or what stands in its place when a certificate is derived again."""
-    if stated is None:
-        return search
-    return Stated(search.semi, search.step, search.network, search.tau, search.amplitudes, witnesses=stated)
+def searching(
+    plan: Plan | SystemPlan,
+    semi: Semidiscrete | SemidiscreteSystem,
+    graph: Graph,
+    facts: Iterable[Facts],
+    stated: Witnesses | None,
+) -> Search | None:
+    """The search, or what stands in its place when a certificate is derived again; None without a number."""
+    problem, tau = semi.form.problem, plan.tau
+    if tau.subs(problem.parameters).free_symbols:
+        return None
+    squares = [s for f in facts for s in (*f.amplitudes, *f.expanding_at)]
+    # Blocks at different times are different maps: then only the whole network is run.
+    first = graph if problem.depends_on_time else build(semi, tau, shortest(plan.update))
+    common = semi, first, graph, tau, amplitudes(semi, squares)
+    return Search(*common) if stated is None else Stated(*common, witnesses=stated)
 
 
 def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
@@ -89,6 +95,3 @@ def instability(certificate: Certificate) -> Claim | None:
 def _truncation(claim: Claim, certificate: Certificate) -> bool:
     cycles = isinstance(certificate.declaration.scheme, Multigrid)
     return cycles and claim.witness is not None and claim.witness["excess"] < TRUNCATION
-
-
-__all__ = ["Witnesses", "certify", "gather", "gather_until", "instability", "searching"]

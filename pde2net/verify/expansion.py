@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from math import factorial
+from math import factorial, prod
 
 import sympy as sp
 
@@ -59,7 +59,7 @@ class Expansion:
         self.known: dict[tuple[str, int, Offset, int], Series] = {}
         (skip,) = [n for n in step if node_of(step, n).role == "skip"]
         whole = self.value(skip, 0, (0,) * self.dimension, 0)
-        tau = self.generators.of(TAU)
+        tau = self.generators.plain[TAU]
         self.rate = tuple(c.diff(tau) for c in whole[: order + 1])
 
     def render(self, coefficient: Polynomial) -> sp.Expr:
@@ -77,7 +77,7 @@ class Expansion:
         if isinstance(node, Input | Field):
             return self.smooth(of_channel(self.semi, node.symbol, channel), offset)
         if isinstance(node, Coordinate):
-            start, eta = self.generators.of(node.symbol), self.generators.eta[node.axis]
+            start, eta = self.generators.plain[node.symbol], self.generators.eta[node.axis]
             zero = self.generators.zero
             return (start, offset[node.axis] * eta, *[zero] * (self.length - 2))
         if isinstance(node, State):  # of the first step
@@ -116,8 +116,7 @@ class Expansion:
             for index in multi_indices(self.dimension, k):
                 jet = self.generators.jets[symbol, index]
                 powers = [e**i * o**i for o, e, i in zip(offset, self.generators.eta, index, strict=True)]
-                scale = reduce(lambda a, b: a * b, powers)
-                total += jet * scale / reduce(lambda a, b: a * b, map(factorial, index))
+                total += jet * prod(powers) / prod(map(factorial, index))
             coefficients.append(total)
         return tuple(coefficients)
 
@@ -129,10 +128,7 @@ class Expansion:
         for row, producer, port in rows:
             for weight, operation in bank.operations[row]:
                 m = order_of(operation)
-                below = reduce(
-                    lambda a, b: a * b,
-                    (self.generators.eta[d.axis] ** d.stencil.derivative for d in factors(operation)),
-                )
+                below = prod(self.generators.eta[d.axis] ** d.stencil.derivative for d in factors(operation))
                 places = _taps(operation, offset, sign)
                 taps = [(self.value(producer, port, place, channel), w) for place, w in places]
                 length = min(len(v) for v, _ in taps)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from functools import reduce
+from typing import Any, TypeVar
 
 import sympy as sp
 
@@ -335,14 +337,10 @@ class _Gatherer:
             each = [self.pointwise_range(a) for a in expression.args]
             lower, upper = [b.lower for b in each], [b.upper for b in each]
             return Bounds(expression.func(*lower), expression.func(*upper))
-        for combine in ("Mul", "Add"):
-            parts = list(_separated(expression, variables, combine))
+        for func, combine in ((sp.Mul, operator.mul), (sp.Add, operator.add)):
+            parts = _separated(expression, variables, func)
             if len(parts) > 1:
-                found = [self.pointwise_range(p) for p in parts]
-                result = found[0]
-                for other in found[1:]:
-                    result = result * other if combine == "Mul" else result + other
-                return result
+                return reduce(combine, map(self.pointwise_range, parts))
         composed = through_one_part(expression, variables)
         if composed is not None:
             return self.one_variable(*composed)
@@ -350,31 +348,24 @@ class _Gatherer:
 
     def gathered_slopes(self, expression: sp.Expr) -> sp.Expr:
         """|grad f|² of a known field as one nonnegative variable."""
-        by_field: dict[sp.Symbol, list[sp.Symbol]] = {}
-        for symbol, (owner, _) in self.form.field_slopes.items():
-            by_field.setdefault(owner, []).append(symbol)
-        for owner, symbols in by_field.items():
-            square = sp.Symbol(f"|grad {owner}|^2", nonnegative=True)
-            inside = tuple(s for s in symbols if s in expression.free_symbols)
+        slopes = self.form.field_slopes
+        for owner in dict.fromkeys(f for f, _ in slopes.values()):
+            inside = tuple(s for s, (f, _) in slopes.items() if f == owner and s in expression.free_symbols)
             radial = as_function_of_square(expression, inside) if inside else None
             if radial is not None:
+                square = sp.Symbol(f"|grad {owner}|^2", nonnegative=True)
                 expression = radial.xreplace({SQUARED: square})
         return expression
 
     def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
         s = sp.Symbol(f"|{variable}|", nonnegative=True)
-        right = self.questions.ask(POINTWISE, expression.xreplace({variable: s}), s)
-        if variable.is_nonnegative:
-            return Bounds(right.lower, right.upper)
-        left = self.questions.ask(POINTWISE, expression.xreplace({variable: -s}), s)
-        lower = sp.Min(right.lower, left.lower)
-        upper = sp.Max(right.upper, left.upper)
-        return Bounds(lower, upper)
+        sides = (s,) if variable.is_nonnegative else (s, -s)
+        found = [self.questions.ask(POINTWISE, expression.xreplace({variable: side}), s) for side in sides]
+        return Bounds(sp.Min(*(r.lower for r in found)), sp.Max(*(r.upper for r in found)))
 
 
-def _separated(expression: sp.Expr, variables: list[sp.Symbol], combine: str) -> Iterator[sp.Expr]:
+def _separated(expression: sp.Expr, variables: list[sp.Symbol], func: Any) -> list[sp.Expr]:
     """Factors or summands with disjoint variables; a single one if they do not separate."""
-    func = sp.Mul if combine == "Mul" else sp.Add
     parts: list[tuple[set[sp.Symbol], sp.Expr]] = []
     for argument in func.make_args(expression):
         inside = argument.free_symbols & set(variables)
@@ -382,4 +373,4 @@ def _separated(expression: sp.Expr, variables: list[sp.Symbol], combine: str) ->
         parts = [p for p in parts if not p[0] & inside]
         merged = set().union(inside, *(p[0] for p in touching))
         parts.append((merged, func(argument, *(p[1] for p in touching))))
-    yield from (p for _, p in parts)
+    return [p for _, p in parts]

@@ -7,8 +7,6 @@ for Piecewise and sign.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import sympy as sp
 
 from pde2net.graph.nodes import S2
@@ -103,15 +101,10 @@ def _power(e: sp.Pow, base: str, exponent: str) -> str:
 
 
 def _no_value(e: sp.Expr) -> str:
-    raise UndecidedError(f"{e} may have no value: {_why(e)}")
-
-
-def _why(e: sp.Expr) -> str:
-    if e.is_Pow and e.exp.is_Integer:
-        return f"whether {e.base} vanishes somewhere is not known"
+    doubt = "stays where the function is defined"
     if e.is_Pow:
-        return f"whether {e.base} is positive everywhere is not known"
-    return f"whether {e.args[0]} stays where the function is defined is not known"
+        doubt = "vanishes somewhere" if e.exp.is_Integer else "is positive everywhere"
+    raise UndecidedError(f"{e} may have no value: whether {e.args[0]} {doubt} is not known")
 
 
 def _starts_at_plus_zero(b: sp.Expr) -> bool:
@@ -152,18 +145,13 @@ def _pieces(e: sp.Piecewise) -> str:
     """Each piece where its condition holds and none before it does."""
     kinds, before = [], list[sp.Basic]()
     for value, condition in e.args:
-        for side in _sides(condition):
+        for side in (s for r in condition.atoms(sp.core.relational.Relational) for s in r.args):
             _kind(side)
         inside = _within(value, [*before, condition])
         if inside is not None:
             kinds.append(_kind(inside))
         before.append(sp.Not(condition))
     return _joined(kinds, e)
-
-
-def _sides(condition: sp.Basic) -> Iterator[sp.Expr]:
-    for relation in condition.atoms(sp.core.relational.Relational):
-        yield from relation.args
 
 
 def _within(value: sp.Expr, conditions: list[sp.Basic]) -> sp.Expr | None:

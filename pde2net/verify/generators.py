@@ -55,9 +55,6 @@ class Generators:
         self.meaning.append(meaning)
         return next(self.free)
 
-    def of(self, symbol: sp.Symbol) -> Polynomial:
-        return self.plain[symbol]
-
     def number(self, value: sp.Rational) -> Polynomial:
         return self.one * sp.QQ(value.p, value.q)
 

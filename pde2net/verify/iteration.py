@@ -12,6 +12,8 @@ from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
 from pde2net.verify.case import Case
 
+KINDS = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+
 
 @dataclass(frozen=True)
 class Iteration:
@@ -49,11 +51,10 @@ def iteration_of(case: Case) -> Iteration:
     if solver is None:
         systems = replace(systems, method="direct")
         return Iteration("AOS", sp.S.One, 1, systems, False, cell.steady, case.linear, False)
-    kinds = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
     affine_in_u = affine(form.reaction, form.state)
     rate = sp.S.Zero if affine_in_u is None else sp.simplify(-affine_in_u[1])
     return Iteration(
-        kinds[type(solver)],
+        KINDS[type(solver)],
         cell.theta,
         1 if systems.once and solver.iterations is not None else solver.iterations,
         systems,

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import sympy as sp
 
-from pde2net.verify.case import Case
+from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
 from pde2net.verify.consistency import consistency as with_space
 from pde2net.verify.cycle_factor import cycle_factor
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.refute import claims as seek
-from pde2net.verify.theorem import Hypothesis, Missing, Refute, Table, Theorem, searched
+from pde2net.verify.theorem import Hypothesis, Refute, Table, Theorem, searched, underived
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.cells import approximately
@@ -25,7 +25,7 @@ FACTOR = "factor of frequencies"  # the rule of factors that are not below one
 
 def _truncated(claim: str, hypotheses: tuple[Hypothesis, ...], reason: str) -> Theorem:
     """A claim about cycles that may be refuted, never proved; `reason` says what is known instead."""
-    cycles = Hypothesis("cycles", "the step is solved", lambda case: Missing(reason, violated=True))
+    cycles = underived("cycles", "the step is solved", reason)
     return Theorem(claim, "Full approximation cycles", "Brandt 1977", (cell.step, *hypotheses, cycles), "")
 
 
@@ -58,7 +58,7 @@ def _analysed(case: Case) -> sp.Rational | str:
         return "the two-grid factor of a diffusion tensor, whose directions are coupled, is not derived"
     if case.facts.weights is None or case.facts.norm is None:
         return f"the diffusivity has no proved bound: {case.facts.why.get('weights', '')}"
-    if not all(b.nonnegative for row in case.facts.weights for b in row):
+    if not nonnegative(case.facts.weights):
         return "the diffusivity is not known to be nonnegative"
     if case.facts.rate is None or not case.facts.rate.nonnegative:
         return "the reaction term is not known to be nonincreasing"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from pde2net.discretise.operators import Bank, Difference, Operation, factors
+from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.linear_operator import LinearOperator, norm_symbol
 from pde2net.verify.bounds import Bounds
@@ -93,13 +93,9 @@ def sharp(semi: Semidiscrete) -> bool:
     if slanted or (len(semi.form.terms) > 1 and semi.form.learned):
         return False
     return len(semi.form.terms) == 1 or all(
-        _peaks_at_the_highest_frequency(d) for bank in semi.banks for d in bank.differences
+        s.squared_symbol.eval(-1) == s.squared_norm
+        for s in (d.stencil for bank in semi.banks for d in bank.differences)
     )
-
-
-def _peaks_at_the_highest_frequency(difference: Difference) -> bool:
-    stencil = difference.stencil
-    return bool(stencil.squared_symbol.eval(-1) == stencil.squared_norm)
 
 
 def constant_eigenvalues(rows: Sequence[Sequence[sp.Expr]]) -> Bounds:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
@@ -72,16 +73,10 @@ def certificate_latex(certificate: Certificate) -> str:
         shown = "" if condition is None or condition in (sp.true, sp.false) else sp.latex(condition)
         if not shown and claim.limit is not None:
             shown = r"\tau \le " + sp.latex(claim.limit)
-        theorem = _latex_text(claim.theorem)
+        theorem = re.sub(r"[&%$#_{}]", r"\\\g<0>", claim.theorem)
         name = claim.name.replace("_", " ")
         rows.append(rf"\text{{{name}}} & \text{{{claim.status}}} & {shown} & \text{{{theorem}}}")
     return "$\\begin{array}{llll}" + r" \\ ".join(rows) + "\\end{array}$"
-
-
-def _latex_text(text: str) -> str:
-    for character in "&%$#_{}":
-        text = text.replace(character, "\\" + character)
-    return text
 
 
 def certificate_table(certificate: Certificate) -> Any:

@@ -37,17 +37,11 @@ def certificate_to_json(certificate: Certificate) -> str:
         "tau": to_text(certificate.tau),
         "ranges": [_range_row(a) for a in certificate.ranges],
         "claims": [_claim_row(c) for c in certificate.claims.values()],
-        "training": _training_row(certificate.training),
+        "training": None if certificate.training is None else asdict(certificate.training),
         "source": None if certificate.source is None else {"sha256": certificate.source},
         "ran_out": list(certificate.ran_out),
     }
     return json.dumps(document, indent=2, allow_nan=False)
-
-
-def _training_row(training: Training | None) -> dict[str, Any] | None:
-    if training is None:
-        return None
-    return {**asdict(training), "trainable": list(training.trainable), "kept": list(training.kept)}
 
 
 def _expressions(certificate: Certificate) -> Iterator[sp.Basic]:
@@ -81,12 +75,7 @@ def _claim_row(claim: Claim) -> dict[str, Any]:
         **{key: None if value is None else to_text(value) for key, value in values.items()},
         "theorem": claim.theorem,
         "hypotheses": [
-            {
-                "name": h.name,
-                "statement": h.statement,
-                "how": h.how,
-                "figures": {key: to_text(value) for key, value in h.figures.items()},
-            }
+            {**vars(h), "figures": {key: to_text(value) for key, value in h.figures.items()}}
             for h in claim.hypotheses
         ],
         "because": [{"rule": part.rule, **part.figures} for part in claim.because],

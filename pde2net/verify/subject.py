@@ -13,9 +13,9 @@ from pde2net.language.stored import options_text
 from pde2net.language.text.printer import equation_line
 from pde2net.scheme.cell import cell
 from pde2net.scheme.registry import method_of
+from pde2net.verify.iteration import KINDS
 from pde2net.verify.plan import Plan, SystemPlan
 
-NAMES = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
 FAILURES = {"warn": "a warning", "error": "an error", "best": "a warning and the best iterate"}
 METHODS = {"cg": "conjugate gradients", "bicgstab": "BiCGStab"}
 
@@ -79,7 +79,7 @@ def _equation(tau: sp.Expr, theta: sp.Expr) -> str:
 
 
 def _iteration(solver: Solver, once: bool) -> str:
-    name, count = NAMES[type(solver)], 1 if once else solver.iterations
+    name, count = KINDS[type(solver)], 1 if once else solver.iterations
     if solver.tol is None:
         text = f"{count} {name} iteration{'s' if count != 1 else ''}"
     else:

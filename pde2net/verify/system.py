@@ -22,7 +22,7 @@ from pde2net.language.schemes import AOS, DuFortFrankel, Explicit, Implicit, Sch
 from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.method import Update
-from pde2net.scheme.registry import shortest, update_of
+from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU
 from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import Bounds
@@ -35,9 +35,7 @@ from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import EVERY_STEP, SystemPlan, smallest_alpha
 from pde2net.verify.refute import witness as wit
-from pde2net.verify.refute.candidates import amplitudes
 from pde2net.verify.refute.measures import growth
-from pde2net.verify.refute.search import Search
 from pde2net.verify.subject import subject
 from pde2net.verify.theorem import NOTHING_FOUND
 from pde2net.verify.theorems.stages import SOLVER
@@ -123,7 +121,8 @@ def certify_system(
 ) -> Certificate:
     """The certificate of `graph`, the network of a system; `values` and `stated` as in `certify`."""
     semi = plan.semi
-    found = {n: values.rests(claim) for n, claim in _System(plan, graph, facts, stated).claims().items()}
+    system = _System(plan, graph, facts, stated)
+    found = {name: values.rests(system.claim(name)) for name in CLAIMS}
     answers = tuple(dict.fromkeys(a for f in facts for a in f.answers))
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     return Certificate(subject(plan), plan.tau, found, declaration, answers)
@@ -145,9 +144,6 @@ class _System:
         lagged = isinstance(plan.scheme, Implicit) and isinstance(self.solver, Kacanov)
         self.several = not (lagged or isinstance(plan.scheme, Explicit | AOS))
         self.moving = because(f"moving in {'iterations' if isinstance(plan.update, Cell) else 'stages'}")
-
-    def claims(self) -> dict[str, Claim]:
-        return {name: self.claim(name) for name in CLAIMS}
 
     def claim(self, name: str) -> Claim:
         if name == "solver_convergence" and not isinstance(self.plan.update, Cell):
@@ -193,11 +189,7 @@ class _System:
 
     def constant(self) -> bool:
         """Whether no diffusivity depends on another unknown."""
-        for part in self.form.parts:
-            inside = {s for term in part.terms for s in _symbols(term)}
-            if inside & self.form.others(part):
-                return False
-        return True
+        return not any(_symbols(part.terms) & self.form.others(part) for part in self.form.parts)
 
     @staticmethod
     def exceeds(claim: Claim) -> bool:
@@ -205,14 +197,8 @@ class _System:
 
     def refuted(self, claim: Claim, semi: SemidiscreteSystem, graph: Graph, said: str) -> Claim:
         """The claim with a counterexample, if a search finds one."""
-        tau = self.plan.tau
-        if tau.subs(semi.form.problem.parameters).free_symbols:
-            return claim
-        squares = [s for f in self.facts for s in (*f.amplitudes, *f.expanding_at)]
-        timed = semi.form.problem.depends_on_time
-        first = graph if timed else build(semi, tau, shortest(self.plan.update))
-        search = Search(semi, first, graph, tau, amplitudes(semi, squares))
-        witness = wit.seek(searching(self.stated, search).about(claim.name), growth, said)
+        search = searching(self.plan, semi, graph, self.facts, self.stated)
+        witness = None if search is None else wit.seek(search.about(claim.name), growth, said)
         if witness is None:
             return claim
         why = tuple(part for part in claim.because if part.rule != NOTHING_FOUND)
@@ -253,12 +239,11 @@ class _System:
         return tuple(b for name, said in reasons.items() for b in because("equation", state=name) + said)
 
     def hypotheses(self, parts: Sequence[Claim]) -> tuple[Discharged, ...]:
-        found = [
+        return tuple(
             replace(h, name=f"{h.name} ({name})")
             for name, part in zip(self.names, parts, strict=True)
             for h in part.hypotheses
-        ]
-        return tuple(found)
+        )
 
 
 def _together(conditions: Sequence[sp.Basic]) -> sp.Basic:
@@ -274,9 +259,7 @@ def _symbols(record: object) -> set[sp.Symbol]:
     """All symbols of the expressions in a record, or in tuples of records."""
     if isinstance(record, sp.Basic):
         return set(record.free_symbols)
-    entries: Sequence[object] = (
-        record if isinstance(record, tuple) else list(getattr(record, "__dict__", {}).values())
-    )
+    entries = record if isinstance(record, tuple) else getattr(record, "__dict__", {}).values()
     return {s for entry in entries for s in _symbols(entry)}
 
 

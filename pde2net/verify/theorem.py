@@ -61,6 +61,11 @@ def hypothesis(name: str, statement: str) -> Callable[[Callable[[Case], Held | M
     return partial(Hypothesis, name, statement)
 
 
+def underived(name: str, statement: str, reason: str) -> Hypothesis:
+    """What is never known to hold: a counterexample is looked for, and that is all."""
+    return Hypothesis(name, statement, lambda case: Missing(reason, violated=True))
+
+
 @dataclass(frozen=True)
 class Theorem:
     """If all hypotheses hold and tau <= limit, then the conclusion.

@@ -16,7 +16,7 @@ from pde2net.scheme.registry import update_of
 from pde2net.verify.case import Case
 from pde2net.verify.claims import table
 from pde2net.verify.elasticity import with_elasticities
-from pde2net.verify.engine import gather
+from pde2net.verify.facts import gather
 from pde2net.verify.refute.candidates import amplitudes
 from pde2net.verify.refute.search import Search
 

@@ -16,7 +16,8 @@ from pde2net.graph.interpret import Interpreter
 from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 from pde2net.verify.case import Case
-from pde2net.verify.engine import gather, instability
+from pde2net.verify.engine import instability
+from pde2net.verify.facts import gather
 from pde2net.verify.multigrid import CLAIMS
 
 

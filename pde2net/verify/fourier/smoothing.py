@@ -62,24 +62,25 @@ def _exact_range(model: Model, coarse: tuple[int, ...]) -> tuple[sp.Expr, sp.Exp
     if len(model.terms) != 1:
         return None
     weight, bank = model.terms[0]
-    if all(len(row) == 1 for row in bank.rows):
-        squares = [(d, w**2 * d.scale**2) for ((w, d),) in bank.rows]
-        if len({d.axis for d, _ in squares}) < len(squares):
-            return None
-        ranges = _additive(
-            {d.axis: tuple(s * v for v in _ends(d, False)) for d, s in squares},
-            {d.axis: tuple(s * v for v in _ends(d, True)) for d, s in squares},
-            coarse,
-        )
-        return None if ranges is None else (weight * ranges[0], weight * ranges[1])
-    roots = _one_sign(bank)
-    ranges = None if roots is None else _additive(*roots, coarse)
-    return None if ranges is None else (weight * ranges[0] ** 2, weight * ranges[1] ** 2)
+    single = all(len(row) == 1 for row in bank.rows)
+    parts = [part for row in bank.rows for part in row]
+    if len({d.axis for _, d in parts}) < len(parts) or not (single or _one_sign(bank)):
+        return None
+    power = 2 if single else 1  # of the symbols that are added
+    scaled = [(d, (w * d.scale) ** 2 if single else sp.Abs(w) * d.scale) for w, d in parts]
+    lower, upper = _additive(scaled, power, coarse)
+    return weight * lower ** (2 // power), weight * upper ** (2 // power)
 
 
 def _additive(
-    anywhere: dict[int, tuple[sp.Expr, ...]], high: dict[int, tuple[sp.Expr, ...]], coarse: tuple[int, ...]
-) -> tuple[sp.Expr, sp.Expr] | None:
+    parts: list[tuple[Difference, sp.Expr]], power: int, coarse: tuple[int, ...]
+) -> tuple[sp.Expr, sp.Expr]:
+    """(min, max) of the sum of scale |symbol|^power over the high frequencies."""
+    half = sp.Rational(power, 2)
+    anywhere, high = (
+        {d.axis: [scale * v**half for v in _ends(d, beyond)] for d, scale in parts}
+        for beyond in (False, True)
+    )
     rest = {axis: sp.Add(*(r[0] for other, r in anywhere.items() if other != axis)) for axis in coarse}
     tops = {axis: sp.Add(*(r[1] for other, r in anywhere.items() if other != axis)) for axis in coarse}
     nothing = (sp.S.Zero, sp.S.Zero)  # an axis without differences: its frequency is free
@@ -96,19 +97,9 @@ def _ends(difference: Difference, high: bool) -> tuple[sp.Expr, sp.Expr]:
     return sp.Min(*values), sp.Max(*values)
 
 
-def _one_sign(
-    bank: Bank,
-) -> tuple[dict[int, tuple[sp.Expr, ...]], dict[int, tuple[sp.Expr, ...]]] | None:
-    """Ranges of w_i |s_i| for one row of second differences, if all w_i > 0 or all w_i < 0."""
-    if len(bank.rows) != 1 or any(d.stencil.derivative != 2 for _, d in bank.rows[0]):
-        return None
-    row = bank.rows[0]
-    if len({d.axis for _, d in row}) < len(row):
-        return None
-    if not (all(w.is_positive for w, _ in row) or all(w.is_negative for w, _ in row)):
-        return None
-    scaled = {d.axis: (d, sp.Abs(w) * d.scale) for w, d in row}
-    return (
-        {a: tuple(s * sp.sqrt(v) for v in _ends(d, False)) for a, (d, s) in scaled.items()},
-        {a: tuple(s * sp.sqrt(v) for v in _ends(d, True)) for a, (d, s) in scaled.items()},
-    )
+def _one_sign(bank: Bank) -> bool:
+    """Whether there is one row of second differences, and all its weights are > 0 or all are < 0."""
+    if len(bank.rows) != 1 or any(d.stencil.derivative != 2 for d in bank.differences):
+        return False
+    weights = [w for w, _ in bank.rows[0]]
+    return all(w.is_positive for w in weights) or all(w.is_negative for w in weights)

@@ -14,7 +14,7 @@ def crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
     """Raise UndecidedError if a value of the function lies outside of the range found for it."""
     free = expression.free_symbols | result.upper.free_symbols | result.lower.free_symbols
     names = sorted(free - {variable}, key=str)
-    sample = {p: _admissible(p, sp.Rational(3 + 2 * i, 4)) for i, p in enumerate(names)}
+    sample = {p: sp.Rational(3 + 2 * i, 4) * (-1 if p.is_nonpositive else 1) for i, p in enumerate(names)}
     function = sp.lambdify(variable, expression.subs(sample), "mpmath")
     with mpmath.workdps(DIGITS):
         lower, upper = (_number(end.subs(sample)) for end in (result.lower, result.upper))
@@ -32,7 +32,3 @@ def crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
 
 def _number(end: sp.Expr) -> mpmath.mpf:
     return mpmath.mpf({sp.oo: "inf", -sp.oo: "-inf"}.get(end) or str(end.evalf(DIGITS)))
-
-
-def _admissible(parameter: sp.Symbol, value: sp.Rational) -> sp.Rational:
-    return -value if parameter.is_nonpositive or parameter.is_negative else value

@@ -102,9 +102,7 @@ def _candidates(core: sp.Expr, s: sp.Symbol) -> Iterator[tuple[sp.Expr, sp.Expr]
 def _require_regular(expression: sp.Expr, s: sp.Symbol) -> None:
     """Continuously differentiable on (0, oo): every base of a power that needs it is positive."""
     for node in sp.preorder_traversal(expression):
-        if s not in node.free_symbols or node == s or node.is_Add or node.is_Mul:
-            continue
-        if isinstance(node, ENTIRE):
+        if s not in node.free_symbols or node == s or node.is_Add or node.is_Mul or isinstance(node, ENTIRE):
             continue
         if isinstance(node, sp.log) and sign_on_half_line(node.args[0], s) == 1:
             continue
@@ -114,8 +112,6 @@ def _require_regular(expression: sp.Expr, s: sp.Symbol) -> None:
             if node.exp.is_real and sign_on_half_line(node.base, s) == 1:
                 continue
             raise UndecidedError(f"{node.base} is not known to be positive on (0, oo)")
-        if node.is_Pow and node.base == sp.E:
-            continue
         raise UndecidedError(
             f"the function {node.func.__name__}({', '.join(map(str, node.args))})"
             " is outside of what is decided here"
@@ -126,7 +122,7 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
     """1 or -1 if `expression` has that sign on all of (0, oo), else None."""
     if s not in expression.free_symbols:
         return 1 if expression.is_positive else -1 if expression.is_negative else None
-    if isinstance(expression, sp.exp) or (expression.is_Pow and expression.base == sp.E):
+    if isinstance(expression, sp.exp | sp.cosh):
         return 1
     if expression.is_Mul:
         signs = [sign_on_half_line(a, s) for a in expression.args]
@@ -136,8 +132,6 @@ def sign_on_half_line(expression: sp.Expr, s: sp.Symbol) -> int | None:
         if base == 1:
             return 1
         return base ** int(expression.exp) if base and expression.exp.is_Integer else None
-    if isinstance(expression, sp.cosh):
-        return 1
     if isinstance(expression, ODD):
         return sign_on_half_line(expression.args[0], s)
     if isinstance(expression, sp.log):

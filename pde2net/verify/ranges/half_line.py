@@ -164,13 +164,5 @@ def _hull(found: list[Range]) -> Range:
             low = other
         if other.upper != high.upper and exact.at_least(other.upper, high.upper):
             high = other
-    methods = [m for m in reversed(Method) if any(f.method == m for f in found)]
-    return Range(
-        low.lower,
-        high.upper,
-        low.lower_at,
-        high.upper_at,
-        method=methods[0],
-        lower_tight=low.lower_tight,
-        upper_tight=high.upper_tight,
-    )
+    last = max((f.method for f in found), key=list(Method).index)
+    return replace(low, upper=high.upper, upper_at=high.upper_at, upper_tight=high.upper_tight, method=last)

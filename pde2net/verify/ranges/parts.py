@@ -17,24 +17,12 @@ def through_one_part(expression: sp.Expr, variables: Iterable[sp.Symbol]) -> tup
     for whole in sp.preorder_traversal(expression):
         if not isinstance(whole, sp.Expr) or not inside <= whole.free_symbols:
             continue
-        part = _varying(whole, inside)
+        kept, part = whole.as_independent(*inside, as_Add=whole.is_Add)
         if part == expression or not part.is_real:
             continue
         known = {"nonnegative": True} if part.is_nonnegative else {}
         q = sp.Symbol(f"({part})", real=True, **known)
-        found = expression.xreplace({whole: q if part == whole else _with(whole, inside, q)})
+        found = expression.xreplace({whole: kept + q if whole.is_Add else kept * q})
         if not found.free_symbols & inside:
             return found, q
     return None
-
-
-def _varying(whole: sp.Expr, inside: set[sp.Symbol]) -> sp.Expr:
-    """Of a sum or a product the terms or factors with variables; anything else as it is."""
-    if not (whole.is_Add or whole.is_Mul):
-        return whole
-    return whole.func(*(a for a in whole.args if a.free_symbols & inside))
-
-
-def _with(whole: sp.Expr, inside: set[sp.Symbol], q: sp.Symbol) -> sp.Expr:
-    """A sum or a product with q in place of what varies in it."""
-    return whole.func(q, *(a for a in whole.args if not a.free_symbols & inside))

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 
 import numpy as np
 import sympy as sp
@@ -64,16 +64,15 @@ def _patterns(semi: Semidiscrete | SemidiscreteSystem) -> Iterator[tuple[str, Ca
     """(name, pattern on n cells per axis, largest n); only modes need large grids."""
     dimension = len(semi.spacing)
     for fractions, name in _frequencies(semi):
-        yield name, partial(_mode, semi, fractions), LARGEST
+        yield name, partial(_mode, semi.boundary, fractions), LARGEST
     if dimension > 1:
-        flat = (1.0, *(0.0,) * (dimension - 1))
         yield (
             "highest frequency along the first axis",
-            lambda n: outer([_modes(n, flat, semi)[0], *[np.ones(n)] * (dimension - 1)]),
+            lambda n: outer([mode(n, 1.0, semi.boundary[0]), *[np.ones(n)] * (dimension - 1)]),
             LARGEST,
         )
     yield "checkerboard", lambda n: outer([(-1.0) ** np.arange(n)] * dimension), 40
-    yield "spike", lambda n: _spike((n,) * dimension), 40
+    yield "spike", lambda n: outer([1.0 * (np.arange(n) == n // 2)] * dimension), 40
     yield "constant", lambda n: np.ones((n,) * dimension), 40
     yield "noise", lambda n: np.random.default_rng(0).normal(size=(n,) * dimension), 40
 
@@ -104,12 +103,8 @@ def critical_fraction(stencil: Stencil) -> float:
     return math.acos(float(best)) / math.pi
 
 
-def _mode(semi: Semidiscrete | SemidiscreteSystem, fractions: Sequence[float], n: int) -> Array:
-    return outer(_modes(n, fractions, semi))
-
-
-def _modes(n: int, fractions: Sequence[float], semi: Semidiscrete | SemidiscreteSystem) -> list[Array]:
-    return [mode(n, f, b) for f, b in zip(fractions, semi.boundary, strict=True)]
+def _mode(boundary: Sequence[str], fractions: Sequence[float], n: int) -> Array:
+    return outer([mode(n, f, b) for f, b in zip(fractions, boundary, strict=True)])
 
 
 def mode(n: int, fraction: float, boundary: str) -> Array:
@@ -126,16 +121,7 @@ def mode(n: int, fraction: float, boundary: str) -> Array:
 
 
 def outer(lines: Sequence[Array]) -> Array:
-    total: Array = lines[0]
-    for line in lines[1:]:
-        total = np.multiply.outer(total, line)
-    return np.asarray(total)
-
-
-def _spike(shape: tuple[int, ...]) -> Array:
-    spike = np.zeros(shape)
-    spike[tuple(n // 2 for n in shape)] = 1
-    return spike
+    return np.asarray(reduce(np.multiply.outer, lines))
 
 
 def amplitudes(semi: Semidiscrete | SemidiscreteSystem, squares: Sequence[sp.Expr]) -> tuple[float, ...]:

@@ -120,7 +120,7 @@ def residual(case: Case) -> Found:
         return or_infinite(v, np.where(moves, norms(left) / norms(start) - 1, -np.inf))
 
     hit = replace(search, step=graph, network=graph).first(violation, wit.MARGIN, 10**9, one)
-    return None if hit is None else wit.described(hit, "residual grows by")
+    return wit.described(hit, "residual grows by")
 
 
 def cycles(case: Case) -> Found:
@@ -146,7 +146,7 @@ def cycles(case: Case) -> Found:
         return np.where(np.isfinite(after), np.where(starts, after / before - 1, -np.inf), np.inf)
 
     hit = replace(search, step=late, network=late).first(violation, wit.MARGIN, 2000, first, one)
-    return None if hit is None else wit.described(hit, "residual grows by")
+    return wit.described(hit, "residual grows by")
 
 
 # -- stability with frozen coefficients: those of the input are kept --
@@ -154,11 +154,7 @@ def cycles(case: Case) -> Found:
 
 def seek_cycle(case: Case) -> Found:
     """An input whose norm grows in one cycle with its own coefficients."""
-    search = _kept(case, 0)
-    if search is None:
-        return None
-    hit = search.first(lambda run, u0: measures.growth(u0, run(u0)), wit.MARGIN, 10**9)
-    return None if hit is None else wit.described(hit, CYCLE_SAYS)
+    return wit.seek(_kept(case, 0), measures.growth, CYCLE_SAYS)
 
 
 def seek_powers(case: Case) -> Found:

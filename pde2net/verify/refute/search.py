@@ -237,9 +237,6 @@ class _Runner:
         """By how much the inputs violate the claim: about a step of deep networks, about shallow ones."""
         return self.measured(self.first, states)
 
-    def network_violation(self, states: Array) -> Array:
-        return self.measured(self.search.network, states)
-
     def measured(self, graph: Graph, states: Array) -> Array:
         """A network that stops with an error violates nothing."""
         before = self.spent
@@ -274,7 +271,7 @@ class _Runner:
             if self.steps < 0:
                 return None
             found = np.full(len(states), -np.inf)
-            found[chosen] = self.network_violation(states[chosen])
+            found[chosen] = self.measured(self.search.network, states[chosen])
         for k in map(int, np.flatnonzero(found > self.margin)):
             if self.lasts(states[k], float(found[k])):
                 u0, excess = states[k], float(found[k])
@@ -293,7 +290,7 @@ class _Runner:
         if np.isinf(found):
             return self.leaves_all_numbers(u0)
         nudged = np.stack([u0 * n for n in NUDGES])
-        return bool((self.network_violation(nudged) > self.margin).all())
+        return bool((self.measured(self.search.network, nudged) > self.margin).all())
 
     def leaves_all_numbers(self, u0: Array) -> bool:
         """Whether the output is infinite or none, and not just what floating point makes of it.

@@ -11,7 +11,7 @@ from pde2net.discretise.arrays import Array
 from pde2net.graph.nodes import Operator
 from pde2net.verify.refute.ascent import CELLS, most_expanded
 from pde2net.verify.refute.measures import Measure, bounds, growth, largest, leaves_range
-from pde2net.verify.refute.search import Hit, Runs, Search, Violation
+from pde2net.verify.refute.search import Hit, Runs, Search
 
 # A claim counts as violated only beyond what rounding explains.
 MARGIN = 1e-9
@@ -20,8 +20,10 @@ ENERGY_MARGIN = 1e-6  # of the quadrature
 NEARBY = 1e-4
 
 
-def described(hit: Hit, what: str, **more: Any) -> dict[str, Any]:
-    """What is reported of a hit: inputs, parameters assumed, by how much, and one line."""
+def described(hit: Hit | None, what: str, **more: Any) -> dict[str, Any] | None:
+    """What is reported of a hit, if there is one: inputs, parameters assumed, by how much, and one line."""
+    if hit is None:
+        return None
     if hit.stated is not None:
         return dict(hit.stated)
     size = " x ".join(map(str, hit.u0.shape))
@@ -38,14 +40,12 @@ def described(hit: Hit, what: str, **more: Any) -> dict[str, Any]:
 
 def seek(search: Search | None, measure: Measure, what: str) -> dict[str, Any] | None:
     """An input for which measure(u0, network(u0)) is positive."""
-    hit = _first(search, lambda run, u0: measure(u0, run(u0)))
-    return None if hit is None else described(hit, what)
+    return described(_first(search, measure), what)
 
 
 def seek_extremum(search: Search | None, includes_zero: bool) -> dict[str, Any] | None:
     """An input whose range the output leaves, with the offending value and where it is."""
-    measure = leaves_range(includes_zero)
-    hit = _first(search, lambda run, u0: measure(u0, run(u0)))
+    hit = _first(search, leaves_range(includes_zero))
     if hit is None:
         return None
     u1 = hit.network(hit.u0, hit.fields)
@@ -89,5 +89,5 @@ def _expanded(run: Runs, u0: Array) -> Array:
     return u0 + NEARBY * size * most_expanded(run, u0)
 
 
-def _first(search: Search | None, violation: Violation) -> Hit | None:
-    return None if search is None else search.first(violation, MARGIN, 10**9)
+def _first(search: Search | None, measure: Measure) -> Hit | None:
+    return None if search is None else search.first(lambda run, u0: measure(u0, run(u0)), MARGIN, 10**9)

@@ -19,7 +19,7 @@ from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, consistency, second_derivative, step_symbol
 from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_diagonal
-from pde2net.verify.theorem import Hypothesis, Missing, Table, Theorem, quotient
+from pde2net.verify.theorem import Table, Theorem, quotient, underived
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import convergence, cycle, explicit, picard
 from pde2net.verify.theorems import hypotheses as hyp
@@ -133,19 +133,15 @@ def limited(theorem: Theorem, reach: sp.Expr, rate: Rate) -> Theorem:
     return replace(theorem, limit=lambda case: quotient(reach, rate(case)))
 
 
-def underived(theorem: Theorem, kind: str) -> Theorem:
-    """For iterates of which the theorem says nothing: a counterexample is looked for, and that is all."""
+def unsaid(theorem: Theorem, kind: str) -> Theorem:
+    """For iterates of which the theorem says nothing."""
     what = "the mean of steps along the axes" if kind == "AOS" else f"the iterates of {kind}'s method"
-
-    def check(case: Case) -> Missing:
-        return Missing(f"nothing is derived for {what} here", violated=True)
-
-    return replace(theorem, hypotheses=(cell.step, Hypothesis("derivation", "", check)))
+    nothing = underived("derivation", "", f"nothing is derived for {what} here")
+    return replace(theorem, hypotheses=(cell.step, nothing))
 
 
 # -- consistency (docs/theory.md, section 6) --
 
-HALF = sp.Rational(1, 2)
 SOLVER = Discharged(
     "solver", "what is left of the residual is small against the error of the step", "assumed"
 )
@@ -182,7 +178,7 @@ def accuracy(it: Iteration) -> int | None:
 def in_tau(it: Iteration, semi: Semidiscrete, tau: sp.Expr) -> TimeError:
     """The error in time; -tau/2 u_tt for the implicit scheme, -tau**2/12 u_ttt for Crank-Nicolson."""
     step = step_symbol(tau)
-    full, a = (2 if it.theta == HALF else 1), accuracy(it)
+    full, a = (2 if it.theta == sp.S.Half else 1), accuracy(it)
     if it.kind == "AOS":
         return TimeError(step, 1, None)
     if a is not None and a < full + 2:
@@ -191,7 +187,7 @@ def in_tau(it: Iteration, semi: Semidiscrete, tau: sp.Expr) -> TimeError:
         if semi.form.problem.depends_on_time:  # F in the middle of the step
             return TimeError(step, 2, None)
         return TimeError(step, 2, -(step**2) * sp.Symbol(f"{semi.form.state}_ttt", real=True) / 12)
-    return TimeError(step, 1, (HALF - it.theta) * step * second_derivative(semi))
+    return TimeError(step, 1, (sp.S.Half - it.theta) * step * second_derivative(semi))
 
 
 # -- the theorem for each iteration --
@@ -219,14 +215,14 @@ def _nonexpansive(it: Iteration, case: Case) -> Theorem:
 
 def _maximum_principle(it: Iteration, case: Case) -> Theorem:
     if it.kind == "Picard" or (it.kind == "Newton" and not it.linear):
-        return underived(EXACT_MAXIMUM, it.kind)
+        return unsaid(EXACT_MAXIMUM, it.kind)
     return limited(EXACT_MAXIMUM, explicit_part(it, 1), largest_diagonal)
 
 
 def _energy_decay(it: Iteration, case: Case) -> Theorem:
     split = it.kind == "AOS" and len(case.semi.spacing) > 1
     if it.kind == "Picard" or split or (it.kind == "Newton" and not it.linear):
-        return underived(LAGGED_ENERGY, it.kind)
+        return unsaid(LAGGED_ENERGY, it.kind)
     return limited(LINEAR_ENERGY, exact_reach(it), frozen_rate) if it.linear else LAGGED_ENERGY
 
 

@@ -19,7 +19,6 @@ from pde2net.verify.theorems import hypotheses as hyp
 
 DIGITS = 12  # decimals of a reach that is a root
 SHORT = 12  # iterations whose sums are written out
-HALF = sp.Rational(1, 2)
 
 
 def reach(it: Iteration) -> sp.Expr:
@@ -32,7 +31,7 @@ def reach(it: Iteration) -> sp.Expr:
 @cache
 def _reach(theta: sp.Rational, count: int) -> sp.Rational:
     if count % 2 == 0:
-        return min(1 / theta, 2 / (1 - 2 * theta)) if theta < HALF else 1 / theta
+        return min(1 / theta, 2 / (1 - 2 * theta)) if theta < sp.S.Half else 1 / theta
     unit = sp.Rational(1, 10**DIGITS)
     low, high = sp.Integer(0), sp.Integer(1)
 
@@ -83,7 +82,7 @@ NONLINEAR_L2 = Theorem(
     "Korpelevich 1976",
     (*hyp.STABLE, *hyp.FORWARD, hyp.penaliser, hyp.lipschitz_reaction, cell.backward, cell.plain),
     "‖v‖ <= ‖u‖ for every input, since the differences of F at the iterates decrease",
-    lambda case: quotient(sp.S.One if iteration_of(case).count == 2 else HALF, lipschitz(case)),
+    lambda case: quotient(sp.S.One if iteration_of(case).count == 2 else sp.S.Half, lipschitz(case)),
 )
 FROZEN = Theorem(
     "frozen_stability",
