@@ -48,8 +48,8 @@ class Node:
 
     @classmethod
     def kinds(cls) -> tuple[type[Node], ...]:
-        """All kinds of nodes."""
-        return tuple(cls.__subclasses__())
+        """All kinds of nodes of the package."""
+        return tuple(kind for kind in cls.__subclasses__() if kind.__module__ == __name__)
 
 
 @dataclass(frozen=True)
