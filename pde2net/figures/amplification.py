@@ -59,10 +59,6 @@ class Factors:
         place = int(np.argmax(np.abs(curve)))
         return float(ANGLES[place]), float(curve[place])
 
-    @property
-    def admissible(self) -> bool:
-        return abs(self.extreme[1]) <= 1 + 1e-9
-
 
 def damping(scene: Scene) -> tuple[Bounds, str]:
     """The interval of beta, -r(u)/u for l2 stability and else -r'(u); and why it is left out, if it is."""
@@ -127,8 +123,7 @@ def _symbol(scene: Scene, difference: Difference) -> NDArray[np.complex128]:
     stencil = difference.stencil
     waves = np.exp(1j * np.outer(stencil.offsets, ANGLES))
     weights = np.array([float(w) for w in stencil.weights])
-    symbol: NDArray[np.complex128] = scene.number(difference.scale) * (weights @ waves)
-    return symbol
+    return np.asarray(scene.number(difference.scale) * (weights @ waves))
 
 
 def draw_amplification(axes: Axes, scene: Scene) -> None:
@@ -227,7 +222,7 @@ def _outside(axes: Axes, scene: Scene, found: Factors) -> tuple[str, str]:
     missing = damping(scene)[1]
     if not np.isfinite(factor):
         return f"sup g = ∞: the factor has no lower bound, whatever the step. {missing}", RED
-    if found.admissible:
+    if abs(factor) <= 1 + 1e-9:
         low, high = float(found.lowest.min()), float(found.highest.max())
         said = f"The factors range from {low:.4g} to {high:.4g}: no mode grows."
         return f"{said} {missing}", GREY
