@@ -19,6 +19,7 @@ from pde2net.figures.style import (
     BLUE,
     GREEN,
     GREY,
+    MARK,
     ORANGE,
     RED,
     SKY,
@@ -227,7 +228,7 @@ def _outside(axes: Axes, scene: Scene, found: Factors) -> tuple[str, str]:
         said = f"The factors range from {low:.4g} to {high:.4g}: no mode grows."
         return f"{said} {missing}", GREY
     label = literal("outside [-1, 1]")
-    axes.plot([angle], [factor], "X", color=RED, markersize=11, clip_on=False, zorder=5, label=label)
+    axes.plot([angle], [factor], "X", color=RED, label=label, **MARK)
     frame(axes)
     place = {0.0: "0", 1.0: "π"}.get(angle / np.pi, f"{angle / np.pi:.3g}π")
     said = f"Reaches {factor:.4g} at θ = {place}: outside of [-1, 1], such a mode grows."

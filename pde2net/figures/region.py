@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.figures.factors import Array
 from pde2net.figures.scene import Scene, sample
-from pde2net.figures.style import BLUE, GREEN, GREY, RED, empty, finish, formula, frame, heading
+from pde2net.figures.style import BLUE, GREEN, GREY, MARK, RED, empty, finish, formula, frame, heading
 from pde2net.language.grid import Grid
 from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Status
@@ -98,9 +98,8 @@ def draw_region(axes: Axes, scene: Scene) -> None:
     symbol = formula(found.parameter)
     axes.plot(found.grid, found.limits, color=GREEN, linewidth=2.2, label=f"limit τ = {formula(found.limit)}")
     if found.steps is not None:
-        axes.plot(
-            found.grid, found.steps, "--", color=BLUE, linewidth=1.5, label=f"τ = {formula(scene.plan.tau)}"
-        )
+        step = f"τ = {formula(scene.plan.tau)}"
+        axes.plot(found.grid, found.steps, "--", color=BLUE, linewidth=1.5, label=step)
     axes.set_xlim(min(0.0, float(found.grid[0])), float(found.grid[-1]))
     axes.set_ylim(0, top if finite.size else None)
     note, colour = _point(axes, scene, found)
@@ -131,14 +130,4 @@ def _point(axes: Axes, scene: Scene, found: Region) -> tuple[str, str]:
 
 
 def _mark(axes: Axes, x: float, y: float, marker: str, colour: str, label: str, face: str = "") -> None:
-    axes.plot(
-        [x],
-        [y],
-        marker,
-        color=colour,
-        markerfacecolor=face or colour,
-        markersize=11,
-        clip_on=False,
-        zorder=5,
-        label=label,
-    )
+    axes.plot([x], [y], marker, color=colour, markerfacecolor=face or colour, label=label, **MARK)
