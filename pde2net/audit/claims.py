@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
-import sympy as sp
-
 from pde2net.audit.exactly import INFINITY, ONE, ZERO, NoOpinionError, Number, at_most, same
 from pde2net.audit.numbers import Numbers, Weighted
 from pde2net.audit.rows import Pair
@@ -180,10 +178,6 @@ def one(n: Numbers, tau: Number) -> tuple[Number, ...]:
 
 def zero(n: Numbers, tau: Number) -> tuple[Number, ...]:
     return (ZERO,)
-
-
-def as_number(expression: sp.Expr) -> Find:
-    return lambda n: n.number(expression)
 
 
 # What there is to say against a claim, and whether its rule applies; the rates that limit an explicit step.

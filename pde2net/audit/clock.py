@@ -37,7 +37,8 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
     if not problem.depends_on_time:
         return None
     said = [found["time"] for c in certificate.claims.values() if (found := c.said("until")) is not None]
-    finite = any(s.name == "_s" for a in certificate.ranges for s in _variables(a.function, a.variable))
+    stated = {s for a in certificate.ranges for s in (*a.function.free_symbols, a.variable)}
+    finite = any(s.name.strip("|") == "_s" for s in stated)
     if not (said or finite):
         return Clock(problem.time)
     last, tau = (
@@ -48,11 +49,6 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
         raise RecheckError(f"the network evaluates coefficients up to the time {last}")
     jumps = any(p.has(problem.time) for e in moving(form) for p in e.atoms(*_JUMPS))
     return Clock(problem.time, last, last + tau if jumps else last)
-
-
-def _variables(function: sp.Expr, variable: sp.Symbol) -> set[sp.Symbol]:
-    """Symbols of a stated range, |s| as s."""
-    return {sp.Symbol(s.name.strip("|")) for s in function.free_symbols | {variable}}
 
 
 def at_time(problem: Problem, now: sp.Expr) -> Problem:

@@ -52,7 +52,8 @@ def _problems(stated: Certificate, text: str, source: str | None) -> list[str]:
     witnesses.require_runnable(stated)
     first: list[str] = []
     for found in derivations(stated):
-        otherwise = list(_otherwise(stated, text, found))
+        same = replace(found.certificate, source=stated.source)  # digests are compared later
+        otherwise = list(differences(json.loads(text), json.loads(same.to_json())))
         if not otherwise:
             return _beyond(stated, found, source)
         first = first or otherwise
@@ -67,12 +68,6 @@ def _beyond(stated: Certificate, found: Network, source: str | None) -> list[str
         lambda: second.disagreements(found),
     )
     return next((list(dict.fromkeys(problems)) for stage in stages if (problems := list(stage()))), [])
-
-
-def _otherwise(stated: Certificate, text: str, found: Network) -> Iterator[str]:
-    """What the text says otherwise than the certificate that was derived; digests are compared later."""
-    same = replace(found.certificate, source=stated.source)
-    return differences(json.loads(text), json.loads(same.to_json()))
 
 
 def _sources(stated: Certificate, found: Network, source: str | None) -> Iterator[str]:

@@ -53,11 +53,6 @@ class Rows:
         return number(found.lower.subs(self.values)), number(found.upper.subs(self.values))
 
 
-def has_cases(answer: Answer) -> bool:
-    """Whether a bound is another formula for other parameters, so that few numbers may not tell."""
-    return any(bound.has(sp.Max, sp.Min, sp.Abs) for bound in (answer.found.lower, answer.found.upper))
-
-
 def disagreements(answers: Sequence[Answer], values: Values, thorough: bool) -> Iterator[str]:
     """What is wrong with the stated ranges at these values: by balls if `thorough`, else by samples."""
     for answer in answers:

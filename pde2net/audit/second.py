@@ -74,7 +74,8 @@ class _Second:
     def ranges(self) -> Iterator[str]:
         """Ranges against ball arithmetic and samples; bounds with cases at more numbers."""
         answers = self.certificate.ranges
-        cases = [a for a in answers if rows.has_cases(a)]
+        # Bounds that are another formula for other parameters: few numbers may not tell.
+        cases = [a for a in answers if sp.Tuple(a.found.lower, a.found.upper).has(sp.Max, sp.Min, sp.Abs)]
         for draw in range(SAMPLED if cases else THOROUGH):
             for values, _, _ in self.values(draw):
                 thorough = draw < THOROUGH

@@ -125,7 +125,9 @@ def smallest(n: Numbers) -> Number:
 
 def of_du_fort_frankel(scheme: DuFortFrankel, alpha: sp.Expr, tau: sp.Expr) -> Mapping[str, Rule]:
     """Convex combinations of explicit steps of size 1/(2 alpha)."""
-    damping = its.as_number(alpha)
+
+    def damping(n: Numbers) -> Number:
+        return n.number(alpha)
 
     def admissible(name: str) -> Rule:
         """What there is against the explicit step, and alpha below the share of its rate."""

@@ -20,7 +20,7 @@ from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.network import Network
-from pde2net.verify.certificate import Claim, Discharged
+from pde2net.verify.certificate import Claim
 
 CLOSE, MARGIN = 1e-12, 1e-9
 # Claims about a system that its equations say nothing about one by one.
@@ -44,7 +44,7 @@ def of_equations(
     if claim.name in JOINT and semi.form.coupled:
         raise NoOpinionError("the equations are coupled")
     for part in semi.parts:
-        own = replace(claim, hypotheses=own_hypotheses(claim, part.form.state.name))
+        own = own_claim(claim, part)
         bare = without_reaction(part) if claim.name == "frozen_stability" else part
         table: Mapping[str, Rule] = rules(_about(network, own), bare, semi.parts)
         if claim.name not in table:
@@ -59,17 +59,17 @@ def _about(network: Network, claim: Claim) -> Network:
     return replace(network, certificate=replace(certificate, claims=claims))
 
 
-def own_hypotheses(claim: Claim, state: str) -> tuple[Discharged, ...]:
-    """Those of one equation."""
-    return tuple(h for h in claim.hypotheses if h.name.endswith(f" ({state})"))
+def own_claim(claim: Claim, part: Semidiscrete) -> Claim:
+    """With the hypotheses of one equation."""
+    own = (h for h in claim.hypotheses if h.name.endswith(f" ({part.form.state})"))
+    return replace(claim, hypotheses=tuple(own))
 
 
 def orders(network: Network, semi: SemidiscreteSystem) -> Iterator[str]:
     """Consistency of each equation, with the other unknowns as smooth fields."""
     claim = network.certificate.claims["consistency"]
     for part in semi.parts:
-        own = replace(claim, hypotheses=own_hypotheses(claim, part.form.state.name))
-        yield from consistency_disagreements(network, part, own)
+        yield from consistency_disagreements(network, part, own_claim(claim, part))
 
 
 def counterexample(network: Network, semi: SemidiscreteSystem, claim: Claim) -> Iterator[str]:

@@ -19,6 +19,7 @@ from pde2net.figures.style import (
     BLUE,
     GREEN,
     GREY,
+    MARK,
     ORANGE,
     RED,
     SKY,
@@ -58,10 +59,6 @@ class Factors:
         curve = max(curves, key=lambda c: float(np.max(np.abs(c))))
         place = int(np.argmax(np.abs(curve)))
         return float(ANGLES[place]), float(curve[place])
-
-    @property
-    def admissible(self) -> bool:
-        return abs(self.extreme[1]) <= 1 + 1e-9
 
 
 def damping(scene: Scene) -> tuple[Bounds, str]:
@@ -127,8 +124,7 @@ def _symbol(scene: Scene, difference: Difference) -> NDArray[np.complex128]:
     stencil = difference.stencil
     waves = np.exp(1j * np.outer(stencil.offsets, ANGLES))
     weights = np.array([float(w) for w in stencil.weights])
-    symbol: NDArray[np.complex128] = scene.number(difference.scale) * (weights @ waves)
-    return symbol
+    return np.asarray(scene.number(difference.scale) * (weights @ waves))
 
 
 def draw_amplification(axes: Axes, scene: Scene) -> None:
@@ -227,12 +223,12 @@ def _outside(axes: Axes, scene: Scene, found: Factors) -> tuple[str, str]:
     missing = damping(scene)[1]
     if not np.isfinite(factor):
         return f"sup g = ∞: the factor has no lower bound, whatever the step. {missing}", RED
-    if found.admissible:
+    if abs(factor) <= 1 + 1e-9:
         low, high = float(found.lowest.min()), float(found.highest.max())
         said = f"The factors range from {low:.4g} to {high:.4g}: no mode grows."
         return f"{said} {missing}", GREY
     label = literal("outside [-1, 1]")
-    axes.plot([angle], [factor], "X", color=RED, markersize=11, clip_on=False, zorder=5, label=label)
+    axes.plot([angle], [factor], "X", color=RED, label=label, **MARK)
     frame(axes)
     place = {0.0: "0", 1.0: "π"}.get(angle / np.pi, f"{angle / np.pi:.3g}π")
     said = f"Reaches {factor:.4g} at θ = {place}: outside of [-1, 1], such a mode grows."

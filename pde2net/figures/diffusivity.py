@@ -131,25 +131,13 @@ def _draw_flux(right: Axes, found: Curves, argument: str) -> None:
     """Phi(s), with the background telling where it grows and where it falls."""
     falling = found.slope < -ZERO
     falls = falling | np.append(falling[1:], False)  # from the last sample that does not fall
-    across = right.get_xaxis_transform()
+    shade: Any = {"transform": right.get_xaxis_transform(), "alpha": 0.16, "linewidth": 0}
     for where, colour, hatch, label in (
         (~falling, GREEN, None, "Φ does not fall: forward diffusion"),
         (falls, RED, "//", "Φ falls: backward diffusion"),
     ):
         if where.any():
-            right.fill_between(
-                found.s,
-                0,
-                1,
-                where=where,
-                transform=across,
-                facecolor=colour,
-                edgecolor=colour,
-                alpha=0.16,
-                linewidth=0,
-                hatch=hatch,
-                label=label,
-            )
+            right.fill_between(found.s, 0, 1, where=where, color=colour, hatch=hatch, label=label, **shade)
     right.plot(found.s, found.flux, color=BLUE, linewidth=2.2, label="Φ(s) = g(s²) s")
     note = ""
     if found.peak is not None:

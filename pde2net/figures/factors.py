@@ -69,7 +69,6 @@ def _radius(tau_alpha: float) -> Callable[[Array], Array]:
     def radius(z: Array) -> Array:
         half = a * (1 - z / (2 * tau_alpha)) / 2
         root = np.sqrt((half**2 + (1 - a)).astype(complex))
-        found: Array = np.maximum(abs(half + root), abs(half - root))
-        return found
+        return np.asarray(np.maximum(abs(half + root), abs(half - root)))
 
     return radius

@@ -11,7 +11,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import semidiscretise
 from pde2net.figures.factors import Array
 from pde2net.figures.scene import Scene, sample
-from pde2net.figures.style import BLUE, GREEN, GREY, RED, empty, finish, formula, frame, heading
+from pde2net.figures.style import BLUE, GREEN, GREY, MARK, RED, empty, finish, formula, frame, heading
 from pde2net.language.grid import Grid
 from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Status
@@ -48,8 +48,8 @@ def region(scene: Scene) -> Region | None:
         return _over_spacing(scene)
     problem = scene.semi.form.problem
     parameter = min(limit.free_symbols, key=lambda s: (s not in problem.symbols, s.name))
-    depends = parameter in scene.tau.free_symbols and not scene.open
-    return _region(scene, limit, parameter, scene.number(parameter), scene.tau if depends else None)
+    depends = parameter in scene.plan.tau.free_symbols and not scene.open
+    return _region(scene, limit, parameter, scene.number(parameter), scene.plan.tau if depends else None)
 
 
 def _over_spacing(scene: Scene) -> Region | None:
@@ -60,7 +60,7 @@ def _over_spacing(scene: Scene) -> Region | None:
     scaled = dict(zip(form.space, (h * s / spacing[0] for s in spacing), strict=True))
     semi = semidiscretise(form, Grid(scaled, grid.order, grid.gradient, grid.origin))
     facts, scheme = gather(semi), scene.plan.scheme
-    plan = Plan(semi, scheme, scene.tau, update_of(scheme, smallest_alpha(scheme, facts)))
+    plan = Plan(semi, scheme, scene.plan.tau, update_of(scheme, smallest_alpha(scheme, facts)))
     limit = Scene(plan, facts, scene.claims).limit
     return None if limit is None else _region(scene, limit, h, scene.number(spacing[0]), None)
 
@@ -98,7 +98,8 @@ def draw_region(axes: Axes, scene: Scene) -> None:
     symbol = formula(found.parameter)
     axes.plot(found.grid, found.limits, color=GREEN, linewidth=2.2, label=f"limit τ = {formula(found.limit)}")
     if found.steps is not None:
-        axes.plot(found.grid, found.steps, "--", color=BLUE, linewidth=1.5, label=f"τ = {formula(scene.tau)}")
+        step = f"τ = {formula(scene.plan.tau)}"
+        axes.plot(found.grid, found.steps, "--", color=BLUE, linewidth=1.5, label=step)
     axes.set_xlim(min(0.0, float(found.grid[0])), float(found.grid[-1]))
     axes.set_ylim(0, top if finite.size else None)
     note, colour = _point(axes, scene, found)
@@ -114,7 +115,7 @@ def _point(axes: Axes, scene: Scene, found: Region) -> tuple[str, str]:
     if scene.open:
         _mark(axes, found.place, limit, "o", BLUE, f"largest step {at}", face="white")
         return f"τ is left open; the largest proved step {at} is {limit:.4g}.", GREY
-    label = f"this step: τ = {formula(scene.tau)}"
+    label = f"this step: τ = {formula(scene.plan.tau)}"
     if scene.verdict.status == Status.PROVED and scene.step > limit * (1 + 1e-12):
         _mark(axes, found.place, scene.step, "o", BLUE, label)
         return f"τ = {scene.step:.4g} is beyond the curve and proved for this step.", GREY
@@ -129,14 +130,4 @@ def _point(axes: Axes, scene: Scene, found: Region) -> tuple[str, str]:
 
 
 def _mark(axes: Axes, x: float, y: float, marker: str, colour: str, label: str, face: str = "") -> None:
-    axes.plot(
-        [x],
-        [y],
-        marker,
-        color=colour,
-        markerfacecolor=face or colour,
-        markersize=11,
-        clip_on=False,
-        zorder=5,
-        label=label,
-    )
+    axes.plot([x], [y], marker, color=colour, markerfacecolor=face or colour, label=label, **MARK)

@@ -32,10 +32,6 @@ class Scene:
         return self.plan.semi
 
     @property
-    def tau(self) -> sp.Expr:
-        return self.plan.tau
-
-    @property
     def values(self) -> Mapping[sp.Symbol, sp.Expr]:
         return self.semi.form.problem.parameters
 
@@ -75,12 +71,12 @@ class Scene:
     def open(self) -> bool:
         """Whether tau contains symbols of its own, so that no value of it is meant."""
         known = {*self.semi.form.problem.symbols, *(s for h in self.semi.spacing for s in h.free_symbols)}
-        return bool(self.tau.free_symbols - known)
+        return bool(self.plan.tau.free_symbols - known)
 
     @property
     def step(self) -> float:
         """tau; its limit where tau is open and a limit is proved."""
-        return self.number(self.limit if self.open and self.limit is not None else self.tau)
+        return self.number(self.limit if self.open and self.limit is not None else self.plan.tau)
 
     def number(self, expression: sp.Expr) -> float:
         """`expression` with every parameter at its value, and other symbols at 1; nan if not real."""

@@ -18,7 +18,7 @@ from pde2net.figures.style import BLUE, GREY, RED, literal
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.language.stored import options_text
 from pde2net.language.text.printer import equation_line
-from pde2net.normalise.terms import SQUARED, Term
+from pde2net.normalise.terms import SQUARED
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.facts import Facts
 from pde2net.verify.plan import Plan
@@ -99,7 +99,7 @@ def _head(scene: Scene) -> list[Line]:
     semi = scene.semi
     kinds, spacings = list(dict.fromkeys(semi.boundary)), list(dict.fromkeys(semi.spacing))
     scheme = (
-        f"{_scheme(scene.plan.scheme)} τ = {_plain(scene.tau)} on a grid of spacing "
+        f"{_scheme(scene.plan.scheme)} τ = {_plain(scene.plan.tau)} on a grid of spacing "
         f"{', '.join(map(str, spacings))}; "
         f"{semi.grid.gradient} differences of order {semi.grid.order}; {', '.join(kinds)} border"
     )
@@ -146,7 +146,7 @@ def _foot(scene: Scene, rows: list[Profile]) -> list[Line]:
     used |= {*form.problem.symbols, *(s for h in scene.semi.spacing for s in h.free_symbols)}
     at_limit = scene.open and scene.limit is not None
     if not at_limit:
-        used |= scene.tau.free_symbols
+        used |= scene.plan.tau.free_symbols
     bare = sorted(str(s) for s in used - {*scene.values, SQUARED})
     said = []
     if scene.values:
@@ -155,12 +155,8 @@ def _foot(scene: Scene, rows: list[Profile]) -> list[Line]:
         said.append(f"Without a value, drawn at 1: {', '.join(bare)}.")
     if at_limit:
         said.append("The step is left open; the factors are those of its limit.")
-    if any(_unscalar(term) for term in form.terms):
+    if any(not t.parts or any(part.groups is None for part in t.parts) for t in form.terms):
         said.append("Fluxes that are not g(s²) times the slope are not drawn.")
     if len(rows) > MOST_ROWS:
         said.append(f"{len(rows) - MOST_ROWS} more diffusivities are not shown.")
     return _wrapped(" ".join(said), GREY, 9, most=3)
-
-
-def _unscalar(term: Term) -> bool:
-    return not term.parts or any(part.groups is None for part in term.parts)

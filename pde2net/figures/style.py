@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, GREEN, SKY, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#56B4E9", "#D55E00", "#555555"
 SMALL, LARGE = 9, 10.5
+MARK: dict[str, Any] = {"markersize": 11, "clip_on": False, "zorder": 5}  # of the point that a panel is about
 _WIDTH = 76
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,13 +57,11 @@ def advise(
     ready = prepared(problem, grid)
     shape = None if measure is None else _shape(measure, ready)
     limit, left_out = _limit(ready)
-    trials: list[tuple[Trial, Row]] = []
-    for scheme in _candidates(request, limit, ready):
-        found = _row(ready, scheme, limit, request.time)
-        if isinstance(found, LeftOut):
-            left_out.append(found)
-        else:
-            trials.append(found)
+    schemes = [*(() if limit is None else limited(request, limit))]
+    schemes += unlimited(request, limit, len(ready.semi.spacing))
+    found = [_row(ready, scheme, limit, request.time) for scheme in schemes]
+    left_out += [entry for entry in found if isinstance(entry, LeftOut)]
+    trials = [entry for entry in found if not isinstance(entry, LeftOut)]
     rows = [row for _, row in trials] if shape is None else [_measured(t, row, shape) for t, row in trials]
     rows.sort(key=_rank)
     equation = equation_line(ready.semi.form.problem)
@@ -87,12 +85,6 @@ def _limit(ready: Prepared) -> tuple[sp.Expr | None, list[LeftOut]]:
             f"The largest explicit step is {limit}; advice needs numbers, so give {names} a value."
         )
     return limit, []
-
-
-def _candidates(request: Request, limit: sp.Expr | None, ready: Prepared) -> Iterator[Scheme]:
-    if limit is not None:
-        yield from limited(request, limit)
-    yield from unlimited(request, limit, len(ready.semi.spacing))
 
 
 def _row(

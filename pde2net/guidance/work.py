@@ -67,11 +67,8 @@ def _linear_solve(solver: Solver, systems: LinearSystems, step: float, prepared:
     per_iteration = 1.0 if method == "cg" else 2.0
     if systems.preconditioner == "multigrid":
         cycle = 2 / (1 - 2.0 ** -len(prepared.semi.spacing))  # two products on every grid
-        return (
-            per_iteration
-            * (1 + cycle)
-            * min(most, max(1, math.ceil(math.log(tolerance) / math.log(REDUCTION))))
-        )
+        count = min(most, max(1, math.ceil(math.log(tolerance) / math.log(REDUCTION))))
+        return per_iteration * (1 + cycle) * count
     if norm is None:
         return most
     return per_iteration * min(most, krylov_iterations(step * norm, tolerance))

@@ -85,13 +85,10 @@ def instability(certificate: Certificate) -> Claim | None:
 
     Of multigrid, growth below TRUNCATION is not refused: what the cycles leave of the residual explains it.
     """
+    cycles = isinstance(certificate.declaration.scheme, Multigrid)
     for name in ("l2_stability", "frozen_stability"):
         claim = certificate.claims[name]
-        if claim.status == Status.REFUTED and not _truncation(claim, certificate):
+        small = cycles and claim.witness is not None and claim.witness["excess"] < TRUNCATION
+        if claim.status == Status.REFUTED and not small:
             return claim
     return None
-
-
-def _truncation(claim: Claim, certificate: Certificate) -> bool:
-    cycles = isinstance(certificate.declaration.scheme, Multigrid)
-    return cycles and claim.witness is not None and claim.witness["excess"] < TRUNCATION

@@ -56,14 +56,10 @@ def blocks_of(plan: Plan | SystemPlan) -> range:
     return range(len(update.stages) * update.cycles if isinstance(update, Stack) else update.steps)
 
 
-def _several(plan: Plan | SystemPlan) -> bool:
-    """Whether the blocks of a cycle are the stages of one polynomial."""
-    update = plan.update
-    return isinstance(update, Stack) and len(update.stages) > 1 and not update.repeated
-
-
 def _of_own_weights(claim: Claim, plan: Plan | SystemPlan, kept: Kept | None) -> Claim:
-    if _several(plan) and kept is None and claim.name in POLYNOMIALS:
+    update = plan.update  # the blocks of a cycle may be the stages of one polynomial
+    several = isinstance(update, Stack) and len(update.stages) > 1 and not update.repeated
+    if several and kept is None and claim.name in POLYNOMIALS:
         return _unknown(claim, "own operators")
     if claim.name == "energy_decay" and claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
         return _unknown(claim, "own energy")

@@ -61,8 +61,7 @@ def _chebyshev(ratio: Floats, degree: int, lower: float, upper: float) -> Floats
     """T_n((upper + lower - 2 x)/(upper - lower)) / T_n((upper + lower)/(upper - lower))."""
     centre = (upper + lower) / (upper - lower)
     polynomial = np.polynomial.chebyshev.Chebyshev.basis(degree)
-    values: Floats = polynomial(centre - 2 * ratio / (upper - lower)) / polynomial(centre)
-    return values
+    return np.asarray(polynomial(centre - 2 * ratio / (upper - lower)) / polynomial(centre))
 
 
 def prolonged(theta: Floats) -> Complex:
@@ -71,8 +70,7 @@ def prolonged(theta: Floats) -> Complex:
     Fine values at 2I and 2I+1 are (3 E_I + E_{I-1})/4 and (3 E_I + E_{I+1})/4.
     """
     even, odd = (3 + np.exp(-2j * theta)) / 4, (3 + np.exp(2j * theta)) / 4
-    result: Complex = (even + np.exp(-1j * theta) * odd) / 2
-    return result
+    return np.asarray((even + np.exp(-1j * theta) * odd) / 2)
 
 
 def restricted(theta: Floats, adjoint: bool) -> Complex:
@@ -82,8 +80,7 @@ def restricted(theta: Floats, adjoint: bool) -> Complex:
     and 2 for interpolation, should exceed in sum the order of the operator, or at least reach it (Trottenberg
     et al., section 2.7). Else cycles over many levels may diverge although the two-grid factor is below 1.
     """
-    result: Complex = np.conj(prolonged(theta)) if adjoint else (1 + np.exp(1j * theta)) / 2
-    return result
+    return np.asarray(np.conj(prolonged(theta)) if adjoint else (1 + np.exp(1j * theta)) / 2)
 
 
 def two_grid_matrix(
@@ -114,8 +111,7 @@ def two_grid_matrix(
     aliases = np.array([[one == other for other in kept] for one in kept])
     correction = np.eye(len(shifts)) - aliases * ((up * solved)[..., :, None] * (down * fine)[..., None, :])
     ratio = fine / float(model.diagonal)
-    matrix: Complex = smoother.matrix(ratio, post) @ correction @ smoother.matrix(ratio, pre)
-    return matrix
+    return np.asarray(smoother.matrix(ratio, post) @ correction @ smoother.matrix(ratio, pre))
 
 
 def two_grid_factor(
@@ -135,8 +131,7 @@ def two_grid_factor(
 
     def radius(theta: Floats) -> Floats:
         matrices = two_grid_matrix(model, theta, smoother, pre, post, coarse, adjoint)
-        largest: Floats = np.abs(np.linalg.eigvals(matrices)).max(axis=-1)
-        return largest
+        return np.asarray(np.abs(np.linalg.eigvals(matrices)).max(axis=-1))
 
     # A reflection of one axis swaps the colours, so only Jacobi and Chebyshev inherit the evenness.
     even = model.even and smoother.kind != "red-black"

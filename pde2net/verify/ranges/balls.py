@@ -12,13 +12,11 @@ import sympy as sp
 from flint import arb, ctx
 
 from pde2net.verify.ranges import intervals as iv
-from pde2net.verify.ranges.enclosures import attempt, sharpest
-from pde2net.verify.ranges.enclosures import value as value_of
-from pde2net.verify.ranges.evaluate import Image, image, number
+from pde2net.verify.ranges.enclosures import Enclosing, attempt
+from pde2net.verify.ranges.evaluate import image, number
 from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
 from pde2net.verify.ranges.pieces import KINKS
-from pde2net.verify.ranges.quotients import Quotient, quotient, tails
 from pde2net.verify.ranges.record import Method, Range, UndecidedError
 from pde2net.verify.ranges.regular import Regularity
 
@@ -54,26 +52,14 @@ class _Function:
             expression = expression.subs(s, s**2)
         self.plain = image(expression, s)
         self.regular = Regularity(expression, s)
-        self.f = sharpest(expression, s)
         self.period = _period(expression, s)
-        # Cauchy's theorem is for differentiable functions, without kinks.
         bent = expression.has(*KINKS)
-        self.quotient: Quotient | None = None if bent else attempt(lambda: quotient(expression, s))
-        self.tails = [] if bent else attempt(lambda: tails(expression, s)) or []
-        self.ends = _ends(
-            expression,
-            s,
-            self.value,
-            self.regular.at_zero(),
-            self.period is not None,
-        )
+        self.f = Enclosing(expression, s, not bent)
+        self.ends = _ends(expression, s, self.value, self.regular.at_zero(), self.period is not None)
         # A jump between pieces has no slope: there, only values are used.
         kinks = expression.rewrite(sp.Piecewise) if expression.has(sp.Min, sp.Max, sp.Abs) else expression
-        smooth = not expression.has(sp.Piecewise, sp.sign, sp.Heaviside)
-        derivative = sp.diff(kinks, s) if smooth else None
-        self.slope: Image | None = attempt(lambda: sharpest(derivative, s)) if smooth else None
-        self.slope_quotient: Quotient | None = None if bent else attempt(lambda: quotient(derivative, s))
-        self.slope_tails = [] if bent else attempt(lambda: tails(derivative, s)) or []
+        jumps = expression.has(sp.Piecewise, sp.sign, sp.Heaviside)
+        self.slope = None if jumps else Enclosing(sp.diff(kinks, s), s, not bent)
 
     def at(self, p: arb) -> Interval:
         """The value at a point; at both ends the limit."""
@@ -88,7 +74,7 @@ class _Function:
     def value(self, x: Interval) -> Interval:
         """A superset of f(x), by quotients of slopes only where f is smooth."""
         if self.regular(x):
-            return value_of(self.f, self.quotient, self.tails, x)
+            return self.f(x)
         found = attempt(lambda: self.plain(x)) if self.regular.free_of_poles(x) else None
         return found or EVERYTHING
 
@@ -113,7 +99,7 @@ class _Function:
         value = self.value(x)
         if value == EVERYTHING or not self.regular(x):
             return value, False
-        slope = value_of(self.slope, self.slope_quotient, self.slope_tails, x)
+        slope = EVERYTHING if self.slope is None else self.slope(x)
         if slope.lo >= 0 or slope.hi <= 0:
             ends = self.at(x.lo), self.at(x.hi)
             if all(e.lo.is_finite() and e.hi.is_finite() for e in ends):

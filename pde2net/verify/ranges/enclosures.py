@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,7 +11,7 @@ import sympy as sp
 from pde2net.verify.ranges.algebra import rearranged
 from pde2net.verify.ranges.evaluate import Image, image
 from pde2net.verify.ranges.intervals import EVERYTHING, Interval, UndefinedError
-from pde2net.verify.ranges.quotients import Quotient, Tail
+from pde2net.verify.ranges.quotients import quotient, tails
 
 T = TypeVar("T")
 
@@ -38,24 +39,32 @@ def sharpest(expression: sp.Expr, s: sp.Symbol) -> Image:
     return meet
 
 
-def value(f: Image | None, parts: Quotient | None, ends: list[Tail], x: Interval) -> Interval:
-    """f(x), with what else is known at both ends of the half-line."""
-    found = EVERYTHING
-    if f is None:
+class Enclosing:
+    """Bounds f, where that works, with what else is known at both ends of the half-line.
+
+    Cauchy's theorem is for differentiable functions: `smooth` says that f is one.
+    """
+
+    def __init__(self, expression: sp.Expr, s: sp.Symbol, smooth: bool) -> None:
+        self.f = attempt(lambda: sharpest(expression, s))
+        self.parts = attempt(lambda: quotient(expression, s)) if smooth else None
+        self.tails = attempt(lambda: tails(expression, s)) or [] if smooth else []
+
+    def __call__(self, x: Interval) -> Interval:
+        found = EVERYTHING
+        if self.f is None:
+            return found
+        ways: list[Image] = [self.f]
+        if self.parts is not None and x.lo == 0:
+            ways.append(self.parts.near_zero)
+        if not x.hi.is_finite():
+            ways += [*self.tails, *([self.parts.tail] if self.parts is not None else [])]
+        for way in ways:
+            if found.lo.is_finite() and found.hi.is_finite() and not found.lo < 0 < found.hi:
+                break
+            with contextlib.suppress(UndefinedError):
+                found = found.meet(way(x))
         return found
-    ways: list[Image] = [f]
-    if parts is not None and x.lo == 0:
-        ways.append(parts.near_zero)
-    if not x.hi.is_finite():
-        ways += [*ends, *([parts.tail] if parts is not None else [])]
-    for way in ways:
-        if found.lo.is_finite() and found.hi.is_finite() and not found.lo < 0 < found.hi:
-            break
-        try:
-            found = found.meet(way(x))
-        except UndefinedError:
-            continue
-    return found
 
 
 def attempt(work: Callable[[], T]) -> T | None:

@@ -159,10 +159,6 @@ def _wave(f: Callable[[arb], arb]) -> Callable[[Interval], Interval]:
     return image
 
 
-def _sign(x: Interval) -> Interval:
-    return x.rising(lambda a: ONE if a > 0 else -ONE if a < 0 else ZERO)
-
-
 FUNCTIONS: dict[type, Callable[[Interval], Interval]] = {
     sp.exp: exponential,
     sp.log: logarithm,
@@ -175,5 +171,5 @@ FUNCTIONS: dict[type, Callable[[Interval], Interval]] = {
     sp.asinh: _unbounded(lambda a: a.asinh()),
     sp.cosh: lambda x: x.magnitude().rising(lambda a: a if _infinite(a) else a.cosh()),
     sp.Abs: Interval.magnitude,
-    sp.sign: _sign,
+    sp.sign: lambda x: x.rising(lambda a: ONE if a > 0 else -ONE if a < 0 else ZERO),
 }

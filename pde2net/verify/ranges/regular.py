@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from pde2net.verify.ranges.enclosures import attempt, sharpest, value
+from pde2net.verify.ranges.enclosures import Enclosing, attempt
 from pde2net.verify.ranges.evaluate import image
 from pde2net.verify.ranges.exact import sign_on_half_line
 from pde2net.verify.ranges.intervals import ZERO, Interval
 from pde2net.verify.ranges.pieces import KINKS
-from pde2net.verify.ranges.quotients import quotient, tails
 
 
 class Regularity:
@@ -56,17 +55,13 @@ class _Base:
         if self.known:
             return
         bent = g.has(*KINKS)
-        self.f = sharpest(g, s)
-        self.tails = [] if bent else attempt(lambda: tails(g, s)) or []
-        self.parts = None if bent else attempt(lambda: quotient(g, s))
+        self.f = Enclosing(g, s, not bent)
         # From 0 on g may rise or fall, if it starts there by continuity.
         rises = not bent and g.subs(s, 0) == 0 and Regularity(g, s).at_zero()
-        self.slope = attempt(lambda: sharpest(sp.diff(g, s), s)) if rises else None
+        self.slope = attempt(lambda: Enclosing(sp.diff(g, s), s, False)) if rises else None
 
     def holds(self, x: Interval) -> bool:
-        found = value(self.f, self.parts, self.tails, x)
-        if x.lo == 0 and self.slope is not None:
-            found = value(self.slope, None, [], x)
+        found = (self.slope if x.lo == 0 and self.slope is not None else self.f)(x)
         return bool(found.lo > 0 or (found.hi < 0 and not self.signed))
 
 

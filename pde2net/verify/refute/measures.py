@@ -24,13 +24,11 @@ def inside(a: Array) -> tuple[int, ...]:
 
 
 def norms(a: Array) -> Array:
-    squares: Array = np.sqrt((a * a).sum(axis=inside(a)))
-    return squares
+    return np.asarray(np.sqrt((a * a).sum(axis=inside(a))))
 
 
 def largest(a: Array) -> Array:
-    found: Array = abs(a).max(axis=inside(a))
-    return found
+    return np.asarray(abs(a).max(axis=inside(a)))
 
 
 def or_infinite(outputs: Array, values: Array) -> Array:
