@@ -151,7 +151,7 @@ def main() -> None:
         "",
         *analysis.table(),
         "",
-        "The tests, both at once on one machine, and the package (`make benchmark-tests`):",
+        "The tests, beside other work on one machine, and the package (`make benchmark-tests`):",
         "",
         *gate.table(),
         "",
