@@ -151,7 +151,8 @@ def main() -> None:
         "",
         *analysis.table(),
         "",
-        "The tests, beside other work on one machine, and the package (`make benchmark-tests`):",
+        "The tests, one process each, in two runs beside other work, and the package; `make benchmark-tests` "
+        "measures both at once:",
         "",
         *gate.table(),
         "",

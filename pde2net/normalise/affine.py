@@ -58,10 +58,6 @@ def _polynomial(expression: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Exp
 
 def simplified(expression: sp.Expr) -> sp.Expr:
     """simplify, which is slow, where there is something to simplify: not in sums of unlike monomials."""
-    terms = [t.as_coeff_Mul()[1] for t in sp.Add.make_args(expression)]
-    symbols = [s for t in terms for s in t.free_symbols]
-    plain = all(f.is_Symbol or f.is_Rational for t in terms for f in sp.Mul.make_args(t))
-    rational = all(t.as_coeff_Mul()[0].is_Rational for t in sp.Add.make_args(expression))
-    if plain and rational and len(set(symbols)) == len(symbols):
-        return expression
-    return sp.simplify(expression)
+    factors = [f for t in sp.Add.make_args(expression) for f in sp.Mul.make_args(t) if not f.is_Rational]
+    plain = all(f.is_Symbol for f in factors) and len(set(factors)) == len(factors)
+    return expression if plain else sp.simplify(expression)

@@ -76,8 +76,7 @@ def register_scheme(method: Method) -> None:
 
 
 OWN = frozenset(METHODS)  # those whose formulas are derived in docs/theory.md
-for _method in METHODS.values():
-    SCHEMES.setdefault(_method.choice.label, _method.choice)
+SCHEMES.update({method.choice.label: method.choice for method in METHODS.values()})
 
 
 def method_of(scheme: Scheme) -> Method:

@@ -75,12 +75,12 @@ def _decide(expression: sp.Expr, variables: Set[sp.Symbol], seconds: float) -> N
 def _nonnegative(graph: Graph, weights: Sequence[sp.Symbol]) -> bool:
     """Whether weights and times are so in all passes of all loops."""
     number = {PASS: sp.Dummy(integer=True, nonnegative=True)}
-    found = dict.fromkeys(weights, False)
+    found: dict[sp.Symbol, list[sp.Expr]] = {}
     for repeat in repeats(graph):
         clocks = ((t, (now.xreplace(number),)) for t, now in repeat.clock)
         for symbol, values in (*repeat.tables, *clocks):
-            found[symbol] = all(v.is_nonnegative for v in values)
-    return all(found[s] for s in weights)
+            found.setdefault(symbol, []).extend(values)
+    return all(s in found and all(v.is_nonnegative for v in found[s]) for s in weights)
 
 
 def _at_all(expression: sp.Expr, slots: Set[str], own: Sequence[sp.Symbol], seconds: float) -> bool:

@@ -171,7 +171,7 @@ def _within(value: sp.Expr, conditions: list[sp.Basic]) -> sp.Expr | None:
 
 def _vanishing(part: sp.Expr) -> sp.Expr:
     """What vanishes where `part` does: u_x for u_x^2 and |u_x|."""
-    while isinstance(part, sp.Abs) or (part.is_Pow and part.exp.is_positive):
+    while isinstance(part, sp.Abs) or (part.is_Pow and part.base.free_symbols and part.exp.is_positive):
         part = part.args[0]
     return part
 

@@ -34,7 +34,7 @@ SCHEMES = {
     "cycles": p2n.Multigrid(1, 1, cycles=2),
     "learned": p2n.Explicit(R(1, 10), 2),
 }
-COUNT = 25
+COUNT = 10
 
 
 def network(scheme, unknown, parameters, fields):
