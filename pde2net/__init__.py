@@ -30,12 +30,15 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
 from pde2net.language.smoothing import smooth
 from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.language.spline import Spline
+from pde2net.language.symbols import Input
 from pde2net.language.tensors import coherence, principal_direction, structure_tensor, tensor
 from pde2net.load import load
 from pde2net.scheme.rkc import RKC
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 if TYPE_CHECKING:
+    from pde2net import learn
     from pde2net.audit.recheck import recheck
     from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
     from pde2net.guidance.advice import Advice
@@ -49,6 +52,7 @@ _LATER = {
     "Network": "pde2net.network",
     "advise": "pde2net.guidance.advise",
     "compile": "pde2net.compiler",
+    "learn": "pde2net.learn",
     "recheck": "pde2net.audit.recheck",
     "verify": "pde2net.compiler",
 }
@@ -58,7 +62,8 @@ globals().pop("verify")  # the folder, which the import above put here under the
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_LATER[name]), name)
+    module = import_module(_LATER[name])
+    found = globals()[name] = module if name == "learn" else getattr(module, name)
     return found
 
 
@@ -86,6 +91,7 @@ __all__ = [
     "Grid",
     "GridWarning",
     "Implicit",
+    "Input",
     "Kacanov",
     "LinearOperator",
     "Multigrid",
@@ -94,6 +100,7 @@ __all__ = [
     "Pde2NetError",
     "Problem",
     "RecheckError",
+    "Spline",
     "StabilityError",
     "StabilityWarning",
     "Status",
@@ -109,6 +116,7 @@ __all__ = [
     "gradient_flow",
     "hessian",
     "laplacian",
+    "learn",
     "load",
     "norm2",
     "principal_direction",

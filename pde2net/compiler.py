@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -24,10 +24,12 @@ from pde2net.graph.build.operator import hides_checkerboard
 from pde2net.graph.network import Graph, banks_of, parameters
 from pde2net.language.assumptions import check_symbol
 from pde2net.language.grid import Grid
-from pde2net.language.linear_operator import LinearOperator, norm_symbol
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
+from pde2net.language.spline import Spline
 from pde2net.language.stored import scheme_expressions
+from pde2net.language.symbols import Input
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.program.names import is_argument
@@ -173,8 +175,10 @@ def network(
     """
     with deadline.recorded() as ran_out:
         plan, graph, certificate, facts = _analysed(problem, scheme, grid, stated)
+        _check_inputs(problem, plan, graph)
         names = _trainable(graph, plan, trainable)
-        _check_parametrised(problem, plan, names, keep_stable, shared)
+        norms = set(facts.filter_norms) if facts is not None else set()
+        _check_parametrised(problem, plan, names, keep_stable, shared, norms)
         condition = None
         if keep_stable:
             if facts is None or not isinstance(plan, Plan):
@@ -186,6 +190,16 @@ def network(
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()
 
 
+def _check_inputs(problem: Problem, plan: Plan | SystemPlan, graph: Graph) -> None:
+    """Numbers that are given at the call stand in fluxes and reactions, where each image has its own."""
+    found = (plan.tau.free_symbols | set(parameters(graph))) & set(problem.inputs)
+    for symbol in sorted(found, key=str):
+        raise DeclarationError(
+            f"{symbol} is given when the network is called, and may be another number for each image: the "
+            "step and the width of a Gaussian cannot depend on it. Give a number for the step."
+        )
+
+
 def _timed(certificate: Certificate, ran_out: Iterable[str]) -> Certificate:
     """The certificate, which says what there was no time for."""
     return replace(certificate, ran_out=tuple(sorted(set(ran_out))))
@@ -193,7 +207,7 @@ def _timed(certificate: Certificate, ran_out: Iterable[str]) -> Certificate:
 
 def _several(trainable: Any) -> tuple[Any, ...]:
     """One parameter or operator, or several; a name is one, not its letters."""
-    if isinstance(trainable, str | sp.Basic | LinearOperator):
+    if isinstance(trainable, str | sp.Basic | LinearOperator | Spline):
         return (trainable,)
     if not isinstance(trainable, Iterable):
         raise DeclarationError(
@@ -205,7 +219,7 @@ def _several(trainable: Any) -> tuple[Any, ...]:
 def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> tuple[str, ...]:
     tables, declared = trainable_tables(plan.update), {s.name for s in plan.semi.form.problem.symbols}
     known = {s.name for s in parameters(graph)} | tables
-    known |= {operator.name for operator in plan.semi.form.problem.operators}
+    known |= {n for n, thing in plan.semi.form.problem.learned.items() if not isinstance(thing, Input)}
     if plan.tau != sp.oo:
         known.add("tau")
     fixed = {s.name for bank in banks_of(graph) for s in bank.symbols}
@@ -233,7 +247,12 @@ def _trainable(graph: Graph, plan: Plan | SystemPlan, chosen: Iterable[Any]) -> 
 
 
 def _check_parametrised(
-    problem: Problem, plan: Plan | SystemPlan, names: tuple[str, ...], keep: bool, shared: bool
+    problem: Problem,
+    plan: Plan | SystemPlan,
+    names: tuple[str, ...],
+    keep: bool,
+    shared: bool,
+    norms: Set[sp.Symbol],
 ) -> None:
     """What only a network that keeps its condition can do, and what it cannot."""
     has_cycles = isinstance(plan.update, Stack) and not plan.update.repeated
@@ -242,7 +261,6 @@ def _check_parametrised(
             "Coefficients depend on t, and the time of a cycle is not defined where its blocks have steps of "
             "their own: use shared=True."
         )
-    norms = {norm_symbol(operator) for operator in problem.operators}
     damping = plan.update.values.get(ALPHA, sp.S.Zero) if isinstance(plan.update, Stack) else sp.S.Zero
     if norms & damping.free_symbols and not keep:
         raise DeclarationError(f"alpha = None {COMPUTED.format('damping')}").spelt(

@@ -71,6 +71,7 @@ class Network:
                 trainable=self.trainable,
                 shared=self.shared,
                 kept=self.kept,
+                arrays=self.semidiscrete.form.problem.arrays,
             )
         )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from operator import mul
 
 import sympy as sp
 
@@ -19,14 +20,16 @@ from pde2net.audit.spectra import constant_eigenvalues, drawn_eigenvalues, large
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
-from pde2net.language.linear_operator import LinearOperator, norm_symbol
+from pde2net.language.linear_operator import Chain, norm_symbol
+from pde2net.language.spline import SplineDiffusivity
+from pde2net.language.symbols import per_filter
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE
 from pde2net.verify.clock import Clock
 from pde2net.verify.ranges import UndecidedError, require_continuous
-from pde2net.verify.ranges.parts import through_one_part
+from pde2net.verify.ranges.parts import through_one_part, weighted_kernels
 
 Weighted = list[tuple[Pair, Number]]
 
@@ -97,10 +100,13 @@ class Numbers:
             found += zip(totals, sizes, strict=True)
         return found
 
-    def squared_norm(self, operator: Bank | LinearOperator) -> Number:
-        if isinstance(operator, LinearOperator):
-            return self.number(norm_symbol(operator)) ** 2
-        return self.bank_norm(operator)
+    def squared_norm(self, operator: Bank | Chain) -> Number:
+        if not isinstance(operator, Chain):
+            return self.bank_norm(operator)
+        parts = [operator]
+        if any(border.zero for border in self.semi.borders):  # zeros between the operators
+            parts = [Chain((k,)) for k in operator.operators]
+        return reduce(mul, (self.number(norm_symbol(part)) ** 2 for part in parts))
 
     def bank_norm(self, bank: Bank) -> Number:
         """(sum w_i M_i)² for D = sum w_i d_ii, symbols of d_ii in [-M_i, 0]: the larger one-signed sum.
@@ -159,10 +165,28 @@ class Numbers:
         return self.tensor(term)
 
     def diffusivity(self, g: sp.Expr) -> Pair:
-        return self.range(DIFFUSIVITY, self.valued(g))
+        return self.by_kernels(g, self.kernel)
 
     def eigenvalues(self, g: sp.Expr) -> Pair:
-        along, across = self.diffusivity(g), self.range(FLUX_SLOPE, self.valued(g))
+        return self.by_kernels(g, self.kernel_slope)
+
+    def by_kernels(self, g: sp.Expr, each: Callable[[sp.Expr], Pair]) -> Pair:
+        """Sums over the parts of a mixture. Raises NoOpinionError for parameters with a value per filter."""
+        if per_filter(g):
+            raise NoOpinionError(f"{g} has other bounds for each filter")
+        parts = (product(self.pointwise(w), each(e)) for w, e in weighted_kernels(self.valued(g)))
+        return reduce(total, parts)
+
+    def kernel(self, g: sp.Expr) -> Pair:
+        """What is kept of a spline, and what is stated of other functions."""
+        if isinstance(g, SplineDiffusivity):
+            return max(ZERO, self.number(g.lower)), self.number(g.upper)
+        return self.range(DIFFUSIVITY, g)
+
+    def kernel_slope(self, g: sp.Expr) -> Pair:
+        if isinstance(g, SplineDiffusivity):
+            return self.number(g.lower), self.number(g.upper)
+        along, across = self.range(DIFFUSIVITY, g), self.range(FLUX_SLOPE, g)
         return min(along[0], across[0]), max(along[1], across[1])
 
     def range(self, quantity: str, g: sp.Expr) -> Pair:

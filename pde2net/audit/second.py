@@ -18,9 +18,10 @@ from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
-from pde2net.language.linear_operator import norm_symbol
+from pde2net.language.linear_operator import Chain, norm_symbol
 from pde2net.network import Network
 from pde2net.normalise.form import SystemForm
+from pde2net.normalise.terms import Learned
 from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.clock import Clock
 
@@ -55,7 +56,8 @@ class _Second:
         parameters = dict(problem.parameters)
         sizes = (*self.semi.spacing, *self.semi.origin, self.certificate.tau)
         symbols = {s for e in sizes for s in e.free_symbols} | set(problem.symbols)
-        symbols |= {norm_symbol(operator) for operator in problem.operators}
+        chains = [t.chain.operators for t in self.semi.form.terms if isinstance(t, Learned)]
+        symbols |= {norm_symbol(Chain(ks)) for chain in chains for ks in (chain, *((k,) for k in chain))}
         exact, hidden = symbols <= set(parameters), hidden_values(self.certificate, self.clock, draw)
         if draw == 0 or hidden or not exact:
             yield {**drawn(symbols - set(parameters), draw), **parameters, **hidden}, exact, True

@@ -1,41 +1,50 @@
 """K u and K^T p of a learned filter bank, for NumPy arrays with channels as their last axis.
 
 (K u)_o[i] = sum_c sum_j W[o, c, j] u_c[i + j], j from -left to right along each axis: reflecting axes have
-those i whose windows lie on the grid, periodic ones wrap, zero-Dirichlet ones continue u by 0
-(docs/theory.md, section 8).
+those i whose windows lie on the grid, periodic ones wrap, zero-Dirichlet ones continue u by 0, and those
+called "continued" by its mirror image, times the parity of a channel (docs/theory.md, section 8).
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pde2net.discretise.arrays import Array, Extension, extend
+from pde2net.discretise.arrays import Array, Extension, extend, take
+from pde2net.language.arrays import Array as Exact
 from pde2net.language.borders import BORDERS
+from pde2net.language.linear_operator import LinearOperator
+
+Parity = tuple[tuple[int, ...], ...]  # 1 or -1 per channel and axis: even or odd
 
 
-def response(weights: Array, u: Array, boundary: Sequence[str]) -> Array:
+CONTINUED = "continued"
+
+
+def response(weights: Array, u: Array, boundary: Sequence[str], inner: Parity = ()) -> Array:
     """K u, (*n, channels) -> (*m, filters): m = n - size + 1 along reflecting axes, n along others."""
     wide = u
     for axis, (kind, size) in enumerate(zip(boundary, weights.shape[2:], strict=True)):
-        wide = _continued(wide, axis, kind, (size - 1) // 2, size // 2)
+        signs = np.array([c[axis] for c in inner])
+        wide = _continued(wide, axis, kind, (size - 1) // 2, size // 2, signs)
     total: Any = 0
     for offset, part in _windows(wide.shape, weights.shape[2:]):
         total = total + wide[part] @ _tap(weights, offset).T
     return np.asarray(total)
 
 
-def adjoint(weights: Array, p: Array, boundary: Sequence[str]) -> Array:
+def adjoint(weights: Array, p: Array, boundary: Sequence[str], inner: Parity = ()) -> Array:
     """K^T p, the transpose of `response`."""
     cells = [m + size - 1 for m, size in zip(p.shape, weights.shape[2:], strict=False)]
     wide = np.zeros((*cells, *p.shape[len(cells) : -1], weights.shape[1]), dtype=p.dtype)
     for offset, part in _windows(wide.shape, weights.shape[2:]):
         wide[part] = wide[part] + p @ _tap(weights, offset)
     for axis, (kind, size) in enumerate(zip(boundary, weights.shape[2:], strict=True)):
-        wide = _folded(wide, axis, kind, (size - 1) // 2, size // 2)
+        wide = _folded(wide, axis, kind, (size - 1) // 2, size // 2, np.array([c[axis] for c in inner]))
     return wide
 
 
@@ -56,14 +65,28 @@ def _windows(
         )
 
 
-def _continued(u: Array, axis: int, kind: str, left: int, right: int) -> Array:
+def _continued(u: Array, axis: int, kind: str, left: int, right: int, signs: Array) -> Array:
+    if kind == CONTINUED:
+        beyond = take(u, axis, 0, left), take(u, axis, u.shape[axis] - right, u.shape[axis])
+        first, last = (np.flip(part, axis) * signs for part in beyond)
+        return np.concatenate((first, u, last), axis)
     border = BORDERS[kind]
     border.require_plain("Learned filters")
     return u if border.even else extend(u, axis, left, right, Extension(border.wraps, border.factor))
 
 
-def _folded(wide: Array, axis: int, kind: str, left: int, right: int) -> Array:
+def _folded(wide: Array, axis: int, kind: str, left: int, right: int, signs: Array) -> Array:
     """The transpose of `_continued`."""
+    if kind == CONTINUED:
+        n = wide.shape[axis] - left - right
+        folded = take(wide, axis, left, left + n).copy()
+        first, last = take(wide, axis, 0, left), take(wide, axis, left + n, left + n + right)
+        ends = [slice(None)] * wide.ndim
+        ends[axis] = slice(0, left)
+        folded[tuple(ends)] += np.flip(first, axis) * signs
+        ends[axis] = slice(n - right, n)
+        folded[tuple(ends)] += np.flip(last, axis) * signs
+        return folded
     if BORDERS[kind].even:
         return wide
     n = wide.shape[axis] - left - right
@@ -73,4 +96,53 @@ def _folded(wide: Array, axis: int, kind: str, left: int, right: int) -> Array:
         for i in (*range(left), *range(left + n, left + n + right)):
             out[(i - left) % n] = out[(i - left) % n] + lines[i]
     found: Array = np.moveaxis(out, 0, axis)
+    return found
+
+
+def parities(operator: LinearOperator, inner: Parity, given: Exact | None) -> Parity:
+    """Which filters of a continued operator are even (1) or odd (-1) along each axis.
+
+    That of given weights is the one in which they are largest; else that of the first cosines, and in turn.
+    """
+    dimension = len(inner[0])
+    if given is not None:
+        choices = list(itertools.product((1, -1), repeat=dimension))
+        sizes = [
+            (_symmetric(given.floats, (choice,) * operator.out_channels, inner) ** 2).sum(
+                axis=tuple(range(1, dimension + 2))
+            )
+            for choice in choices
+        ]
+        return tuple(choices[int(k)] for k in np.argmax(sizes, axis=0))
+    waves = cosines(operator.kernel_size, dimension)
+    found = [tuple(1 - 2 * (k % 2) for k in wave) for wave in waves[: operator.out_channels]]
+    rest = list(itertools.product((1, -1), repeat=dimension))
+    return tuple(found) + tuple(rest[k % len(rest)] for k in range(operator.out_channels - len(found)))
+
+
+def cosines(size: int, dimension: int) -> list[tuple[int, ...]]:
+    """The frequencies of the discrete cosine transform of a kernel but 0, low ones first."""
+    waves = itertools.product(range(size), repeat=dimension)
+    return sorted((w for w in waves if any(w)), key=lambda w: (sum(k * k for k in w), w))
+
+
+def shaped(weights: Array, parity: Parity, inner: Parity, zero_mean: bool) -> Array:
+    """The filters that weights stand for: their even or odd parts, without their means."""
+    found = _symmetric(weights, parity, inner) if parity else weights
+    if not zero_mean:
+        return found
+    axes = tuple(range(2, weights.ndim))
+    count = math.prod(weights.shape[2:])
+    means = found.sum(axis=axes, keepdims=True) / count
+    result: Array = found - means
+    return result
+
+
+def _symmetric(weights: Array, parity: Parity, inner: Parity) -> Array:
+    """The part of each filter o and channel c that is even or odd, as the product of both parities says."""
+    found = weights
+    for axis in range(weights.ndim - 2):
+        signs = np.array([[o[axis] * c[axis] for c in inner] for o in parity])
+        signs = signs.reshape(*signs.shape, *([1] * (weights.ndim - 2)))
+        found = (found + signs * np.flip(found, axis + 2)) / 2
     return found

@@ -13,10 +13,10 @@ from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.errors import DeclarationError
 from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
-from pde2net.language.linear_operator import LinearOperator
+from pde2net.language.linear_operator import Chain
 from pde2net.language.problem import Problem
 from pde2net.normalise.form import DivergenceForm, SystemForm
-from pde2net.normalise.terms import Hessian, SecondOrder, Tensor, Term
+from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Semidiscrete:
     origin: tuple[sp.Expr, ...]
     gradient: Bank
     cell: Bank | None
-    operators: tuple[tuple[Bank | LinearOperator, ...], ...]
+    operators: tuple[tuple[Bank | Chain, ...], ...]
     margin: tuple[int, ...]
 
     @property
     def one_channel(self) -> Semidiscrete:
         """The same of an image of one channel."""
         problem = self.form.problem
-        single = Problem(problem.equation, dict(problem.boundary), dict(problem.parameters))
+        single = Problem(problem.equation, dict(problem.boundary), problem.given)
         return self if problem.channels == 1 else replace(self, form=replace(self.form, problem=single))
 
     @property
@@ -62,7 +62,8 @@ class Semidiscrete:
     @property
     def smallest(self) -> tuple[int, ...]:
         """The smallest size of each axis on which the stencils fit."""
-        sizes = [max([1, *(k.kernel_size for k in self.form.learned)])] * len(self.spacing)
+        terms = [t for t in self.form.terms if isinstance(t, Learned)]
+        sizes = [max([1, *(cells(t.chain, b) for t in terms)]) for b in self.borders]
         for bank in self.banks:
             for axis, span in bank.span:
                 sizes[axis] = max(sizes[axis], span)
@@ -142,7 +143,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         rows = (Difference(i, stencil, spacing[i], b.closure) for i, b in enumerate(inner))
         return Bank(tuple(((sp.S.One, d),) for d in rows))
 
-    def operators(term: Term) -> tuple[Bank | LinearOperator, ...]:
+    def operators(term: Term) -> tuple[Bank | Chain, ...]:
         if isinstance(term, Hessian):
             return (hessian_bank(grid.order, lines),)
         if isinstance(term, SecondOrder) and term.slope != 0:
@@ -150,7 +151,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         if isinstance(term, SecondOrder):
             seconds = (Difference(i, second(grid.order), h, b.closure) for i, (h, b) in enumerate(lines))
             return (Bank((tuple((w, d) for w, d in zip(term.weights, seconds, strict=True) if w != 0),)),)
-        return tuple(Bank((row,)) for row in gradient(first).rows) if term.order == 1 else term.learned
+        return tuple(Bank((row,)) for row in gradient(first).rows) if term.order == 1 else _chain(term)
 
     semi = Semidiscrete(
         form=form,
@@ -172,10 +173,33 @@ def _require_derived(semi: Semidiscrete) -> None:
         border.require(border.source == 0 and abs(border.factor) <= 1, "Norms of operators")
         if semi.form.learned:
             border.require_plain("Learned filters")
+        for operator in (k for k in semi.form.learned if k.border == "continued" and not border.even):
+            lead = f"{operator} continues the image by its mirror image, which goes with reflecting borders:"
+            raise DeclarationError(f'{lead} boundary="reflecting" along all axes, or border="inside".')
         if any(owner in semi.form.fields for owner, _ in semi.form.field_slopes.values()):
             border.require_plain("Slopes of known fields")
     for difference in (d for bank in semi.banks for d in bank.differences if d.stencil.half):
         difference.border.require_plain("Differences at half-points")
+
+
+def _chain(term: Term) -> tuple[Chain, ...]:
+    """The operators of a learned term, which are one operator together."""
+    if not isinstance(term, Learned):
+        return ()
+    kinds = {k.border for k in term.chain.operators}
+    if len(kinds) > 1:
+        names = ", ".join(k.name for k in term.chain.operators)
+        raise DeclarationError(f"Operators that are composed have one kind of border: {names} have two.")
+    return (term.chain,)
+
+
+def cells(chain: Chain, border: Border) -> int:
+    """The fewest cells along an axis on which filters can be applied."""
+    if chain.last.border == "continued":
+        return max(k.left for k in chain.operators)
+    if border.even:
+        return 1 + sum(k.kernel_size - 1 for k in chain.operators)
+    return max(k.kernel_size for k in chain.operators)
 
 
 def hessian_bank(order: int, lines: Sequence[tuple[sp.Expr, Border]]) -> Bank:

@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
-from pde2net.emit.checks import input_checks
+from pde2net.emit.checks import NUMBERS, input_checks, number_check
 from pde2net.emit.header import module_docstring
 from pde2net.emit.operators import HELPERS, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import gaussian_function
@@ -23,6 +23,8 @@ from pde2net.emit.words import calls, imported, lines, words
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
+from pde2net.language.arrays import Array
+from pde2net.language.symbols import Input
 from pde2net.language.text.write import sign_text
 from pde2net.program import name as naming
 from pde2net.program.names import Namer
@@ -41,6 +43,7 @@ class Request:
     """What is emitted: the graph, the record of its update, its certificate, trainable names, sizes.
 
     unknowns  the names of those of a system
+    arrays    values of what is learned, to start from or to keep
     namer     makes identifiers
     """
 
@@ -53,6 +56,7 @@ class Request:
     trainable: tuple[str, ...] = ()
     shared: bool = True
     kept: Kept | None = None
+    arrays: Mapping[str, Array] = field(default_factory=dict)
     namer: Namer = field(default_factory=Namer)
 
 
@@ -69,7 +73,7 @@ class Emitter(ABC):
         self.banks = self._banks()
         without_value = {p.symbol for p in program.parameters if p.default is None}
         for symbol in parameters(self.graph):
-            if symbol not in without_value:
+            if symbol not in without_value and symbol.name not in request.arrays:
                 self.value(symbol)
         self.clock = self._clock()
         self.scalars = [p.symbol for p in program.parameters if p.default is not None]
@@ -252,15 +256,21 @@ class Emitter(ABC):
         known = [s.name for s in fields(self.graph)]
         arguments = ["self", "u: Tensor"]
         if known:
-            arguments += ["*", *(f"{f}{self.namer.mark}: Tensor" for f in known)]
+            kinds = {
+                s.name: "Tensor | float" if isinstance(s, Input) else "Tensor" for s in fields(self.graph)
+            }
+            arguments += ["*", *(f"{f}{self.namer.mark}: {kinds[f]}" for f in known)]
         axes = ", ".join(self.request.axes)
         shape = f"(batch, {self.channels}, {axes})"
         doc = f"u, shape {shape} -> the state after all steps, same shape, dtype and device."
         if self.request.unknowns:
             doc += f"\n\nIts channels are {', '.join(self.request.unknowns)}."
-        if known:
+        given = [s.name for s in fields(self.graph) if isinstance(s, Input)]
+        if arrays := [name for name in known if name not in given]:
             own = "1" if self.channels == 1 else f"{self.channels} or 1"
-            doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(known)}."
+            doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(arrays)}."
+        if given:
+            doc += f"\n\nNumbers, one for all images or one for each: {', '.join(given)}."
         return arguments, doc
 
     def checks(self) -> list[str]:
@@ -268,7 +278,10 @@ class Emitter(ABC):
         known = {s.name: self.names[s.name] for s in fields(self.graph)}
         renamed = [f"{own} = {name}" for name, own in known.items() if own != name + self.namer.mark]
         asked = self.request
-        return renamed + input_checks(asked.axes, asked.smallest, known, self.channels, asked.unknowns)
+        inputs = [s for s in fields(self.graph) if isinstance(s, Input)]
+        arrays = {name: own for name, own in known.items() if name not in {s.name for s in inputs}}
+        found = renamed + input_checks(asked.axes, asked.smallest, arrays, self.channels, asked.unknowns)
+        return found + [number_check(s, known[s.name]) for s in inputs]
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
@@ -297,7 +310,7 @@ class Emitter(ABC):
         )
         found = imported(definitions)
         products = any(word == "Product" for d in definitions for word in words(lines(d)))
-        constants = [f'__all__ = ["{NETWORK}"]']
+        constants = [f'__all__ = ["{NETWORK}"]', *self.constants()]
         constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
         abstract = [a for a in ("Callable", "Sequence") if a in found or (products and a == "Callable")]
         standard = [f"import {name}" for name in ("math", "warnings") if name in found]
@@ -317,6 +330,7 @@ class Emitter(ABC):
         functions += [f for closure in closures for f in mean_function(closure)]
         borders = dict.fromkeys(b for n in nodes if isinstance(n, Gaussian) for b in n.boundary)
         functions += [f for border in borders for f in gaussian_function(border)]
+        functions += NUMBERS if any(isinstance(s, Input) for s in fields(self.graph)) else []
         found = [*functions, *self.functions(), *(LINEAR if self.banks else [])]
         for bank, name in self.banks.items():
             found += bank_classes(name, self._what(bank), bank, self.dimension, self.value)
@@ -335,6 +349,10 @@ class Emitter(ABC):
 
     def functions(self) -> list[Definition]:
         """More functions that the classes use."""
+        return []
+
+    def constants(self) -> list[str]:
+        """Lines of the module that define more constants."""
         return []
 
     def _what(self, bank: Bank) -> str:

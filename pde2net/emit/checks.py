@@ -4,6 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import sympy as sp
+
+from pde2net.emit.parse import parse
+from pde2net.language.text.write import sign_text
+
+NUMBERS = parse('''
+def per_image(name: str, value: Tensor | float, sign: str, u: Tensor) -> Tensor:
+    """A number for all images or one for each, of the shape (1 or batch, 1, ..., 1) and the dtype of u."""
+    found = torch.as_tensor(value, dtype=u.dtype, device=u.device)
+    if found.dim() > 1 or found.numel() not in (1, u.shape[0]):
+        shape = tuple(found.shape)
+        raise ValueError(f"{name} is a number, or one for each of {u.shape[0]} images, not of shape {shape}")
+    if not torch.compiler.is_compiling():
+        held = {">": found > 0, ">=": found >= 0, "<": found < 0, "<=": found <= 0, "!=": found != 0}
+        if not bool((held.get(sign, True) & found.isfinite()).all()):
+            raise ValueError(f"{name} has to be finite{f' and {sign} 0' if sign else ''}, not {value}")
+    return found.reshape(-1, *[1] * (u.dim() - 1))
+''')
+
+
+def number_check(symbol: sp.Symbol, variable: str) -> str:
+    """The statement that checks a number given at the call, and makes an array of it."""
+    sign = sign_text(symbol).strip().removesuffix("0").strip()
+    return f'{variable} = per_image("{symbol.name}", {variable}, "{sign}", u)'
+
 
 def input_checks(
     axes: Sequence[str],

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pde2net.discretise.filters import CONTINUED
 from pde2net.emit.parse import parse
 from pde2net.emit.tree import Definition
 from pde2net.graph.network import Graph
-from pde2net.graph.nodes import Filter
+from pde2net.graph.nodes import Filter, TransposedFilter
 from pde2net.language.borders import BORDERS
 
 
@@ -18,16 +19,39 @@ def filters_of(graph: Graph) -> dict[str, Filter]:
     return dict(sorted(found.items()))
 
 
-def shape(node: Filter, channels: int) -> str:
+def shape(node: Filter) -> str:
     """The arguments that say how large the weights of an operator are."""
-    return ", ".join(map(str, (node.out_channels, channels, *[node.kernel_size] * len(node.boundary))))
+    return ", ".join(map(str, (node.out_channels, node.channels, *[node.kernel_size] * len(node.boundary))))
 
 
-def filter_functions(boundary: Sequence[str], axes: Sequence[str]) -> list[Definition]:
-    """`filters(*shape)`, weights to start from without response to constants, as derivatives are;
-    `respond(weight, u)`, K u, and `respond_adjoint(weight, p)`, its exact transpose.
+def suffix(node: Filter | TransposedFilter) -> str:
+    """What the names of functions for an operator end in."""
+    return f"_{CONTINUED}" if CONTINUED in node.boundary else ""
+
+
+def filter_functions(nodes: Sequence[Filter], axes: Sequence[str], made: bool) -> list[Definition]:
+    """`respond(weight, u)`, K u, and `respond_adjoint(weight, p)`, its transpose, for each kind of border.
+
+    If weights are to be `made`, `filters(*shape)`, those to start from.
     """
+    boundaries = {suffix(node): node.boundary for node in nodes}
+    found = parse(_STARTS) if made else []
+    for name, boundary in sorted(boundaries.items()):
+        found += _responses(boundary, axes, name)
+    return found
+
+
+def _responses(boundary: Sequence[str], axes: Sequence[str], name: str) -> list[Definition]:
+    """Those for one kind of border, whose names end in `name`."""
     dimension = len(boundary)
+    if name:
+        dims = range(-dimension, 0)
+        return parse(
+            _CONTINUED,
+            dimension=str(dimension),
+            forward=[f"u = mirrored(u, {dim}, weight.shape[-1] // 2, sides)" for dim in dims],
+            backward=[f"p = mirrored_adjoint(p, {dim}, weight.shape[-1] // 2, sides)" for dim in dims],
+        )
     forward: list[str] = []
     backward: list[str] = []
     for axis, border in enumerate(BORDERS[kind] for kind in boundary):
@@ -63,14 +87,62 @@ def _where(boundary: Sequence[str], axes: Sequence[str]) -> str:
     return "; ".join(f"along {axis}, {words[kind]}" for axis, kind in zip(axes, boundary, strict=True))
 
 
-_FILTERS = '''
+_STARTS = '''
 def filters(*shape: int) -> Tensor:
-    """Random weights of shape (filters, channels, *size), without response to constants if size > 1."""
-    weight = nn.init.kaiming_uniform_(torch.empty(shape), a=5**0.5)
-    if weight[0, 0].numel() == 1:
-        return weight
-    return weight - weight.mean(tuple(range(2, weight.dim())), keepdim=True)
+    """Weights of shape (filters, channels, *size) to start from, with ‖K‖ = 1 in the limit of large grids.
 
+    Filters of one channel are cosines of the discrete transform, low frequencies first, without the
+    constant; others, and what there are more, are random and without response to constants.
+    """
+    size, axes = shape[-1], len(shape) - 2
+    weight = nn.init.kaiming_uniform_(torch.empty(shape, dtype=torch.float64), a=5**0.5)
+    if size > 1:
+        weight = weight - weight.mean(tuple(range(2, weight.dim())), keepdim=True)
+    waves = torch.cartesian_prod(*[torch.arange(size)] * axes).view(-1, axes)
+    waves = waves[waves.square().sum(1).sort(stable=True).indices[1:]]
+    places = (torch.arange(size, dtype=torch.float64) + 0.5) * math.pi / size
+    for kernel, wave in zip(weight if shape[1] == 1 else (), waves, strict=False):
+        cosine = torch.ones((), dtype=torch.float64)
+        for k in wave:
+            cosine = cosine.unsqueeze(-1) * torch.cos(k * places)
+        kernel[0] = cosine / torch.linalg.vector_norm(cosine)
+    spectrum = torch.fft.fftn(weight, s=[4 * size] * axes, dim=tuple(range(2, weight.dim())))
+    largest = torch.linalg.matrix_norm(spectrum.flatten(2).permute(2, 0, 1), ord=2).amax()
+    return (weight / largest).to(torch.get_default_dtype())
+'''
+
+_CONTINUED = '''
+def mirrored(u: Tensor, dim: int, reach: int, sides: Tensor | None) -> Tensor:
+    """u with `reach` more cells at both ends of `dim`: its mirror image, times 1 or -1 as `sides` says."""
+    first, last = u.narrow(dim, 0, reach).flip(dim), u.narrow(dim, u.shape[dim] - reach, reach).flip(dim)
+    if sides is not None:
+        signs = sides[:, dim].to(u.dtype).view(-1, *[1] * (u.dim() - 2))
+        first, last = signs * first, signs * last
+    return torch.cat((first, u, last), dim)
+
+def mirrored_adjoint(p: Tensor, dim: int, reach: int, sides: Tensor | None) -> Tensor:
+    """The transpose of mirrored: what is beyond the border is added to its mirror image."""
+    n = p.shape[dim] - 2 * reach
+    first, last = p.narrow(dim, 0, reach).flip(dim), p.narrow(dim, reach + n, reach).flip(dim)
+    if sides is not None:
+        signs = sides[:, dim].to(p.dtype).view(-1, *[1] * (p.dim() - 2))
+        first, last = signs * first, signs * last
+    start, end = beyond(dim, 0, n - reach), beyond(dim, n - reach, 0)
+    return p.narrow(dim, reach, n) + F.pad(first, start) + F.pad(last, end)
+
+def respond_continued(weight: Tensor, u: Tensor, sides: Tensor | None = None) -> Tensor:
+    """K u, on the windows of all cells; u goes on as its mirror image, odd where `sides` is -1."""
+    $forward
+    return F.conv${dimension}d(u, weight)
+
+def respond_continued_adjoint(weight: Tensor, p: Tensor, sides: Tensor | None = None) -> Tensor:
+    """K^T p, the exact transpose of respond_continued: the same filters, mirrored."""
+    p = F.conv_transpose${dimension}d(p, weight)
+    $backward
+    return p
+'''
+
+_FILTERS = '''
 def wrapped(u: Tensor, dim: int, left: int, right: int) -> Tensor:  # if wraps
     """u with `left` and `right` more cells along `dim`, from the other side."""
     last = u.narrow(dim, u.shape[dim] - left, left)

@@ -8,13 +8,17 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
-from pde2net.emit.filters import filter_functions, filters_of, shape
+from pde2net.emit.filters import filter_functions, filters_of
 from pde2net.emit.kept import FRACTION, Keeper
+from pde2net.emit.learned import Bank, Column, things
+from pde2net.emit.learned import constants as starts
+from pde2net.emit.learned import functions as learned_functions
 from pde2net.emit.spectral_bound import bound_functions
 from pde2net.emit.statements import Printer, Scope
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Definition, Function
-from pde2net.graph.nodes import Filter, TransposedFilter
+from pde2net.graph.network import node_of
+from pde2net.graph.nodes import Filter, Pointwise, Spline, TransposedFilter
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Transform
 from pde2net.scheme.stack import TAU
@@ -26,10 +30,9 @@ class KeepingEmitter(Emitter):
     def __init__(self, request: Request, program: Program) -> None:
         self.keeper = Keeper(request, program.parameters)
         super().__init__(request, program)
-        self.operators: dict[str, str] = {}
         taken = [*self.names.values(), *self.data.values(), *self.computed.values()]
-        for name in filters_of(self.graph):
-            self.operators[name] = self.namer.attribute(name, [*taken, *self.operators.values()])
+        self.things = things(self.graph, request.arrays, request.trainable, self.namer, taken)
+        self.learned = {thing.name: thing.variable for thing in self.things}
 
     @property
     def computed(self) -> dict[str, str]:
@@ -39,7 +42,7 @@ class KeepingEmitter(Emitter):
     @property
     def handed(self) -> list[str]:
         """The variables that the method `keep_stable` of a block hands to it."""
-        return [*self.computed.values(), *self.operators.values()] if self.keeper.method else []
+        return [*self.computed.values(), *self.learned.values()] if self.keeper.method else []
 
     @property
     def moving_time(self) -> bool:
@@ -47,11 +50,17 @@ class KeepingEmitter(Emitter):
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
         """Computed symbols are variables, or properties of `owner`."""
+        tensors = {**tensors, **{n: v for n, v in self.columns.items() if n not in tensors}}
         if self.keeper.method:
             return super().printer({**tensors, **self.computed}, owner)
         found = super().printer(tensors, owner)
         scalars = {**found.scalars, **{s: owner + name for s, name in self.computed.items()}}
         return TorchPrinter(found.tensors, scalars, frozenset(found.trained) | set(self.computed))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The variables of what has a value per filter."""
+        return {thing.name: thing.variable for thing in self.things if isinstance(thing, Column)}
 
     def stored(self, symbol: sp.Symbol, name: str) -> list[str]:
         plain = TorchPrinter({}, {s.name: self.scalar_name(s) for s in self.scalars})
@@ -63,24 +72,25 @@ class KeepingEmitter(Emitter):
         body = list(made.body)
         if TAU not in self.scalars and self.keeper.transforms.get(TAU) == Transform.FRACTION:
             body += self.keeper.logarithm(self.computed[TAU.name])
-        for name, node in filters_of(self.graph).items():
-            weights = f"filters({shape(node, self.channels)})"
-            kept = f"self.{self.operators[name]} = nn.Parameter({weights})"
-            if name not in self.request.trainable:
-                kept = f'self.register_buffer("{self.operators[name]}", {weights})'
-            body.append(kept)
+        body += [line for thing in self.things for line in thing.stored()]
         return Function(made.name, made.arguments, made.returns, made.doc, body)
 
     def trained_names(self) -> list[str]:
-        trained = [v for name, v in self.operators.items() if name in self.request.trainable]
+        trained = [thing.variable for thing in self.things if thing.trained]
         return [*super().trained_names(), *trained]
 
     def functions(self) -> list[Definition]:
         filters = list(filters_of(self.graph).values())
         found = FRACTION if Transform.FRACTION in self.keeper.transforms.values() else []
         if filters:
-            found = [*found, *filter_functions(filters[0].boundary, self.request.axes)]
-        return [*found, *(bound_functions(self.dimension) if self.keeper.method else [])]
+            made = any(isinstance(thing, Bank) and thing.start is None for thing in self.things)
+            found = [*found, *filter_functions(filters, self.request.axes, made)]
+        nodes = [node_of(self.graph, name) for name in self.graph]
+        found = [*found, *learned_functions(self.things, nodes)]
+        return [*found, *(bound_functions(self.dimension, self.keeper.norms) if self.keeper.method else [])]
+
+    def constants(self) -> list[str]:
+        return starts(self.things)
 
     def properties(self) -> list[Function]:
         """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""
@@ -89,21 +99,44 @@ class KeepingEmitter(Emitter):
             for s in self.scalars
             if self.keeper.transforms[s] == Transform.LOGARITHM
         ]
+        found += [property_ for thing in self.things for property_ in thing.properties()]
         found += self.keeper.properties(self.computed, self.printer)
         if self.keeper.method:
-            body, returned = self.keeper.statements(self.operators, self.computed, super().printer)
+            body, returned = self.keeper.statements(self.things, self.computed, super().printer)
             kind = "Tensor" if len(returned) == 1 else f"tuple[{', '.join(['Tensor'] * len(returned))}]"
             doc = f"{', '.join(returned)}, such that the step is stable whatever the parameters are."
             body.append(f"return {', '.join(returned)}")
             found.append(Function("keep_stable", ("self", "dtype: torch.dtype"), kind, doc, body))
+        if self.things or self.request.trainable:
+            found.append(self._values())
         return found
 
+    def _values(self) -> Function:
+        """The method that `learn.values` asks."""
+        lines = []
+        own = {s.name: self.scalar_name(s) for s in self.scalars if self.trained(s)}
+        found = {name: f"self.{variable}" for name, variable in {**own, **self.computed}.items()}
+        found |= {thing.name: f"self.{thing.variable}" for thing in self.things}
+        if self.keeper.method:
+            lines = [f"{', '.join(self.handed)} = self.keep_stable(torch.float64)"]
+            computed = {**self.computed, **{t.name: t.variable for t in self.things if isinstance(t, Bank)}}
+            found |= computed
+        entries = ", ".join(f'"{name}": {text}' for name, text in sorted(found.items()))
+        doc = "What the block computes with, by the names of the declaration."
+        return Function(
+            "learned_values", ("self",), "dict[str, Tensor]", doc, [*lines, f"return {{{entries}}}"]
+        )
+
     def scope(self, printer: Printer | None = None) -> Scope:
-        return replace(super().scope(printer), filters=self.operators)
+        return replace(super().scope(printer), filters=self.learned)
 
     def start(self, function: Described, like: str = "u") -> list[str]:
         """Statements at the start of a method that is not handed the filters."""
         if self.keeper.method:
             return []
         used = {op.operator for op in function.ops if isinstance(op, Filter | TransposedFilter)}
-        return [f"{v} = self.{v}.to({like}.dtype)" for name, v in self.operators.items() if name in used]
+        used |= {op.name for op in function.ops if isinstance(op, Spline)}
+        expressions = (e for op in function.ops if isinstance(op, Pointwise) for e in op.expressions)
+        used |= {s.name for e in expressions for s in e.free_symbols}
+        named = (thing for thing in self.things if thing.name in used)
+        return [f"{thing.variable} = {thing.handed(f'{like}.dtype')}" for thing in named]

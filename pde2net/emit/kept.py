@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from pde2net.emit.base import Request
+from pde2net.emit.learned import Thing
 from pde2net.emit.parse import parse
 from pde2net.emit.spectral_bound import MOST
 from pde2net.emit.statements import Printer
 from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Function
+from pde2net.language.symbols import per_filter
 from pde2net.program.parametrise import FROM_LIMIT
 from pde2net.program.records import Parameter, Transform
 from pde2net.scheme.stack import ALPHA, TAU
+from pde2net.verify.norms import FilterNorm
 
 FRACTION = parse('''
 def at_most(limit: Tensor | float, logarithm: Tensor) -> Tensor:
@@ -29,7 +32,8 @@ class Keeper:
     def __init__(self, request: Request, parameters: Sequence[Parameter]) -> None:
         self.kept, self.namer = request.kept, request.namer
         self.values: Mapping[sp.Symbol, sp.Expr] = request.graph.graph["values"]
-        self.norms = self.kept.norms if self.kept else ()
+        self.norms: Sequence[FilterNorm] = self.kept.norms if self.kept else ()
+        self.symbols = {norm.symbol for norm in self.norms}
         self.attributes = {p.symbol.name for p in parameters}
         self.transforms = {p.symbol: p.transform for p in parameters}
         self.limits = {p.symbol: p.limit for p in parameters if p.transform in FROM_LIMIT}
@@ -87,29 +91,41 @@ class Keeper:
 
     def inserted(self, expression: sp.Expr) -> sp.Expr:
         """`expression` with numbers for what no block has a parameter of: the spacing."""
-        own = {s for s in expression.free_symbols if s in self.norms or s.name in self.attributes}
+        own = {s for s in expression.free_symbols if s in self.symbols or s.name in self.attributes}
         return sp.factor_terms(expression.subs({s: v for s, v in self.values.items() if s not in own}))
 
     # -- the method that bounds norms --------------------------------------------------------------
 
     def statements(
-        self, operators: Mapping[str, str], computed: Mapping[str, str], printer: Printer
+        self, things: Sequence[Thing], computed: Mapping[str, str], printer: Printer
     ) -> tuple[list[str], list[str]]:
         """The body of `keep_stable(dtype)` without its end, and what it returns."""
-        names = {f"norm{k}": self.namer.identifier(f"norm_{k}", operators.values()) for k in operators}
-        norms = {s.name: names[s.name] for s in self.norms}
-        lines = []
-        for operator, variable in operators.items():
-            lines.append(f"{variable} = self.{variable}.to(dtype)")
-            if f"norm{operator}" in norms:
-                lines.append(f"{norms[f'norm{operator}']} = norm_bound({variable})")
-        bounded = [(norms[f"norm{k}"], v) for k, v in operators.items() if f"norm{k}" in norms]
+        variables = {thing.name: thing.variable for thing in things}
+        norms, taken = dict[str, str](), list(variables.values())
+        lines = [f"{t.variable} = {t.handed('dtype')}" for t in things]
+        bounded = []
+        for norm in self.norms:
+            label = f"norm_{norm.chain}" + ("_scaled" if norm.scale != 1 else "")
+            norms[norm.symbol.name] = name = self.namer.identifier(label, [*taken, *norms.values()])
+            lines.append(f"{name} = norm_bound({self._weight(norm, variables, printer)})")
+            bounded.append((name, variables[norm.chain.last.name]))
         scaled = self.kept is not None and self.kept.tau is not None
         lines += self._scaled(bounded, printer(norms)) if scaled else self._limited(bounded)
         for symbol in self.computed:
             name = computed[symbol.name]
             lines.append(f"{name} = {self.text(symbol, name, printer(norms))}")
-        return lines, [*computed.values(), *operators.values()]
+        return lines, [*computed.values(), *variables.values()]
+
+    def _weight(self, norm: FilterNorm, variables: Mapping[str, str], printer: Printer) -> str:
+        """The filters whose norm is bounded, in print."""
+        *inner, last = (variables[k.name] for k in norm.chain.operators)
+        text = last
+        if norm.scale != 1:
+            own = {s.name: f"self.{variables[s.name]}" for s in per_filter(norm.scale)}
+            text = f"scaled({text}, {printer(own).doprint(norm.scale)})"
+        for operator in reversed(inner):
+            text = f"composed({text}, {operator})"
+        return text
 
     def _limited(self, bounded: list[tuple[str, str]]) -> list[str]:
         """Filters of a size whose squares can be computed with."""
@@ -122,12 +138,12 @@ class Keeper:
     def _scaled(self, bounded: list[tuple[str, str]], printer: TorchPrinter) -> list[str]:
         """Filters scaled down by one factor such that the declared step is kept."""
         assert self.kept is not None
-        fixed = self.kept.rate.subs(dict.fromkeys(self.norms, 0))
+        fixed = self.kept.rate.subs(dict.fromkeys(self.symbols, 0))
         room, part = self.kept.room / TAU - fixed, sp.expand(self.kept.rate - fixed)
         above, below = (printer.doprint(self.inserted(e)) for e in (room, part))
         lines = [f"scale = torch.clamp(torch.sqrt(({above}) / ({below})), max=1.0)"]
-        for norm, variable in bounded:
-            lines.append(f"{variable} = scale * {variable}")
+        lines += [f"{v} = scale * {v}" for v in dict.fromkeys(variable for _, variable in bounded)]
+        for norm, _ in bounded:
             if ALPHA in self.limits:
                 lines.append(f"{norm} = scale * {norm}")
         return lines

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pde2net.emit.parse import parse
 from pde2net.emit.tree import Definition
+from pde2net.verify.norms import FilterNorm
 
 LEAST, MOST = "1e-9", "1e9"  # norms that a kept network works with
 # Angles per axis and cell of the kernel, with few and with many channels: the bound exceeds the norm by
@@ -11,11 +14,28 @@ LEAST, MOST = "1e-9", "1e9"  # norms that a kept network works with
 FEW, FINE, COARSE = 64, 12, 8
 
 
-def bound_functions(dimension: int) -> list[Definition]:
-    """`norm_bound(weight)`, and the bound of matrices that it rests on."""
+def bound_functions(dimension: int, norms: Iterable[FilterNorm]) -> list[Definition]:
+    """`norm_bound(weight)`, the bound of matrices that it rests on, and what prepares its argument."""
     power = f" ** {dimension}" if dimension > 1 else ""
-    return parse(_BOUND, power=power, least=LEAST, few=str(FEW), fine=str(FINE), coarse=str(COARSE))
+    bound = parse(_BOUND, power=power, least=LEAST, few=str(FEW), fine=str(FINE), coarse=str(COARSE))
+    kinds = list(norms)
+    scaled = any(norm.scale != 1 for norm in kinds)
+    composed = any(len(norm.chain.operators) > 1 for norm in kinds)
+    return [*parse(_PREPARED, scaled=scaled, composed=composed, dimension=str(dimension)), *bound]
 
+
+_PREPARED = '''
+def scaled(weight: Tensor, factor: Tensor) -> Tensor:  # if scaled
+    """Filters times the roots of factors, one for each."""
+    roots = torch.sqrt(factor.clamp(min=1e-30)).to(weight.dtype)
+    return roots.view(-1, *[1] * (weight.dim() - 1)) * weight
+
+def composed(weight: Tensor, inner: Tensor) -> Tensor:  # if composed
+    """The filters of K2 K1 for those of K2 and of K1."""
+    flipped, reach = weight.flip(tuple(range(2, weight.dim()))).double(), weight.shape[-1] - 1
+    found = F.conv${dimension}d(inner.double().transpose(0, 1), flipped, padding=reach)
+    return found.transpose(0, 1).to(weight.dtype)
+'''
 
 _BOUND = '''
 def gram_norm(a: Tensor) -> Tensor:

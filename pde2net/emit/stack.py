@@ -25,7 +25,7 @@ class StackEmitter(KeepingEmitter):
         super().__init__(request, program)
         self.carried = dict(program.carried)
         taken = [*self.names.values(), *self.data.values(), *self.carried.values()]
-        taken += [*self.operators.values(), *self.computed.values()]
+        taken += [*self.learned.values(), *self.computed.values()]
         self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
+from pde2net.emit.filters import suffix
 from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_name
@@ -26,6 +27,7 @@ from pde2net.graph.nodes import (
     Operator,
     Pad,
     Pointwise,
+    Spline,
     SquaredAdjoint,
     TransposedConvolution,
     TransposedFilter,
@@ -125,9 +127,12 @@ def _call(op: Op, fed: Mapping[str, str], scope: Scope) -> str:
     if isinstance(op, TransposedConvolution):
         return f"{scope.banks[op.bank]}Adjoint.of({', '.join(fed.values())})"
     if isinstance(op, Filter):
-        return f"respond({scope.filters[op.operator]}, {fed['u']})"
+        return f"respond{suffix(op)}({_filtering(op, fed['u'], scope)})"
     if isinstance(op, TransposedFilter):
-        return f"respond_adjoint({scope.filters[op.operator]}, {fed['p']})"
+        return f"respond{suffix(op)}_adjoint({_filtering(op, fed['p'], scope)})"
+    if isinstance(op, Spline):
+        name = "spline_quotient" if op.quotient else "spline"
+        return f"{name}({scope.filters[op.name]}, {fed['q']}, {number(scope.value(op.width))})"
     if isinstance(op, Operator):
         known = [v for slot, v in fed.items() if slot.startswith("known")]
         return f"MultigridCycle({', '.join(['self.operator', fed['state'], *known, *scope.time])})"
@@ -147,6 +152,13 @@ def _call(op: Op, fed: Mapping[str, str], scope: Scope) -> str:
         mode = ', mode="replicate"' if isinstance(op, Pad) and op.mode == "replicate" else ""
         return f"F.pad({fed['u']}, {_sides(op.margin, '-' if isinstance(op, Crop) else '')}{mode})"
     raise TypeError(f"no statement for {type(op).__name__}")
+
+
+def _filtering(op: Filter | TransposedFilter, array: str, scope: Scope) -> str:
+    """The arguments of a filter: its weights, what is filtered, and which of its channels are odd."""
+    weights = scope.filters[op.operator]
+    odd = any(sign < 0 for channel in op.inner for sign in channel)
+    return f"{weights}, {array}, self.sides_{weights}" if odd else f"{weights}, {array}"
 
 
 def _sides(margin: Sequence[int], sign: str = "") -> str:

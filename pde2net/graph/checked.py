@@ -7,6 +7,7 @@ import functools
 import typing
 from typing import Any
 
+from pde2net.discretise.filters import CONTINUED
 from pde2net.discretise.stencils import Stencil
 from pde2net.language.borders import BORDERS
 from pde2net.language.schemes import SMOOTHERS
@@ -15,8 +16,13 @@ from pde2net.language.solvers import ON_FAILURE, PRECONDITIONERS, SOLVERS
 # (record, field) -> the values that it may have
 CHOICES = {
     ("Difference", "closure"): tuple(b.closure for b in BORDERS.values()),
-    ("Filter", "boundary"): tuple(BORDERS),
-    ("TransposedFilter", "boundary"): tuple(BORDERS),
+    ("Field", "role"): ("known field", "input"),
+    ("Filter", "boundary"): (*BORDERS, CONTINUED),
+    ("Filter", "parity"): (1, -1),
+    ("Filter", "inner"): (1, -1),
+    ("TransposedFilter", "boundary"): (*BORDERS, CONTINUED),
+    ("TransposedFilter", "parity"): (1, -1),
+    ("TransposedFilter", "inner"): (1, -1),
     ("EdgeMean", "closure"): tuple(b.closure for b in BORDERS.values() if b.keeps_constants),
     ("Gaussian", "boundary"): tuple(BORDERS),
     ("Pad", "mode"): ("zero", "replicate"),
@@ -30,7 +36,10 @@ CHOICES = {
     ("Smooth", "kind"): SMOOTHERS,
     ("Restriction", "kind"): ("solution", "residual"),
 }
-COUNTS = ("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count", "index")
+COUNTS = (
+    *("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count", "index"),
+    *("channels", "pieces", "rows"),
+)
 
 
 @functools.cache

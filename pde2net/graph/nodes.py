@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import sympy as sp
 
+from pde2net.discretise.filters import Parity
 from pde2net.discretise.operators import Bank
 
 CHANNEL_SUM = "sum over channels"  # a role
@@ -124,8 +125,14 @@ class TransposedConvolution(Node):
 class Filter(Node):
     """K of a learned operator: one array, whose channels are the filters.
 
-    Along reflecting axes it has the kernel_size - 1 fewer cells whose windows lie on the grid. The graph has
-    no weights: those of later blocks are of their own, unless the network shares them.
+    Along reflecting axes it has the kernel_size - 1 fewer cells whose windows lie on the grid, along those
+    called "continued" all: what is filtered goes on as its mirror image. The graph has no weights: those of
+    later blocks are of their own, unless the network shares them.
+
+    channels   of what is filtered
+    parity     of continued operators: 1 or -1 for each filter and axis, whether it is even or odd there
+    inner      the same of the channels that are filtered
+    zero_mean  whether the weights of each filter and channel have the mean 0
     """
 
     takes = ("u",)
@@ -133,6 +140,10 @@ class Filter(Node):
     out_channels: int
     kernel_size: int
     boundary: tuple[str, ...]
+    channels: int
+    parity: Parity = ()
+    inner: Parity = ()
+    zero_mean: bool = False
     role: str = "filter"
 
 
@@ -145,7 +156,32 @@ class TransposedFilter(Node):
     out_channels: int
     kernel_size: int
     boundary: tuple[str, ...]
+    channels: int
+    parity: Parity = ()
+    inner: Parity = ()
+    zero_mean: bool = False
     role: str = "transposed filter"
+
+
+@dataclass(frozen=True)
+class Spline(Node):
+    """phi(q), an odd, piecewise linear flux; its weights are slopes, of shape (rows, pieces + 1).
+
+    pieces        from 0 to the last knot, each of the width `width`
+    lower, upper  bounds that the network keeps of its slopes
+    rows          one flux for all channels, or one for each
+    quotient      whether it is phi(q)/q that is computed, at 0 the slope there
+    """
+
+    takes = ("q",)
+    name: str
+    pieces: int
+    width: sp.Expr
+    lower: sp.Expr
+    upper: sp.Expr
+    rows: int
+    quotient: bool = False
+    role: str = "spline"
 
 
 @dataclass(frozen=True)

@@ -237,8 +237,10 @@ class _Reader:
         if isinstance(record, Stencil):
             check_stencil(record)
         default = kind.__dict__.get("role")
-        if default is not None and record.role != default:
-            raise ValueError(f"the role of {kind.__name__} is {default!r}, not {record.role!r}")
+        roles = CHOICES.get((kind.__name__, "role"), (default,))
+        if default is not None and record.role not in roles:
+            names = " or ".join(map(repr, roles))
+            raise ValueError(f"the role of {kind.__name__} is {names}, not {record.role!r}")
         return record
 
     def value(self, value: Any, hint: Any, field: tuple[str, str]) -> Any:

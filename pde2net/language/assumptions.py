@@ -12,11 +12,13 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError
+from pde2net.language.symbols import FilterParameter, Input
 
 SIGNS = ("positive", "nonnegative", "negative", "nonpositive", "nonzero")
 ASSUMED = (*SIGNS, "real", "integer")  # of parameters, spacings and steps
 OF_FIELDS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 OF_UNKNOWNS = ("real",)
+OF_FILTERS, INPUT = "filters of ", "input"  # how symbols that are no plain parameters are written down
 
 
 def assumed(symbol: sp.Basic, kinds: Iterable[str] = ASSUMED) -> dict[str, bool]:
@@ -27,7 +29,20 @@ def assumed(symbol: sp.Basic, kinds: Iterable[str] = ASSUMED) -> dict[str, bool]
 def stored(symbol: sp.Symbol) -> list[str]:
     """The assumptions by which a symbol is written down; "nonzero" only where no sign says so."""
     kinds = [kind for kind in assumed(symbol) if kind != "nonzero"]
-    return kinds if {"positive", "negative"} & set(kinds) or not symbol.is_nonzero else [*kinds, "nonzero"]
+    if symbol.is_nonzero and not {"positive", "negative"} & set(kinds):
+        kinds.append("nonzero")
+    if isinstance(symbol, FilterParameter):
+        return [*kinds, OF_FILTERS + symbol.owner]
+    return [*kinds, INPUT] if isinstance(symbol, Input) else kinds
+
+
+def restored(name: str, kinds: Iterable[str]) -> sp.Symbol:
+    """The symbol that `stored` wrote down; words that are no assumptions are passed over."""
+    known = {kind: True for kind in kinds if kind in ASSUMED}
+    owner = next((kind.removeprefix(OF_FILTERS) for kind in kinds if kind.startswith(OF_FILTERS)), None)
+    if owner is not None:
+        return FilterParameter(name, owner, **known)
+    return Input(name, **known) if INPUT in kinds else sp.Symbol(name, **known)
 
 
 def unsupported(symbol: sp.Basic, kinds: Iterable[str] = ASSUMED) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
+from pde2net.language.spline import Spline, SplineFlux, splines_of
 from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
 from pde2net.later import later
 
@@ -38,7 +39,9 @@ class Declaration:
         """Numbers, lists, dictionaries and text, from which `from_data` rebuilds the declaration."""
         problem, grid = self.problem, self.grid
         space = problem.space
-        operators = {k.name: [k.out_channels, k.kernel_size] for k in problem.operators}
+        operators = {k.name: _options(k) for k in problem.operators}
+        splines = {f.name: _spline(f) for f in splines_of(problem.rhs)}
+        arrays = {name: _listed(array.nested()) for name, array in problem.arrays.items()}
         sizes = (*grid.spacings(space), *grid.origins(space), *scheme_expressions(self.scheme))
         expressions = [problem.rhs, problem.time, *space, *sizes]
         return {
@@ -49,6 +52,8 @@ class Declaration:
             "rhs": [to_text(e.rhs) for e in problem.equations],
             "channels": problem.channels,
             **({"operators": operators} if operators else {}),
+            **({"splines": splines} if splines else {}),
+            **({"arrays": arrays} if arrays else {}),
             "boundary": [problem.boundary[a] for a in space],
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
@@ -79,13 +84,19 @@ class Declaration:
         for name, assumptions in data["fields"].items():
             known = {a: True for a in assumptions if a in OF_FIELDS}
             functions[name] = sp.Function(name, **known)
-        for name, (out_channels, kernel_size) in data.get("operators", {}).items():
-            functions[name] = LinearOperator(name, out_channels, kernel_size)
+        for name, options in data.get("operators", {}).items():
+            functions[name] = LinearOperator(name, *options)
+        for name, (knots, reach, lower, upper, owner) in data.get("splines", {}).items():
+            slopes, filters = (read(lower), read(upper)), functions[owner] if owner else None
+            functions[name] = Spline(name, knots, read(reach), slopes, filters)
         sides = zip(unknowns, data["rhs"], strict=True)
         problem = Problem(
             [sp.Eq(sp.Derivative(u, time), read(rhs, functions), evaluate=False) for u, rhs in sides],
             boundary=dict(zip(space, data["boundary"], strict=True)),
-            parameters={name: read(value) for name, value in data["parameters"].items()},
+            parameters={
+                **{name: read(value) for name, value in data["parameters"].items()},
+                **{name: _numbers(value) for name, value in data.get("arrays", {}).items()},
+            },
             channels=data["channels"],
         )
         axes = {a.name: a for a in space}
@@ -106,6 +117,26 @@ class Declaration:
                 origin=entries(grid["origin"]),
             ),
         )
+
+
+def _options(operator: LinearOperator) -> list[Any]:
+    """The options of an operator; those that are usual are left out."""
+    found = [operator.out_channels, operator.kernel_size, operator.border, operator.zero_mean]
+    return found if found[2:] != ["inside", False] else found[:2]
+
+
+def _spline(flux: SplineFlux) -> list[Any]:
+    _, knots, reach, lower, upper, _, owner = flux.options
+    return [int(knots), *map(to_text, (reach, lower, upper)), str(owner)]
+
+
+def _listed(nested: Any) -> Any:
+    """Lists of numbers as text."""
+    return [_listed(e) for e in nested] if isinstance(nested, list) else to_text(nested)
+
+
+def _numbers(nested: Any) -> Any:
+    return [_numbers(e) for e in nested] if isinstance(nested, list) else from_text(nested, {})
 
 
 def _entries(value: Any) -> Any:

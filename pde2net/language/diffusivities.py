@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import sympy as sp
 
 from pde2net.errors import DeclarationError
+from pde2net.language.exact import exact, word
 
 
 def linear(s2: sp.Expr) -> sp.Expr:
@@ -54,9 +56,37 @@ def weickert(s2: sp.Expr, lam: sp.Expr, m: int = 4) -> sp.Expr:
     return sp.Piecewise((sp.Integer(1), sp.Eq(s2, 0)), (value, True))
 
 
+def mixture(
+    s2: sp.Expr, weights: Sequence[Any], scales: Sequence[Any], kernel: str = "exponential"
+) -> sp.Expr:
+    """g = sum_j w_j e(s2/scale_j^2), e one of the kernels "exponential", "perona_malik", "charbonnier".
+
+    e falls from 1 to 0, so sup g = sup Phi' = sum_j w_j for weights w_j >= 0 (docs/theory.md, 8.2). Weights
+    and scales may be numbers, symbols, or parameters of an operator, K.parameter("w0", nonnegative=True).
+
+    Raises DeclarationError for an unknown kernel, lists of different lengths, weights that are not known to
+    be nonnegative, and scales that are not known to be positive.
+    """
+    kernels = {"exponential": exponential, "perona_malik": perona_malik, "charbonnier": charbonnier}
+    e = kernels[word(kernel, tuple(kernels), "kernel")]
+    if not 0 < len(weights) == len(scales):
+        raise DeclarationError(
+            f"A mixture has a scale for each weight, not {len(weights)} weights and {len(scales)} scales."
+        )
+    for given, sign, kind in ((weights, "nonnegative", "weight"), (scales, "positive", "scale")):
+        for value in given:
+            if not getattr(exact(value, f"A {kind} of a mixture"), f"is_{sign}"):
+                raise DeclarationError(
+                    f"The {kind} {value} of a mixture is not known to be {sign}; declare it so: "
+                    f'K.parameter("{value}", {sign}=True).'
+                )
+    pairs = zip(weights, scales, strict=True)
+    return sp.Add(*(exact(w, "A weight") * e(s2, exact(scale, "A scale")) for w, scale in pairs))
+
+
 def table() -> dict[str, Callable[..., sp.Expr]]:
     """All diffusivities by name, those of your own too."""
-    own = ("register", "table")
+    own = ("exact", "mixture", "register", "table", "word")
     return {n: f for n, f in globals().items() if inspect.isfunction(f) and n not in own}
 
 

@@ -14,9 +14,10 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import UndefinedFunction
 
-from pde2net.language.assumptions import ASSUMED, stored
+from pde2net.language.assumptions import restored, stored
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.smoothing import smooth
+from pde2net.language.spline import Spline
 from pde2net.language.tensors import projection
 
 _NAMES = (
@@ -44,11 +45,12 @@ def symbol_table(expressions: Iterable[sp.Basic]) -> dict[str, list[str]]:
 def from_text(
     text: str,
     symbols: Mapping[str, Sequence[str]],
-    functions: Mapping[str, UndefinedFunction | LinearOperator] | None = None,
+    functions: Mapping[str, UndefinedFunction | LinearOperator | Spline] | None = None,
 ) -> sp.Basic:
     """The expression that `to_text` wrote; `symbols` gives the assumptions of each name.
 
-    With `functions`, these undefined functions, Derivatives of them and learned operators are allowed too.
+    With `functions`, these undefined functions, Derivatives of them, learned operators and splines are
+    allowed too.
 
     Raises ValueError for text with anything but numbers, the named symbols, arithmetic, comparisons
     and elementary functions, and for text that would take long to evaluate.
@@ -64,7 +66,7 @@ def from_text(
         if name in functions:
             table[safe] = functions[name]
         else:
-            table[safe] = sp.Symbol(name, **{a: True for a in symbols[name] if a in ASSUMED})
+            table[safe] = restored(name, symbols[name])
     try:
         return _build(ast.parse(text, mode="eval").body, table)
     except (SyntaxError, RecursionError, AttributeError, MemoryError, OverflowError) as error:
@@ -81,7 +83,7 @@ def _build(node: ast.AST, symbols: Mapping[str, Any]) -> sp.Basic:
         return sp.Integer(node.value)
     if isinstance(node, ast.Name):
         known = symbols.get(node.id, _CONSTANTS.get(node.id))
-        if known is not None and not isinstance(known, LinearOperator):
+        if known is not None and not isinstance(known, LinearOperator | Spline):
             return known
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         return -sub(node.operand)

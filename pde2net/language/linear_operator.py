@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import sympy as sp
 from sympy.core.symbol import Str
 
 from pde2net.errors import DeclarationError, EquationError
-from pde2net.language.exact import count
+from pde2net.language.exact import count, word
+from pde2net.language.symbols import FilterParameter
 from pde2net.language.traversal import atoms
 
 LARGEST = 1_000_000  # channels, cells along an axis
+CONTINUATIONS = ("inside", "continued")
 
 
 @dataclass(frozen=True)
@@ -23,19 +25,26 @@ class LinearOperator:
     name          of the operator and of its weights
     out_channels  filters in the bank
     kernel_size   cells along each axis, odd or even
+    border        at reflecting boundaries: "inside", windows that lie on the grid alone, or "continued"
+    zero_mean     whether the weights of each filter and channel have the mean 0 whatever is trained
 
     (K u)_o = sum_c sum_j W[o, c, j] u_c[i + j], over all channels c of u, j from -(size - 1)//2 to size//2
     along each axis; the weights have the shape (out_channels, channels of u, size, ..., size). With
     reflecting boundaries, K u has the cells i whose windows lie on the grid: no flux crosses the border.
-    Periodic ones wrap, zero-Dirichlet ones continue u by 0. `K.adjoint` is the exact transpose for every
-    size, with the same weights. Phi is a function of K(u) and of parameters, the same for every filter.
+    With border="continued" it has all cells: u goes on as its mirror image, and each filter is even or odd
+    along each axis (docs/theory.md, 8.4); sizes are odd then. Periodic boundaries wrap, zero-Dirichlet ones
+    continue u by 0. `K.adjoint` is the exact transpose for every size, with the same weights. Phi is a
+    function of K(u), of parameters, which are the same for every filter, and of those of `K.parameter`.
 
-    K(u) is a SymPy expression. Raises DeclarationError for a name that is no identifier or sizes below 1.
+    K(u) is a SymPy expression; K2(K1(u)) composes operators. Raises DeclarationError for a name that is no
+    identifier, sizes below 1, an unknown border, or one that goes with odd sizes alone.
     """
 
     name: str
     out_channels: int
     kernel_size: int
+    border: str = "inside"
+    zero_mean: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[^\W\d]\w*", self.name):
@@ -47,14 +56,38 @@ class LinearOperator:
             if found > LARGEST:
                 raise DeclarationError(f"{key} of {self.name} is at most {LARGEST}, not {found}.")
             object.__setattr__(self, key, found)
+        word(self.border, CONTINUATIONS, "border")
+        if not isinstance(self.zero_mean, bool):
+            raise DeclarationError(f"zero_mean of {self.name} is True or False, not {self.zero_mean!r}.")
+        if self.border == "continued" and self.kernel_size % 2 == 0:
+            raise DeclarationError(
+                f'border="continued" takes an odd kernel_size, not {self.kernel_size}: a mirror image has to '
+                f"be that of whole cells; {self.name} may have {self.kernel_size + 1}."
+            )
+        if self.zero_mean and self.kernel_size == 1:
+            raise DeclarationError(
+                f"A filter of one cell whose mean is 0 is 0: give {self.name} a larger kernel_size."
+            )
 
     def __call__(self, u: Any) -> Response:
         """K u."""
-        return Response(Str(self.name), self.out_channels, self.kernel_size, _operand(self, u))
+        return Response(*self._arguments, _operand(self, u))
 
     def adjoint(self, v: Any) -> AdjointResponse:
         """K^T v."""
-        return AdjointResponse(Str(self.name), self.out_channels, self.kernel_size, _operand(self, v))
+        return AdjointResponse(*self._arguments, _operand(self, v))
+
+    @property
+    def _arguments(self) -> tuple[sp.Basic, ...]:
+        sizes = sp.Integer(self.out_channels), sp.Integer(self.kernel_size)
+        return Str(self.name), *sizes, Str(self.border), sp.Integer(self.zero_mean)
+
+    def parameter(self, name: str, **assumptions: bool) -> FilterParameter:
+        """A symbol with one value per channel of K(u), for fluxes Phi(K(u)): a contrast, a weight.
+
+        Signs may be assumed as of other parameters: positive, nonnegative, ...
+        """
+        return FilterParameter(name, self.name, **assumptions)
 
     def __str__(self) -> str:
         return self.name
@@ -78,16 +111,16 @@ def _operand(operator: LinearOperator, value: Any) -> sp.Expr:
 
 
 class _Applied(sp.Function):  # type: ignore[misc]  # SymPy has no types
-    """An operator with its operand: arguments name, out_channels, kernel_size, operand."""
+    """An operator with its operand: arguments name, out_channels, kernel_size, border, zero_mean, operand."""
 
-    nargs = 4
+    nargs = 6
     is_commutative = True
     is_real = True
 
     @property
     def operator(self) -> LinearOperator:
-        name, out, size, _ = self.args
-        return LinearOperator(str(name), int(out), int(size))
+        name, out, size, border, zero_mean, _ = self.args
+        return LinearOperator(str(name), int(out), int(size), str(border), bool(zero_mean))
 
     @property
     def operand(self) -> sp.Expr:
@@ -133,9 +166,26 @@ class AdjointResponse(_Applied):
 def operators_of(expression: sp.Basic) -> tuple[LinearOperator, ...]:
     """The operators in an expression, sorted by name."""
     found = {e.operator for e in atoms(expression, Response, AdjointResponse)}
-    return tuple(sorted(found, key=lambda k: (k.name, k.out_channels, k.kernel_size)))
+    return tuple(sorted(found, key=astuple))
 
 
-def norm_symbol(operator: LinearOperator) -> sp.Symbol:
-    """‖K‖ of a bank that is not zero."""
-    return sp.Symbol(f"norm{operator.name}", positive=True)
+@dataclass(frozen=True)
+class Chain:
+    """K_n ... K_1, of which u is handed to the first one; `operators` are in that order."""
+
+    operators: tuple[LinearOperator, ...]
+
+    def __str__(self) -> str:
+        return "*".join(k.name for k in reversed(self.operators))
+
+    @property
+    def last(self) -> LinearOperator:
+        """The one whose channels the flux has."""
+        return self.operators[-1]
+
+
+def norm_symbol(chain: Chain, scale: sp.Expr = sp.S.One) -> sp.Symbol:
+    """‖K‖ of operators that are not zero; with a scale L >= 0 per filter, that of sqrt(L) K."""
+    plain = scale == 1 and len(chain.operators) == 1
+    name = str(chain) if plain else f"[{chain}]" if scale == 1 else f"[{chain}; {scale}]"
+    return sp.Symbol(f"norm{name}", positive=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -13,6 +13,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError, EquationError, known_options
+from pde2net.language import learned_values
+from pde2net.language.arrays import Array
 from pde2net.language.assumptions import check_field, check_unknown, position
 from pde2net.language.borders import BORDERS, nearest
 from pde2net.language.calculus import TIME_NAME
@@ -25,11 +27,9 @@ from pde2net.language.checks import (
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import rationalise
 from pde2net.language.grid import per_axis
-from pde2net.language.linear_operator import (
-    LinearOperator,
-    norm_symbol,
-    operators_of,
-)
+from pde2net.language.linear_operator import Chain, LinearOperator, norm_symbol, operators_of
+from pde2net.language.spline import SplineFlux, splines_of
+from pde2net.language.symbols import FilterParameter, Input
 from pde2net.language.traversal import atoms, nodes
 from pde2net.later import later
 
@@ -49,7 +49,8 @@ class Problem:
                 of them is a system, whose unknowns are the channels of one image, in that order
     boundary    "reflecting" (no flux, the default), "periodic", "dirichlet" (zero outside the grid),
                 or one of them per axis: {x: "periodic", y: "reflecting"}
-    parameters  default values of the free symbols, {symbol or name: number}
+    parameters  default values of the free symbols, {symbol or name: number}; of what is learned arrays:
+                filters of operators, a value per filter (or one for all) of `K.parameter`, slopes of splines
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
@@ -72,6 +73,7 @@ class Problem:
     boundary: Any = "reflecting"
     parameters: Mapping[Any, Any] = field(default_factory=dict)
     channels: int = 1
+    arrays: Mapping[str, Array] = field(default_factory=dict, init=False)
 
     @known_options
     def __init__(
@@ -101,11 +103,14 @@ class Problem:
                 raise DeclarationError(f'There is no boundary "{condition}".{nearest(str(condition))}')
         set_(self, "boundary", MappingProxyType(conditions))
         set_(self, "parameters", MappingProxyType({}))
+        set_(self, "arrays", MappingProxyType({}))
         set_(self, "channels", channels if len(kept) == 1 else len(kept))
         for e in kept:
             check_nodes(e.rhs)
         _check_functions(self)
-        set_(self, "parameters", MappingProxyType(checked_values(self.symbols, parameters or {})))
+        plain, learned = learned_values.split(parameters or {}, self.learned)
+        set_(self, "parameters", MappingProxyType(checked_values(self.scalars, plain)))
+        set_(self, "arrays", MappingProxyType(dict(self._checked(learned))))
         for e in kept:
             check_defined(e.rhs, self.parameters)
 
@@ -168,13 +173,48 @@ class Problem:
         found = self.rhs.free_symbols - set(self.space) - {self.time}
         return tuple(sorted(found, key=lambda s: s.name))
 
+    @cached_property
+    def scalars(self) -> tuple[sp.Symbol, ...]:
+        """Those parameters that are single numbers of the network."""
+        return tuple(s for s in self.symbols if not isinstance(s, FilterParameter | Input))
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """The numbers that are given when the network is called, sorted by name."""
+        return tuple(s for s in self.symbols if isinstance(s, Input))
+
+    def _checked(self, given: Mapping[str, Any]) -> Iterator[tuple[str, Array]]:
+        """The values of what is learned, by name."""
+        owners, shapes = {k.name: k for k in self.operators}, self.filter_shapes
+        for name in sorted(given):
+            thing = self.learned[name]
+            yield name, learned_values.checked(name, thing, given[name], owners, shapes.get(name))
+
+    @cached_property
+    def learned(self) -> dict[str, Any]:
+        """What is no plain parameter, by name: operators, fluxes of splines, symbols per filter, inputs."""
+        own = [s for s in self.symbols if isinstance(s, FilterParameter | Input)]
+        found = {str(thing): thing for thing in (*self.operators, *own)}
+        return found | {flux.name: flux for flux in splines_of(self.rhs)}
+
+    @cached_property
+    def filter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shape of the weights of each operator by name: (out_channels, channels, *size)."""
+        found = learned_values.channels_of(self.rhs, self.channels)
+        sizes = {k: (k.kernel_size,) * len(self.space) for k in found}
+        return {k.name: (k.out_channels, count, *sizes[k]) for k, count in found.items()}
+
+    @property
+    def given(self) -> dict[Any, Any]:
+        """All values, as `parameters` of a problem takes them."""
+        return {**self.parameters, **{name: value.nested() for name, value in self.arrays.items()}}
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Problem, (self.equation, dict(self.boundary), dict(self.parameters), self.channels)
+        return Problem, (self.equation, dict(self.boundary), self.given, self.channels)
 
     def __hash__(self) -> int:
-        return hash(
-            (self.equation, tuple(self.boundary.items()), tuple(self.parameters.items()), self.channels)
-        )
+        values = tuple(self.parameters.items()), tuple(self.arrays.items())
+        return hash((self.equation, tuple(self.boundary.items()), values, self.channels))
 
     def __str__(self) -> str:
         conditions = sorted(set(self.boundary.values()))
@@ -252,9 +292,9 @@ def _check_functions(problem: Problem) -> None:
         own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
         own |= {f"{name}_{a}{b}" for a in problem.space for b in problem.space}
         own |= {f"{operator}_{name}" for operator in problem.operators}
-    own |= {norm_symbol(operator).name for operator in problem.operators}
+    own |= {norm_symbol(Chain((operator,))).name for operator in problem.operators}
     functions = [f.func for f in (*problem.fields, *problem.unknowns)]
-    for thing in (*problem.symbols, *functions, *problem.operators):
+    for thing in (*problem.symbols, *functions, *problem.learned):
         if str(thing) in own or _INTERNAL.fullmatch(str(thing)):
             raise DeclarationError(
                 f'"{thing}" is a name that the compiler uses (tau for the time step, '
@@ -262,14 +302,26 @@ def _check_functions(problem: Problem) -> None:
             )
     things = [*problem.symbols, *problem.space, *functions]
     things += [problem.time] if problem.depends_on_time else []
-    for thing in (*things, *problem.operators):
-        called = str(thing)
+    _check_owners(problem)
+    for thing in (*things, *problem.operators, *splines_of(problem.rhs)):
+        called = thing.name if isinstance(thing, SplineFlux) else str(thing)
         if called in names:
             raise DeclarationError(
                 f'Two different things are called "{called}": {_shown(names[called])} and '
                 f"{_shown(thing)}. Declare each symbol once, with one set of assumptions."
             )
         names[called] = thing
+
+
+def _check_owners(problem: Problem) -> None:
+    """Parameters and splines of filters go with an operator of the equation."""
+    rows = {k.name: k.out_channels for k in problem.operators}
+    owned = [(s.name, s.owner) for s in problem.symbols if isinstance(s, FilterParameter)]
+    owned += [(flux.name, flux.owner) for flux in splines_of(problem.rhs) if flux.owner]
+    for name, owner in owned:
+        if owner not in rows:
+            lead = f"{name} has a value per filter of {owner}, which the equation does not contain"
+            raise EquationError(f"{lead}: its operators are {', '.join(rows) or 'none'}.")
 
 
 def _shown(thing: Any) -> str:

@@ -50,6 +50,11 @@ class DivergenceForm(Notation):
         return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes))
 
     @property
+    def inputs(self) -> frozenset[sp.Symbol]:
+        """Numbers that are given when the network is called: constants of each image."""
+        return frozenset(self.problem.inputs)
+
+    @property
     def curvatures(self) -> tuple[sp.Symbol, ...]:
         return (self.curvature,)
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 import sympy as sp
 
 from pde2net.language.calculus import hessian, norm2
-from pde2net.language.linear_operator import LinearOperator
+from pde2net.language.linear_operator import Chain, LinearOperator
 from pde2net.language.problem import Problem
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
@@ -279,13 +279,13 @@ class Hessian(SecondOrder):
 
 @dataclass(frozen=True)
 class Learned(ScalarTerm):
-    """-K^T Phi(K u) with a learned operator K; `response` is the symbol of K u."""
+    """-K^T Phi(K u) with learned operators K = K_n ... K_1; `response` is the symbol of K u."""
 
     order = 0
     mixed = True
     no_diagonal = 'Learned operators take linear systems with preconditioner="none".'
     prefactor = sp.S.One
-    operator: LinearOperator
+    chain: Chain
     response: sp.Symbol
     flux: sp.Expr
     diffusivity: sp.Expr | None
@@ -294,11 +294,11 @@ class Learned(ScalarTerm):
         return self.response
 
     def labels(self, space: tuple[sp.Symbol, ...]) -> tuple[str, ...]:
-        return (self.operator.name,)
+        return (str(self.chain),)
 
     @property
     def learned(self) -> tuple[LinearOperator, ...]:
-        return (self.operator,)
+        return self.chain.operators
 
 
 def primitive(function: sp.Expr, variable: sp.Symbol, end: sp.Expr) -> sp.Expr:

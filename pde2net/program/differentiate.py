@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import sympy as sp
 
@@ -154,10 +155,10 @@ class _Reverse:
         elif isinstance(op, Filter | TransposedFilter):
             transposed = isinstance(op, TransposedFilter)
             kind, slot = (Filter, "u") if transposed else (TransposedFilter, "p")
-            shape = (op.operator, op.out_channels, op.kernel_size, op.boundary)
-            self.add(inputs[0], self.let(kind(*shape), {slot: cotangent}))
+            shape = {f.name: getattr(op, f.name) for f in fields(op) if f.name != "role"}
+            self.add(inputs[0], self.let(kind(**shape), {slot: cotangent}))
             u, p = (cotangent, inputs[0]) if transposed else (inputs[0], cotangent)
-            self.add(f"weights of {op.operator}", self.let(FilterSlope(Filter(*shape)), {"u": u, "p": p}))
+            self.add(f"weights of {op.operator}", self.let(FilterSlope(Filter(**shape)), {"u": u, "p": p}))
         elif isinstance(op, Channels):
             for i in range(op.count):
                 slope = self.let(Channel(i), {"u": cotangent})

@@ -8,6 +8,7 @@ import sympy as sp
 
 from pde2net.graph.network import Graph, node_of, parameters
 from pde2net.graph.nodes import Gaussian, Weighted, expressions_of
+from pde2net.language.symbols import FilterParameter
 from pde2net.program.records import Parameter, Transform
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.method import Update
@@ -41,7 +42,8 @@ def expressions(graph: Graph) -> list[sp.Expr]:
 
 
 def _symbols(graph: Graph, update: Update) -> list[sp.Symbol]:
-    known, occurring = parameters(graph), set().union(*(e.free_symbols for e in expressions(graph)))
+    known = [s for s in parameters(graph) if not isinstance(s, FilterParameter)]
+    occurring = set().union(*(e.free_symbols for e in expressions(graph)))
     weights = set(update.stages[0]) if isinstance(update, Stack) else set()
     first = [ALPHA] if ALPHA in known else []
     if isinstance(update, Cell | UNet):
@@ -58,7 +60,8 @@ def _transform(
     trained = symbol.name in trainable
 
     def moves(expression: sp.Expr) -> bool:
-        return any(s in kept.norms or s.name in trainable for s in expression.free_symbols) if kept else False
+        norms = kept.symbols if kept else frozenset()
+        return any(s in norms or s.name in trainable for s in expression.free_symbols)
 
     if kept is None:
         return Transform.IDENTITY, None

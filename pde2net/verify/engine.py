@@ -41,8 +41,9 @@ def certify(
     """
     semi, tau = plan.semi, plan.tau
     facts = with_elasticities(semi.form, plan.update, facts)
-    # Weights of learned operators are not known, so no input can be run.
-    search = None if semi.form.learned else searching(plan, semi, graph, (facts,), stated)
+    # Weights of learned operators and numbers given at the call are not known, so no input can be run.
+    unknown = semi.form.learned or semi.form.inputs
+    search = None if unknown else searching(plan, semi, graph, (facts,), stated)
     case = Case(semi, facts, plan.scheme, plan.update, tau, search)
     declaration = Declaration(semi.form.problem, plan.scheme, semi.grid)
     with warnings.catch_warnings():

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.language.spline import SplineDiffusivity
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
@@ -18,10 +19,18 @@ from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.clock import Clock
 from pde2net.verify.finite import require_finite_until
-from pde2net.verify.norms import OperatorNorm, constant_eigenvalues, operator_norms, sharp, weighted_norm
+from pde2net.verify.norms import (
+    FilterNorm,
+    OperatorNorm,
+    constant_eigenvalues,
+    largest,
+    operator_norms,
+    sharp,
+    weighted_norm,
+)
 from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
 from pde2net.verify.ranges.exact import limit
-from pde2net.verify.ranges.parts import through_one_part
+from pde2net.verify.ranges.parts import through_one_part, weighted_kernels
 
 SECONDS = 10.0  # per question about a range
 SOUGHT = {
@@ -54,6 +63,7 @@ class Facts:
     norms        per term, the norm of the operator of each axis
     sharp        whether all norms are attained at one frequency
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
+    filter_norms  what the symbols of norms of learned operators stand for
     """
 
     weights: Rows | None
@@ -72,6 +82,7 @@ class Facts:
     sharp: bool
     until: sp.Expr | None = None
     why: Mapping[str, str] = field(default_factory=dict)
+    filter_norms: Mapping[sp.Symbol, FilterNorm] = field(default_factory=dict)
 
 
 def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = None) -> Facts:
@@ -114,6 +125,7 @@ class _Gatherer:
         self.unbounded: dict[str, None] = {}
         self.amplitudes: list[sp.Expr] = []
         self.expanding: list[sp.Expr] = []
+        self.filter_norms: dict[sp.Symbol, FilterNorm] = {}
 
     def facts(self) -> Facts:
         weights = self.attempt("weights", self.weights)
@@ -136,6 +148,7 @@ class _Gatherer:
             sharp=sharp(self.semi),
             until=self.until,
             why=self.why,
+            filter_norms=self.filter_norms,
         )
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
@@ -216,6 +229,12 @@ class _Gatherer:
             raise UndecidedError(
                 f"the diffusivity {g} mixes derivatives with {', '.join(sorted(map(str, others)))}"
             )
+        return reduce(operator.add, (Bounds(w, w) * self.kernel(e) for w, e in weighted_kernels(g)))
+
+    def kernel(self, g: sp.Expr) -> Bounds:
+        """Of a part of a diffusivity; splines keep phi(s) s >= 0."""
+        if isinstance(g, SplineDiffusivity):
+            return Bounds(sp.Max(sp.S.Zero, g.lower), g.upper)
         found = self.ask(DIFFUSIVITY, g)
         self.amplitudes += [found.upper_at, found.lower_at]
         return Bounds(found.lower, found.upper)
@@ -264,6 +283,12 @@ class _Gatherer:
         g = diffusivity.subs(self.values)
         if g.free_symbols & (self.form.data | {self.form.state}):
             raise UndecidedError(f"the diffusivity {g} mixes derivatives with other variables")
+        return reduce(operator.add, (Bounds(w, w) * self.kernel_slope(e) for w, e in weighted_kernels(g)))
+
+    def kernel_slope(self, g: sp.Expr) -> Bounds:
+        """Of a part of a diffusivity."""
+        if isinstance(g, SplineDiffusivity):
+            return Bounds(g.lower, g.upper)
         along = self.ask(DIFFUSIVITY, g)
         across = self.ask(FLUX_SLOPE, g)
         self.expanding.append(across.lower_at)
@@ -274,6 +299,9 @@ class _Gatherer:
     def norm(self, rows: Sequence[Sequence[Bounds]], name: str) -> sp.Expr | None:
         """sum over terms of sup|weight| ‖K‖², by the Fourier symbol of each stencil."""
         total = weighted_norm(self.norms, rows)
+        for norm_row, row in zip(self.norms, rows, strict=True):
+            used = (n for norm, b in zip(norm_row, row, strict=True) for n in norm.used(largest(b)))
+            self.filter_norms |= {n.symbol: n for n in used}
         if total is None:
             what = "; ".join(self.unbounded) or "the diffusivity"
             self.why[name] = f"{what} is not bounded, so no step size is small enough"

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.errors import DeclarationError
-from pde2net.language.linear_operator import norm_symbol
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import TAU, Stack
@@ -20,6 +19,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Claim, Status
 from pde2net.verify.claims import derived
 from pde2net.verify.facts import Facts
+from pde2net.verify.norms import FilterNorm
 from pde2net.verify.plan import Plan
 from pde2net.verify.rates import damped_rate, frozen_rate
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
@@ -35,7 +35,7 @@ class Kept:
     room    a number
     tau     as declared; None for the largest step
     alpha   of Du Fort-Frankel, in the same symbols; else None
-    norms   the symbols of the norms in the rate
+    norms   those in the rate
     """
 
     claim: str
@@ -44,7 +44,12 @@ class Kept:
     room: sp.Expr
     tau: sp.Expr | None
     alpha: sp.Expr | None
-    norms: tuple[sp.Symbol, ...]
+    norms: tuple[FilterNorm, ...]
+
+    @property
+    def symbols(self) -> frozenset[sp.Symbol]:
+        """Those of the norms."""
+        return frozenset(norm.symbol for norm in self.norms)
 
     @property
     def limit(self) -> sp.Expr:
@@ -82,7 +87,7 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
         )
     case = Case(semi, facts, scheme, plan.update, TAU, None)
     unknown = set(trainable) - {s.name for s in semi.form.problem.symbols} - {TAU.name}
-    unknown -= {k.name for k in semi.form.problem.operators}
+    unknown -= set(semi.form.problem.learned)
     if unknown:
         names = ", ".join(sorted(unknown))
         raise DeclarationError(f"keep_stable=True cannot keep anything if {names} is trained.")
@@ -98,7 +103,7 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     room = sp.simplify(limit * rate)
     if room.free_symbols:
         raise DeclarationError(f"keep_stable=True cannot keep tau <= {limit}: it is no quotient.")
-    norms = tuple(norm_symbol(k) for k in semi.form.learned if rate.has(norm_symbol(k)))
+    norms = tuple(norm for symbol, norm in facts.filter_norms.items() if rate.has(symbol))
     following = _following(case, claim, limit)
     if not {"l2_stability", "frozen_stability"} & set(following):
         raise DeclarationError(
@@ -132,7 +137,7 @@ def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, s
     alpha = alpha_of(case)
     if case.scheme.alpha is None:
         return 4 * alpha, alpha
-    moving = trained | {norm_symbol(k) for k in case.semi.form.learned}
+    moving = trained | set(case.facts.filter_norms)
     if moving & rate.free_symbols:
         raise DeclarationError(
             f"keep_stable=True cannot keep alpha = {alpha} admissible, whose least value {rate / 4} changes "
@@ -163,7 +168,7 @@ def _require_room(
     found: Kept, trained: set[sp.Symbol], step: bool, values: Mapping[sp.Symbol, sp.Expr]
 ) -> None:
     """The declared step must be one that is kept."""
-    tau, norms = found.tau, found.norms
+    tau, norms = found.tau, found.symbols
     if tau is None:
         return
     if tau.free_symbols:

@@ -9,7 +9,8 @@ import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.linear_operator import LinearOperator, norm_symbol
+from pde2net.language.linear_operator import Chain, norm_symbol
+from pde2net.language.symbols import per_filter
 from pde2net.verify.bounds import Bounds
 
 
@@ -20,25 +21,75 @@ class OperatorNorm:
     label    K_x for the difference along x, D for a weighted sum of second differences, H for a Hessian, or a
              learned operator
     squared  exact, symbolic in the spacing and in norms of learned operators; approached as the grid grows
+    chain    the learned operators
+    whole    as in `filter_norms`
     """
 
     label: str
     squared: sp.Expr
+    chain: Chain | None = None
+    whole: bool = True
+
+    def times(self, largest: sp.Expr) -> sp.Expr:
+        """L ‖K‖², of an L that differs from filter to filter c ‖sqrt(L/c) K‖²."""
+        if self.chain is None or not per_filter(largest):
+            return largest * self.squared
+        content, scale = scale_of(largest)
+        return content * sp.Mul(*(n.symbol**2 for n in filter_norms(self.chain, scale, self.whole)))
+
+    def used(self, largest: sp.Expr) -> tuple[FilterNorm, ...]:
+        """The norms of filters in `times(largest)`."""
+        if self.chain is None:
+            return ()
+        scale = scale_of(largest)[1] if per_filter(largest) else sp.S.One
+        return filter_norms(self.chain, scale, self.whole)
+
+
+@dataclass(frozen=True)
+class FilterNorm:
+    """‖sqrt(scale) K‖ of learned filters, the scale one value per channel of K u."""
+
+    chain: Chain
+    scale: sp.Expr
+
+    @property
+    def symbol(self) -> sp.Symbol:
+        return norm_symbol(self.chain, self.scale)
+
+
+def filter_norms(chain: Chain, scale: sp.Expr, whole: bool) -> tuple[FilterNorm, ...]:
+    """Norms whose product bounds that of sqrt(scale) K_n ... K_1.
+
+    whole  whether the symbol of the composition bounds its norm: there is no border between the operators
+    """
+    if whole or len(chain.operators) == 1:
+        return (FilterNorm(chain, scale),)
+    *inner, last = chain.operators
+    return (*(FilterNorm(Chain((k,)), sp.S.One) for k in inner), FilterNorm(Chain((last,)), scale))
+
+
+def scale_of(largest: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(c, L/c): a factor that is the same for all filters, and the rest."""
+    content, rest = sp.factor_terms(largest).as_independent(*per_filter(largest), as_Add=False)
+    number, scale = rest.primitive()
+    return content * number, scale
 
 
 def operator_norms(semi: Semidiscrete) -> tuple[tuple[OperatorNorm, ...], ...]:
     """Per term of the form, the norm of the operator of each weight."""
     rows = zip((t.labels(semi.form.space) for t in semi.form.terms), semi.operators, strict=True)
+    whole = not any(b.zero for b in semi.borders)
     return tuple(
-        tuple(OperatorNorm(label, _squared(k)) for label, k in zip(labels, operators, strict=True))
+        tuple(_norm(label, k, whole) for label, k in zip(labels, operators, strict=True))
         for labels, operators in rows
     )
 
 
-def _squared(operator: Bank | LinearOperator) -> sp.Expr:
-    if isinstance(operator, LinearOperator):
-        return norm_symbol(operator) ** 2
-    return hessian_norm(operator) if operator.mixed else second_norm(operator)
+def _norm(label: str, operator: Bank | Chain, whole: bool) -> OperatorNorm:
+    if isinstance(operator, Chain):
+        squared = sp.Mul(*(n.symbol**2 for n in filter_norms(operator, sp.S.One, whole)))
+        return OperatorNorm(label, squared, operator, whole)
+    return OperatorNorm(label, hessian_norm(operator) if operator.mixed else second_norm(operator))
 
 
 def second_norm(bank: Bank) -> sp.Expr:
@@ -72,6 +123,11 @@ def squared_norm(operation: Operation) -> sp.Expr:
     return sp.Mul(*(d.stencil.squared_norm * d.scale**2 for d in factors(operation)))
 
 
+def largest(bounds: Bounds) -> sp.Expr:
+    """sup|weight|."""
+    return bounds.upper if bounds.nonnegative else sp.Max(bounds.upper, -bounds.lower)
+
+
 def weighted_norm(
     norms: Sequence[Sequence[OperatorNorm]], rows: Sequence[Sequence[Bounds]]
 ) -> sp.Expr | None:
@@ -79,10 +135,10 @@ def weighted_norm(
     total: sp.Expr = sp.S.Zero
     for norm_row, row in zip(norms, rows, strict=True):
         for norm, bounds in zip(norm_row, row, strict=True):
-            largest = bounds.upper if bounds.nonnegative else sp.Max(bounds.upper, -bounds.lower)
-            if largest.has(sp.oo, sp.nan, sp.zoo):
+            most = largest(bounds)
+            if most.has(sp.oo, sp.nan, sp.zoo):
                 return None
-            total += largest * norm.squared
+            total += norm.times(most)
     return sp.factor_terms(sp.simplify(total))
 
 

@@ -11,21 +11,19 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.graph.build import hessian, tensor
+from pde2net.graph.build import filters, hessian, tensor
 from pde2net.graph.build.coupling import at_rest, coupled, coupled_flux
+from pde2net.graph.build.filters import splined
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.slopes import SlopeBuilder
 from pde2net.graph.nodes import (
     S2,
     Convolution,
-    Filter,
     Pointwise,
     TransposedConvolution,
-    TransposedFilter,
 )
-from pde2net.language.linear_operator import LinearOperator
 from pde2net.normalise.radial import divide
-from pde2net.normalise.terms import Component, FirstOrder, Hessian, ScalarTerm, Tensor
+from pde2net.normalise.terms import Component, FirstOrder, Hessian, Learned, ScalarTerm, Tensor
 
 FluxWeights = tuple[tuple[Source | sp.Expr, ...], ...]
 
@@ -96,25 +94,22 @@ class RateBuilder(SlopeBuilder):
         q, suffix = term.argument(self.form), self.suffix(k)
         inputs = {q.name: self.response(k)}
         if weights is None:
-            flux = coupled_flux(self, term, suffix, inputs)
+            flux = splined(self, coupled_flux(self, term, suffix, inputs), q, inputs)
         else:
             (flux,) = self.weighted([q], suffix, weights, inputs)
+        inputs |= self.data_inputs(flux, padded=False)
         source = self.node(f"flux{suffix}", Pointwise((flux,), "activation"), inputs)
-        (operator,) = self.semi.operators[k]
-        if isinstance(operator, LinearOperator):
-            return self.node(f"{operator}_adjoint", TransposedFilter(*self.filters(operator)), {"p": source})
+        if isinstance(term, Learned):
+            return filters.adjoint(self, term.chain, source)
         rows = {f"p{i}": source for i in range(len(self.bank(k).rows))}
         return self.node(f"K{suffix}T", TransposedConvolution(self.bank(k)), rows)
 
     def response(self, k: int) -> Source:
         """q = K u at the current state; the nodes of learned operators have their names."""
-        (operator,) = self.semi.operators[k]
-        if isinstance(operator, LinearOperator):
-            return self.once(f"{operator}_filter", Filter(*self.filters(operator)), {"u": self.state})
+        term = self.form.terms[k]
+        if isinstance(term, Learned):
+            return filters.response(self, term.chain)
         return self.curvature(self.bank(k), self.suffix(k))
-
-    def filters(self, operator: LinearOperator) -> tuple[str, int, int, tuple[str, ...]]:
-        return operator.name, operator.out_channels, operator.kernel_size, self.semi.boundary
 
     def curvature(self, bank: Bank, suffix: str) -> Source:
         """D u of a second-order term at the current state."""
@@ -164,7 +159,9 @@ class RateBuilder(SlopeBuilder):
         assert isinstance(term, ScalarTerm)
         q = term.argument(self.form)
         inputs = {q.name: self.response(k)}
-        weight = at_rest(divide(coupled_flux(self, term, suffix, inputs), q), (q, S2))
+        flux = coupled_flux(self, term, suffix, inputs)
+        weight = at_rest(divide(splined(self, flux, q, inputs, quotient=True), q), (q, S2))
+        inputs |= self.data_inputs(weight, padded=False)
         return self.arrays(f"g{suffix}", [weight], inputs)
 
     def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:

@@ -91,8 +91,10 @@ class SlopeBuilder(NodeBuilder):
         form, wide = self.form, padded and self.padded
         margin = self.semi.margin if wide else tuple(0 for _ in self.semi.margin)
         found: dict[str, Source] = {}
-        for symbol in sorted(expression.free_symbols & form.data, key=lambda s: s.name):
-            if symbol in form.space:
+        for symbol in sorted(expression.free_symbols & (form.data | form.inputs), key=lambda s: s.name):
+            if symbol in form.inputs:
+                found[symbol.name] = self.outside(known_name(symbol), Field(symbol, "input"), {})
+            elif symbol in form.space:
                 axis = form.space.index(symbol)
                 node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
                 found[symbol.name] = self.outside(known_name(symbol, wide), node, {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
+    Spline,
     SquaredAdjoint,
     TransposedConvolution,
     TransposedFilter,
@@ -193,6 +194,8 @@ class Evaluator(ABC):
             return (self.adjoint(node.bank, [inputs[f"p{i}"] for i in range(len(inputs))]),)
         if isinstance(node, Filter | TransposedFilter):
             return (self.filtered(node, *inputs.values()),)
+        if isinstance(node, Spline):
+            return (self.spline(node, inputs["q"]),)
         if isinstance(node, SquaredAdjoint):
             return (
                 self.adjoint(node.bank, self.rows(node, inputs, self.widened(node.margin)), squared=True),
@@ -232,15 +235,35 @@ class Evaluator(ABC):
 
     def filtered(self, node: Filter | TransposedFilter, array: Array) -> Array:
         """K u or K^T p of a learned operator; u of one channel has no axis for it."""
-        if node.operator not in self.filters:
-            raise EmissionError(f"{node.operator} cannot be evaluated: it has no weights.")
-        weights = self.filters[node.operator]
-        several = self.channels > 1 or isinstance(node, TransposedFilter)
+        weights = self.learned(node.operator)
+        weights = banks.shaped(weights, node.parity, node.inner, node.zero_mean)
+        several = array.ndim > self.dimension + 1
         array = np.moveaxis(array, -1, -2) if several else array[..., None]
         if isinstance(node, TransposedFilter):
-            found = banks.adjoint(weights, array, node.boundary)
-            return np.moveaxis(found, -1, -2) if self.channels > 1 else found[..., 0]
-        return np.moveaxis(banks.response(weights, array, node.boundary), -1, -2)
+            found = banks.adjoint(weights, array, node.boundary, node.inner)
+            one = node.channels == 1 and self.channels == 1
+            return found[..., 0] if one else np.moveaxis(found, -1, -2)
+        return np.moveaxis(banks.response(weights, array, node.boundary, node.inner), -1, -2)
+
+    def learned(self, name: str) -> Array:
+        """The weights of an operator, or the slopes of a spline."""
+        if name not in self.filters:
+            raise EmissionError(f"{name} cannot be evaluated: it has no weights.")
+        return self.filters[name]
+
+    def spline(self, node: Spline, q: Array) -> Array:
+        """phi(q), or phi(q)/q, with a row of slopes for each channel or one for all."""
+        slopes, h = self.learned(node.name), self.number(node.width)
+        one, rows = node.rows == 1, [slopes[:, j] for j in range(node.pieces + 1)]
+        columns = [row[0] if one else row[:, None] for row in rows]
+        size, last, total = abs(q), node.pieces * h, 0 * q
+        for j, slope in enumerate(columns[:-1]):
+            total = total + slope * np.clip(size - j * h, 0, h)
+        total = total + columns[-1] * np.maximum(size - last, 0)
+        if not node.quotient:
+            return np.asarray(np.where(q < 0, -total, total))
+        inside = size < h
+        return np.asarray(np.where(inside, columns[0] + 0 * q, total / np.where(inside, h, size)))
 
     def pointwise(
         self,
@@ -253,6 +276,7 @@ class Evaluator(ABC):
             by_name = {s.name: s for s in expression.free_symbols}
             symbols = [by_name.get(slot, sp.Dummy(slot)) for slot in inputs]
             symbols += [s for s, _ in weights]
+            symbols += self.columns(expression, inputs, weights)
             rest = {s: v for s, v in self.values.items() if s in expression.free_symbols and s not in symbols}
             bound = expression.xreplace(rest)
             free = bound.free_symbols - set(symbols)
@@ -260,10 +284,18 @@ class Evaluator(ABC):
                 names = ", ".join(sorted(map(str, free)))
                 raise EmissionError(f"{expression} cannot be evaluated: {names} has no value.")
             self.compiled[key] = self.arithmetic.function(symbols, bound)
-        value = self.compiled[key](*inputs.values(), *(self.number(self.value(v)) for _, v in weights))
+        columns = (self.filters[s.name][:, None] for s in self.columns(expression, inputs, weights))
+        numbers = (self.number(self.value(v)) for _, v in weights)
+        value = self.compiled[key](*inputs.values(), *numbers, *columns)
         shape = np.broadcast_shapes(*(a.shape for a in inputs.values()), self.shape if not inputs else ())
         found: Array = np.asarray(value, dtype=self.arithmetic.dtype)
         return found if found.shape == shape else np.broadcast_to(found, shape)
+
+    def columns(self, expression: sp.Expr, slots: Iterable[str], weights: Weights) -> list[sp.Symbol]:
+        """The symbols in an expression that have a value per filter; no slots and no weights."""
+        taken = {*slots, *(s.name for s, _ in weights)}
+        found = (s for s in expression.free_symbols if s.name in self.filters and s.name not in taken)
+        return sorted(found, key=lambda s: s.name)
 
     def coordinate(self, node: Coordinate) -> Array:
         n, m = self.shape[node.axis], node.margin[node.axis]

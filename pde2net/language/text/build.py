@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -19,7 +19,9 @@ from pde2net.language.linear_operator import LinearOperator, operators_of
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import SCHEMES, Scheme
 from pde2net.language.solvers import SOLVERS
+from pde2net.language.spline import Spline, splines_of
 from pde2net.language.stored import EXPRESSIONS
+from pde2net.language.symbols import Input
 from pde2net.language.text.expressions import (
     OPERATORS,
     Definition,
@@ -39,7 +41,9 @@ SECONDS = 5.0
 MOST_CHANNELS = 4096
 SIGNS = {text: kind for kind, text in WRITTEN_SIGNS.items()}
 GRID = ("h", "order", "gradient", "origin")
-OPERATOR = {"out": "out_channels", "size": "kernel_size"}
+OPERATOR = {"out": "out_channels", "size": "kernel_size", "border": "border", "zero_mean": "zero_mean"}
+SPLINE = ("knots", "reach", "lower", "upper", "filters")
+TRUTH = {"true": True, "false": False}
 
 T = TypeVar("T")
 Statement = Tree[Token]
@@ -56,6 +60,7 @@ class _Builder:
         self.source, self.scope = source, Scope()
         self.reader = Reader(source, self.scope)
         self.values: dict[sp.Symbol, sp.Expr] = {}
+        self.arrays: dict[str, Any] = {}
         self.found: dict[str, Any] = {}
         self.unknowns: dict[str, AppliedUndef] = {}
         self.equations: dict[str, sp.Eq] = {}
@@ -75,16 +80,25 @@ class _Builder:
         used = set().union(*(e.free_symbols for e in self.equations.values()))
         parameters = {s: v for s, v in self.values.items() if s in used}
         unused = [s for s in self.values if s not in used]
-        declared = [k for k in self.scope.names.values() if isinstance(k, LinearOperator)]
-        idle = set(declared).difference(*(operators_of(e.rhs) for e in self.equations.values()))
-        if idle:
-            raise self.source.at(place, f"the equation does not contain the operator {min(map(str, idle))}.")
+        self._check_idle(place)
         if unused:
             raise self.source.at(place, f"the equation does not contain the parameter {unused[0]}.")
         problem = self._made(
-            place, lambda: Problem(list(self.equations.values()), parameters=parameters, **options)
+            place,
+            lambda: Problem(list(self.equations.values()), parameters=parameters | self.arrays, **options),
         )
         return problem, self.found.get("scheme"), self.found.get("grid", Grid())
+
+    def _check_idle(self, place: Statement) -> None:
+        """Operators, splines and inputs that are declared are used."""
+        sides = [e.rhs for e in self.equations.values()]
+        found = {k.name for side in sides for k in operators_of(side)}
+        found |= {f.name for side in sides for f in splines_of(side)}
+        found |= {s.name for side in sides for s in side.free_symbols}
+        kinds = {LinearOperator: "operator", Spline: "spline", Input: "input"}
+        for name, thing in sorted(self.scope.names.items()):
+            if type(thing) in kinds and name not in found:
+                raise self.source.at(place, f"the equation does not contain the {kinds[type(thing)]} {name}.")
 
     def _made(self, node: Statement, make: Callable[[], T]) -> T:
         """make(), its errors at the statement."""
@@ -139,18 +153,55 @@ class _Builder:
         self.found["channels"] = int(found)
 
     def _operator(self, node: Statement) -> None:
-        name = as_token(node.children[0])
-        given: dict[str, Any] = {}
-        for option in _trees(node):
-            key, value = option.children
-            base = self._word(as_token(key), OPERATOR, "option of an operator")
-            if OPERATOR[base] in given:
-                raise self.source.at(option, f"{base} is given twice.")
-            given[OPERATOR[base]] = whole(self.reader.scalar(value))
-        missing = [key for key, option in OPERATOR.items() if option not in given]
-        if missing:
+        name, given = as_token(node.children[0]), self._options(node, OPERATOR, "an operator")
+        if not {"out", "size"} <= set(given):
             raise self.source.at(node, f"an operator has out and size: {name}(out = 16, size = 5).")
-        self._declare(name, self._made(node, lambda: LinearOperator(str(name), **given)))
+        options = {OPERATOR[key]: value for key, value in given.items()}
+        self._declare(name, self._made(node, lambda: LinearOperator(str(name), **options)))
+        self._start(node, name)
+
+    def _spline(self, node: Statement) -> None:
+        name, given = as_token(node.children[0]), self._options(node, SPLINE, "a spline")
+        owner = given.pop("filters", None)
+        filters = None if owner is None else self._operator_called(node, owner)
+        slopes = (given.pop("lower", 0), given.pop("upper", 1))
+        self._declare(
+            name, self._made(node, lambda: Spline(str(name), slopes=slopes, filters=filters, **given))
+        )
+        self._start(node, name)
+
+    def _options(self, node: Statement, known: Iterable[str], what: str) -> dict[str, Any]:
+        """The options of an operator or a spline: numbers and words."""
+        given: dict[str, Any] = {}
+        for option in (t for t in _trees(node) if t.data == "option"):
+            key, value = option.children
+            base = self._word(as_token(key), tuple(known), f"option of {what}")
+            if base in given:
+                raise self.source.at(option, f"{base} is given twice.")
+            word = _name_of(value)
+            given[base] = TRUTH.get(str(word), str(word)) if word else whole(self.reader.scalar(value))
+        return given
+
+    def _operator_called(self, node: Statement, name: Any) -> LinearOperator:
+        found = self.scope.names.get(str(name))
+        if not isinstance(found, LinearOperator):
+            raise self.source.at(node, f"there is no operator {name} above.")
+        return found
+
+    def _start(self, node: Statement, name: Token) -> None:
+        """The values that a declaration ends with."""
+        value = node.children[-1]
+        if isinstance(value, Tree) and value.data == "vector":
+            self.arrays[str(name)] = self._array(value)
+
+    def _array(self, node: Any) -> Any:
+        if isinstance(node, Tree) and node.data == "vector":
+            return [self._array(entry) for entry in node.children]
+        return self.reader.scalar(node)
+
+    def _input(self, node: Statement) -> None:
+        name, sign = node.children
+        self._declare(as_token(name), Input(str(name), **self._sign(sign)))
 
     def _field(self, node: Statement) -> None:
         name, *arguments = [c for c in node.children if isinstance(c, Token)]
@@ -161,9 +212,15 @@ class _Builder:
         self._declare(name, sp.Function(str(name), **self._sign(node.children[-1]))(*symbols))
 
     def _parameter(self, node: Statement) -> None:
-        name, sign, value = node.children
-        assumptions = self._sign(sign)
-        symbol = sp.Symbol(str(name), **(assumptions or {"real": True}))
+        name, owner, sign, value = node.children
+        assumptions = self._sign(sign) or {"real": True}
+        if isinstance(owner, Tree):
+            operator = self._operator_called(node, owner.children[0])
+            self._declare(as_token(name), operator.parameter(str(name), **assumptions))
+            if value is not None:
+                self.arrays[str(name)] = self._array(value)
+            return
+        symbol = sp.Symbol(str(name), **assumptions)
         self._declare(as_token(name), symbol)
         if value is not None:
             self.values[symbol] = self.reader.scalar(value)

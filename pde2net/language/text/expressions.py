@@ -16,6 +16,7 @@ from pde2net.language import calculus, diffusivities, tensors
 from pde2net.language.expressions import power
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.smoothing import smooth
+from pde2net.language.spline import Spline
 from pde2net.language.text.place import Source
 
 Node = Tree[Token] | Token
@@ -161,6 +162,8 @@ class Reader:
         name = str(node.children[0])
         scope = self.scope
         for table in (local, scope.names):
+            if isinstance(table.get(name), Spline):
+                raise self.source.at(node, f"{name} is a spline: write {name}(...).")
             if isinstance(table.get(name), LinearOperator):
                 hint = f"write {name}(...) or adjoint {name}(...)"
                 raise self.source.at(node, f"{name} is an operator: {hint}.")
@@ -259,7 +262,7 @@ class Reader:
                 raise self.source.at(node, f"{name} takes {count} arguments, not {len(values)}.")
             return self._value(definition.body, dict(zip(definition.arguments, values, strict=True)))
         declared = scope.names.get(name)
-        if isinstance(declared, LinearOperator):
+        if isinstance(declared, LinearOperator | Spline):
             return declared(self._only(node, declared, values))
         if isinstance(declared, AppliedUndef):
             if tuple(values) != declared.args:
@@ -284,7 +287,7 @@ class Reader:
                 raise self.source.at(axis, f"diff is along an axis, {known}.")
         return sp.Derivative(self._scalar(body, local), *variables)
 
-    def _only(self, node: Tree[Token], operator: LinearOperator, values: list[Any]) -> sp.Expr:
+    def _only(self, node: Tree[Token], operator: LinearOperator | Spline, values: list[Any]) -> sp.Expr:
         if len(values) != 1 or not isinstance(values[0], sp.Expr):
             raise self.source.at(node, f"{operator} takes one scalar, as in {operator}(u).")
         return values[0]

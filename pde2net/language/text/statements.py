@@ -16,6 +16,7 @@ from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.solvers import Solver
 from pde2net.language.stored import scheme_expressions
+from pde2net.language.text.learned import learned_lines
 from pde2net.language.text.printer import expression_text, written
 from pde2net.language.text.write import keyword, sign_text
 
@@ -28,16 +29,14 @@ def problem_text(problem: Problem) -> str:
     lines = [("unknown", str(u)) for u in problem.unknowns]
     one = len(problem.unknowns) == 1
     lines += [("channels", str(problem.channels))] if problem.channels > 1 and one else []
-    for operator in problem.operators:
-        sizes = f"out = {operator.out_channels}, size = {operator.kernel_size}"
-        lines.append(("operator", f"{operator}({sizes})"))
+    lines += learned_lines(problem)
     lines += [("field", f"{f}{sign_text(f)}") for f in problem.fields]
-    for symbol in problem.symbols:
+    for symbol in problem.scalars:
         value = problem.parameters.get(symbol)
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
         lines.append(("parameter", f"{symbol.name}{sign_text(symbol)}{shown}"))
     functions = [u.func for u in problem.unknowns] + [f.func for f in problem.fields]
-    for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.operators):
+    for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.learned):
         if not _NAME.fullmatch(str(thing)):
             raise DeclarationError(f'"{thing}" is no name in a text: those have letters, digits and "_".')
     equations, definitions = written(problem)

@@ -6,6 +6,10 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from pde2net.language.spline import SplineDiffusivity
+from pde2net.language.symbols import per_filter
+from pde2net.normalise.terms import SQUARED
+
 
 def through_one_part(expression: sp.Expr, variables: Iterable[sp.Symbol]) -> tuple[sp.Expr, sp.Symbol] | None:
     """(f, q) with expression = f(q) for a part q of it that holds all variables; the largest such part.
@@ -26,3 +30,17 @@ def through_one_part(expression: sp.Expr, variables: Iterable[sp.Symbol]) -> tup
         if not found.free_symbols & inside:
             return found, q
     return None
+
+
+def weighted_kernels(diffusivity: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
+    """(w, e) with g the sum of w e, where that is how g is bounded: term by term, at once.
+
+    So it is for mixtures sum w_j e_j(s2) with weights that are symbols, and where filters have parameters or
+    splines of their own; each e_j is bounded by itself. Other diffusivities are one term.
+    """
+    terms = [t.as_independent(SQUARED, as_Add=False) for t in sp.Add.make_args(diffusivity)]
+    weights = [w for w, _ in terms]
+    mixed = len(terms) > 1 and all(w.is_nonnegative for w in weights) and any(w.free_symbols for w in weights)
+    if mixed or per_filter(diffusivity) or diffusivity.has(SplineDiffusivity):
+        return terms
+    return [(sp.S.One, diffusivity)]

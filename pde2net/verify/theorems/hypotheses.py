@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
+from pde2net.normalise.terms import Learned
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds, advice
 from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Status
@@ -215,11 +216,17 @@ def no_reaction(case: Case) -> Held | Missing:
 
 @hypothesis("closed border", "K 1 = 0")
 def closed(case: Case) -> Held | Missing:
-    if case.semi.form.learned:
-        return Missing("learned filters may respond to constants: K 1 = 0 holds for some weights only")
+    innermost = [t.chain.operators[0] for t in case.semi.form.terms if isinstance(t, Learned)]
+    if not all(operator.zero_mean for operator in innermost):
+        return Missing(
+            "learned filters may respond to constants: K 1 = 0 holds for some weights only, and for all with "
+            "zero_mean=True"
+        )
     for border in (b for b in case.semi.borders if not b.keeps_constants):
         kind = "zero-Dirichlet" if border.zero else f'"{border.name}"'
         return Missing(f"values flow out across a {kind} border", violated=True)
+    if innermost:
+        return Held("the weights of every filter and stencil sum to 0, for all weights that are learned")
     return Held("the weights of every stencil sum to 0, and no flux crosses the border")
 
 
