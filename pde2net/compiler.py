@@ -177,7 +177,7 @@ def network(
         plan, graph, certificate, facts = _analysed(problem, scheme, grid, stated)
         _check_inputs(problem, plan, graph)
         names = _trainable(graph, plan, trainable)
-        norms = set(facts.filter_norms) if facts is not None else set()
+        norms = set(facts.filter_norms) if isinstance(facts, Facts) else set()
         _check_parametrised(problem, plan, names, keep_stable, shared, norms)
         condition = None
         if keep_stable:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pde2net.language.arrays import Array as Exact
+
 Array = NDArray[Any]
 
 
@@ -26,6 +28,11 @@ class Extension:
 
 
 EVEN = Extension(False, 1)
+
+
+def floats(exact: Exact) -> Array:
+    """An exact array in floating point."""
+    return np.array([float(e) for e in exact.entries]).reshape(exact.shape)
 
 
 def take(array: Array, axis: int, start: int, stop: int) -> Array:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from pde2net.discretise.arrays import Array, Extension, extend, take
+from pde2net.discretise.arrays import Array, Extension, extend, floats, take
 from pde2net.language.arrays import Array as Exact
 from pde2net.language.borders import BORDERS
 from pde2net.language.linear_operator import LinearOperator
@@ -108,7 +108,7 @@ def parities(operator: LinearOperator, inner: Parity, given: Exact | None) -> Pa
     if given is not None:
         choices = list(itertools.product((1, -1), repeat=dimension))
         sizes = [
-            (_symmetric(given.floats, (choice,) * operator.out_channels, inner) ** 2).sum(
+            (_symmetric(floats(given), (choice,) * operator.out_channels, inner) ** 2).sum(
                 axis=tuple(range(1, dimension + 2))
             )
             for choice in choices

@@ -20,7 +20,7 @@ from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Definition, Function
 from pde2net.graph.network import Graph, node_of
 from pde2net.graph.nodes import Filter, Spline
-from pde2net.language.arrays import Array, from_floats
+from pde2net.language.arrays import Array, array
 from pde2net.language.symbols import FilterParameter
 from pde2net.program.names import Namer
 
@@ -211,7 +211,7 @@ def _falling(node: Spline) -> Array:
     places = [(j + 0.5) * 3 / node.pieces for j in range(node.pieces)] + [3.5]
     upper, least = float(node.upper), max(0.0, float(node.lower))
     slopes = [max(least, upper * (1 - s**2) / (1 + s**2) ** 2) for s in places]
-    return from_floats([slopes] * node.rows)
+    return array([slopes] * node.rows, node.name)
 
 
 def constants(found: Sequence[Thing]) -> list[str]:

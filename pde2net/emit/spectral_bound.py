@@ -14,7 +14,7 @@ LEAST, MOST = "1e-9", "1e9"  # norms that a kept network works with
 FEW, FINE, COARSE = 64, 12, 8
 
 
-def bound_functions(dimension: int, norms: Iterable[FilterNorm]) -> list[Definition]:
+def bound_functions(dimension: int, norms: Iterable[FilterNorm] = ()) -> list[Definition]:
     """`norm_bound(weight)`, the bound of matrices that it rests on, and what prepares its argument."""
     power = f" ** {dimension}" if dimension > 1 else ""
     bound = parse(_BOUND, power=power, least=LEAST, few=str(FEW), fine=str(FINE), coarse=str(COARSE))

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from pde2net.errors import DeclarationError
@@ -31,10 +30,6 @@ class Array:
         size = math.prod(shape[1:])
         return [self.nested(shape[1:], start + k * size) for k in range(shape[0])]
 
-    @property
-    def floats(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return np.array([float(e) for e in self.entries]).reshape(self.shape)
-
 
 def array(value: Any, what: str) -> Array:
     """`value`, nested lists or an array of NumPy or torch, as exact numbers; decimals are those written.
@@ -47,12 +42,6 @@ def array(value: Any, what: str) -> Array:
     if math.prod(shape) > MOST:
         raise DeclarationError(f"{what} has more than {MOST} entries.")
     return Array(shape, tuple(_number(e, what) for e in _flat(value)))
-
-
-def from_floats(values: Any) -> Array:
-    """An array of floating point numbers, as it is."""
-    entries = np.asarray(values, dtype=np.float64)
-    return Array(entries.shape, tuple(sp.Rational(repr(float(e))) for e in entries.ravel()))
 
 
 def _shape(value: Any, what: str) -> tuple[int, ...]:

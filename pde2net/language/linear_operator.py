@@ -176,7 +176,7 @@ class Chain:
     operators: tuple[LinearOperator, ...]
 
     def __str__(self) -> str:
-        return "*".join(k.name for k in reversed(self.operators))
+        return "∘".join(k.name for k in reversed(self.operators))
 
     @property
     def last(self) -> LinearOperator:

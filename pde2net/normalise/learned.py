@@ -87,7 +87,7 @@ def _term(chain: Chain, operand: sp.Expr, problem: Problem) -> Learned:
         if response.operator == chain.last:
             raise EquationError(
                 f"{response} in the term {written} applies {chain.last} to {response.operand}; it takes what "
-                f"its adjoint gives back: {applied}."
+                f"the adjoints in front of it give back, the unknown alone: {applied}."
             )
         raise EquationError(
             f"The term {written} applies another operator outside ({chain.last}) than inside "

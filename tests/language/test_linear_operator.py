@@ -73,7 +73,7 @@ def test_terms_of_one_operator_are_one_term() -> None:
         (-K.adjoint(u), "contains other things"),
         (-K.adjoint(1 + K(u)), "does not vanish"),
         (-K.adjoint(K(u**2)), "takes the unknown alone"),
-        (-K.adjoint(K(u) + K.adjoint(K(u))), "adjoint inside of an adjoint"),
+        (-K.adjoint(K(u) + K.adjoint(K(u))), "takes what the adjoints in front of it give back"),
         (div(K(u) * grad(u)), "outside of an adjoint"),
         (-K.adjoint(K(u)) - p2n.LinearOperator("K", 3, 3).adjoint(K(u)), "different things"),
         (-K.adjoint(K(u) * sp.Symbol("normK", positive=True)), "rename it"),

@@ -28,6 +28,7 @@ from pde2net.graph.nodes import (
     Output,
     Pad,
     Pointwise,
+    Spline,
     State,
     TransposedConvolution,
     TransposedFilter,
@@ -91,6 +92,8 @@ def label(graph: Graph, name: str) -> Label:
         )
     if isinstance(node, Filter | TransposedFilter):
         return _filter(graph, name, node)
+    if isinstance(node, Spline):
+        return _spline(graph, name, node)
     if isinstance(node, Channel):
         return Label(f"channel {greek(channel_name(name))}")
     if isinstance(node, Gaussian):
@@ -127,11 +130,34 @@ def _filter(graph: Graph, name: str, node: Filter | TransposedFilter) -> Label:
     if isinstance(node, Filter):
         kinds = sorted(set(node.boundary))
         where = kinds[0] if len(kinds) == 1 else ", ".join(node.boundary)
-        lines = (f"{greek(_names(graph, name, 0)[0])} = {node.operator} u", bank, f"{where} border")
+        of = _response(graph, sources(graph, name)["u"])
+        kept = ["each even or odd along each axis"] if node.parity else []
+        kept += ["of mean 0"] if node.zero_mean else []
+        lines = (f"{greek(_names(graph, name, 0)[0])} = {node.operator} {of}", bank, f"{where} border", *kept)
         return Label(f"filter {node.operator}", lines)
-    own, flux = f"{MINUS}{node.operator}ᵀ", f"Φ{_number(sources(graph, name)['p'][0])}"
+    producer, _ = sources(graph, name)["p"]
+    inner = isinstance(node_of(graph, producer), TransposedFilter)
+    flux = _adjoint_symbol(graph, producer) if inner else f"Φ{_number(producer)}"
+    own = f"{'' if inner else MINUS}{node.operator}ᵀ"
     line = f"{_adjoint_symbol(graph, name)} = {own} {flux}"
     return Label(f"transposed filter {own}", (line, "the same weights"))
+
+
+def _response(graph: Graph, source: tuple[str, int]) -> str:
+    """What a filter is applied to: the state, or the response of another one."""
+    inner = isinstance(node_of(graph, source[0]), Filter)
+    return greek(_names(graph, *source)[0]) if inner else _state(graph)
+
+
+def _spline(graph: Graph, name: str, node: Spline) -> Label:
+    of = greek(_names(graph, *sources(graph, name)["q"])[0])
+    shape = f"{2 * node.pieces + 1} knots up to {formula(node.width * node.pieces)}"
+    own = f", {node.rows} of them" if node.rows > 1 else ""
+    bounds = f"slopes in [{formula(node.lower)}, {formula(node.upper)}]"
+    value = f"{greek(node.name)}({of}){f'/{of}' if node.quotient else ''}"
+    return Label(
+        f"spline {greek(node.name)}", (f"{greek(_names(graph, name, 0)[0])} = {value}", shape + own, bounds)
+    )
 
 
 def _start(graph: Graph, name: str) -> str:
@@ -288,7 +314,8 @@ def _sum(expression: sp.Expr) -> str:
 def _adjoint_symbol(graph: Graph, name: str) -> str:
     node = node_of(graph, name)
     if isinstance(node, TransposedFilter):
-        return f"d_{node.operator}"
+        inner = any(isinstance(node_of(graph, n), TransposedFilter) for n in graph.predecessors(name))
+        return f"d_{node.operator}{'_' + short(name).split('_of_')[1].split('_')[0] if inner else ''}"
     return f"d{_number(name)}"
 
 
