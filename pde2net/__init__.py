@@ -29,7 +29,7 @@ from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
 from pde2net.language.smoothing import smooth
-from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton
 from pde2net.language.spline import Spline
 from pde2net.language.symbols import Input
 from pde2net.language.tensors import coherence, principal_direction, structure_tensor, tensor
@@ -82,6 +82,7 @@ __all__ = [
     "Claim",
     "Declaration",
     "DeclarationError",
+    "Descent",
     "DuFortFrankel",
     "EmissionError",
     "EquationError",

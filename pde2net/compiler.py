@@ -33,6 +33,7 @@ from pde2net.language.symbols import Input
 from pde2net.network import Network
 from pde2net.normalise.recognise import recognise, recognise_system
 from pde2net.program.names import is_argument
+from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
@@ -40,7 +41,7 @@ from pde2net.verify.certificate import Certificate, Status
 from pde2net.verify.engine import Witnesses, certify, gather_until, instability
 from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
-from pde2net.verify.kept import kept, signed
+from pde2net.verify.kept import computed, kept, signed
 from pde2net.verify.plan import Plan, SystemPlan, planned
 from pde2net.verify.system import certify_system, gather_system, planned_system
 from pde2net.verify.training import trained
@@ -186,6 +187,9 @@ def network(
                     "keep_stable=True keeps the condition of one equation, not yet of a system."
                 )
             condition = kept(plan, facts, names)
+        elif isinstance(plan, Plan) and isinstance(plan.update, Cell) and plan.update.values:
+            assert facts is not None
+            condition = computed(plan, facts)
         certificate = _timed(trained(certificate, plan, names, shared, condition), ran_out)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()
 

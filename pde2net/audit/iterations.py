@@ -46,7 +46,10 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     if not isinstance(scheme, Implicit | Theta):
         raise NoOpinionError(f"{scheme.label} schemes have no cells")
     solver, theta = scheme.solver, scheme.theta if isinstance(scheme, Theta) else sp.S.One
-    kind = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}[type(solver)]
+    kinds = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+    if type(solver) not in kinds:
+        raise NoOpinionError(f"the iterations of {solver.label} have rules of their own")
+    kind = kinds[type(solver)]
     mixed = isinstance(solver, FixedPoint) and solver.anderson > 0
     method = "" if kind == "Picard" else _method(semi, kind)
     systems = linear_systems(semi, cell(scheme))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pde2net.audit import cells, stacks
+from pde2net.audit import cells, descent, stacks
 from pde2net.audit.claims import Rule
 from pde2net.audit.iterations import joint, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.schemes import CELLS, DuFortFrankel
+from pde2net.language.schemes import CELLS, DuFortFrankel, Implicit
+from pde2net.language.solvers import Descent
 from pde2net.network import Network
 from pde2net.scheme.stack import ALPHA, Stack
 
@@ -23,6 +24,8 @@ def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]
         return stacks.of_du_fort_frankel(scheme, network.update.values[ALPHA], certificate.tau)
     if isinstance(network.update, Stack):
         return stacks.of_cycles(scheme, certificate.claims)
+    if isinstance(scheme, Implicit) and isinstance(scheme.solver, Descent):
+        return descent.rules(scheme)
     if isinstance(scheme, CELLS):
         solves = solves_of(scheme, semi)
         return cells.rules(joint(together, solves) if together else solves, len(semi.spacing))

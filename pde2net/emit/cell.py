@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pde2net.emit.base import NETWORK, Request
@@ -18,12 +18,13 @@ from pde2net.graph.network import block, node_of
 from pde2net.graph.nodes import Iterate, LinearSolve, Tridiagonal
 from pde2net.language.borders import BORDERS
 from pde2net.program.records import Program
-from pde2net.scheme.cell import Cell
+from pde2net.scheme.cell import MARGIN, Cell
 
 _DOC = {
     "fixed point": "One Picard iteration, v <- rhs + tau F(v).",
     "Kacanov": "One iteration with lagged diffusivities, (1 + tau A(v)) v <- rhs.",
     "Newton": "One Newton iteration for v - tau F(v) = rhs.",
+    "descent": "One step of gradient descent, v <- v + omega F(v).",
     "": "One step of additive operator splitting: the mean of implicit steps along each axis.",
 }
 
@@ -35,6 +36,7 @@ _METHODS = {
     "forward": "The next state.",
 }
 _STATES = ("u", "v", "rhs", "trial")
+_MOMENTUM = {"nesterov": "Momentum", "fsi": "SemiIterative"}
 
 
 class CellEmitter(KeepingEmitter):
@@ -83,18 +85,26 @@ class CellEmitter(KeepingEmitter):
         loop = self.loop
         if loop is None:
             return solvers(found)
+        found |= {"error_bound"} if loop.method == "descent" else set()
         found |= {"relative"} | ({"line_search"} if loop.method == "Newton" else set())
         if loop.tol != 0:
             found |= {"not_converged"} | ({"rounding"} if loop.on_failure == "warn" else set())
             found.add("with_implicit_gradient" if loop.gradients == "implicit" else "settled")
         if loop.anderson:
             found |= {"Anderson", "settled"}
+        if loop.weights != "none":
+            found.add(_MOMENTUM[loop.weights])
         return solvers(found, any(n.means for n in systems), loop.on_failure)
 
     def _cell(self) -> Class:
         methods = [self._method(name) for name in _METHODS if name in self.program]
         doc = _DOC[self.loop.method if self.loop else ""]
-        return Class(self.part, "nn.Module", doc, [self._cell_initialiser(), *methods])
+        return Class(self.part, "nn.Module", doc, [self._cell_initialiser(), *self.properties(), *methods])
+
+    @property
+    def passed(self) -> list[str]:
+        """What the methods of the cell take of what it hands over: all but the margin of the residual."""
+        return [name for name in self.handed if name != self.computed.get(MARGIN.name)]
 
     def _cell_initialiser(self) -> Function:
         made = self.initialiser()
@@ -122,7 +132,8 @@ class CellEmitter(KeepingEmitter):
         state, *arrays = dict.fromkeys(v for v, _ in found.parameters)
         if self.cell.steady and name != "product":
             arrays.remove("rhs")
-        arguments = ["self", *(f"{v}: Tensor" for v in (state, *arrays)), *self.clock_arguments()]
+        passed = (state, *arrays, *self.passed)
+        arguments = ["self", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
         body = [*self.start(found, state), *returning(found, self.scope())]
         return Function(name, arguments, "Tensor", doc, body)
 
@@ -159,10 +170,11 @@ class CellEmitter(KeepingEmitter):
         body, data = self.prelude("self.cells[0]." if self.own else "self.cell.")
         cell = "cell" if self.own else "self.cell"
         loop = self.loop_over("self.cells", cell)
-        passed = ", ".join(["u", *data, *self.at_time()])
+        passed = ", ".join(["u", *data, *self.passed, *self.at_time()])
         start, before, after = self.times(f"{cell}.", self.cell.clock)
+        before = [*self._kept_by(cell), *before]
         call = f"{cell}({passed})" if self.loop is None else f"self.step({cell}, {passed})"
-        lines = [*before, f"u = {call}", *after]
+        lines = [*before, f"u = {call}", *after, *self._error(cell, data)]
         body += [*start, loop, *(f"    {line}" for line in lines)]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
 
@@ -172,8 +184,8 @@ class CellEmitter(KeepingEmitter):
         body, data = self.prelude("self.cells[0]." if self.own else "self.cell.")
         cell = "cell" if self.own else "self.cell"
         start, before, after = self.times(f"{cell}.", self.cell.clock)
-        rest = [*data, *self.at_time()]
-        rows = [*before, f"v = self.step({', '.join([cell, 'u', *rest])})"]
+        rest = [*data, *self.passed, *self.at_time()]
+        rows = [*self._kept_by(cell), *before, f"v = self.step({', '.join([cell, 'u', *rest])})"]
         if self.cell.steady:
             doc = "‖F(v)‖/‖F(u)‖"
             pairs = (("left", "v"), ("against", "u"))
@@ -188,8 +200,8 @@ class CellEmitter(KeepingEmitter):
 
     def _loops(self, node: Iterate) -> list[Function]:
         """The step: the right-hand side, the loop, and how gradients pass."""
-        kinds = [*(f"{d}: Tensor" for d in self.data.values()), *self.clock_arguments()]
-        data = [*self.data.values(), *self.at_time()]
+        kinds = [*(f"{d}: Tensor" for d in (*self.data.values(), *self.passed)), *self.clock_arguments()]
+        data = [*self.data.values(), *self.passed, *self.at_time()]
         rhs = [] if self.cell.steady else ["rhs"]
         passed = ", ".join(["v", *rhs, *data])
         body: list[str] = []
@@ -233,8 +245,26 @@ class CellEmitter(KeepingEmitter):
         )
         return [step, Function("iterate", arguments, "Tensor", doc, [*self._accelerated(node), *loop])]
 
+    def _kept_by(self, cell: str) -> list[str]:
+        """The statement by which a cell hands over what keeps a condition."""
+        return [f"{', '.join(self.handed)} = {cell}.keep_stable(u.dtype)"] if self.handed else []
+
+    def _error(self, cell: str, data: Sequence[str]) -> list[str]:
+        """Statements that set the bound of the error of a descent."""
+        if not self.cell.values:
+            return []
+        margin = self.printer({}, f"{cell}.").doprint(MARGIN)
+        residual = f"{cell}.residual({', '.join(['u', *data, *self.passed])})"
+        return [
+            "if not torch.compiler.is_compiling():",
+            "    with torch.no_grad():",
+            f"        self.error = error_bound({residual}, {margin})",
+        ]
+
     @staticmethod
     def _accelerated(node: Iterate) -> list[str]:
+        if node.weights != "none":
+            return [f"accelerate = {_MOMENTUM[node.weights]}()"]
         return [f"accelerate = Anderson({node.anderson})"] if node.anderson else []
 
     @staticmethod
@@ -254,4 +284,5 @@ class CellEmitter(KeepingEmitter):
         update = f"cell({passed})"
         if node.method == "Newton":
             return [f"{target} = line_search(residual, v, {update}, {size})"]
-        return [f"{target} = accelerate(v, {update})" if node.anderson else f"{target} = {update}"]
+        mixed = node.anderson or node.weights != "none"
+        return [f"{target} = accelerate(v, {update})" if mixed else f"{target} = {update}"]

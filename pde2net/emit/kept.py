@@ -16,7 +16,7 @@ from pde2net.emit.tree import Function
 from pde2net.language.symbols import per_filter
 from pde2net.program.parametrise import FROM_LIMIT
 from pde2net.program.records import Parameter, Transform
-from pde2net.scheme.stack import ALPHA, TAU
+from pde2net.scheme.stack import TAU
 from pde2net.verify.norms import FilterNorm
 
 FRACTION = parse('''
@@ -109,8 +109,12 @@ class Keeper:
             norms[norm.symbol.name] = name = self.namer.identifier(label, [*taken, *norms.values()])
             lines.append(f"{name} = norm_bound({self._weight(norm, variables, printer)})")
             bounded.append((name, variables[norm.chain.last.name]))
-        scaled = self.kept is not None and self.kept.tau is not None
-        lines += self._scaled(bounded, printer(norms)) if scaled else self._limited(bounded)
+        assert self.kept is not None
+        pairs = list(self.kept.bounds)
+        if self.kept.tau is not None:
+            pairs.append((self.kept.rate, self.kept.room / TAU))
+        lines += self._limited(bounded) if self.kept.tau is None else []
+        lines += self._scaled(pairs, bounded, printer(norms)) if pairs else []
         for symbol in self.computed:
             name = computed[symbol.name]
             lines.append(f"{name} = {self.text(symbol, name, printer(norms))}")
@@ -135,15 +139,22 @@ class Keeper:
             lines.append(f"{norm} = torch.clamp({norm}, max={MOST})")
         return lines
 
-    def _scaled(self, bounded: list[tuple[str, str]], printer: TorchPrinter) -> list[str]:
-        """Filters scaled down by one factor such that the declared step is kept."""
-        assert self.kept is not None
-        fixed = self.kept.rate.subs(dict.fromkeys(self.symbols, 0))
-        room, part = self.kept.room / TAU - fixed, sp.expand(self.kept.rate - fixed)
-        above, below = (printer.doprint(self.inserted(e)) for e in (room, part))
-        lines = [f"scale = torch.clamp(torch.sqrt(({above}) / ({below})), max=1.0)"]
+    def _scaled(
+        self,
+        pairs: Sequence[tuple[sp.Expr, sp.Expr]],
+        bounded: list[tuple[str, str]],
+        printer: TorchPrinter,
+    ) -> list[str]:
+        """Filters scaled down by one factor such that every rate is at most its room."""
+        lines = []
+        for k, (rate, most) in enumerate(pairs):
+            fixed = rate.subs(dict.fromkeys(self.symbols, 0))
+            above, below = (
+                printer.doprint(self.inserted(e)) for e in (most - fixed, sp.expand(rate - fixed))
+            )
+            scale = f"torch.clamp(torch.sqrt(({above}) / ({below})), max=1.0)"
+            lines.append(f"scale = torch.minimum(scale, {scale})" if k else f"scale = {scale}")
         lines += [f"{v} = scale * {v}" for v in dict.fromkeys(variable for _, variable in bounded)]
-        for norm, _ in bounded:
-            if ALPHA in self.limits:
-                lines.append(f"{norm} = scale * {norm}")
+        if self.limits:
+            lines += [f"{norm} = scale * {norm}" for norm, _ in bounded]
         return lines

@@ -128,6 +128,39 @@ class Anderson:
         gamma, _ = torch.linalg.solve_ex(gram, right[:, :, None])
         return image - (dg * gamma).sum(1).view_as(image)
 
+class Momentum:
+    """Extrapolation of steps v <- G(v): G(v) + k/(k + 3) (G(v) - G of the step before), k from 0 on again for
+    images in which that points uphill (O'Donoghue, Candes 2015).
+    """
+
+    def __init__(self) -> None:
+        self.previous: Tensor | None = None
+        self.count: Tensor | float = 0.0
+
+    def __call__(self, v: Tensor, image: Tensor) -> Tensor:
+        change = torch.zeros_like(v) if self.previous is None else image - self.previous
+        uphill = ((v - image) * change).flatten(1).sum(1).view(-1, *[1] * (v.dim() - 1)) > 0
+        count = torch.where(uphill, 0.0, self.count)
+        self.previous, self.count = image, count + 1
+        return image + (count / (count + 3)).to(v.dtype) * change
+
+def error_bound(residual: Tensor, margin: Tensor | float) -> Tensor:
+    """‖residual‖/margin of each image, a bound of the distance to the solution; infinite without a margin."""
+    margin = torch.as_tensor(margin, dtype=torch.float64, device=residual.device)
+    return torch.where(margin > 0, norm(residual).flatten() / margin, torch.inf)
+
+class SemiIterative:
+    """Extrapolation of steps v <- G(v): a G(v) + (1 - a) (the v before), a = (4 k + 2)/(2 k + 3)."""
+
+    def __init__(self) -> None:
+        self.previous: Tensor | None = None
+        self.count = 0
+
+    def __call__(self, v: Tensor, image: Tensor) -> Tensor:
+        a, last = (4 * self.count + 2) / (2 * self.count + 3), v if self.previous is None else self.previous
+        self.previous, self.count = v, self.count + 1
+        return a * image + (1 - a) * last
+
 def line_search(residual: Product, v: Tensor, new: Tensor, size: Tensor) -> Tensor:
     """v + s (new - v), s halved for each image until its residual is below `size`; v if it never is.
 

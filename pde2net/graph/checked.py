@@ -11,7 +11,7 @@ from pde2net.discretise.filters import CONTINUED
 from pde2net.discretise.stencils import Stencil
 from pde2net.language.borders import BORDERS
 from pde2net.language.schemes import SMOOTHERS
-from pde2net.language.solvers import ON_FAILURE, PRECONDITIONERS, SOLVERS
+from pde2net.language.solvers import MOMENTUM, ON_FAILURE, PRECONDITIONERS, SOLVERS
 
 # (record, field) -> the values that it may have
 CHOICES = {
@@ -29,6 +29,7 @@ CHOICES = {
     ("Iterate", "method"): (*SOLVERS, "multigrid"),
     ("Iterate", "gradients"): ("unrolled", "implicit"),
     ("Iterate", "on_failure"): ON_FAILURE,
+    ("Iterate", "weights"): MOMENTUM,
     ("LinearSolve", "method"): ("cg", "bicgstab"),
     ("LinearSolve", "preconditioner"): PRECONDITIONERS,
     ("Tridiagonal", "closure"): tuple(BORDERS),

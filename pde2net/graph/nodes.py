@@ -310,13 +310,14 @@ class Iterate(Node):
     Slots: "start", "next" and "residual", the last two functions of the State. With `tol`, iteration ends
     at ‖residual‖ <= tol ‖rhs‖, rhs the slot "rhs", or tol times the first residual if there is none.
 
-    method         "fixed point", "Kacanov", "multigrid", or "Newton": its updates are halved until the
-                   residual decreases, and left out if it does not
+    method         "fixed point", "Kacanov", "multigrid", "descent", or "Newton": its updates are halved until
+                   the residual decreases, and left out if it does not
     iterations     their number, 0 if `tol` decides
     tol            relative, 0 if the number of iterations is fixed
     most           the largest number of iterations
     anderson       how many earlier iterates Anderson acceleration combines
     gradients      "unrolled" or "implicit"
+    weights        of descent: "none", or how its steps are extrapolated, "nesterov" or "fsi"
     on_failure     if `tol` is not reached: "warn" (an error if the residual ends above that of the start),
                    "error", or "best", the iterate of least residual
     """
@@ -329,6 +330,7 @@ class Iterate(Node):
     anderson: int
     gradients: str
     on_failure: str
+    weights: str = "none"
     role: str = "iterate"
 
     @property

@@ -24,7 +24,7 @@ import sympy as sp
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.guidance.limit import Prepared
 from pde2net.language.schemes import Implicit, Multigrid, Scheme, Theta
-from pde2net.language.solvers import FixedPoint, Solver
+from pde2net.language.solvers import Descent, FixedPoint, Solver
 from pde2net.scheme.cell import cell
 from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import START_RATE, Stack
@@ -57,7 +57,7 @@ def _solves(scheme: Implicit | Theta, step: float, prepared: Prepared) -> float:
 
 
 def _linear_solve(solver: Solver, systems: LinearSystems, step: float, prepared: Prepared) -> float:
-    if isinstance(solver, FixedPoint):
+    if isinstance(solver, FixedPoint | Descent):
         return 0.0
     method = systems.method
     if method == "direct":

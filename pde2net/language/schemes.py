@@ -16,7 +16,7 @@ import sympy as sp
 
 from pde2net.errors import DeclarationError, known_options, options
 from pde2net.language.exact import chosen, count, exact, positive, word
-from pde2net.language.solvers import GRADIENTS, ON_FAILURE, FixedPoint, Kacanov, Newton, Solver
+from pde2net.language.solvers import GRADIENTS, ON_FAILURE, Descent, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stopping import ChosenSteps, CyclicTime, DampedTime, ExplicitTime, StagedTime, Stopping
 from pde2net.later import later
 
@@ -50,8 +50,8 @@ def _step(tau: Any) -> sp.Expr | None:
 def _solver(solver: Any) -> Solver:
     if solver is None:
         return Kacanov()
-    if not isinstance(solver, FixedPoint | Kacanov | Newton):
-        raise DeclarationError(f"solver must be FixedPoint, Kacanov or Newton, not {solver!r}.")
+    if not isinstance(solver, FixedPoint | Kacanov | Newton | Descent):
+        raise DeclarationError(f"solver must be FixedPoint, Kacanov, Newton or Descent, not {solver!r}.")
     return solver
 
 
@@ -195,7 +195,7 @@ class RKL(StagedTime, Scheme):
 class Implicit(ChosenSteps, Scheme):
     """The implicit (backward Euler) scheme: v = u + tau F(v), solved by `solver`.
 
-    tau = oo asks for the steady state F(v) = 0 (Kacanov or Newton).
+    tau = oo asks for the steady state F(v) = 0 (Kacanov, Newton or Descent).
     """
 
     label: ClassVar[str] = "implicit"
@@ -205,9 +205,15 @@ class Implicit(ChosenSteps, Scheme):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.tau != sp.oo and isinstance(self.solver, Descent):
+            lead = "Descent solves for the steady state:"
+            raise DeclarationError(f"{lead} Implicit(tau=sp.oo, solver=Descent(...)).").spelt(
+                f"{lead} implicit(tau = oo, solver = descent(...))."
+            )
         if self.tau == sp.oo and isinstance(self.solver, FixedPoint):
             raise DeclarationError(
-                "tau = oo asks for the steady state, which FixedPoint does not reach; use Kacanov or Newton."
+                "tau = oo asks for the steady state, which FixedPoint does not reach; use Kacanov, Newton or "
+                "Descent."
             )
 
 
@@ -222,6 +228,11 @@ class Theta(ChosenSteps, Scheme):
     steps: int = 1
     theta: Any = HALF
     solver: Solver = field(default_factory=Kacanov)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if isinstance(self.solver, Descent):
+            raise DeclarationError("Descent solves the steps of Implicit; Theta takes the other solvers.")
 
 
 @options

@@ -32,6 +32,7 @@ LINEAR_ITERATIONS = {"none": 200, "diagonal": 200, "multigrid": 30}
 PRECONDITIONERS = tuple(LINEAR_ITERATIONS)
 GRADIENTS = ("unrolled", "implicit")
 ON_FAILURE = ("warn", "error", "best")
+MOMENTUM = ("none", "nesterov", "fsi")
 
 
 @options
@@ -138,4 +139,27 @@ class Newton(_Linearising):
     label: ClassVar[str] = "Newton"
 
 
-SOLVERS = {s.label: s for s in (FixedPoint, Kacanov, Newton)}
+@options
+class Descent(Solver):
+    """Gradient descent for the steady state, v <- v + omega F(v).
+
+    Let m and M bound the slope of -F: M = rho' + beta, m = beta - rho_m with a data term beta (f - u). The
+    step omega = 2/(M + |m|) is computed, from bounds of the norms of learned operators too. For m > 0 it
+    contracts by (M - m)/(M + m), and `module.error`, ‖F‖/m after the last call, bounds the distance of each
+    image to the steady state; it is infinite otherwise (docs/theory.md, 4.20).
+
+    weights  "none" for plain steps; "nesterov" extrapolates by k/(k + 3), k counted from 0 on again where
+             that points uphill, with omega = 1/M; "fsi" by (2 k - 1)/(2 k + 3), with omega = 2/M: mostly
+             faster, with the bound of the error alone
+    """
+
+    label: ClassVar[str] = "descent"
+    max_iterations: int = 2000
+    weights: str = "none"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        word(self.weights, MOMENTUM, "weights")
+
+
+SOLVERS = {s.label: s for s in (FixedPoint, Kacanov, Newton, Descent)}

@@ -10,7 +10,7 @@ from pde2net.graph.network import Graph, node_of, parameters
 from pde2net.graph.nodes import Gaussian, Weighted, expressions_of
 from pde2net.language.symbols import FilterParameter
 from pde2net.program.records import Parameter, Transform
-from pde2net.scheme.cell import Cell
+from pde2net.scheme.cell import MARGIN, OMEGA, Cell
 from pde2net.scheme.method import Update
 from pde2net.scheme.stack import ALPHA, TAU, Stack
 from pde2net.scheme.unet import UNet
@@ -28,6 +28,8 @@ def parametrise(
     for symbol in _symbols(graph, update):
         default = symbol.subs(values).subs(values)
         transform, limit = _transform(symbol, trainable, kept, values)
+        if symbol in (OMEGA, MARGIN):
+            transform, limit = _of_descent(values[symbol], trainable, values)
         if transform == Transform.LIMIT or (transform == Transform.FRACTION and kept and kept.tau is None):
             default = None
         found.append(Parameter(symbol, default, transform, limit))
@@ -48,9 +50,18 @@ def _symbols(graph: Graph, update: Update) -> list[sp.Symbol]:
     first = [ALPHA] if ALPHA in known else []
     if isinstance(update, Cell | UNet):
         first = [] if update.steady else [TAU]
+        first += list(update.values) if isinstance(update, Cell) else []
     elif TAU in known or not weights:
         first.insert(0, TAU)
     return [*first, *(s for s in known if s in occurring - weights - {TAU, ALPHA})]
+
+
+def _of_descent(
+    value: sp.Expr, trainable: Collection[str], values: Collection[sp.Symbol]
+) -> tuple[Transform, sp.Expr | None]:
+    """Figures of a descent are computed where they depend on what is trained, or on norms of filters."""
+    moving = any(s.name in trainable or s not in values for s in value.free_symbols)
+    return (Transform.LIMIT, value) if moving else (Transform.IDENTITY, None)
 
 
 def _transform(

@@ -7,8 +7,8 @@ axis and step, with A from the old state (Alt et al. 2023, section 3.3; Weickert
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import sympy as sp
@@ -16,6 +16,9 @@ import sympy as sp
 from pde2net.language.schemes import AOS, Implicit, Theta
 from pde2net.language.solvers import Solver
 from pde2net.scheme.stack import TAU
+
+OMEGA = sp.Symbol("_omega", positive=True)  # no parameter of an equation is called so
+MARGIN = sp.Symbol("_margin", real=True)
 
 
 class ImplicitSteps:
@@ -59,6 +62,7 @@ class Cell(ImplicitSteps):
 
     solver  of the system of a step; None for AOS, which solves linear systems axis by axis
     order   in time
+    values  of OMEGA, the step of a descent, and of MARGIN, by which its residual is divided for a bound
     """
 
     architecture: ClassVar[str] = "recurrent cell"
@@ -67,6 +71,7 @@ class Cell(ImplicitSteps):
     solver: Solver | None
     steady: bool
     order: int = 1
+    values: Mapping[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
 
 def cell(scheme: Implicit | Theta | AOS) -> Cell:

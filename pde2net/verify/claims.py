@@ -14,7 +14,7 @@ from pde2net.verify.clock import until_the_end
 from pde2net.verify.ranges import UndecidedError, given_up, within
 from pde2net.verify.stages import pace
 from pde2net.verify.theorem import Table
-from pde2net.verify.theorems import cells, cycle, du_fort_frankel
+from pde2net.verify.theorems import cells, cycle, descent, du_fort_frankel
 
 SECONDS = 10.0  # per claim
 NO_ENERGY = Claim("energy_decay", Status.NOT_APPLICABLE, because=because("moving energy"))
@@ -28,7 +28,7 @@ def table(case: Case) -> Table:
 
 def _of_scheme(case: Case) -> Table:
     if isinstance(case.update, Cell):
-        return cells.CLAIMS
+        return descent.CLAIMS if case.update.values else cells.CLAIMS
     if isinstance(case.update, UNet):
         return multigrid.CLAIMS
     if pace(case.update) is not None:

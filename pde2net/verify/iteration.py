@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.graph.build.linear import LinearSystems, linear_systems
-from pde2net.language.solvers import FixedPoint, Kacanov, Newton
+from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton
 from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import Cell
 from pde2net.verify.case import Case
 
-KINDS = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton"}
+KINDS = {FixedPoint: "Picard", Kacanov: "Kacanov", Newton: "Newton", Descent: "descent"}
 
 
 @dataclass(frozen=True)
 class Iteration:
     """The iteration of a step.
 
-    kind    "Picard", "Kacanov", "Newton", or "AOS", which needs none
+    kind    "Picard", "Kacanov", "Newton", "descent", or "AOS", which needs none
     count   the number of iterations; None if a tolerance decides
     systems  how linear systems are solved; those of AOS "direct"
-    accelerated  whether Picard iterates are mixed
+    accelerated  whether Picard iterates are mixed, or descent extrapolates
     linear  whether the equation is linear in u
     lagged  whether a reaction that lets u grow is taken at the previous iterate (Kacanov)
     """
@@ -58,7 +58,8 @@ def iteration_of(case: Case) -> Iteration:
         cell.theta,
         1 if systems.once and solver.iterations is not None else solver.iterations,
         systems,
-        isinstance(solver, FixedPoint) and solver.anderson > 0,
+        (isinstance(solver, FixedPoint) and solver.anderson > 0)
+        or (isinstance(solver, Descent) and solver.weights != "none"),
         cell.steady,
         case.linear,
         isinstance(solver, Kacanov) and bool(rate != 0 and rate.is_nonpositive),

@@ -13,6 +13,7 @@ import sympy as sp
 
 from pde2net.errors import DeclarationError
 from pde2net.language.schemes import DuFortFrankel
+from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
@@ -35,7 +36,8 @@ class Kept:
     room    a number
     tau     as declared; None for the largest step
     alpha   of Du Fort-Frankel, in the same symbols; else None
-    norms   those in the rate
+    norms   those in the rate and in the bounds
+    bounds  (rate, room): filters are scaled such that each rate is at most its room
     """
 
     claim: str
@@ -45,6 +47,7 @@ class Kept:
     tau: sp.Expr | None
     alpha: sp.Expr | None
     norms: tuple[FilterNorm, ...]
+    bounds: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
 
     @property
     def symbols(self) -> frozenset[sp.Symbol]:
@@ -69,6 +72,8 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     Raises DeclarationError, saying why, where no condition is proved for all values of the parameters.
     """
     scheme, semi = plan.scheme, plan.semi
+    if isinstance(plan.update, Cell) and plan.update.values:
+        return computed(plan, facts)
     if not isinstance(plan.update, Stack):
         raise DeclarationError(
             f"keep_stable=True keeps a condition on the step, which {scheme.label} schemes do not have; "
@@ -112,6 +117,14 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     found = Kept(claim.name, following, sp.expand(rate), room, scheme.tau, alpha, norms)
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found
+
+
+def computed(plan: Plan, facts: Facts) -> Kept:
+    """What a descent computes of norms of filters: its step, and the margin of its residual."""
+    assert isinstance(plan.update, Cell)
+    used = {s for e in plan.update.values.values() for s in e.free_symbols}
+    norms = tuple(norm for symbol, norm in facts.filter_norms.items() if symbol in used)
+    return Kept("", (), sp.S.Zero, sp.S.One, None, None, norms)
 
 
 def _condition(case: Case) -> tuple[Claim, sp.Expr]:

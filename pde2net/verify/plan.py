@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.language.schemes import DuFortFrankel, Multigrid, Scheme
-from pde2net.scheme.cell import Cell
+from pde2net.language.solvers import Descent
+from pde2net.scheme.cell import MARGIN, OMEGA, Cell
 from pde2net.scheme.method import Update
 from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU, Stack
@@ -56,6 +57,8 @@ def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
             "AOS do."
         )
     update = update_of(scheme, smallest_alpha(scheme, facts))
+    if isinstance(update, Cell) and isinstance(update.solver, Descent):
+        update = replace(update, values=descent_values(update, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
     require_values(semi, update, tau)
     return Plan(semi, scheme, tau, update)
@@ -76,6 +79,26 @@ def smallest_alpha(scheme: Scheme, facts: Facts) -> sp.Expr | None:
             "The smallest admissible alpha is asked for, but the operator is zero; give a number."
         )
     return sp.simplify(alpha)
+
+
+def descent_values(update: Cell, facts: Facts) -> dict[sp.Symbol, sp.Expr]:
+    """omega and m, from bounds m <= -F' <= M (docs/theory.md, 4.20).
+
+    Raises StabilityError if F has no bounded slope.
+    """
+    curvature, rate = facts.curvature, facts.rate
+    if curvature is None or rate is None:
+        why = facts.why.get("slopes") or facts.why.get("rate", "its slope is not bounded")
+        raise StabilityError(f"Descent takes a step from bounds of the slope of F, but {why}.")
+    low = sp.factor_terms(sp.simplify(curvature.lower + rate.lower))
+    high = sp.factor_terms(sp.simplify(curvature.upper + rate.upper))
+    if not high.is_positive:
+        raise StabilityError(
+            f"Descent takes a step from the largest slope of -F, {high}, which is not known to be positive."
+        )
+    assert isinstance(update.solver, Descent)
+    steps = {"none": 2 / (high + sp.Abs(low)), "nesterov": 1 / high, "fsi": 2 / high}
+    return {OMEGA: sp.simplify(steps[update.solver.weights]), MARGIN: low}
 
 
 def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Facts) -> sp.Expr:

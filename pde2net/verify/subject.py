@@ -8,7 +8,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
-from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
+from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stored import options_text
 from pde2net.language.text.printer import equation_line
 from pde2net.scheme.cell import cell
@@ -86,6 +86,8 @@ def _iteration(solver: Solver, once: bool) -> str:
         most = 1 if once else solver.max_iterations
         text = f"{name} iteration to {float(solver.tol):g}, at most {most}"
         text += f" ({FAILURES[solver.on_failure]} beyond)"
+    if isinstance(solver, Descent) and solver.weights != "none":
+        text += f", extrapolated as {solver.weights} says"
     if isinstance(solver, FixedPoint) and solver.anderson:
         text += f" with Anderson acceleration of depth {solver.anderson}"
     return text

@@ -17,6 +17,7 @@ from pde2net.scheme import explicit
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.method import Update
 from pde2net.scheme.stack import TAU, Stack
+from pde2net.scheme.unet import UNet
 
 
 def build(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, update: Update) -> Graph:
@@ -24,7 +25,8 @@ def build(semi: Semidiscrete | SemidiscreteSystem, tau: sp.Expr, update: Update)
 
     Raises EquationError or DeclarationError for fluxes and grids that the scheme cannot treat.
     """
-    steady, more = (False, update.values) if isinstance(update, Stack) else (update.steady, {})
+    steady = not isinstance(update, Stack) and update.steady
+    more = {} if isinstance(update, UNet) else update.values
     values = {**semi.form.problem.parameters, **({} if steady else {TAU: tau}), **more}
     graph = new_graph(update.architecture, semi, values)
     state: Source = (add(graph, "input", Input(semi.form.state), {}), 0)

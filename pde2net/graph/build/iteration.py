@@ -12,8 +12,8 @@ from pde2net.graph.build.place import NodeBuilder, Source
 from pde2net.graph.build.rate import Rate
 from pde2net.graph.build.tangent import Tangent
 from pde2net.graph.nodes import Iterate, LinearSolve, Pointwise, State, Trial
-from pde2net.language.solvers import FixedPoint, Kacanov, Newton, Solver
-from pde2net.scheme.cell import Cell
+from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton, Solver
+from pde2net.scheme.cell import OMEGA, Cell
 from pde2net.scheme.stack import TAU
 
 V = sp.Symbol("_v", real=True)
@@ -80,6 +80,7 @@ class StepLoop:
             s.anderson if isinstance(s, FixedPoint) else 0,
             s.gradients,
             s.on_failure,
+            s.weights if isinstance(s, Descent) else "none",
         )
 
     def body(self, v: Source, rhs: Source) -> tuple[Source, Source | None]:
@@ -88,6 +89,8 @@ class StepLoop:
             return self.builder.kacanov(self, v, rhs), None
         if isinstance(self.solver, Newton):
             return self.newton(v, rhs)
+        if isinstance(self.solver, Descent):
+            return self.descent(v, rhs)
         rate = self.builder.rate(v)
         expression = RHS + self.cell.step * rate.expression
         return self.builder.node(
@@ -111,6 +114,12 @@ class StepLoop:
         expression = self.cell.mass * TRIAL - self.cell.step * change.expression
         inputs = {TRIAL.name: x} | change.inputs
         return self.builder.node("product", Pointwise((expression,), "product"), inputs)
+
+    def descent(self, v: Source, rhs: Source) -> tuple[Source, Source]:
+        """v - omega residual(v)."""
+        residual = self.residual_node(self.builder.rate(v), v, rhs)
+        step = Pointwise((V - OMEGA * MINUS,), "step")
+        return self.builder.node("update", step, {V.name: v, MINUS.name: residual}), residual
 
     def newton(self, v: Source, rhs: Source) -> tuple[Source, Source]:
         """v + x with (mass - step F'(v)) x = -residual(v)."""

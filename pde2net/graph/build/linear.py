@@ -10,7 +10,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build.implicit import split_reaction, splits
 from pde2net.graph.build.operator import hides_checkerboard
 from pde2net.graph.build.tangent import derivative
-from pde2net.language.solvers import LINEAR_ITERATIONS, FixedPoint, Kacanov, Newton, Solver
+from pde2net.language.solvers import LINEAR_ITERATIONS, Descent, FixedPoint, Kacanov, Newton, Solver
 from pde2net.scheme.cell import Cell
 
 Equations = Semidiscrete | SemidiscreteSystem
@@ -53,7 +53,7 @@ def linear_method(semi: Equations, solver: Solver) -> str:
 
     Those of the equations of a system are solved together, as one.
     """
-    if isinstance(solver, FixedPoint):
+    if isinstance(solver, FixedPoint | Descent):
         return ""
     symmetric = all(t.prefactor == 1 for t in semi.form.terms)
     krylov = "cg" if symmetric and isinstance(solver, Kacanov) else "bicgstab"
