@@ -53,7 +53,7 @@ def _symbols(graph: Graph, update: Update) -> list[sp.Symbol]:
         first += list(update.values) if isinstance(update, Cell) else []
     elif TAU in known or not weights:
         first.insert(0, TAU)
-    return [*first, *(s for s in known if s in occurring - weights - {TAU, ALPHA})]
+    return [*first, *(s for s in known if s in occurring - weights - {TAU, ALPHA, *first})]
 
 
 def _of_descent(

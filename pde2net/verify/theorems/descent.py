@@ -11,7 +11,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import iteration_of
 from pde2net.verify.rates import slope_bounds
-from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis, prove, underived
+from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis, prove
 from pde2net.verify.theorems import explicit
 from pde2net.verify.theorems import hypotheses as hyp
 
@@ -70,9 +70,15 @@ UNIQUE = Theorem(
     "there is one steady state, and ‖v - v*‖ <= ‖F(v)‖/m",
 )
 ENERGY = explicit.ENERGY.also(plain, limit=None)
-_NOTHING = underived("derivation", "", "nothing is derived for the iterates of a descent here")
+
+
+@hypothesis("derivation", "")
+def underived(case: Case) -> Held | Missing:
+    return Missing("nothing is derived for the iterates of a descent here")
+
+
 OTHERS = {
-    theorem.claim: replace(theorem, hypotheses=(*hypotheses, _NOTHING), limit=None, factor=lambda case: None)
+    theorem.claim: replace(theorem, hypotheses=(*hypotheses, underived), limit=None, factor=lambda case: None)
     for theorem, hypotheses in (
         (explicit.L2, (hyp.no_source,)),
         (explicit.NONEXPANSIVE, ()),
