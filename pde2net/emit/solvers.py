@@ -150,14 +150,15 @@ def error_bound(residual: Tensor, margin: Tensor | float) -> Tensor:
     return torch.where(margin > 0, norm(residual).flatten() / margin, torch.inf)
 
 class SemiIterative:
-    """Extrapolation of steps v <- G(v): a G(v) + (1 - a) (the v before), a = (4 k + 2)/(2 k + 3)."""
+    """Steps v <- G(v) in cycles of a G(v) + (1 - a) (the v before), a = (4 k + 2)/(2 k + 3)."""
 
     def __init__(self) -> None:
         self.previous: Tensor | None = None
         self.count = 0
 
     def __call__(self, v: Tensor, image: Tensor) -> Tensor:
-        a, last = (4 * self.count + 2) / (2 * self.count + 3), v if self.previous is None else self.previous
+        k = self.count % 20
+        a, last = (4 * k + 2) / (2 * k + 3), v if self.previous is None or k == 0 else self.previous
         self.previous, self.count = v, self.count + 1
         return a * image + (1 - a) * last
 

@@ -149,8 +149,8 @@ class Descent(Solver):
     image to the steady state; it is infinite otherwise (docs/theory.md, 4.20).
 
     weights  "none" for plain steps; "nesterov" extrapolates by k/(k + 3), k counted from 0 on again where
-             that points uphill, with omega = 1/M; "fsi" by (2 k - 1)/(2 k + 3), with omega = 2/M: mostly
-             faster, with the bound of the error alone
+             that points uphill, with omega = 1/M; "fsi" by (2 k - 1)/(2 k + 3) in cycles of 20, with
+             omega = 2/M: mostly faster, with the bound of the error alone
     """
 
     label: ClassVar[str] = "descent"

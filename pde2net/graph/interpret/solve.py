@@ -17,6 +17,7 @@ from pde2net.language.borders import BORDERS
 Map = Callable[[Array], Array]
 EPSILON = float(np.finfo(np.float64).eps)
 HALVINGS = 12
+CYCLE = 20  # steps of a descent that "fsi" extrapolates
 ROUNDING = 8
 
 
@@ -157,7 +158,7 @@ class Momentum:
 
     "nesterov": G(v) + k/(k + 3) (G(v) - G of the step before), k from 0 on again for images in which that
     points uphill (O'Donoghue, Candes, Found. Comput. Math. 15, 2015); "fsi": a G(v) + (1 - a) (the v before),
-    a = (4 k + 2)/(2 k + 3).
+    a = (4 k + 2)/(2 k + 3), k from 0 on again after CYCLE steps.
     """
 
     def __init__(self, weights: str) -> None:
@@ -169,9 +170,9 @@ class Momentum:
         last = before if self.previous is None else self.previous
         self.previous = before
         if self.weights == "fsi":
-            a = (4 * self.count + 2) / (2 * self.count + 3)
-            self.count = self.count + 1
-            return a * image + (1 - a) * last
+            k = self.count % CYCLE
+            a, self.count = (4 * k + 2) / (2 * k + 3), self.count + 1
+            return np.asarray(a * image + (1 - a) * np.where(k == 0, v, last))
         change = image - last
         self.count = np.where(dot(v - image, change) > 0, 0, self.count)
         result = image + self.count / (self.count + 3) * change
