@@ -54,6 +54,8 @@ def gather_system(semi: SemidiscreteSystem, scheme: Scheme) -> tuple[Facts, ...]
 def planned_system(semi: SemidiscreteSystem, scheme: Scheme, facts: Sequence[Facts]) -> SystemPlan:
     """Raises DeclarationError for multigrid, StabilityError if no step is proved; else as `planned`."""
     require_time(semi.form.problem, scheme)
+    if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
+        raise DeclarationError('fidelity="implicit" is for one equation, not for systems.')
     update = update_of(scheme, _alpha(scheme, facts))
     if isinstance(update, UNet):
         raise DeclarationError(

@@ -122,8 +122,14 @@ def _growth(case: Case, m: sp.Expr) -> sp.Expr:
 
 
 def time_error(case: Case) -> TimeError:
-    """(1/2 - p2/p1²) T u_tt for a cycle of time T = p1 tau with the polynomial 1 - p1 z + p2 z² - ..."""
+    """(1/2 - p2/p1²) T u_tt for a cycle of time T = p1 tau with the polynomial 1 - p1 z + p2 z² - ...
+
+    tau b u_t more for steps of size tau/(1 + tau b).
+    """
     stack, symbol = stack_of(case), step_symbol(case.tau)
+    if stack.implicit != 0:
+        first = sp.Symbol(f"{case.semi.form.state}_t", real=True)
+        return TimeError(symbol, 1, symbol * (second_derivative(case.semi) / 2 + stack.implicit * first))
     p1, p2 = coefficients(stack)
     alone = len(stack.stages) == 1 or stack.repeated
     frozen = stack.frozen and not alone and not case.semi.form.linear_flux
