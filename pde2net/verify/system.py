@@ -42,7 +42,8 @@ from pde2net.verify.theorems.stages import SOLVER
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
 # Claims for which it is not enough to look at one equation at a time.
-JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence")
+DATA = ("bounded_by_data", "lipschitz_in_data", "averaged")
+JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence", *DATA)
 _COUPLED = because("coupled")
 
 

@@ -19,8 +19,9 @@ from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_slope
 from pde2net.verify.refute import claims as seek
 from pde2net.verify.stages import stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis, quotient, underived
-from pde2net.verify.theorems import explicit
+from pde2net.verify.theorems import data, explicit
 from pde2net.verify.theorems import hypotheses as hyp
+from pde2net.verify.theorems.data_of_solvers import of_stages
 from pde2net.verify.theorems.stages import STAGE_LIPSCHITZ, STAGE_MEAN, claims_of_stack
 
 
@@ -145,6 +146,6 @@ CLAIMS = claims_of_stack(
     (L2, NONEXPANSIVE, MAXIMUM, STAGE_MEAN, STAGE_LIPSCHITZ),
     _as_exponential(explicit.growing(FROZEN, _growth, "cycle")),
     time_error,
-) | {"energy_decay": _as_exponential(ENERGY)}
+) | {"energy_decay": _as_exponential(ENERGY), **of_stages(L2, NONEXPANSIVE, STAGE_LIPSCHITZ)}
 # Of explicit steps: one stage per cycle.
-STEPS = claims_of_stack(explicit.THEOREMS, explicit.frozen_stability, time_error)
+STEPS = claims_of_stack(explicit.THEOREMS, explicit.frozen_stability, time_error) | data.STEPS

@@ -20,7 +20,7 @@ def _up_to(reach: int, rate: Rate) -> Rate:
     return lambda case: quotient(reach / pace_of(case), rate(case))
 
 
-def _contraction(case: Case) -> sp.Expr | None:
+def contraction(case: Case) -> sp.Expr | None:
     """max(1 - tau m, tau M - 1) < 1 if F' >= m > 0, as with a fidelity term; else 1."""
     if case.facts.curvature is None or case.facts.rate is None:
         return None
@@ -59,7 +59,7 @@ NONEXPANSIVE = Theorem(
     (hyp.symmetric, hyp.penaliser, hyp.lipschitz_reaction, hyp.monotone),
     "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
     _up_to(2, largest_slope),
-    _contraction,
+    contraction,
 )
 MAXIMUM = Theorem(
     "maximum_principle",
