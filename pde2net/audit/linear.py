@@ -26,6 +26,11 @@ def linear(form: DivergenceForm) -> bool:
     return linear_fluxes(form) and affine(form)
 
 
+def fidelity_of(form: DivergenceForm) -> sp.Expr:
+    """b of a reaction s - b u."""
+    return sp.simplify(-sp.diff(form.reaction, form.state))
+
+
 def affine(form: DivergenceForm) -> bool:
     """Whether the reaction is linear in u, up to a source."""
     r, u = form.reaction, form.state

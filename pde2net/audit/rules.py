@@ -8,7 +8,7 @@ from pde2net.audit import cells, descent, stacks
 from pde2net.audit.claims import Rule
 from pde2net.audit.iterations import joint, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.schemes import CELLS, DuFortFrankel, Implicit
+from pde2net.language.schemes import CELLS, DuFortFrankel, Explicit, Implicit
 from pde2net.language.solvers import Descent
 from pde2net.network import Network
 from pde2net.scheme.stack import ALPHA, Stack
@@ -17,6 +17,8 @@ from pde2net.scheme.stack import ALPHA, Stack
 def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete] = ()) -> Mapping[str, Rule]:
     """The rule of each claim that is known here; linear systems of the equations `together` are one."""
     scheme, certificate = network.scheme, network.certificate
+    if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
+        return stacks.of_proximal_steps()
     size = stacks.size_of(scheme)
     if size is not None:
         return stacks.of_steps(size)

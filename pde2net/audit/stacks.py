@@ -13,7 +13,7 @@ import sympy as sp
 from pde2net.audit import claims as its
 from pde2net.audit.claims import RATES, STEP, Factors, Find, Rule, limited, over
 from pde2net.audit.exactly import CONTEXT, INFINITY, ONE, ZERO, NoOpinionError, Number, at_most, number, same
-from pde2net.audit.linear import linear, linear_fluxes
+from pde2net.audit.linear import fidelity_of, linear, linear_fluxes
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.stages import (
     Row,
@@ -31,6 +31,12 @@ from pde2net.scheme.rkc import RKC
 from pde2net.verify.certificate import Claim
 from pde2net.verify.ranges import UndecidedError
 
+OF_A_STEP: Mapping[str, Factors] = {
+    "nonexpansive": its.contraction,
+    "well_posed": its.lipschitz,
+    "frozen_stability": its.growth,
+}
+
 
 def size_of(scheme: Scheme) -> sp.Rational | None:
     """c if the network consists of explicit steps of size c tau: one stage per cycle."""
@@ -43,12 +49,28 @@ def size_of(scheme: Scheme) -> sp.Rational | None:
     return None
 
 
+def of_proximal_steps() -> Mapping[str, Rule]:
+    """Steps that take b u at their end, of size s = tau/(1 + tau b): s (a + b) <= 2 if tau a <= 2."""
+    rates: Mapping[str, Find] = {
+        "l2_stability": its.norm,
+        "nonexpansive": lambda n: its.curvature(n)[1],
+        "maximum_principle": lambda n: n.degree,
+        "energy_decay": lambda n: its.curvature(n)[1],
+        "frozen_stability": its.norm,
+    }
+
+    def shortened(find: Factors) -> Factors:
+        return lambda n, tau: find(n, tau / (1 + tau * n.number(fidelity_of(n.semi.form))))
+
+    limits = {name: over((1 if name == "maximum_principle" else 2) * ONE, r) for name, r in rates.items()}
+    return limited(limits, {name: shortened(find) for name, find in OF_A_STEP.items()})
+
+
 def of_steps(size: sp.Rational) -> Mapping[str, Rule]:
     """Explicit steps of size c tau."""
     c = number(size)
     limits = {name: over((1 if name == "maximum_principle" else 2) / c, rate) for name, rate in RATES.items()}
-    factors = {"nonexpansive": its.contraction, "well_posed": its.lipschitz, "frozen_stability": its.growth}
-    return limited(limits, {name: partial(_of_size, c, found) for name, found in factors.items()})
+    return limited(limits, {name: partial(_of_size, c, found) for name, found in OF_A_STEP.items()})
 
 
 def _of_size(c: Number, factors: Factors, n: Numbers, tau: Number) -> tuple[Number, ...]:

@@ -24,7 +24,8 @@ from pde2net.verify.certificate import Claim
 
 CLOSE, MARGIN = 1e-12, 1e-9
 # Claims about a system that its equations say nothing about one by one.
-JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence", "consistency")
+DATA = ("bounded_by_data", "lipschitz_in_data", "averaged")
+JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence", "consistency", *DATA)
 
 
 def without_reaction(part: Semidiscrete) -> Semidiscrete:

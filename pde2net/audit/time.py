@@ -12,7 +12,7 @@ import sympy as sp
 
 from pde2net.audit.exactly import NoOpinionError
 from pde2net.audit.iterations import Solves, solves_of
-from pde2net.audit.linear import linear_fluxes
+from pde2net.audit.linear import fidelity_of, linear_fluxes
 from pde2net.audit.order import Rate, Setting, StepError
 from pde2net.audit.stacks import size_of
 from pde2net.audit.stages import polynomial
@@ -20,7 +20,7 @@ from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
-from pde2net.language.schemes import CELLS, DuFortFrankel, Multigrid, Scheme
+from pde2net.language.schemes import CELLS, DuFortFrankel, Explicit, Multigrid, Scheme
 from pde2net.language.solvers import Kacanov, Newton
 from pde2net.network import Network
 from pde2net.scheme.cell import Cell
@@ -48,6 +48,9 @@ def in_time(network: Network, semi: Semidiscrete) -> InTime:
     tau = certificate.tau if certificate.tau.is_Symbol else sp.Symbol("tau", positive=True)
     second = sp.Symbol(f"{semi.form.state}_tt", real=True)
     size = size_of(scheme)
+    if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
+        first, b = sp.Symbol(f"{semi.form.state}_t", real=True), fidelity_of(semi.form)
+        return InTime(1, tau * (second / 2 + b * first), shortened_error(b))
     if size is not None:
         return InTime(1, size * tau * second / 2, explicit_error)
     if isinstance(scheme, (*CELLS, Multigrid)):
@@ -105,6 +108,22 @@ def explicit_error(rate: Rate, u: Array, setting: Setting) -> Callable[[float], 
         return float(abs((2 * k2 + 2 * k3 + k4 - 5 * k1) / 6).max())
 
     return error
+
+
+def shortened_error(b: sp.Expr) -> StepError:
+    """The same of a step of size tau/(1 + tau b)."""
+
+    def made(rate: Rate, u: Array, setting: Setting) -> Callable[[float], float]:
+        weight = float(b.subs(setting.values))
+
+        def error(tau: float) -> float:
+            k1, k2, k3, k4 = _slopes(rate, u, tau)
+            left = tau * weight / (1 + tau * weight) * k1
+            return float(abs((2 * k2 + 2 * k3 + k4 - 5 * k1) / 6 + left).max())
+
+        return error
+
+    return made
 
 
 def _slopes(rate: Rate, u: Array, tau: float) -> tuple[Array, Array, Array, Array]:

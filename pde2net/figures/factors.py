@@ -39,8 +39,8 @@ def amplification(update: Update, tau: float, number: Callable[[sp.Expr], float]
         return None
     c = pace(update)
     if c is not None:
-        size = float(c)
-        name = "τ" if c == 1 else f"{c} τ"
+        size = float(c) / (1 + tau * number(update.implicit))
+        name = ("τ" if c == 1 else f"{c} τ") + ("" if update.implicit == 0 else "/(1 + τ b)")
         return Amplification(lambda z: 1 - size * z, "step", f"1 - {name} {{}}", linear=True)
     if update.repeated and update.uses(PREVIOUS) and ALPHA in update.values:
         return Amplification(

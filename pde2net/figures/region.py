@@ -16,7 +16,7 @@ from pde2net.language.grid import Grid
 from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Status
 from pde2net.verify.facts import gather
-from pde2net.verify.plan import Plan, smallest_alpha
+from pde2net.verify.plan import Plan, coefficient
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,7 @@ def _over_spacing(scene: Scene) -> Region | None:
     scaled = dict(zip(form.space, (h * s / spacing[0] for s in spacing), strict=True))
     semi = semidiscretise(form, Grid(scaled, grid.order, grid.gradient, grid.origin))
     facts, scheme = gather(semi), scene.plan.scheme
-    plan = Plan(semi, scheme, scene.plan.tau, update_of(scheme, smallest_alpha(scheme, facts)))
+    plan = Plan(semi, scheme, scene.plan.tau, update_of(scheme, coefficient(semi, scheme, facts)))
     limit = Scene(plan, facts, scene.claims).limit
     return None if limit is None else _region(scene, limit, h, scene.number(spacing[0]), None)
 

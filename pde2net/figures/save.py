@@ -13,7 +13,7 @@ from pde2net.normalise.recognise import recognise
 from pde2net.scheme.registry import update_of
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.facts import gather
-from pde2net.verify.plan import Plan, smallest_alpha
+from pde2net.verify.plan import Plan, coefficient
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +37,7 @@ def certificate_figure(certificate: Certificate, path: str | Path | None) -> Fig
         )
     semi = semidiscretise(recognise(declared.problem), declared.grid)
     facts = gather(semi)
-    update = update_of(declared.scheme, smallest_alpha(declared.scheme, facts))
+    update = update_of(declared.scheme, coefficient(semi, declared.scheme, facts))
     plan = Plan(semi, declared.scheme, certificate.tau, update)
     drawn = figure(plan, facts, certificate.claims)
     if path is not None:

@@ -26,12 +26,13 @@ class Prepared:
     semi: Semidiscrete
     facts: Facts
 
-    def limit(self) -> sp.Expr:
+    def limit(self, fidelity: str = "explicit") -> sp.Expr:
         """The largest explicit step that is proved, at the values of the parameters.
 
         Raises StabilityError or DeclarationError if none is.
         """
-        return planned(self.semi, Explicit(None), self.facts).tau.subs(self.problem.parameters)
+        scheme = Explicit(None, fidelity=fidelity)
+        return planned(self.semi, scheme, self.facts).tau.subs(self.problem.parameters)
 
 
 def prepared(problem: Any, grid: Any = None) -> Prepared:
@@ -47,6 +48,6 @@ def prepared(problem: Any, grid: Any = None) -> Prepared:
     return Prepared(problem, grid, semi, gather(semi))
 
 
-def explicit_limit(problem: Any, grid: Any = None) -> sp.Expr:
+def explicit_limit(problem: Any, grid: Any = None, fidelity: str = "explicit") -> sp.Expr:
     """2/(L ‖K‖²), or what replaces it with reaction terms; raises as `prepared` and `limit` do."""
-    return prepared(problem, grid).limit()
+    return prepared(problem, grid).limit(fidelity)

@@ -21,6 +21,7 @@ from pde2net.language.stopping import ChosenSteps, CyclicTime, DampedTime, Expli
 from pde2net.later import later
 
 FREEZE = ("cycle", "step")
+FIDELITY = ("explicit", "implicit")
 CYCLES = ("V", "W", "FMG")
 HALF = sp.Rational(1, 2)
 SMOOTHERS = ("jacobi", "red-black", "chebyshev")
@@ -76,6 +77,7 @@ CHECKS: dict[str, Callable[[Any], Any]] = {
     "cycle_length": lambda v: count(v, "The cycle length"),
     "cycles": lambda v: count(v, "The number of cycles"),
     "freeze": lambda v: word(v, FREEZE, "freeze"),
+    "fidelity": lambda v: word(v, FIDELITY, "fidelity"),
     "solver": _solver,
     "theta": _weight,
     "levels": lambda v: None if v is None else count(v, "The number of levels"),
@@ -110,13 +112,16 @@ class OwnScheme(ChosenSteps, Scheme):
 
 @options
 class Explicit(ExplicitTime, Scheme):
-    """The explicit (forward Euler) scheme u+ = u + tau F(u).
+    """The explicit (forward Euler) scheme u+ = u + tau F(u), F(u) = -A(u) u + r(u).
 
-    steps  the number of steps, at least 1
+    steps     the number of steps, at least 1
+    fidelity  how a term b (f - u) of F is taken: "explicit", at u, or "implicit", at u+: by the proximal
+              step u+ = (u - tau A(u) u + tau b f)/(1 + tau b), b >= 0 a number or an expression in parameters
     """
 
     label: ClassVar[str] = "explicit"
     steps: int = 1
+    fidelity: str = "explicit"
 
 
 @options

@@ -65,7 +65,7 @@ class Stopping:
         return scheme
 
     @classmethod
-    def _limit(cls, limit: Any, problem: Any, grid: Any) -> sp.Expr:
+    def _limit(cls, limit: Any, problem: Any, grid: Any, fidelity: str = "explicit") -> sp.Expr:
         """The largest explicit step, given or derived. Raises DeclarationError if it is no number."""
         if (limit is None) == (problem is None):
             raise DeclarationError(
@@ -74,7 +74,7 @@ class Stopping:
             )
         if limit is not None:
             return _number(limit, "The limit of the step")
-        found: sp.Expr = later("explicit_limit")(problem, grid)
+        found: sp.Expr = later("explicit_limit")(problem, grid, fidelity)
         if found.free_symbols:
             raise DeclarationError(
                 f"The largest stable step is {found}, and a count of steps needs a number: give "
@@ -93,7 +93,8 @@ class ExplicitTime(Stopping):
         limit is that of the explicit step; without it, it is derived from problem and grid.
         """
         total = stopping_time(time)
-        steps = fewest(total, cls._limit(limit, problem, grid))
+        cls._chosen(options, tau=total, steps=1)  # refuses what is no option
+        steps = fewest(total, cls._limit(limit, problem, grid, **options))
         return cls._chosen(options, tau=total / steps, steps=steps)
 
 

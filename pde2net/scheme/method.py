@@ -22,7 +22,8 @@ class Method:
     """A scheme: the choice that a user makes, and what it means.
 
     choice      the class of its options
-    update      what its network computes; handed the choice, and alpha of Du Fort-Frankel
+    update      what its network computes; handed the choice, and what it takes from the equation:
+                alpha of Du Fort-Frankel, b of an implicit fidelity
     words       one line for certificates; handed the choice, the update, tau, and whether there is a reaction
     polynomial  that of a cycle, for stacks that repeat cycles of stages
     """

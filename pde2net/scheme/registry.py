@@ -100,16 +100,16 @@ def owner_of(update: Update, trainable: Iterable[str], shared: bool, keeps: bool
     return "cycle" if keeps and isinstance(update, Stack) and not update.repeated else "block"
 
 
-def update_of(scheme: Scheme, alpha: sp.Expr | None = None) -> Update:
-    """The update of a scheme; `alpha` is that of Du Fort-Frankel.
+def update_of(scheme: Scheme, coefficient: sp.Expr | None = None) -> Update:
+    """The update of a scheme; `coefficient` is alpha of Du Fort-Frankel, or b of an implicit fidelity.
 
     Raises DeclarationError if that of a registered one is no Stack of which anything can be derived.
     """
     method = method_of(scheme)
     if isinstance(scheme, OwnScheme):
         require_options(scheme)
-        return require_stack(method.update(scheme, alpha), scheme.label)
-    return method.update(scheme, alpha)
+        return require_stack(method.update(scheme, coefficient), scheme.label)
+    return method.update(scheme, coefficient)
 
 
 def span_of(scheme: OwnScheme) -> sp.Expr:

@@ -40,6 +40,8 @@ class Stack:
     frozen  whether diffusivities are those of the start of the cycle
     time    that one cycle covers
     order   in time
+    implicit  b >= 0, in parameters, of a term s - b u that every step takes at its end:
+            (u + tau (F(u) + b u))/(1 + tau b) = u + tau/(1 + tau b) F(u)
     values  of ALPHA
     repeated  whether all stages are alike, so that their number is that of the time steps
     product  the polynomial of a cycle in z = tau mu, where it is known in closed form
@@ -56,6 +58,7 @@ class Stack:
     cycles: int = 1
     frozen: bool = False
     order: int = 1
+    implicit: sp.Expr = sp.S.Zero
     values: StageWeights = field(default_factory=dict)
     repeated: bool = False
     product: sp.Expr | None = None
@@ -74,7 +77,7 @@ class Stack:
         weights = [sp.diff(update, s) for s in LINEAR]
         rest = sp.expand(update - sp.Add(*(w * s for w, s in zip(weights, LINEAR, strict=True))))
         found = set().union(*(w.free_symbols for w in weights))
-        if rest != 0 or not found <= symbols | {TAU} | set(self.values):
+        if rest != 0 or not found <= symbols | {TAU} | set(self.values) | self.implicit.free_symbols:
             raise DeclarationError(
                 "Step and skip of a stack must be linear in U, PREVIOUS, START, RATE and START_RATE, with "
                 "TAU and weights that each stage has."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -12,7 +13,7 @@ from pde2net.language.schemes import Scheme
 from pde2net.normalise.affine import affine
 from pde2net.scheme.method import Update
 from pde2net.verify.bounds import Bounds
-from pde2net.verify.certificate import Discharged
+from pde2net.verify.certificate import Claim, Discharged
 from pde2net.verify.facts import Facts
 from pde2net.verify.refute.search import Search
 
@@ -22,6 +23,8 @@ class Case:
     """What the claims are derived from: operators, facts, scheme, step, and a search for witnesses.
 
     systems  how linear systems are solved, where that is not up to this equation alone
+    known    claims that were derived before, from which others follow
+    free     parameters whose values are not to be put in, since they are trained
     """
 
     semi: Semidiscrete
@@ -31,6 +34,8 @@ class Case:
     tau: sp.Expr
     search: Search | None
     systems: LinearSystems | None = None
+    known: Mapping[str, Claim] = field(default_factory=dict)
+    free: frozenset[sp.Symbol] = frozenset()
 
     def about(self, claim: str) -> Case:
         """The case whose search is for a counterexample to one claim."""
@@ -71,7 +76,8 @@ class Case:
 
     def valued(self, expression: sp.Expr) -> sp.Expr:
         """The expression at the given values of the parameters."""
-        return sp.simplify(expression.subs(self.semi.form.problem.parameters))
+        given = self.semi.form.problem.parameters
+        return sp.simplify(expression.subs({s: v for s, v in given.items() if s not in self.free}))
 
 
 def sentence(text: str) -> str:

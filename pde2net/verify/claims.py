@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.cell import Cell
@@ -38,7 +39,9 @@ def _of_scheme(case: Case) -> Table:
 
 def claims(case: Case) -> dict[str, Claim]:
     """Every claim by name, in the order of certificate.CLAIMS."""
-    found = {name: derived(name, case) for name in CLAIMS}
+    found: dict[str, Claim] = {}
+    for name in CLAIMS:
+        found[name] = derived(name, replace(case, known=found))
     until = case.facts.until
     if until is None:
         return found

@@ -7,7 +7,7 @@ section 8).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
@@ -25,6 +25,8 @@ from pde2net.verify.plan import Plan
 from pde2net.verify.rates import damped_rate, frozen_rate
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
+AT_MOST_ONE = ("nonexpansive",)  # factors that are so under the condition of the claim
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -32,6 +34,7 @@ class Kept:
 
     claim   the one whose condition this is, l2 or frozen stability
     claims  those that follow from it, and those that hold for every step
+    factors  of some of them, where their own is that of the values to start from alone
     rate    in the parameters and the norms of learned operators
     room    a number
     tau     as declared; None for the largest step
@@ -42,6 +45,7 @@ class Kept:
 
     claim: str
     claims: tuple[str, ...]
+    factors: Mapping[str, sp.Expr]
     rate: sp.Expr
     room: sp.Expr
     tau: sp.Expr | None
@@ -109,12 +113,16 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     if room.free_symbols:
         raise DeclarationError(f"keep_stable=True cannot keep tau <= {limit}: it is no quotient.")
     norms = tuple(norm for symbol, norm in facts.filter_norms.items() if rate.has(symbol))
-    following = _following(case, claim, limit)
+    moving = trained | set(facts.filter_norms)
+    if TAU.name in trainable or (limit.free_symbols & moving and not (norms and scheme.tau is not None)):
+        moving |= {TAU}
+    following = _following(replace(case, free=frozenset(trained)), claim, limit, moving)
     if not {"l2_stability", "frozen_stability"} & set(following):
         raise DeclarationError(
             f"keep_stable=True has nothing to keep: {claim.name} is {claim.status} at most."
         )
-    found = Kept(claim.name, following, sp.expand(rate), room, scheme.tau, alpha, norms)
+    factors = {name: factor for name, factor in following.items() if factor is not None}
+    found = Kept(claim.name, tuple(following), factors, sp.expand(rate), room, scheme.tau, alpha, norms)
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found
 
@@ -124,7 +132,7 @@ def computed(plan: Plan, facts: Facts) -> Kept:
     assert isinstance(plan.update, Cell)
     used = {s for e in plan.update.values.values() for s in e.free_symbols}
     norms = tuple(norm for symbol, norm in facts.filter_norms.items() if symbol in used)
-    return Kept("", (), sp.S.Zero, sp.S.One, None, None, norms)
+    return Kept("", (), {}, sp.S.Zero, sp.S.One, None, None, norms)
 
 
 def _condition(case: Case) -> tuple[Claim, sp.Expr]:
@@ -159,22 +167,27 @@ def _rate(case: Case, claim: Claim, trained: set[sp.Symbol]) -> tuple[sp.Expr, s
     return 4 * alpha, alpha
 
 
-def _following(case: Case, claim: Claim, limit: sp.Expr) -> tuple[str, ...]:
-    """The claims that hold for every tau up to the limit of `claim`."""
+def _following(case: Case, claim: Claim, limit: sp.Expr, moving: set[sp.Symbol]) -> dict[str, sp.Expr | None]:
+    """The claims that hold for every tau up to the limit of `claim`, and their factors if these must change.
+
+    No factor may contain what is `moving` in training.
+    """
     if isinstance(case.scheme, DuFortFrankel) and case.scheme.alpha is not None:
-        return (claim.name,)  # alpha is compared with the least one at the values of the parameters
-    names = []
+        return {claim.name: None}  # alpha is compared with the least one at the values of the parameters
+    found: dict[str, sp.Expr | None] = {}
     for name in CLAIMS:
         if name == "consistency":
             continue
         other = claim if name == claim.name else derived(name, case)
         if other.status == Status.PROVED and other.factor is None:
-            names.append(name)
+            found[name] = None
         if other.status != Status.PROVED_IF or not isinstance(other.condition, sp.Le):
             continue
         if sp.simplify(other.condition.rhs / limit - 1).is_nonnegative:
-            names.append(name)
-    return tuple(names)
+            own = other.factor is not None and bool(other.factor.free_symbols & moving)
+            if not own or name in AT_MOST_ONE:
+                found[name] = sp.S.One if own else None
+    return found
 
 
 def _require_room(

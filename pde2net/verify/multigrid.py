@@ -18,6 +18,7 @@ from pde2net.verify.theorem import Hypothesis, Refute, Table, Theorem, searched,
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.cells import approximately
+from pde2net.verify.theorems.data_of_solvers import of_unets
 
 FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 2001, chapter 4)"
 FACTOR = "factor of frequencies"  # the rule of factors that are not below one
@@ -113,8 +114,10 @@ def consistency(case: Case) -> Claim:
     return approximately(with_space(case.semi, in_time))
 
 
+_THEOREMS = {name: _truncated(name, *known) for name, known in KNOWN.items()}
 CLAIMS: Table = {
-    **{name: _truncated(name, *known) for name, known in KNOWN.items()},
+    **_THEOREMS,
+    **of_unets(_THEOREMS["l2_stability"]),
     "frozen_stability": frozen_stability,
     "solver_convergence": solver_convergence,
     "consistency": consistency,

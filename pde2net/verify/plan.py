@@ -8,8 +8,9 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError, StabilityError
-from pde2net.language.schemes import DuFortFrankel, Multigrid, Scheme
+from pde2net.language.schemes import DuFortFrankel, Explicit, Multigrid, Scheme
 from pde2net.language.solvers import Descent
+from pde2net.normalise.affine import affine
 from pde2net.scheme.cell import MARGIN, OMEGA, Cell
 from pde2net.scheme.method import Update
 from pde2net.scheme.registry import update_of
@@ -47,8 +48,9 @@ class SystemPlan:
 def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
     """Raises StabilityError if tau = None or alpha = None and nothing is proved.
 
-    Raises DeclarationError for learned operators in multigrid schemes, and for the steady state of
-    coefficients that contain t; EquationError if these have no value at a step.
+    Raises DeclarationError for learned operators in multigrid schemes, for reactions that no step takes
+    implicitly where that is asked for, and for the steady state of coefficients that contain t; EquationError
+    if these have no value at a step.
     """
     require_time(semi.form.problem, scheme)
     if semi.form.learned and isinstance(scheme, Multigrid):
@@ -56,12 +58,42 @@ def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
             "Learned filters have no meaning on coarse grids, so multigrid schemes take none; all others but "
             "AOS do."
         )
-    update = update_of(scheme, smallest_alpha(scheme, facts))
+    update = update_of(scheme, coefficient(semi, scheme, facts))
     if isinstance(update, Cell) and isinstance(update.solver, Descent):
         update = replace(update, values=descent_values(update, facts))
     tau = largest_step(semi, scheme, update, facts) if scheme.tau is None else scheme.tau
     require_values(semi, update, tau)
     return Plan(semi, scheme, tau, update)
+
+
+def coefficient(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> sp.Expr | None:
+    """What the update of a scheme takes from the equation."""
+    if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
+        return implicit_fidelity(semi)
+    return smallest_alpha(scheme, facts)
+
+
+def implicit_fidelity(semi: Semidiscrete) -> sp.Expr:
+    """b of a reaction s - b u that a step takes at its end (docs/theory.md, 4.21).
+
+    Raises DeclarationError unless b >= 0 is known, and is made of numbers and parameters.
+    """
+    form = semi.form
+    asked = 'fidelity="implicit" takes a term beta (f - u) at the end of a step'
+    if form.reaction == 0:
+        raise DeclarationError(f"{asked}, and the equation has none.")
+    found = affine(form.reaction, form.state)
+    if found is None:
+        raise DeclarationError(f"{asked}; {form.reaction} is no such term, since it is not linear in u.")
+    b, problem = sp.simplify(-found[1]), form.problem
+    if not b.free_symbols <= set(problem.symbols):
+        names = ", ".join(sorted(map(str, b.free_symbols - set(problem.symbols))))
+        raise DeclarationError(f"{asked}; of {form.reaction}, beta = {b} depends on {names}.")
+    if not (b.is_nonnegative or b.subs(problem.parameters).is_nonnegative):
+        raise DeclarationError(f"{asked}; of {form.reaction}, beta = {b} is not known to be nonnegative.")
+    if b == 0:
+        raise DeclarationError(f"{asked}; {form.reaction} contains no u.")
+    return b
 
 
 def smallest_alpha(scheme: Scheme, facts: Facts) -> sp.Expr | None:

@@ -7,21 +7,30 @@ from collections.abc import Callable
 import sympy as sp
 
 from pde2net.normalise.affine import affine
+from pde2net.scheme.stack import Stack
 from pde2net.verify.case import Case
 
 Rate = Callable[[Case], sp.Expr]
 
 
+# Of reactions that are taken implicitly, rates have no part: tau/(1 + tau b) (a + b) <= 2 if tau a <= 2.
+
+
+def implicit(case: Case) -> bool:
+    """Whether a step takes b u at its end."""
+    return isinstance(case.update, Stack) and case.update.implicit != 0
+
+
 def damped_rate(case: Case) -> sp.Expr:
     """L ‖K‖² + beta, the largest eigenvalue of A(u) + diag(b)."""
     damping = case.facts.damping
-    return case.facts.norm + (sp.S.Zero if damping is None else damping.upper)
+    return case.facts.norm + (sp.S.Zero if damping is None or implicit(case) else damping.upper)
 
 
 def frozen_rate(case: Case) -> sp.Expr:
     """L ‖K‖² + sup(-r'), the largest eigenvalue of A - r' at any state."""
     reaction = case.facts.rate
-    upper = sp.S.Zero if reaction is None else reaction.upper
+    upper = sp.S.Zero if reaction is None or implicit(case) else reaction.upper
     return case.facts.norm + (upper if upper.is_nonnegative else sp.Max(sp.S.Zero, upper))
 
 
@@ -30,6 +39,8 @@ def largest_slope(case: Case) -> sp.Expr:
     curvature, rate = case.facts.curvature, case.facts.rate
     if curvature is None or rate is None:
         return sp.oo
+    if implicit(case):
+        return curvature.upper
     return curvature.upper + (rate.upper if rate.nonnegative else sp.Max(sp.S.Zero, rate.upper))
 
 
@@ -51,7 +62,7 @@ def lipschitz(case: Case) -> sp.Expr:
 
 def largest_diagonal(case: Case) -> sp.Expr:
     """That of A, sum_i 2 w_i² sup g_i/h_i², and beta."""
-    degree: sp.Expr = pull(case)[0]
+    degree: sp.Expr = sp.S.Zero if implicit(case) else pull(case)[0]
     for row in case.facts.weights or ():
         for bounds, ((_, d),) in zip(row, case.semi.gradient.rows, strict=True):
             degree += bounds.upper * sum(w**2 for w in d.stencil.weights) * d.scale**2

@@ -20,7 +20,7 @@ from pde2net.verify.certificate import CLAIMS, Because, Certificate, Claim, Disc
 from pde2net.verify.ranges import Method, Range, within
 
 FAMILY = "pde2net-certificate-"
-FORMAT = f"{FAMILY}6"
+FORMAT = f"{FAMILY}7"
 LONGEST = 50_000_000  # characters
 SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")

@@ -36,25 +36,34 @@ def stack_of(case: Case) -> Stack:
 
 
 def pace(stack: Stack) -> sp.Expr | None:
-    """c if every stage is an explicit step of size c tau whose operator is its own: one stage per cycle."""
+    """c if every stage is an explicit step of size c tau whose operator is its own: one stage per cycle.
+
+    With b u taken implicitly, the size is c tau/(1 + tau b).
+    """
     if len(stack.stages) > 1 and (not stack.repeated or stack.uses(PREVIOUS) or stack.uses(START)):
         return None
     weights = stage_weights(stack)[0]
     if sp.simplify(sum(weights[s] for s in STATES) - 1) != 0:
         return None
-    c = sp.cancel(weights[RATE] + weights[START_RATE])
+    c = sp.cancel((weights[RATE] + weights[START_RATE]) * (1 + TAU * stack.implicit))
     return c if c.is_Rational and c.is_positive else None
 
 
-def step_of(case: Case) -> sp.Expr:
-    """The size of the explicit steps of such a stack, in units of tau."""
+def pace_of(case: Case) -> sp.Expr:
+    """c of the explicit steps of such a stack."""
     found = pace(stack_of(case))
     if found is None:
         raise TypeError(f"{case.scheme.label} schemes are no explicit steps")
     return found
 
 
+def step_of(case: Case) -> sp.Expr:
+    """The size c tau/(1 + tau b) of these steps."""
+    return pace_of(case) * case.tau / (1 + case.tau * stack_of(case).implicit)
+
+
 def step_text(case: Case) -> str:
-    """That size in words: tau, or 2/3 tau."""
-    c = step_of(case)
-    return "tau" if c == 1 else f"{c} tau"
+    """That size in words: tau, 2/3 tau, or tau/(1 + tau b)."""
+    c = pace_of(case)
+    size = "tau" if c == 1 else f"{c} tau"
+    return size if stack_of(case).implicit == 0 else f"{size}/(1 + tau b)"

@@ -42,7 +42,8 @@ from pde2net.verify.theorems.stages import SOLVER
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
 # Claims for which it is not enough to look at one equation at a time.
-JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence")
+DATA = ("bounded_by_data", "lipschitz_in_data", "averaged")
+JOINT = ("nonexpansive", "energy_decay", "well_posed", "solver_convergence", *DATA)
 _COUPLED = because("coupled")
 
 
@@ -54,6 +55,8 @@ def gather_system(semi: SemidiscreteSystem, scheme: Scheme) -> tuple[Facts, ...]
 def planned_system(semi: SemidiscreteSystem, scheme: Scheme, facts: Sequence[Facts]) -> SystemPlan:
     """Raises DeclarationError for multigrid, StabilityError if no step is proved; else as `planned`."""
     require_time(semi.form.problem, scheme)
+    if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
+        raise DeclarationError('fidelity="implicit" is for one equation, not for systems.')
     update = update_of(scheme, _alpha(scheme, facts))
     if isinstance(update, UNet):
         raise DeclarationError(

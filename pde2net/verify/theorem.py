@@ -167,6 +167,17 @@ def _concluded(theorem: Theorem, case: Case, hypotheses: tuple[Discharged, ...])
     )
 
 
+def strictly(theorem: Theorem, case: Case, at_limit: str) -> Claim:
+    """The claim for tau < limit; `at_limit` is the rule that says why it is open at the limit itself."""
+    claim = theorem(case)
+    if claim.limit in (None, sp.oo) or theorem.limit is None:
+        return claim
+    claim = replace(claim, condition=sp.Lt(case.tau, theorem.limit(case)))
+    if claim.status == Status.PROVED and sp.Lt(case.valued(case.tau), claim.limit) != sp.true:
+        return replace(claim, status=Status.UNKNOWN, factor=None, because=because(at_limit))
+    return claim
+
+
 def searched(claim: Claim, reason: tuple[Because, ...], witness: Mapping[str, Any] | None) -> Claim:
     """The claim, refuted if there is a counterexample, or open since none was found."""
     if witness is None:

@@ -15,7 +15,8 @@ from pde2net.verify.plan import Plan, SystemPlan
 KEPT = "kept step"
 STATEMENT = "tau <= limit for all weights of learned operators"
 HOW = "the network scales its filters down, by a bound of their norms that it computes"
-POLYNOMIALS = ("l2_stability", "nonexpansive", "energy_decay", "frozen_stability")
+DATA = ("bounded_by_data", "lipschitz_in_data", "averaged")
+POLYNOMIALS = ("l2_stability", "nonexpansive", "energy_decay", "frozen_stability", *DATA)
 
 
 def trained(
@@ -74,6 +75,7 @@ def _unknown(claim: Claim, rule: str) -> Claim:
 
 def _kept(claim: Claim, kept: Kept) -> Claim:
     """A claim whose condition the network keeps is proved."""
+    claim = replace(claim, factor=kept.factors.get(claim.name, claim.factor))
     if claim.status != Status.PROVED_IF:
         return claim
     held = Discharged(KEPT, STATEMENT, HOW, {"limit": kept.limit})

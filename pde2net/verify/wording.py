@@ -50,6 +50,10 @@ RULES = {
         "With frozen coefficients cycles approach a step that amplifies no mode, by the factor per cycle."
     ),
     "steady": "tau = oo asks for the steady state, which does not depend on the input.",
+    # data
+    "not averaged": "At the limit the factor may be one: such steps are nonexpansive, not averaged.",
+    "open factor": "The factor depends on norms of learned operators, and nothing keeps it below one.",
+    "large constant": "The bound that is derived is above 10**9, which says nothing.",
     # consistency
     "no derivative": (
         "A learned operator approximates no derivative: there is no equation to be consistent with."

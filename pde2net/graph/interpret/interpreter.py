@@ -52,13 +52,20 @@ class Interpreter(Evaluator):
         result: Array = self._run(self.array(u0)[None], fields)[0]
         return result
 
-    def batch(self, states: Any, fields: Mapping[str, Any] | None = None) -> tuple[Array, Array]:
-        """The outputs for states along the first axis, and where an iteration ended with an error."""
-        self.strict = False
-        return self._run(self.array(states), fields), self.failed
+    def batch(
+        self, states: Any, fields: Mapping[str, Any] | None = None, data: str = ""
+    ) -> tuple[Array, Array]:
+        """The outputs for states along the first axis, and where an iteration ended with an error.
 
-    def _run(self, states: Array, fields: Mapping[str, Any] | None) -> Array:
+        `data` is the name of a known field that each state is itself, "" for none.
+        """
+        self.strict = False
+        return self._run(self.array(states), fields, data), self.failed
+
+    def _run(self, states: Array, fields: Mapping[str, Any] | None, data: str = "") -> Array:
         self.load(states, fields)
+        if data:
+            self.fields[data] = self.u0
         with np.errstate(all="ignore"):  # overflow is a result like any other
             result = np.moveaxis(np.broadcast_to(self.result(), self.u0.shape), -1, 0)
         return result if self.channels == 1 else np.moveaxis(result, -1, 1)

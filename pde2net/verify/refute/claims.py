@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
+from pde2net.verify.data_term import data_term
 from pde2net.verify.rates import pull
 from pde2net.verify.refute import measures
 from pde2net.verify.refute import witness as wit
@@ -29,6 +31,7 @@ LARGE = 0.5  # violation of truncated BiCGStab
 LEAST = 1e-6  # of the residual at the start, relative to the input
 POWERS = (8, 32, 128, 512)  # steps of Du Fort-Frankel
 CELLS = 2000
+BEYOND = "distance to nearby data, beyond the constant, grows by"
 CYCLE_SAYS = "with its coefficients kept, the norm grows by"
 POWERS_SAY = "with its coefficients kept, the norm after {0} steps exceeds {1} times its own by"
 
@@ -36,6 +39,33 @@ POWERS_SAY = "with its coefficients kept, the norm after {0} steps exceeds {1} t
 def growth(case: Case) -> Found:
     """An input whose norm grows."""
     return _robust(case, wit.seek(case.search, measures.growth, "norm grows by"))
+
+
+def _of_data(case: Case) -> Search | None:
+    """The search whose inputs are the data."""
+    term = data_term(case.semi.form)
+    return case.search if case.search is None or term is None else replace(case.search, data=term.field.name)
+
+
+def data_growth(case: Case) -> Found:
+    """Data whose norm grows."""
+    return _robust(case, wit.seek(_of_data(case), measures.growth, "norm grows by"))
+
+
+def data_pair(case: Case) -> Found:
+    """Two nearby data that the network moves apart: no averaged map does."""
+    return _robust(case, wit.seek_pair(_of_data(case)))
+
+
+def data_constant(case: Case) -> Found:
+    """Two nearby data that the network moves apart by more than C."""
+    term, curvature = data_term(case.semi.form), case.facts.curvature
+    if case.search is None or term is None or curvature is None:
+        return None
+    values = sample_values(case.search.semi, case.search.network)
+    weight, lower = (case.valued(e).subs(values) for e in (term.weight, curvature.lower))
+    constant = float(weight / (weight + lower)) if weight + lower > 0 else math.inf
+    return _robust(case, wit.seek_pair(_of_data(case), constant, BEYOND)) if constant < math.inf else None
 
 
 def mean(case: Case) -> Found:
@@ -210,4 +240,7 @@ SEARCHES = {
     "energy_decay": energy,
     "mean_preservation": mean,
     "frozen_stability": growth_or_pair,
+    "bounded_by_data": data_growth,
+    "lipschitz_in_data": data_constant,
+    "averaged": data_pair,
 }

@@ -40,7 +40,7 @@ class Shared:
 
     left: float = field(default_factory=lambda: ALL)
     interpreters: dict[Graph, Interpreter] = field(default_factory=dict)
-    outputs: dict[tuple[Graph, tuple[int, ...], bytes], Outputs] = field(default_factory=dict)
+    outputs: dict[tuple[Graph, str, tuple[int, ...], bytes], Outputs] = field(default_factory=dict)
     beginnings: dict[tuple[Graph, int], Graph] = field(default_factory=dict)
 
     def interpreter(self, graph: Graph, values: Mapping[sp.Symbol, sp.Expr]) -> Interpreter:
@@ -56,24 +56,29 @@ class Shared:
             self.interpreters[found] = Interpreter(found, self.interpreters[graph].values)
         return self.beginnings[graph, count]
 
-    def run(self, graph: Graph, states: Array, fields: Fields) -> Outputs:
+    def run(self, graph: Graph, states: Array, fields: Fields, data: str) -> Outputs:
         """The outputs of a network for a batch, and for which of them an iteration ended with an error."""
-        key = (graph, states.shape, states.tobytes())
+        key = (graph, data, states.shape, states.tobytes())
         if key not in self.outputs:
-            self.outputs[key] = self.interpreters[graph].batch(states, fields)
+            self.outputs[key] = self.interpreters[graph].batch(states, fields, data)
         return self.outputs[key]
 
 
 class Runs:
-    """Runs states through a network, and remembers for which inputs an iteration ended with an error."""
+    """Runs states through a network, and remembers for which inputs an iteration ended with an error.
 
-    def __init__(self, run: Callable[[Array, Fields], Outputs], fields: Fields, inputs: int) -> None:
-        self.run, self.fields = run, fields
+    `data` is the name of a known field that each state is itself, "" for none.
+    """
+
+    def __init__(
+        self, run: Callable[[Array, Fields, str], Outputs], fields: Fields, inputs: int, data: str
+    ) -> None:
+        self.run, self.fields, self.data = run, fields, data
         self.failed: Array = np.zeros(inputs, dtype=bool)
 
     def __call__(self, states: Array) -> Array:
         """The outputs for the inputs, or for as many states of each of them in turn."""
-        outputs, failed = self.run(states, self.fields)
+        outputs, failed = self.run(states, self.fields, self.data)
         self.failed = self.failed | failed.reshape(len(self.failed), -1).any(axis=1)
         return outputs
 
@@ -97,11 +102,12 @@ class Hit:
     values: Mapping[sp.Symbol, sp.Expr]
     excess: float
     stated: Mapping[str, Any] | None = None
+    data: str = ""
 
     @property
     def runs(self) -> Runs:
         """Runs this one input."""
-        return Runs(self.network.batch, self.fields, 1)
+        return Runs(self.network.batch, self.fields, 1, self.data)
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,7 @@ class Search:
     tau         the step, an expression in parameters
     amplitudes  of the patterns that are tried
     shared      by all searches for one certificate
+    data        the name of a known field that the input is too, "" for none
     """
 
     semi: Semidiscrete | SemidiscreteSystem
@@ -120,6 +127,7 @@ class Search:
     tau: sp.Expr
     amplitudes: tuple[float, ...]
     shared: Shared = field(default_factory=Shared)
+    data: str = ""
 
     def about(self, claim: str) -> Search:
         """The search for a counterexample to one claim."""
@@ -193,7 +201,7 @@ class Stated(Search):
         network = Interpreter(self.network, values)
         u0 = np.array(witness["u0"], dtype=float)
         fields = {name: np.array(v, dtype=float) for name, v in witness.get("fields", {}).items()}
-        return Hit(None, u0, fields, network, values, witness["excess"], witness)
+        return Hit(None, u0, fields, network, values, witness["excess"], witness, self.data)
 
 
 class _Runner:
@@ -231,7 +239,8 @@ class _Runner:
         """Known fields are inputs too; 0 makes fidelity terms homogeneous."""
         form = self.search.semi.form
         like = u0[0] if len(form.problem.equations) > 1 else u0  # those of a system have one channel
-        return {f.name: np.full_like(like, neutral(f)) for f in form.fields}
+        found = {f.name: np.full_like(like, neutral(f)) for f in form.fields}
+        return {**found, self.search.data: u0} if self.search.data else found
 
     def first_violation(self, states: Array) -> Array:
         """By how much the inputs violate the claim: about a step of deep networks, about shallow ones."""
@@ -240,7 +249,7 @@ class _Runner:
     def measured(self, graph: Graph, states: Array) -> Array:
         """A network that stops with an error violates nothing."""
         before = self.spent
-        runs = Runs(partial(self.shared.run, graph), self.fields(states[0]), len(states))
+        runs = Runs(partial(self.shared.run, graph), self.fields(states[0]), len(states), self.search.data)
         with np.errstate(all="ignore"):
             found = self.violation(runs, states)
         self.dearest = max(self.dearest, self.spent - before)
@@ -276,7 +285,8 @@ class _Runner:
             if self.lasts(states[k], float(found[k])):
                 u0, excess = states[k], float(found[k])
                 network = self.shared.interpreters[self.search.network]
-                return Hit(patterns[k], u0, self.fields(u0), network, self.values, excess)
+                fields = self.fields(u0)
+                return Hit(patterns[k], u0, fields, network, self.values, excess, data=self.search.data)
         return None
 
     @cached_property

@@ -55,8 +55,10 @@ def seek_extremum(search: Search | None, includes_zero: bool) -> dict[str, Any] 
     return described(hit, "range is exceeded by", extremum=extremum)
 
 
-def seek_pair(search: Search | None) -> dict[str, Any] | None:
-    """Two nearby inputs that the network moves apart."""
+def seek_pair(
+    search: Search | None, constant: float = 1.0, what: str = "distance to a nearby input grows by"
+) -> dict[str, Any] | None:
+    """Two nearby inputs that the network moves apart, by more than the constant."""
     if search is None:
         return None
     nested = any(isinstance(data["node"], Operator) for _, data in search.network.nodes(data=True))
@@ -67,12 +69,12 @@ def seek_pair(search: Search | None) -> dict[str, Any] | None:
         def violation(run: Runs, u0: Array, partner: Partner = partner) -> Array:
             v0 = partner(run, u0)
             outputs = run(np.stack([u0, v0], 1).reshape(-1, *u0.shape[1:])).reshape(-1, 2, *u0.shape[1:])
-            return growth(v0 - u0, outputs[:, 1] - outputs[:, 0])
+            return (growth(v0 - u0, outputs[:, 1] - outputs[:, 0]) + 1) / constant - 1
 
         hit = search.first(violation, PAIR_MARGIN, most)
         if hit is not None:
             v0 = partner(hit.runs, hit.u0[None])[0]
-            return described(hit, "distance to a nearby input grows by", v0=v0.tolist())
+            return described(hit, what, v0=v0.tolist())
     return None
 
 

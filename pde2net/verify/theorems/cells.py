@@ -23,6 +23,7 @@ from pde2net.verify.theorem import Table, Theorem, quotient, underived
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import convergence, cycle, explicit, picard
 from pde2net.verify.theorems import hypotheses as hyp
+from pde2net.verify.theorems.data_of_solvers import of_cells
 
 
 def exact_reach(it: Iteration) -> sp.Expr:
@@ -253,15 +254,20 @@ def _solver_convergence(case: Case) -> Claim:
     return picard.convergence(case) if picards else convergence.convergence(case)
 
 
+def _well_posed(it: Iteration, case: Case) -> Theorem:
+    return picard.LIPSCHITZ if it.kind == "Picard" else EXACT_LIPSCHITZ
+
+
 CHOICES: dict[str, Choose] = {
     "l2_stability": _l2_stability,
     "nonexpansive": _nonexpansive,
     "maximum_principle": _maximum_principle,
     "energy_decay": _energy_decay,
     "mean_preservation": lambda it, case: explicit.MEAN if it.kind == "Picard" else EXACT_MEAN,
-    "well_posed": lambda it, case: picard.LIPSCHITZ if it.kind == "Picard" else EXACT_LIPSCHITZ,
+    "well_posed": _well_posed,
     "frozen_stability": _frozen_stability,
     "consistency": lambda it, case: cell_consistency,
+    **of_cells(_l2_stability, _nonexpansive, _well_posed),
 }
 CLAIMS: Table = {name: _of_step(name, choose) for name, choose in CHOICES.items()}
 CLAIMS["solver_convergence"] = _solver_convergence

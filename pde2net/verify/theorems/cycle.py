@@ -19,8 +19,9 @@ from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_slope
 from pde2net.verify.refute import claims as seek
 from pde2net.verify.stages import stack_of
 from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis, quotient, underived
-from pde2net.verify.theorems import explicit
+from pde2net.verify.theorems import data, explicit
 from pde2net.verify.theorems import hypotheses as hyp
+from pde2net.verify.theorems.data_of_solvers import of_stages
 from pde2net.verify.theorems.stages import STAGE_LIPSCHITZ, STAGE_MEAN, claims_of_stack
 
 
@@ -122,8 +123,14 @@ def _growth(case: Case, m: sp.Expr) -> sp.Expr:
 
 
 def time_error(case: Case) -> TimeError:
-    """(1/2 - p2/p1²) T u_tt for a cycle of time T = p1 tau with the polynomial 1 - p1 z + p2 z² - ..."""
+    """(1/2 - p2/p1²) T u_tt for a cycle of time T = p1 tau with the polynomial 1 - p1 z + p2 z² - ...
+
+    tau b u_t more for steps of size tau/(1 + tau b).
+    """
     stack, symbol = stack_of(case), step_symbol(case.tau)
+    if stack.implicit != 0:
+        first = sp.Symbol(f"{case.semi.form.state}_t", real=True)
+        return TimeError(symbol, 1, symbol * (second_derivative(case.semi) / 2 + stack.implicit * first))
     p1, p2 = coefficients(stack)
     alone = len(stack.stages) == 1 or stack.repeated
     frozen = stack.frozen and not alone and not case.semi.form.linear_flux
@@ -139,6 +146,6 @@ CLAIMS = claims_of_stack(
     (L2, NONEXPANSIVE, MAXIMUM, STAGE_MEAN, STAGE_LIPSCHITZ),
     _as_exponential(explicit.growing(FROZEN, _growth, "cycle")),
     time_error,
-) | {"energy_decay": _as_exponential(ENERGY)}
+) | {"energy_decay": _as_exponential(ENERGY), **of_stages(L2, NONEXPANSIVE, STAGE_LIPSCHITZ)}
 # Of explicit steps: one stage per cycle.
-STEPS = claims_of_stack(explicit.THEOREMS, explicit.frozen_stability, time_error)
+STEPS = claims_of_stack(explicit.THEOREMS, explicit.frozen_stability, time_error) | data.STEPS

@@ -10,25 +10,25 @@ import sympy as sp
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_diagonal, largest_slope, slope_bounds
-from pde2net.verify.stages import step_of, step_text
+from pde2net.verify.stages import pace_of, step_of, step_text
 from pde2net.verify.theorem import Theorem, quotient
 from pde2net.verify.theorems import hypotheses as hyp
 
 
 def _up_to(reach: int, rate: Rate) -> Rate:
-    """The limit of tau where c tau rate <= reach is what is asked for."""
-    return lambda case: quotient(reach / step_of(case), rate(case))
+    """The limit of tau where c tau rate <= reach is what is asked for, or is enough."""
+    return lambda case: quotient(reach / pace_of(case), rate(case))
 
 
-def _contraction(case: Case) -> sp.Expr | None:
+def contraction(case: Case) -> sp.Expr | None:
     """max(1 - tau m, tau M - 1) < 1 if F' >= m > 0, as with a fidelity term; else 1."""
     if case.facts.curvature is None or case.facts.rate is None:
         return None
-    m = slope_bounds(case)[0]
+    m, big = slope_bounds(case)
     if not m.is_positive:
         return sp.S.One
-    tau = case.valued(step_of(case) * case.tau)
-    return sp.Max(sp.expand(1 - tau * m), sp.expand(tau * case.valued(largest_slope(case)) - 1))
+    tau = case.valued(step_of(case))
+    return sp.Max(sp.expand(1 - tau * m), sp.expand(tau * big - 1))
 
 
 def _growth_bound(case: Case) -> sp.Expr | None:
@@ -36,7 +36,7 @@ def _growth_bound(case: Case) -> sp.Expr | None:
     facts = case.facts
     if facts.rate is None or facts.curvature is None or facts.slope_norm is None:
         return None
-    tau = case.valued(step_of(case) * case.tau)
+    tau = case.valued(step_of(case))
     reaction = case.valued(sp.Max(facts.rate.upper, -facts.rate.lower))
     monotone = facts.curvature.lower == 0
     if monotone and sp.Le(tau * case.valued(facts.curvature.upper), 2) == sp.true:
@@ -59,7 +59,7 @@ NONEXPANSIVE = Theorem(
     (hyp.symmetric, hyp.penaliser, hyp.lipschitz_reaction, hyp.monotone),
     "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step, factor <= 1",
     _up_to(2, largest_slope),
-    _contraction,
+    contraction,
 )
 MAXIMUM = Theorem(
     "maximum_principle",
@@ -117,5 +117,5 @@ def growing(
     return claimed
 
 
-frozen_stability = growing(FROZEN, lambda case, m: 1 + step_of(case) * case.tau * m)
+frozen_stability = growing(FROZEN, lambda case, m: 1 + step_of(case) * m)
 THEOREMS = (L2, NONEXPANSIVE, MAXIMUM, ENERGY, MEAN, LIPSCHITZ)

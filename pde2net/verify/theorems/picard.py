@@ -12,7 +12,7 @@ from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, lipschitz
 from pde2net.verify.refute import claims as seek
-from pde2net.verify.theorem import Theorem, quotient
+from pde2net.verify.theorem import Theorem, quotient, strictly
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import explicit
 from pde2net.verify.theorems import hypotheses as hyp
@@ -134,12 +134,8 @@ BANACH = Theorem(
 
 def convergence(case: Case) -> Claim:
     """The limit is strict; with Anderson acceleration the contraction speaks for the neighbourhood alone."""
-    claim = BANACH(case)
-    if claim.limit in (None, sp.oo):
-        return claim
-    claim = replace(claim, condition=sp.Lt(case.tau, _contracts(case)))
-    if claim.status == Status.PROVED and sp.Lt(case.valued(case.tau), claim.limit) != sp.true:
-        return replace(claim, status=Status.UNKNOWN, factor=None, because=because("no contraction"))
-    if iteration_of(case).accelerated and claim.status in (Status.PROVED, Status.PROVED_IF):
+    claim = strictly(BANACH, case, "no contraction")
+    limited = claim.limit not in (None, sp.oo) and iteration_of(case).accelerated
+    if limited and claim.status in (Status.PROVED, Status.PROVED_IF):
         return replace(claim, status=Status.LINEARISED, because=because("accelerated"))
     return claim
