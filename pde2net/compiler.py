@@ -38,6 +38,7 @@ from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Status
+from pde2net.verify.constants import Constants, asked
 from pde2net.verify.engine import Witnesses, certify, gather_until, instability
 from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
@@ -122,6 +123,8 @@ def compile(  # noqa: A001  the public name of the interface
     trainable: Any = (),
     shared: bool = True,
     keep_stable: bool = False,
+    lipschitz: Any = None,
+    averaged: Any = None,
 ) -> Network:
     """Compile to a network with its certificate.
 
@@ -137,6 +140,9 @@ def compile(  # noqa: A001  the public name of the interface
                  Parameters of a declared sign keep it; with shared=False, the blocks of a cycle of FSI, FED,
                  RKL and RKC have the same parameters
 
+    lipschitz    a constant C >= 1 that keep_stable keeps for results as functions of the data f of a fidelity
+    averaged     the same for the factor alpha in (0, 1) of `averaged`, of explicit steps with a monotone flux
+
     The module takes and returns (batch, channels, *spatial). The certificate has the digest of its source,
     unless a symbol is left without a value. Raises as `verify` does, and DeclarationError if there is no
     condition to keep. Warns with GridWarning if multigrid is left with one grid.
@@ -148,7 +154,9 @@ def compile(  # noqa: A001  the public name of the interface
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
     _check_types(problem, scheme, grid or Grid())
-    made = network(problem, scheme, grid or Grid(), _several(trainable), bool(shared), keep_stable)
+    constants = asked(lipschitz, averaged, keep_stable)
+    options = _several(trainable), bool(shared), keep_stable
+    made = network(problem, scheme, grid or Grid(), *options, constants=constants)
     refuted = instability(made.certificate)
     if refuted is not None and on_unstable != "ignore":
         if on_unstable == "error":
@@ -168,6 +176,7 @@ def network(
     shared: bool = True,
     keep_stable: bool = False,
     stated: Witnesses | None = None,
+    constants: Constants | None = None,
 ) -> Network:
     """The network of `compile`, stable or not, without warnings.
 
@@ -186,11 +195,12 @@ def network(
                 raise DeclarationError(
                     "keep_stable=True keeps the condition of one equation, not yet of a system."
                 )
-            condition = kept(plan, facts, names)
+            condition = kept(plan, facts, names, constants or Constants())
         elif isinstance(plan, Plan) and isinstance(plan.update, Cell) and plan.update.values:
             assert facts is not None
             condition = computed(plan, facts)
-        certificate = _timed(trained(certificate, plan, names, shared, condition), ran_out)
+        keeps = condition if keep_stable else None
+        certificate = _timed(trained(certificate, plan, names, shared, keeps, constants), ran_out)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()
 
 

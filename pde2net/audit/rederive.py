@@ -8,6 +8,7 @@ from pde2net import deadline
 from pde2net.compiler import network
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Training
+from pde2net.verify.constants import Constants
 
 DEFAULT = Training((), True, False, "network", ())
 PATIENCE = 5.0  # times the limits of the first derivation, which may have run on a faster machine
@@ -38,4 +39,5 @@ def derived(stated: Certificate, patience: float) -> Network:
             training.shared,
             training.keep_stable,
             {name: c.witness for name, c in stated.claims.items() if c.witness is not None},
+            Constants(training.lipschitz, training.averaged),
         )

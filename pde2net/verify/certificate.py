@@ -133,6 +133,7 @@ class Training:
     keep_stable  whether a condition is kept in training
     owner        what has parameters of its own: the "network", each "block" or each "cycle"
     kept         the claims that hold for all values of what is trained; () if no condition is kept
+    lipschitz, averaged  constants that are kept, None if none was asked for
     """
 
     trainable: tuple[str, ...]
@@ -140,6 +141,8 @@ class Training:
     keep_stable: bool
     owner: str
     kept: tuple[str, ...]
+    lipschitz: sp.Rational | None = None
+    averaged: sp.Rational | None = None
 
     def __str__(self) -> str:
         whose = "" if self.owner == "network" else f", each {self.owner} its own"

@@ -12,6 +12,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.spline import SplineDiffusivity
+from pde2net.language.symbols import per_filter
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
@@ -104,8 +105,13 @@ def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = N
 def _conclusive(facts: Facts) -> bool:
     """Whether values of parameters could tell nothing more than their assumptions do."""
     rows = (*(facts.weights or ()), *(facts.slopes or ()), (facts.rate,))
-    decided = all(b is not None and b.nonnegative is not None for row in rows for b in row)
+    decided = all(b is not None and _decided(b) for row in rows for b in row)
     return decided and facts.norm is not None and facts.slope_norm is not None
+
+
+def _decided(bounds: Bounds) -> bool:
+    """Whether a sign is known, or up to the values of filters, which are not put in."""
+    return bounds.nonnegative is not None or bool(per_filter(bounds.lower))
 
 
 class _Gatherer:

@@ -7,7 +7,7 @@ section 8).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -17,14 +17,16 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
-from pde2net.verify.certificate import CLAIMS, Claim, Status
+from pde2net.verify.certificate import CLAIMS, Claim, Discharged, Status
 from pde2net.verify.claims import derived
+from pde2net.verify.constants import Bounded, Constants, bounded
 from pde2net.verify.facts import Facts
 from pde2net.verify.norms import FilterNorm
-from pde2net.verify.plan import Plan
+from pde2net.verify.plan import Plan, descent_values
 from pde2net.verify.rates import damped_rate, frozen_rate
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
+BOUND = "kept bound"
 AT_MOST_ONE = ("nonexpansive",)  # factors that are so under the condition of the claim
 
 
@@ -41,6 +43,7 @@ class Kept:
     alpha   of Du Fort-Frankel, in the same symbols; else None
     norms   those in the rate and in the bounds
     bounds  (rate, room): filters are scaled such that each rate is at most its room
+    own     claims that hold under these bounds, by name
     """
 
     claim: str
@@ -52,6 +55,7 @@ class Kept:
     alpha: sp.Expr | None
     norms: tuple[FilterNorm, ...]
     bounds: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
+    own: Mapping[str, Claim] = field(default_factory=dict)
 
     @property
     def symbols(self) -> frozenset[sp.Symbol]:
@@ -70,14 +74,17 @@ def signed(symbol: sp.Symbol) -> bool:
     return any(getattr(symbol, f"is_{kind}") for kind in kinds)
 
 
-def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
-    """The condition that the network of `plan` keeps.
+def kept(plan: Plan, facts: Facts, trainable: Sequence[str], constants: Constants) -> Kept:
+    """The condition that the network of `plan` keeps, and bounds for constants that are asked for.
 
     Raises DeclarationError, saying why, where no condition is proved for all values of the parameters.
     """
     scheme, semi = plan.scheme, plan.semi
+    trained = {s for s in semi.form.problem.symbols if s.name in trainable}
+    under = bounded(plan, facts, constants, trained)
     if isinstance(plan.update, Cell) and plan.update.values:
-        return computed(plan, facts)
+        return _of_descent(plan, facts, under, trained)
+    facts = under.facts
     if not isinstance(plan.update, Stack):
         raise DeclarationError(
             f"keep_stable=True keeps a condition on the step, which {scheme.label} schemes do not have; "
@@ -101,7 +108,6 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
         names = ", ".join(sorted(unknown))
         raise DeclarationError(f"keep_stable=True cannot keep anything if {names} is trained.")
     claim, limit = _condition(case)
-    trained = {s for s in semi.form.problem.symbols if s.name in trainable}
     if trained & set(facts.given):
         names = ", ".join(sorted(map(str, trained & set(facts.given))))
         raise DeclarationError(
@@ -112,6 +118,9 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
     room = sp.simplify(limit * rate)
     if room.free_symbols:
         raise DeclarationError(f"keep_stable=True cannot keep tau <= {limit}: it is no quotient.")
+    if under.step is not None:
+        rate, room = _smaller_step((rate, room), under.step)
+        limit = room / rate
     norms = tuple(norm for symbol, norm in facts.filter_norms.items() if rate.has(symbol))
     moving = trained | set(facts.filter_norms)
     if TAU.name in trainable or (limit.free_symbols & moving and not (norms and scheme.tau is not None)):
@@ -122,9 +131,99 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str]) -> Kept:
             f"keep_stable=True has nothing to keep: {claim.name} is {claim.status} at most."
         )
     factors = {name: factor for name, factor in following.items() if factor is not None}
-    found = Kept(claim.name, tuple(following), factors, sp.expand(rate), room, scheme.tau, alpha, norms)
+    rates = [rate, *(r for r, _ in under.bounds)]
+    norms = tuple(n for symbol, n in facts.filter_norms.items() if any(r.has(symbol) for r in rates))
+    own = _under_bounds(case, constants, under, limit)
+    holding = tuple(name for name in CLAIMS if name in following or name in own)
+    found = Kept(
+        claim.name, holding, factors, sp.expand(rate), room, scheme.tau, alpha, norms, under.bounds, own
+    )
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found
+
+
+def _smaller_step(
+    condition: tuple[sp.Expr, sp.Expr], other: tuple[sp.Expr, sp.Expr]
+) -> tuple[sp.Expr, sp.Expr]:
+    """The second of two conditions tau rate <= room, which implies the first one."""
+    (rate, room), (own, most) = condition, other
+    if not sp.simplify((own / most) / (rate / room) - 1).is_nonnegative:
+        raise DeclarationError(
+            f"averaged asks for tau <= {most / own}, which is not known to be less than {room / rate}."
+        )
+    return own, most
+
+
+def _under_bounds(case: Case, constants: Constants, under: Bounded, limit: sp.Expr) -> dict[str, Claim]:
+    """The claims about the data with the constants that are kept."""
+    found: dict[str, Claim] = {}
+    for name, constant in (("lipschitz_in_data", constants.lipschitz), ("averaged", constants.averaged)):
+        if constant is None:
+            continue
+        claim = derived(name, replace(case, free=frozenset()))
+        held = claim.status == Status.PROVED or (
+            claim.status == Status.PROVED_IF
+            and isinstance(claim.condition, sp.Le | sp.Lt)
+            and _implied(claim.condition.rhs, limit, under, case)
+        )
+        if not held:
+            raise DeclarationError(f"{name.replace('_', ' ')} cannot be kept: {claim.reason or claim.status}")
+        found[name] = _with_bound(claim, under, constant)
+    return found
+
+
+def _implied(other: sp.Expr, limit: sp.Expr, under: Bounded, case: Case) -> bool:
+    """Whether tau <= other follows from tau <= limit, or for a number tau from the bounds of the filters.
+
+    That is so if 1/other is a + c rate with c >= 0, and tau < other at the largest rate.
+    """
+    if sp.simplify(other / limit - 1).is_nonnegative:
+        return True
+    tau = case.scheme.tau
+    for rate, room in under.bounds if tau is not None else ():
+        size = sp.Dummy("rate", nonnegative=True)
+        inverse = sp.Poly(sp.simplify(1 / other.subs(rate, size)), size)
+        slope, rest = inverse.coeff_monomial(size), inverse.coeff_monomial(1)
+        norms = (slope.free_symbols | rest.free_symbols) & set(case.facts.filter_norms)
+        if inverse.degree() > 1 or norms or not slope.is_nonnegative:
+            continue
+        largest = case.valued(1 / (rest + slope * room))
+        if sp.Lt(case.valued(tau), largest) == sp.true:
+            return True
+    return False
+
+
+def _with_bound(claim: Claim, under: Bounded, constant: sp.Expr) -> Claim:
+    """The claim with the constant that is kept, and the bounds it rests on."""
+    rows = [*under.bounds, *([] if under.step is None else [under.step])]
+    held = tuple(
+        Discharged(BOUND, f"{rate} <= {room}", "the network scales its filters down", {"room": room})
+        for rate, room in rows
+    )
+    return replace(
+        claim,
+        status=Status.PROVED,
+        factor=constant,
+        condition=sp.true,
+        limit=None,
+        hypotheses=(*claim.hypotheses, *held),
+    )
+
+
+def _of_descent(plan: Plan, facts: Facts, under: Bounded, trained: set[sp.Symbol]) -> Kept:
+    """What a descent computes, and the claims that its bounds make hold."""
+    found = computed(plan, facts)
+    assert isinstance(plan.update, Cell)
+    update = replace(plan.update, values=descent_values(plan.update, under.facts))
+    case = Case(plan.semi, under.facts, plan.scheme, update, plan.tau, None, free=frozenset(trained))
+    own = {}
+    for name in ("bounded_by_data", "lipschitz_in_data", "well_posed", "solver_convergence", "energy_decay"):
+        claim = derived(name, case)
+        if claim.status == Status.PROVED:
+            own[name] = claim if not under.bounds else _with_bound(claim, under, claim.factor)
+    norms = {n.symbol: n for n in found.norms}
+    norms |= {s: n for s, n in facts.filter_norms.items() if any(r.has(s) for r, _ in under.bounds)}
+    return replace(found, claims=tuple(own), norms=tuple(norms.values()), bounds=under.bounds, own=own)
 
 
 def computed(plan: Plan, facts: Facts) -> Kept:

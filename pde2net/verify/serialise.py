@@ -159,7 +159,8 @@ def _training(row: Mapping[str, Any] | None) -> Training | None:
     if not all(isinstance(row[key], bool) for key in ("shared", "keep_stable")):
         raise TypeError("a flag must be true or false")
     names, kept = tuple(row["trainable"]), tuple(row["kept"])
-    return Training(names, row["shared"], row["keep_stable"], row["owner"], kept)
+    constants = (None if row[key] is None else from_text(row[key], {}) for key in ("lipschitz", "averaged"))
+    return Training(names, row["shared"], row["keep_stable"], row["owner"], kept, *constants)
 
 
 def _digest(row: Mapping[str, Any] | None) -> str | None:

@@ -9,6 +9,7 @@ from pde2net.language.linear_operator import operators_of
 from pde2net.scheme.registry import owner_of
 from pde2net.scheme.stack import Stack
 from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, Training, because
+from pde2net.verify.constants import Constants
 from pde2net.verify.kept import Kept
 from pde2net.verify.plan import Plan, SystemPlan
 
@@ -25,6 +26,7 @@ def trained(
     trainable: Sequence[str],
     shared: bool,
     kept: Kept | None,
+    constants: Constants | None = None,
 ) -> Certificate:
     """The certificate of the network whose parameters `trainable` are trained, `kept` being what it keeps.
 
@@ -40,11 +42,14 @@ def trained(
         claims = {name: _of_own_weights(claim, plan, kept) for name, claim in claims.items()}
     names: tuple[str, ...] = ()
     if kept is not None:
+        claims |= kept.own
         holds = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
         possible = [n for n in kept.claims if claims[n].status in holds]
         names = tuple(n for n in possible if not (own and n == "energy_decay"))
         claims = {n: _kept(c, kept) if n in names else c for n, c in claims.items()}
-    training = Training(tuple(trainable), shared, kept is not None, owner, names)
+    asked = constants or Constants()
+    options = tuple(trainable), shared, kept is not None, owner, names
+    training = Training(*options, asked.lipschitz, asked.averaged)
     subject = dict(certificate.subject)
     if kept is not None or (own and learned):
         subject["training"] = str(training)

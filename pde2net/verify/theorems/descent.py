@@ -12,7 +12,7 @@ from pde2net.verify.certificate import Claim, Status, because
 from pde2net.verify.iteration import iteration_of
 from pde2net.verify.rates import slope_bounds
 from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis, prove
-from pde2net.verify.theorems import explicit
+from pde2net.verify.theorems import data, explicit
 from pde2net.verify.theorems import hypotheses as hyp
 
 _NESTEROV = "Nesterov 2004, Theorem 2.1.15"
@@ -87,8 +87,60 @@ OTHERS = {
     )
 }
 
+
+@hypothesis("fixed number", "the number of steps does not depend on the data")
+def counted(case: Case) -> Held | Missing:
+    count = iteration_of(case).count
+    if count is not None:
+        return Held(f"{count} steps")
+    return Missing(
+        "steps end by a tolerance, each result within ‖F‖/(b - rho_m) of a solution that depends on the data "
+        f"with the constant {data.constant(case)}"
+    )
+
+
+@hypothesis("weighted means", "omega <= 2/(rho + 2 b)")
+def weighted_means(case: Case) -> Held | Missing:
+    curvature, norm = case.facts.curvature, case.facts.norm
+    if curvature is None or norm is None or curvature.lower != 0:
+        return Missing("the flux is not known to be monotone")
+    if not sp.simplify(curvature.upper - norm).is_nonnegative:
+        return Missing("rho is not known to be at most rho'")
+    return Held("omega = 2/(rho' + 2 b), rho <= rho'")
+
+
+BOUNDED = Theorem(
+    "bounded_by_data",
+    "Weighted means with the data",
+    "triangle inequality",
+    (data.fidelity, *hyp.FORWARD, hyp.penaliser, plain, weighted_means),
+    "‖v+‖ <= max(‖v‖, ‖f‖) for every step, so ‖N(f)‖ <= ‖f‖ from u = f on",
+    refute=lambda case: None,
+)
+LIPSCHITZ = Theorem(
+    "lipschitz_in_data",
+    "Contraction towards the data",
+    "Banach 1922",
+    (data.fidelity, hyp.symmetric, hyp.penaliser, data.strong, plain, counted),
+    "‖N(f) - N(h)‖ <= factor ‖f - h‖ for any number of steps, from u = f or from one u on, C = b/(b - rho_m)",
+    factor=data.constant,
+    refute=lambda case: None,
+)
+
+
+def averaged(case: Case) -> Claim:
+    """The exact solution is firmly nonexpansive for a monotone flux; what is short of it is not, exactly."""
+    why = (
+        "the exact steady state of a monotone flux is averaged with the factor 1/2, iterates are not exactly"
+    )
+    return data.unfollowed("averaged", case) or data.underivable("averaged", why)
+
+
 CLAIMS: Table = {
     **OTHERS,
+    "bounded_by_data": lambda case: data.unfollowed("bounded_by_data", case) or BOUNDED(case),
+    "lipschitz_in_data": lambda case: data.unfollowed("lipschitz_in_data", case) or LIPSCHITZ(case),
+    "averaged": averaged,
     "energy_decay": ENERGY,
     "mean_preservation": explicit.MEAN,
     "well_posed": lambda case: where_convex(UNIQUE, case),
