@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+import torch
 
 import pde2net as p2n
 
@@ -101,3 +102,16 @@ def with_values(model: Model, seed: int, size: float = 0.5) -> p2n.Problem:
     problem = model.problem
     values = {name: array.tolist() for name, array in weights(model, seed, size).items()}
     return p2n.Problem(problem.equation, dict(problem.boundary), values)
+
+
+def norms(v: torch.Tensor) -> torch.Tensor:
+    return v.flatten(1).norm(dim=1)
+
+
+def wild(module: torch.nn.Module, scale: float, seed: int) -> torch.nn.Module:
+    """Every parameter far from where it started."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in module.parameters():
+            p.copy_(scale * torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.dtype))
+    return module

@@ -1,4 +1,4 @@
-"""What the numbers say about steady states by descent (docs/theory.md, 4.20)."""
+"""What the numbers say about steady states by descent (docs/theory.md, 4.23)."""
 
 from __future__ import annotations
 

@@ -12,10 +12,21 @@ from pde2net.language.schemes import CELLS, DuFortFrankel, Explicit, Implicit
 from pde2net.language.solvers import Descent
 from pde2net.network import Network
 from pde2net.scheme.stack import ALPHA, Stack
+from pde2net.verify.kept import BOUND
 
 
 def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete] = ()) -> Mapping[str, Rule]:
-    """The rule of each claim that is known here; linear systems of the equations `together` are one."""
+    """The rule of each claim that is known here; linear systems of the equations `together` are one.
+
+    Of claims that rest on bounds to which filters are scaled, nothing is said for filters of any norm.
+    """
+    claims = network.certificate.claims
+    scaled = {name for name, claim in claims.items() if any(h.name == BOUND for h in claim.hypotheses)}
+    found = _rules(network, semi, together)
+    return {name: rule for name, rule in found.items() if name not in scaled}
+
+
+def _rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]) -> Mapping[str, Rule]:
     scheme, certificate = network.scheme, network.certificate
     if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
         return stacks.of_proximal_steps()

@@ -146,7 +146,7 @@ class Descent(Solver):
     Let m and M bound the slope of -F: M = rho' + beta, m = beta - rho_m with a data term beta (f - u). The
     step omega = 2/(M + |m|) is computed, from bounds of the norms of learned operators too. For m > 0 it
     contracts by (M - m)/(M + m), and `module.error`, ‖F‖/m after the last call, bounds the distance of each
-    image to the steady state; it is infinite otherwise (docs/theory.md, 4.20).
+    image to the steady state; it is infinite otherwise (docs/theory.md, 4.23).
 
     weights  "none" for plain steps; "nesterov" extrapolates by k/(k + 3), k counted from 0 on again where
              that points uphill, with omega = 1/M; "fsi" by (2 k - 1)/(2 k + 3) in cycles of 20, with

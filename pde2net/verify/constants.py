@@ -10,6 +10,7 @@ import sympy as sp
 
 from pde2net.errors import DeclarationError
 from pde2net.language.exact import exact
+from pde2net.language.schemes import Explicit
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.case import Case
@@ -90,8 +91,9 @@ def _lipschitz(plan: Plan, facts: Facts, constant: sp.Rational, trained: Set[sp.
             "a constant b >= 0 and a flux with bounded slopes; the equation has none."
         )
     rate = -curvature.lower
+    found = _with_step(plan, facts, term.weight, curvature.upper, trained)
     if rate == 0:
-        return Bounded(facts)
+        return found
     values = {s: v for s, v in plan.semi.form.problem.parameters.items() if s not in trained}
     room = sp.factor_terms((1 - 1 / constant) * term.weight)
     fixed = rate.subs(dict.fromkeys(facts.filter_norms, 0))
@@ -103,8 +105,24 @@ def _lipschitz(plan: Plan, facts: Facts, constant: sp.Rational, trained: Set[sp.
             f"more than {max(least, 1) if least.is_number and least.is_positive else 1}."
         )
     if rate == fixed:
+        return found
+    kept = replace(facts, curvature=Bounds(-room, curvature.upper))
+    return replace(found, facts=kept, bounds=((rate, room), *found.bounds))
+
+
+def _with_step(plan: Plan, facts: Facts, weight: sp.Expr, slope: sp.Expr, trained: Set[sp.Symbol]) -> Bounded:
+    """tau (rho' + 2 b) <= 2, for a fidelity at the old state; at the new one the step is small enough."""
+    scheme = plan.scheme
+    if not isinstance(scheme, Explicit) or scheme.fidelity == "implicit":
         return Bounded(facts)
-    return Bounded(replace(facts, curvature=Bounds(-room, curvature.upper)), ((rate, room),))
+    if scheme.tau is None:
+        return Bounded(facts, step=(slope + 2 * weight, sp.Integer(2)))
+    if weight.free_symbols & trained:
+        raise DeclarationError(
+            "With an explicit fidelity, lipschitz takes tau=None or a weight that is not trained; or take "
+            'fidelity="implicit".'
+        )
+    return Bounded(facts, bounds=((slope, 2 / scheme.tau - 2 * weight),))
 
 
 def _averaged(plan: Plan, found: Bounded, share: sp.Rational, trained: Set[sp.Symbol]) -> Bounded:

@@ -114,7 +114,7 @@ def smallest_alpha(scheme: Scheme, facts: Facts) -> sp.Expr | None:
 
 
 def descent_values(update: Cell, facts: Facts) -> dict[sp.Symbol, sp.Expr]:
-    """omega and m, from bounds m <= -F' <= M (docs/theory.md, 4.20).
+    """omega and m, from bounds m <= -F' <= M (docs/theory.md, 4.23).
 
     Raises StabilityError if F has no bounded slope.
     """

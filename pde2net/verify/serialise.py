@@ -37,7 +37,7 @@ def certificate_to_json(certificate: Certificate) -> str:
         "tau": to_text(certificate.tau),
         "ranges": [_range_row(a) for a in certificate.ranges],
         "claims": [_claim_row(c) for c in certificate.claims.values()],
-        "training": None if certificate.training is None else asdict(certificate.training),
+        "training": None if certificate.training is None else _training_row(certificate.training),
         "source": None if certificate.source is None else {"sha256": certificate.source},
         "ran_out": list(certificate.ran_out),
     }
@@ -152,6 +152,15 @@ def _require_format(stated: Any) -> None:
     raise FileError(f"This is not a certificate: its format is {str(stated)[:40]!r}, not {FORMAT!r}.")
 
 
+def _training_row(training: Training) -> dict[str, Any]:
+    """The constants that are kept as text, if there are any."""
+    row = asdict(training)
+    for key in ("lipschitz", "averaged"):
+        constant = row.pop(key)
+        row |= {} if constant is None else {key: to_text(constant)}
+    return row
+
+
 def _training(row: Mapping[str, Any] | None) -> Training | None:
     if row is None:
         return None
@@ -159,7 +168,7 @@ def _training(row: Mapping[str, Any] | None) -> Training | None:
     if not all(isinstance(row[key], bool) for key in ("shared", "keep_stable")):
         raise TypeError("a flag must be true or false")
     names, kept = tuple(row["trainable"]), tuple(row["kept"])
-    constants = (None if row[key] is None else from_text(row[key], {}) for key in ("lipschitz", "averaged"))
+    constants = (from_text(row[key], {}) if key in row else None for key in ("lipschitz", "averaged"))
     return Training(names, row["shared"], row["keep_stable"], row["owner"], kept, *constants)
 
 

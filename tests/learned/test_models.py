@@ -11,7 +11,7 @@ import sympy as sp
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from learned_models import MODELS, Model, R, t, unknown, weights, with_values
+from learned_models import MODELS, Model, R, norms, t, unknown, weights, wild, with_values
 from support import uncertified
 
 import pde2net as p2n
@@ -29,19 +29,6 @@ SCHEMES = {
     "implicit": p2n.Implicit(tau=STEP, steps=1, solver=p2n.FixedPoint(iterations=3)),
     "Kacanov": p2n.Implicit(tau=STEP, steps=1, solver=p2n.Kacanov(iterations=2)),
 }
-
-
-def norms(v: torch.Tensor) -> torch.Tensor:
-    return v.flatten(1).norm(dim=1)
-
-
-def wild(module: torch.nn.Module, scale: float, seed: int) -> torch.nn.Module:
-    """Every parameter far from where it started."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for p in module.parameters():
-            p.copy_(scale * torch.randn(p.shape, generator=generator, dtype=torch.float64).to(p.dtype))
-    return module
 
 
 def agrees(model: Model, scheme: Any, shape: tuple[int, ...], seed: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""Steady states by gradient descent v <- v + omega F(v) (docs/theory.md, 4.20)."""
+"""Steady states by gradient descent v <- v + omega F(v) (docs/theory.md, 4.23)."""
 
 from __future__ import annotations
 
