@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pde2net.audit import cells, descent, stacks
+import sympy as sp
+
+from pde2net.audit import cells, data, descent, stacks
 from pde2net.audit.claims import Rule
+from pde2net.audit.exactly import number
 from pde2net.audit.iterations import joint, solves_of
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.schemes import CELLS, DuFortFrankel, Explicit, Implicit
@@ -27,19 +30,25 @@ def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]
 
 
 def _rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]) -> Mapping[str, Rule]:
-    scheme, certificate = network.scheme, network.certificate
-    if isinstance(scheme, Explicit) and scheme.fidelity == "implicit":
-        return stacks.of_proximal_steps()
-    size = stacks.size_of(scheme)
+    scheme, certificate, count = network.scheme, network.certificate, network.scheme.repeats
+    claims, size = certificate.claims, stacks.size_of(scheme)
     if size is not None:
-        return stacks.of_steps(size)
+        proximal = isinstance(scheme, Explicit) and scheme.fidelity == "implicit"
+        of_steps = stacks.of_proximal_steps() if proximal else stacks.of_steps(size)
+        return {**of_steps, **data.Steps(number(size), count, proximal, claims).rules()}
     if isinstance(scheme, DuFortFrankel):
-        return stacks.of_du_fort_frankel(scheme, network.update.values[ALPHA], certificate.tau)
+        table = stacks.of_du_fort_frankel(scheme, network.update.values[ALPHA], certificate.tau)
+        return {**table, **data.following(table, 1, claims)}
     if isinstance(network.update, Stack):
-        return stacks.of_cycles(scheme, certificate.claims)
+        table = stacks.of_cycles(scheme, claims)
+        return {**table, **data.following(table, count, claims)}
     if isinstance(scheme, Implicit) and isinstance(scheme.solver, Descent):
         return descent.rules(scheme)
     if isinstance(scheme, CELLS):
-        solves = solves_of(scheme, semi)
-        return cells.rules(joint(together, solves) if together else solves, len(semi.spacing))
+        solves = joint(together, solves_of(scheme, semi)) if together else solves_of(scheme, semi)
+        table = cells.rules(solves, len(semi.spacing))
+        if solves.single:
+            return {**table, **data.Steps(number(sp.S.One), count, False, claims).rules()}
+        solved = solves.theta == 1 and (solves.kind in ("Kacanov", "AOS") or solves.linear)
+        return {**table, **data.following(table, count, claims, solved and solves.kind != "Picard")}
     return {}

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from pde2net.audit import data
 from pde2net.audit.networks import Whole, is_described, misreported, neutral, ratio
+from pde2net.audit.numbers import Numbers
 from pde2net.audit.residuals import growth
+from pde2net.audit.rows import Rows
 from pde2net.audit.systems import counterexample
 from pde2net.discretise.arrays import Array
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
@@ -29,13 +32,22 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
 PANELS = 8  # of the quadrature that defines the energies of a witness
 MARGIN, MARGIN_ENERGY, MARGIN_PAIRS = 1e-9, 1e-6, 1e-6  # less may be rounding
 _KEYS = {"u0", "excess", "description"}
-_MORE = {"nonexpansive": {"v0"}, "maximum_principle": {"extremum"}, "energy_decay": {"energy"}}
+_MORE = {
+    "nonexpansive": {"v0"},
+    "lipschitz_in_data": {"v0"},
+    "averaged": {"v0"},
+    "maximum_principle": {"extremum"},
+    "energy_decay": {"energy"},
+}
+_OF_DATA = ("bounded_by_data", "lipschitz_in_data", "averaged")
+_PAIRS = ("nonexpansive", "frozen_stability", "lipschitz_in_data", "averaged")
 _PERHAPS = {"parameters", "fields", "pattern", "amplitude"}
 _SAYS = {  # of others, the norm grows
     "maximum_principle": "range is exceeded by",
     "mean_preservation": "mean changes by",
     "energy_decay": "energy grows by",
     "solver_convergence": "residual grows by",
+    "lipschitz_in_data": "distance to nearby data, beyond the constant, grows by",
 }
 
 
@@ -79,8 +91,9 @@ class _Replay:
         if set(stated) != {f.name for f in semi.form.fields}:
             raise RecheckError("a counterexample must give every known field")
         self.fields = {name: self.array(values) for name, values in stated.items()}
+        self.data = data.target(semi.form) if self.claim in _OF_DATA else None
         for f in semi.form.fields:
-            if (self.fields[f.name] != neutral(f)).any():
+            if (self.fields[f.name] != (self.u0 if f == self.data else neutral(f))).any():
                 raise RecheckError("known fields are 0 in a counterexample, or 1 with their declared sign")
 
     def parameters(self) -> dict[sp.Symbol, sp.Expr]:
@@ -115,7 +128,9 @@ class _Replay:
         return found.astype(float)
 
     def network(self, u: Array) -> Array:
-        return self.whole.run(u, self.fields)
+        """The output for an input, which is the data too where the claim is about them."""
+        own = {} if self.data is None else {self.data.name: u}
+        return self.whole.run(u, {**self.fields, **own})
 
     def problems(self) -> Iterator[str]:
         keys = _KEYS | _MORE.get(self.claim, set())
@@ -144,11 +159,11 @@ class _Replay:
             return growth(self.of, self.semi, self.values, self.u0, self.fields)
         u0, u1 = self.u0, self.network(self.u0)
         if "v0" in self.witness:
-            if self.claim not in ("nonexpansive", "frozen_stability"):
+            if self.claim not in _PAIRS:
                 return 0.0
             v0 = self.array(self.witness["v0"])
             grown = self.network(v0) - u1
-            return ratio(grown, v0 - u0)
+            return (1 + ratio(grown, v0 - u0)) / self.constant() - 1
         if self.claim == "energy_decay":
             return self.energy(u1)
         if self.claim == "maximum_principle":
@@ -160,7 +175,17 @@ class _Replay:
         if self.claim == "frozen_stability" and self.whole.stages:
             return self.whole.kept(u0, self.fields, self.witness.get("steps"))
         linear = self.semi.form.reaction.subs(self.semi.form.state, 0) == 0
-        return ratio(u1, u0) if self.claim in ("l2_stability", "frozen_stability") and linear else 0.0
+        of_norms = self.claim in ("l2_stability", "frozen_stability", "bounded_by_data")
+        return ratio(u1, u0) if of_norms and (linear or self.data is not None) else 0.0
+
+    def constant(self) -> float:
+        """How far apart a pair may be moved."""
+        if self.claim != "lipschitz_in_data":
+            return 1.0
+        values = {**self.semi.form.problem.parameters, **self.values}
+        given = dict(self.semi.form.problem.parameters)
+        rows = Rows(self.of.certificate.ranges, values)
+        return float(data.constant(Numbers(self.semi, rows, given, True)))
 
     def extremum(self, u1: Array) -> float:
         stated = self.witness["extremum"]
@@ -212,5 +237,5 @@ class _Replay:
         """What the line for people says about the violation."""
         if self.claim == "frozen_stability" and self.whole.stages:
             return self.whole.says(self.witness.get("steps"))
-        pair = "distance to a nearby input grows by" if "v0" in self.witness else None
-        return pair or _SAYS.get(self.claim, "norm grows by")
+        pair = "distance to a nearby input grows by" if "v0" in self.witness else "norm grows by"
+        return _SAYS.get(self.claim, pair)

@@ -23,6 +23,7 @@ def composed(factor: sp.Expr, share: sp.Expr, count: int) -> sp.Expr:
     if factor.is_number and share.is_number:
         q, s = above(factor), above(share)
         found = _power(q, count) if s == 0 else _composed(q, s, count)
+        found = rounded_up(found, DIGITS) if _long(found) else found
         return sp.Rational(found.numerator, found.denominator) if found <= LARGEST else sp.oo
     if share == 0:
         return factor**count
@@ -35,25 +36,24 @@ def _power(factor: Fraction, count: int) -> Fraction:
         return factor
     half = _power(factor, count // 2)
     found = half * half * (factor if count % 2 else 1)
-    if found > LARGEST:
-        return found
-    return found if max(found.numerator, found.denominator) <= SHORT else rounded_up(found, DIGITS)
+    return rounded_up(found, KEPT) if _long(found) else found
+
+
+def _long(number: Fraction) -> bool:
+    return max(number.numerator, number.denominator) > SHORT
 
 
 @cache
 def _composed(factor: Fraction, share: Fraction, count: int) -> Fraction:
     """Numbers that are not written out are rounded up, which later ones only grow with."""
     now = Fraction(1)
-    short = True
     for _ in range(count):
         following = factor * now + share
-        if max(following.numerator, following.denominator) > SHORT:
-            following, short = rounded_up(following, KEPT), False
+        following = rounded_up(following, KEPT) if _long(following) else following
         if following == now or following > LARGEST:
-            now = following
-            break
+            return following
         now = following
-    return now if short else rounded_up(now, DIGITS)
+    return now
 
 
 def averaged_with_data(a: sp.Expr, w: sp.Expr, count: int) -> sp.Expr:
@@ -66,12 +66,10 @@ def averaged_with_data(a: sp.Expr, w: sp.Expr, count: int) -> sp.Expr:
 def _recursion(a: Fraction, rest: Fraction, count: int) -> Fraction:
     """alpha_n from alpha_0 = 0; rounded up, since it increases with alpha and a."""
     alpha = Fraction(0)
-    short = True
     for _ in range(count):
         following = rest if a >= 1 else rest * (a + alpha - 2 * a * alpha) / (1 - a * alpha)
-        if max(following.numerator, following.denominator) > SHORT:
-            following, short = min(rest, rounded_up(following, KEPT)), False
+        following = rounded_up(following, KEPT) if _long(following) else following
         if following == alpha:
             break
         alpha = following
-    return alpha if short else min(rest, rounded_up(alpha, DIGITS))
+    return min(rest, rounded_up(alpha, DIGITS) if _long(alpha) else alpha)

@@ -87,6 +87,7 @@ class Attack:
             yield "maximum_principle", self.excess
         if self.proved("mean_preservation"):
             yield "mean_preservation", self.mean_change
+        yield from self.of_data()
         for name in ("nonexpansive", "well_posed"):
             if self.proved(name):
                 factor = self.certificate.claims[name].factor
@@ -95,6 +96,32 @@ class Attack:
                     bound = each**self.passes
                     yield name, lambda u, bound=bound: self.separation(u) / bound - 1
                     yield name, lambda u, bound=bound: self.expansion(u) / bound - 1
+
+    def of_data(self) -> Iterator[tuple[str, Violation]]:
+        """The input is the field of a fidelity, too."""
+        if self.proved("bounded_by_data"):
+            yield "bounded_by_data", lambda u: norm(self.restored(u)) / norm(u) - 1
+        for name in ("lipschitz_in_data", "averaged"):
+            if not self.proved(name):
+                continue
+            stated = self.certificate.claims[name].factor
+            if stated is None or stated.free_symbols or stated == 0:
+                continue
+            factor = float(stated)
+
+            def rest(u: Tensor, alpha: float = factor) -> Tensor:
+                """R of N = (1 - alpha) I + alpha R."""
+                return (self.restored(u) - (1 - alpha) * u) / alpha
+
+            moved, bound = (rest, 1.0) if name == "averaged" else (self.restored, factor)
+            yield name, lambda u, m=moved, b=bound: self.separation(u, m) / b - 1
+            yield name, lambda u, m=moved, b=bound: self.expansion(u, m) / b - 1
+
+    def restored(self, u: Tensor) -> Tensor:
+        self.inputs += len(u)
+        fields = {**self.fields(u), **dict.fromkeys(self.targets[:1], u)}
+        result: Tensor = self.module(u, **fields)
+        return result
 
     def proved(self, name: str) -> bool:
         return str(self.certificate.claims[name].status) == "proved"
@@ -167,19 +194,20 @@ class Attack:
         changed = (v - u).flatten(2).mean(2).abs().amax(1) / size
         return torch.where(size < 1e150, changed, 0.0)  # products of larger numbers overflow
 
-    def separation(self, u: Tensor) -> Tensor:
+    def separation(self, u: Tensor, network: Violation | None = None) -> Tensor:
         """Distance to another input before and after."""
         rng = np.random.default_rng(u[0].numel())
         noise = torch.from_numpy(rng.choice([-1.0, 1.0], size=tuple(u.shape[1:])))
         size = u.detach().abs().amax(dim=tuple(range(1, u.ndim)), keepdim=True)
         change = u.detach().flip(-1) / 3 + noise * size / 10
-        return norm(self.apply(u + change) - self.apply(u)) / norm(change)
+        run = network or self.apply
+        return norm(run(u + change) - run(u)) / norm(change)
 
-    def expansion(self, u: Tensor) -> Tensor:
+    def expansion(self, u: Tensor, network: Violation | None = None) -> Tensor:
         """The spectral norm of the Jacobian: row i of it from copy i of the input, in one backward pass."""
         count, cells = len(u), u[0].numel()
         copies = u.detach().repeat_interleave(cells, 0).requires_grad_()
-        out = self.apply(copies).reshape(count, cells, cells)
+        out = (network or self.apply)(copies).reshape(count, cells, cells)
         (rows,) = torch.autograd.grad(out.diagonal(dim1=1, dim2=2).sum(), copies)
         jacobians = torch.nan_to_num(rows.reshape(count, cells, cells), 0.0, 0.0, 0.0)
         return torch.linalg.matrix_norm(jacobians, 2)
@@ -266,6 +294,8 @@ class Attack:
                     continue
                 if "v0" in witness:
                     w = self.image(witness["v0"])
+                    if name in ("lipschitz_in_data", "averaged"):
+                        fields |= dict.fromkeys(self.targets[:1], w)
                     broken = bool(norm(self.module(w, **fields) - v) > norm(w - u))
                 elif name == "maximum_principle":
                     low, high = witness["extremum"]["range"]

@@ -24,6 +24,7 @@ from pde2net import (
 
 TAU = sp.Symbol("tau", positive=True)
 CLAIMS = ("l2_stability", "nonexpansive", "maximum_principle", "energy_decay", "frozen_stability")
+CLAIMS += ("bounded_by_data", "lipschitz_in_data", "averaged")
 FACTORS = tuple(
     sp.Rational(f) for f in ("1", "1", "1", "1", "999/1000", "1/2", "1/2", "1001/1000", "21/20", "10")
 )
@@ -345,6 +346,8 @@ def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declare
     )
     kind = draw(st.sampled_from(kinds))
     options = SCHEMES[kind](draw)
+    if kind is p2n.Explicit and problem.fields and draw(st.booleans()):
+        options["fidelity"] = "implicit"  # refused in words where the field is no datum
     return Declared(
         problem, grid, kind, options, draw(st.sampled_from(CLAIMS)), draw(st.sampled_from(FACTORS))
     )

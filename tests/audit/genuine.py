@@ -95,6 +95,13 @@ GENUINE = {
         0.2,
         parameters={beta: 0.5, lam: 0.3},
     ),
+    "fidelity, nonlinear": made(
+        diffusion(charbonnier, 1).rhs + 2 * (f(x) - u1), 1, 0.2, parameters={lam: 0.3}
+    ),
+    "fidelity, nonlinear, beyond the limit": made(diffusion(charbonnier, 1).rhs + 2 * (f(x) - u1), 1, 0.6, 2),
+    "fidelity, not monotone": made(diffusion(rational, 1).rhs + 2 * (f(x) - u1), 1, 0.2, 7),
+    "fidelity, not monotone, weak": made(diffusion(rational, 1).rhs + (f(x) - u1) / 4, 1, 0.2, 7),
+    "fidelity, not monotone, beyond the limit": made(diffusion(rational, 1).rhs + 2 * (f(x) - u1), 1, 0.6, 2),
     "damping": made(laplacian(u1) - kappa * u1, 1, tau),
     "nonlinear damping": made(laplacian(u1) - u1 / (1 + u1**2), 1, 0.1),
     "growth": made(laplacian(u1) + u1, 1, 0.1),
@@ -134,6 +141,18 @@ STACKS = {
     "RKL 2": stack(laplacian(u1) - 2 * (u1 - f(x)), 1, p2n.RKL(2, 1, 4)),
     "RKL 2, growth": stack(laplacian(u1) + u1, 1, p2n.RKL(2, 1, 5)),
     "RKL 2 beyond the limit": stack(laplacian(u1), 1, p2n.RKL(2, 5, 4)),
+    "proximal": stack(laplacian(u1) + beta * (f(x) - u1), 1, p2n.Explicit(tau, 3, "implicit"), spacing=h),
+    "proximal, largest": stack(
+        diffusion(charbonnier, 1).rhs + beta * (f(x) - u1), 1, p2n.Explicit(None, 3, "implicit")
+    ),
+    "proximal, not monotone": stack(
+        diffusion(rational, 1).rhs + 2 * (f(x) - u1), 1, p2n.Explicit(0.5, 5, "implicit")
+    ),
+    "proximal beyond the limit": stack(
+        diffusion(charbonnier, 1).rhs + (f(x) - u1) / 2, 1, p2n.Explicit(0.9, 3, "implicit")
+    ),
+    "FSI, fidelity": stack(laplacian(u1) + (f(x) - u1) / 4, 1, p2n.FSI(0.3, 5, 2)),
+    "FSI, one step, fidelity": stack(diffused(charbonnier) + (f(x) - u1) / 4, 1, p2n.FSI(0.3, 1, 2)),
     "RKC 1": stack(laplacian(u1), 1, p2n.RKC(1, 5, 4, 2)),
     "RKC 2": stack(diffused(rational), 1, p2n.RKC(2, None, 5, damping=1), parameters={lam: 0.4}),
     "RKC 2, growth": stack(laplacian(u1) + u1, 1, p2n.RKC(2, 1, 5)),

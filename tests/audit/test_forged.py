@@ -27,6 +27,9 @@ FORGED = [
     (genuine, "Perona-Malik"),
     (genuine, "symbolic"),
     (genuine, "denoising"),
+    (genuine, "fidelity, nonlinear, beyond the limit"),
+    (genuine, "fidelity, not monotone"),
+    (genuine, "proximal, not monotone"),
     (genuine, "any sign"),
     (genuine, "forward and backward"),
     (genuine, "Du Fort-Frankel, none given"),
@@ -129,6 +132,10 @@ BORROWED = [
     ("open border", "Perona-Malik", "mean_preservation"),
     ("FSI, each step", "FSI", "l2_stability"),
     ("any sign", "damping", "frozen_stability"),
+    ("fidelity, nonlinear, beyond the limit", "fidelity, nonlinear", "bounded_by_data"),
+    ("fidelity, not monotone, beyond the limit", "fidelity, not monotone", "lipschitz_in_data"),
+    ("fidelity, not monotone", "proximal, not monotone", "lipschitz_in_data"),
+    ("fidelity, not monotone", "fidelity, nonlinear", "averaged"),
 ]
 
 
@@ -152,6 +159,8 @@ INHERITED = [
     ("Du Fort-Frankel", "alpha", "4/5"),
     ("Du Fort-Frankel, none given", "alpha", "1"),
     ("FED", "name", "FSI"),
+    ("fidelity, nonlinear", "fidelity", "implicit"),
+    ("proximal, not monotone", "fidelity", "explicit"),
     ("Kacanov", "steps", 2),
     ("multigrid", "smoother", "red-black"),
     ("multigrid", "pre", 2),

@@ -120,6 +120,8 @@ def test_every_kind_of_claim_and_status_is_among_them() -> None:
     assert {"proved", "refuted", "not applicable"} <= statuses["mean_preservation"]
     assert {"proved", "linearised", "refuted", "proved if"} <= statuses["frozen_stability"]
     assert {"proved", "proved if", "linearised", "refuted", "unknown"} <= statuses["solver_convergence"]
+    for name in ("bounded_by_data", "lipschitz_in_data", "averaged"):
+        assert {"proved", "proved if", "refuted", "unknown"} <= statuses[name]
 
 
 GONE = (

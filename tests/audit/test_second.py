@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from support import diffusion, equation, lam, unknown
+from support import diffusion, equation, lam, unknown, x
 
 import pde2net as p2n
 from pde2net import laplacian
 from pde2net.scheme.stack import TAU
 from pde2net.verify import bounds, consistency, facts, multigrid, norms, polynomial
-from pde2net.verify.theorems import cycle, explicit, picard
+from pde2net.verify.theorems import cycle, data, explicit, picard
 
 R = sp.Rational
 u1, u2 = unknown(1), unknown(2)
@@ -97,7 +97,67 @@ def leading(patch: Any) -> None:
     patch.setattr(consistency, "space_error", wrong)
 
 
+def of_data(changes: dict[str, Any], name: str) -> Any:
+    """A fault in a theorem about data."""
+
+    def plant(patch: Any) -> None:
+        patch.setattr(data, name, replace(getattr(data, name), **changes))
+
+    return plant
+
+
+def wrong(function: Any, by: sp.Rational) -> Any:
+    return lambda case: by * function(case)
+
+
+f = sp.Function("f")(x)
+CHARBONNIER = p2n.Problem(equation((u1.diff(x) / sp.sqrt(1 + u1.diff(x) ** 2)).diff(x) + 2 * (f - u1), 1))
+RATIONAL = p2n.Problem(equation((u1.diff(x) / (1 + u1.diff(x) ** 2)).diff(x) + 2 * (f - u1), 1))
+SHORT = p2n.Explicit(R(1, 5), 3)
+PROXIMAL = p2n.Explicit(R(1, 5), 3, "implicit")
 FAULTS = {
+    "bounded by data": (
+        of_data({"limit": wrong(data.BOUNDED.limit, R(21, 20))}, "BOUNDED"),
+        CHARBONNIER,
+        SHORT,
+        "limit",
+    ),
+    "bounded by data, proximal": (
+        of_data({"limit": wrong(data.BOUNDED.limit, R(21, 20))}, "BOUNDED"),
+        CHARBONNIER,
+        PROXIMAL,
+        "limit",
+    ),
+    "constant": (
+        of_data({"factor": wrong(data.LIPSCHITZ.factor, R(19, 20))}, "LIPSCHITZ"),
+        RATIONAL,
+        SHORT,
+        "factor",
+    ),
+    "limit of the constant": (
+        of_data({"limit": wrong(data.LIPSCHITZ.limit, R(21, 20))}, "LIPSCHITZ"),
+        RATIONAL,
+        PROXIMAL,
+        "limit",
+    ),
+    "averages": (
+        of_data({"factor": wrong(data.AVERAGED_WITH_DATA.factor, R(19, 20))}, "AVERAGED_WITH_DATA"),
+        CHARBONNIER,
+        PROXIMAL,
+        "factor",
+    ),
+    "averages of the input": (
+        of_data({"factor": wrong(data.AVERAGED.factor, R(19, 20))}, "AVERAGED"),
+        heat(),
+        SHORT,
+        "factor",
+    ),
+    "all steps": (
+        of_data({"factor": wrong(data.STEPWISE.factor, R(19, 20))}, "STEPWISE"),
+        PERONA_MALIK,
+        SHORT,
+        "factor",
+    ),
     "norm of a stencil": (half_norm, heat(), p2n.Explicit(R(1, 5)), "limit"),
     "norm, other parameters": (half_norm, PERONA_MALIK, p2n.Explicit(TAU), "limit|condition"),
     "norm of an implicit scheme": (half_norm, heat(), p2n.Theta(1, 1, R(1, 4)), "limit|factor"),

@@ -42,7 +42,7 @@ def fidelity(case: Case) -> Held | Missing:
 @hypothesis("one operator", "F is the same in all steps")
 def one_operator(case: Case) -> Held | Missing:
     """Blocks may have learned operators of their own, or coefficients at times of their own."""
-    if case.semi.form.learned or case.facts.until is not None:
+    if case.semi.form.learned or case.free or case.facts.until is not None:
         return Missing("the operators of two steps may differ")
     return Held("no block has parameters or times of its own")
 
@@ -240,8 +240,8 @@ def filtered(differences: Theorem, claim: str) -> Theorem:
 
 def is_filter(case: Case) -> bool:
     """Whether such a theorem may hold."""
-    form, facts = case.semi.form, case.facts
-    return case.linear and facts.curvature is not None and not form.learned and facts.until is None
+    alike = isinstance(one_operator.check(case), Held)
+    return case.linear and case.facts.curvature is not None and alike
 
 
 def underivable(claim: str, why: str) -> Claim:
