@@ -20,7 +20,7 @@ from pde2net.language.text.build import read
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = [(m[1], m[2]) for m in re.finditer(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)]
-FIVE_LINES, BLOCK, TRAINING = (text for kind, text in BLOCKS if kind == "python")
+FIVE_LINES, BLOCK, TRAINING, LEARNED = (text for kind, text in BLOCKS if kind == "python")
 PROOF, REFUSAL = (text for kind, text in BLOCKS if kind == "text")
 INDENTED = re.findall(r"(?:^    \S.*\n)+", re.sub(r"```.*?```", "", README, flags=re.S), re.M)
 
@@ -72,6 +72,16 @@ def test_the_learned_network_is_proved(five_lines):
     assert str(network.certificate.claims["l2_stability"].status) == "proved"
     filters = [v for k, v in network.module().named_parameters() if v.dim() > 2]
     assert len(filters) == 8  # one tensor of filters per block
+
+
+def test_the_learned_model_is_bounded_by_its_data(five_lines):
+    names = dict(five_lines.names)
+    exec(LEARNED, names)
+    network, v = names["network"], torch.randn(2, 1, 9, 8)
+    assert str(network.certificate.claims["bounded_by_data"].status) == "proved"
+    module = network.module()
+    assert module(v, f=v).flatten(1).norm(dim=1).le(v.flatten(1).norm(dim=1) * (1 + 1e-5)).all()
+    assert p2n.learn.values(module)["K"].shape == (5, 8, 1, 5, 5)
 
 
 def test_the_text_is_a_declaration():

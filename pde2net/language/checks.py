@@ -137,8 +137,6 @@ def _check_pieces(node: sp.Piecewise) -> None:
 def checked_values(symbols: tuple[sp.Symbol, ...], given: Mapping[Any, Any]) -> dict[sp.Symbol, sp.Expr]:
     known = {s.name: s for s in symbols}
     values: dict[sp.Symbol, sp.Expr] = {}
-    if not isinstance(given, Mapping):
-        raise DeclarationError(f"parameters maps symbols or names to numbers, {{lam: 1}}, not {given!r}.")
     for key, entry in given.items():
         name = str(key)
         if name not in known:

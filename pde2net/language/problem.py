@@ -108,6 +108,10 @@ class Problem:
         for e in kept:
             check_nodes(e.rhs)
         _check_functions(self)
+        if not isinstance(parameters or {}, Mapping):
+            raise DeclarationError(
+                f"parameters maps symbols or names to numbers, {{lam: 1}}, not {parameters!r}."
+            )
         plain, learned = learned_values.split(parameters or {}, self.learned)
         set_(self, "parameters", MappingProxyType(checked_values(self.scalars, plain)))
         set_(self, "arrays", MappingProxyType(dict(self._checked(learned))))
