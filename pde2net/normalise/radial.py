@@ -45,6 +45,8 @@ def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.E
         return ratio
     square = sum(p**2 for p in slopes)
     candidate = ratio.subs(square, SQUARED)
+    if candidate.free_symbols & set(slopes):
+        candidate = _part_by_part(ratio, slopes) or candidate
     if len(slopes) == 1 and candidate.free_symbols & set(slopes):
         root = sp.sqrt(SQUARED)
         positive = ratio.subs(slopes[0], root)
@@ -57,6 +59,32 @@ def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.E
             return None
         candidate = sp.simplify(ratio.subs(first, sp.sqrt(SQUARED - sum(p**2 for p in rest))))
     return None if candidate.free_symbols & set(slopes) else candidate
+
+
+def _part_by_part(expression: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.Expr | None:
+    """The expression with polynomials in the sum of squares, wherever they stand, in terms of SQUARED.
+
+    None if there are others. SymPy's `simplify` would bring exponentials of all to one base, whose powers may
+    be beyond what the arithmetic of polynomials takes.
+    """
+    if not expression.free_symbols & set(slopes):
+        return expression
+    if expression.is_polynomial(*slopes):
+        return _polynomial(expression, slopes)
+    if not expression.args:
+        return None
+    parts = [_part_by_part(a, slopes) if isinstance(a, sp.Expr) else None for a in expression.args]
+    return None if any(part is None for part in parts) else expression.func(*parts)
+
+
+def _polynomial(expression: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.Expr | None:
+    first, *others = slopes
+    rest = SQUARED - sp.Add(*(p**2 for p in others))
+    terms = sp.Poly(expression, first).terms()
+    if any(power % 2 for (power,), _ in terms):
+        return None
+    found = sp.expand(sp.Add(*(c * rest ** (power // 2) for (power,), c in terms)))
+    return None if found.free_symbols & set(slopes) else found
 
 
 def vanishes(flux: sp.Expr, slope: sp.Symbol) -> bool:

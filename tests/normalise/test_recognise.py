@@ -346,3 +346,16 @@ def test_any_linear_equation_is_read_back(dim, weights, rate):
 
 def test_z_is_an_axis_like_any_other():
     assert form_of(u3.diff(z, 2), 3).terms[0].components[0].responses == (0, 0, r)
+
+
+def test_exponentials_of_polynomials_are_recognised():
+    """exp(-(s/2 - 3)²) exp(-(100 s - 3)²): of a common exponential these are powers up to 40 000."""
+
+    def g(s):
+        return sp.prod(sp.exp(-((c * s - 3) ** 2)) + 1 / (2 * (c * s + 1)) for c in (sp.Rational(1, 2), 100))
+
+    u = unknown(2)
+    (term,) = recognise(p2n.Problem(equation(div(g(norm2(grad(u))) * grad(u)), 2))).terms
+    ((group,),) = (c.groups for c in term.components)
+    for value in (sp.Rational(1, 50), sp.Rational(3)):
+        assert abs(sp.N(group.diffusivity.subs(SQUARED, value) - g(value), 30)) < sp.Float("1e-25")
