@@ -47,6 +47,7 @@ class Attack:
         problem, form = declared.problem, self.network.semidiscrete.form
         self.passes = passes(declared.scheme)
         self.names = [str(f.func) for f in problem.fields]
+        self.numbers = {s.name: 0.3 for s in problem.inputs}
         self.channels = problem.channels
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
         self.targets = [n for n in self.names if n in map(str, form.reaction.free_symbols)]
@@ -69,10 +70,15 @@ class Attack:
         """What is kept holds for parameters far from where they started, too."""
         training = self.certificate.training
         kept = () if training is None else training.kept
-        for value in (-30.0, -3.0, 0.0, 3.0, 30.0) if kept else ():
+        for value in (-30.0, -3.0, 0.0, 3.0, 30.0, "0.1 random", "random", "10 random") if kept else ():
+            generator = torch.Generator().manual_seed(len(kept))
             with torch.no_grad():
                 for parameter in self.module.parameters():
-                    parameter.fill_(value)
+                    if isinstance(value, float):
+                        parameter.fill_(value)
+                        continue
+                    noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+                    parameter.copy_(float(value.removesuffix("random") or 1) * noise)
             for name, violation in self.violations():
                 if name in kept:
                     self.judge(
@@ -165,7 +171,7 @@ class Attack:
         if "c" in one:  # a mask, or a diffusivity, with a hole in one piece
             one["c"] = torch.ones(1, 1, *u.shape[2:], dtype=torch.float64)
             one["c"][..., : u.shape[-1] // 2 + 1] = 0
-        return {n: f.expand(u.shape).contiguous() for n, f in one.items()}
+        return {**{n: f.expand(u.shape).contiguous() for n, f in one.items()}, **self.numbers}
 
     def apply(self, u: Tensor) -> Tensor:
         self.inputs += len(u)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -40,7 +40,9 @@ class Declared:
     """A declaration, with a step that is `factor` times the largest one of the claim `aim`.
 
     options  of the scheme `kind`, but for tau; alpha is a multiple of the smallest one
-    train    parameters that are trained while their condition is kept
+    train    what is trained while its condition is kept
+    step     the step itself, in place of factor and aim; None for the largest one
+    asked    further options of compile
     """
 
     problem: p2n.Problem
@@ -50,6 +52,8 @@ class Declared:
     aim: str
     factor: sp.Rational
     train: tuple[str, ...] = ()
+    step: Any = sp.nan
+    asked: dict[str, Any] = field(default_factory=dict)
 
     def compiled(self, scheme: p2n.Scheme) -> p2n.Network:
         return p2n.compile(
@@ -59,11 +63,14 @@ class Declared:
             on_unstable="ignore",
             trainable=self.train,
             keep_stable=bool(self.train),
+            **self.asked,
         )
 
     def scheme(self) -> p2n.Scheme:
         """The step is a number; where the aim has no limit, the factor itself."""
         options = dict(self.options)
+        if self.step is not sp.nan:
+            return self.kind(tau=self.step, **options)
         if options.get("alpha") is not None:
             options["alpha"] *= 1 / (2 * self.limit(p2n.Explicit(TAU), "frozen_stability"))
         limit = self.limit(self.kind(tau=TAU, **options), self.aim)

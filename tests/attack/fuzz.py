@@ -5,6 +5,7 @@ PYTHONPATH=tests python tests/attack/fuzz.py [seconds]
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import multiprocessing
 import random
@@ -23,6 +24,7 @@ from forge import forgeries, is_genuine
 from hostile import hostile
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from learned import learned
 
 import pde2net as p2n
 
@@ -83,6 +85,7 @@ class Failures(logging.Handler):
 def work(number: int, seconds: float) -> Tally:
     """Attack declarations until the time is over; every tenth certificate is rechecked and forged."""
     torch.set_num_threads(1)
+    faulthandler.enable()
     failures = Failures()
     logging.getLogger("pde2net.verify").addHandler(failures)
     logging.getLogger("pde2net.verify").setLevel(logging.DEBUG)
@@ -99,7 +102,7 @@ def work(number: int, seconds: float) -> Tally:
             phases=[Phase.generate],
             suppress_health_check=list(HealthCheck),
         )
-        @given(st.one_of(declarations(), hostile()))
+        @given(st.one_of(declarations(), hostile(), learned()))
         def one(declared: Declared) -> None:
             if time.monotonic() < end:
                 case(declared, tally)

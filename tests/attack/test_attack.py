@@ -3,6 +3,7 @@
 from adversary import Attack
 from declarations import Declared, declarations
 from hypothesis import HealthCheck, given, settings
+from learned import learned
 
 import pde2net as p2n
 
@@ -18,11 +19,22 @@ def test_nothing_that_is_proved_can_be_broken(declared: Declared):
     attack(declared)
 
 
+@settings(
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+@given(learned())
+def test_nothing_that_training_keeps_can_be_broken(declared: Declared):
+    attack(declared)
+
+
 def attack(declared: Declared) -> Attack | None:
     """Certify, emit, attack; None for a declaration that is refused in words."""
     try:
         scheme = declared.scheme()
-        network = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore")
+        network = declared.compiled(scheme)
     except p2n.Pde2NetError as error:
         assert str(error)
         return None

@@ -216,6 +216,15 @@ def test_steps_beyond_the_limits_are_refuted_by_data():
         assert witness["fields"]["f"] == witness["u0"]
 
 
+def test_data_of_a_declared_sign_are_not_searched():
+    """Inputs of the search have any sign."""
+    g = sp.Function("g", nonnegative=True)(x)
+    problem = p2n.Problem(equation(RATIONAL + 2 * (g - u1), 1))
+    certificate = p2n.verify(problem, explicit(R(3, 4), 2))
+    assert [certificate.claims[name].status for name in DATA] == ["unknown"] * 3
+    p2n.recheck(certificate.to_json())
+
+
 def test_what_expands_is_not_averaged():
     found = claims(RATIONAL, explicit(R(1, 4), 2))
     assert found["averaged"].status == "refuted"

@@ -42,9 +42,12 @@ def growth(case: Case) -> Found:
 
 
 def _of_data(case: Case) -> Search | None:
-    """The search whose inputs are the data."""
+    """The search whose inputs are the data; none for data of a declared sign, which inputs do not have."""
     term = data_term(case.semi.form)
-    return case.search if case.search is None or term is None else replace(case.search, data=term.field.name)
+    if case.search is None or term is None:
+        return case.search
+    signed = term.field.is_nonnegative or term.field.is_nonpositive
+    return None if signed else replace(case.search, data=term.field.name)
 
 
 def data_growth(case: Case) -> Found:
