@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pde2net.discretise.filters import CONTINUED
+from pde2net.discretise.filters import CONTINUED, Parity
 from pde2net.emit.parse import parse
 from pde2net.emit.tree import Definition
 from pde2net.graph.network import Graph
@@ -22,6 +22,11 @@ def filters_of(graph: Graph) -> dict[str, Filter]:
 def shape(node: Filter) -> str:
     """The arguments that say how large the weights of an operator are."""
     return ", ".join(map(str, (node.out_channels, node.channels, *[node.kernel_size] * len(node.boundary))))
+
+
+def has_odd(inner: Parity) -> bool:
+    """Whether some of the channels that are filtered go on as odd ones."""
+    return any(sign < 0 for channel in inner for sign in channel)
 
 
 def suffix(node: Filter | TransposedFilter) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.discretise.filters import Parity
-from pde2net.emit.filters import filters_of, shape
+from pde2net.emit.filters import filters_of, has_odd, shape
 from pde2net.emit.parse import parse
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Definition, Function
@@ -107,7 +107,7 @@ class Bank(Thing):
             own, inner = self.node.parity, self.node.inner
             signs = [[[a * b for a, b in zip(o, c, strict=True)] for c in _same(inner)] for o in own]
             lines += _buffer(f"parity_{self.variable}", signs)
-        if len(_same(self.node.inner)) > 1:
+        if has_odd(self.node.inner):
             lines += _buffer(f"sides_{self.variable}", [list(c) for c in self.node.inner])
         return lines
 
@@ -246,7 +246,7 @@ def _rows(nested: Any, indent: str) -> list[str]:
 
 def _same(inner: Parity) -> Sequence[Sequence[int]]:
     """The parities of channels, or that of one if all are even."""
-    return inner[:1] if all(sign == 1 for c in inner for sign in c) else inner
+    return inner if has_odd(inner) else inner[:1]
 
 
 def _buffer(name: str, entries: Any) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from pde2net.discretise.operators import Bank
-from pde2net.emit.filters import suffix
+from pde2net.emit.filters import has_odd, suffix
 from pde2net.emit.operators import mean_name
 from pde2net.emit.smoothing import gaussian_name
 from pde2net.emit.squares import squares_name
@@ -157,8 +157,7 @@ def _call(op: Op, fed: Mapping[str, str], scope: Scope) -> str:
 def _filtering(op: Filter | TransposedFilter, array: str, scope: Scope) -> str:
     """The arguments of a filter: its weights, what is filtered, and which of its channels are odd."""
     weights = scope.filters[op.operator]
-    odd = any(sign < 0 for channel in op.inner for sign in channel)
-    return f"{weights}, {array}, self.sides_{weights}" if odd else f"{weights}, {array}"
+    return f"{weights}, {array}, self.sides_{weights}" if has_odd(op.inner) else f"{weights}, {array}"
 
 
 def _sides(margin: Sequence[int], sign: str = "") -> str:

@@ -193,7 +193,8 @@ def wanted_names(graph: Graph, name: str, axes: Sequence[str]) -> tuple[str, ...
     if isinstance(node, Convolution):
         return _of_consumers(graph, name, len(node.bank.operations))
     if isinstance(node, Filter):
-        return _of_consumers(graph, name, 1)
+        (found,) = _of_consumers(graph, name, 1)
+        return (own.removesuffix("filter") + "u" if found == f"{own}_0" else found,)
     if isinstance(node, Pointwise):
         if node.role in UPDATES:
             return (node.role if node.role in ("step", "rate") else own,)

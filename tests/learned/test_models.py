@@ -90,6 +90,20 @@ def test_given_filters_keep_their_larger_part() -> None:
         np.testing.assert_allclose(module.block.K.numpy(), filters, rtol=0, atol=1e-15)
 
 
+def test_one_odd_filter_is_continued_oddly() -> None:
+    u, A = unknown(1), p2n.LinearOperator("A", out_channels=1, kernel_size=3, border="continued")
+    B = p2n.LinearOperator("B", out_channels=2, kernel_size=3, border="continued")
+    values = {A: [[[-1.0, 0.0, 1.0]]]}
+    problem = p2n.Problem(sp.Eq(u.diff(t), -A.adjoint(B.adjoint(B(A(u))))), parameters=values)
+    model = Model(problem, {"A": (1, 1, 3), "B": (2, 1, 3)}, {})
+    network = uncertified(problem, SCHEMES["explicit"])
+    module, v = network.module().double(), np.random.default_rng(0).normal(size=6)
+    filters = {name: getattr(module.block, name).numpy() for name in model.shapes}
+    wanted = Interpreter(network.looped, filters=filters)(v)
+    found = module(torch.tensor(v)[None, None])[0, 0].numpy()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12)
+
+
 def test_responses_are_adjoint_with_signs() -> None:
     """<K u, p> = <u, K^T p> for two operators, also where the border of one reaches across the image."""
     model = MODELS["chain"](2, border="continued")
