@@ -20,7 +20,8 @@ from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Definition, Function
 from pde2net.graph.network import Graph, node_of
 from pde2net.graph.nodes import Filter, Spline
-from pde2net.language.arrays import Array, array
+from pde2net.language.arrays import Array
+from pde2net.language.spline import falling
 from pde2net.language.symbols import FilterParameter
 from pde2net.program.names import Namer
 
@@ -202,16 +203,8 @@ def things(
     splines = {node.name: node for node in nodes if isinstance(node, Spline)}
     for name, spline in sorted(splines.items()):
         slopes = Slopes(*options(name), spline)
-        found.append(replace(slopes, start=slopes.start or _falling(spline)))
+        found.append(replace(slopes, start=slopes.start or falling(spline)))
     return found
-
-
-def _falling(node: Spline) -> Array:
-    """Slopes to start from: those of s/(1 + (3 s/reach)²) times the upper bound, within the bounds."""
-    places = [(j + 0.5) * 3 / node.pieces for j in range(node.pieces)] + [3.5]
-    upper, least = float(node.upper), max(0.0, float(node.lower))
-    slopes = [max(least, upper * (1 - s**2) / (1 + s**2) ** 2) for s in places]
-    return array([slopes] * node.rows, node.name)
 
 
 def constants(found: Sequence[Thing]) -> list[str]:

@@ -12,6 +12,9 @@ import sympy as sp
 from pde2net.figures.factors import Array
 from pde2net.figures.scene import Scene, sample
 from pde2net.figures.style import BLUE, GREEN, GREY, ORANGE, RED, SMALL, finish, formula, heading, literal
+from pde2net.language.arrays import Array as Exact
+from pde2net.language.spline import SplineDiffusivity, falling
+from pde2net.language.symbols import per_filter
 from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.terms import SQUARED, Term
 from pde2net.verify.bounds import Bounds
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ZERO = 1e-12
+MOST_FILTERS = 6  # whose own fluxes are drawn
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,40 @@ class Curves:
     peak: float | None
 
 
-def curves(scene: Scene, profile: Profile) -> Curves:
-    """Over 4 times the place where Phi turns; or else 3 times that where g has lost half of its range."""
-    g = profile.diffusivity.subs(scene.values)
-    g = g.subs(dict.fromkeys(g.free_symbols - {SQUARED}, 1))
+def variants(scene: Scene, profile: Profile) -> list[sp.Expr]:
+    """g in numbers, parameters without a value 1; that of each of the first filters, if they have their own."""
+    g, problem = profile.diffusivity.subs(scene.values), scene.semi.form.problem
+    parts = sorted(g.atoms(SplineDiffusivity), key=str)
+    own = sorted(per_filter(g), key=str)
+    rows = [problem.arrays[s.name].shape[0] for s in own if s.name in problem.arrays]
+    count = min(MOST_FILTERS, max([1, *rows, *(part.rows for part in parts)]))
+    found = []
+    for k in range(count):
+        filters = {s: problem.arrays[s.name].entries[k] for s in own if s.name in problem.arrays}
+        splines = {part: _pieces(part, problem.arrays.get(part.name) or falling(part), k) for part in parts}
+        plain = g.xreplace({**filters, **splines})
+        found.append(plain.subs(dict.fromkeys(plain.free_symbols - {SQUARED}, 1)))
+    return list(dict.fromkeys(found))
+
+
+def _pieces(part: SplineDiffusivity, slopes: Exact, row: int) -> sp.Expr:
+    """phi(s)/s of one filter as a function of s²: slope + offset/s on each piece."""
+    own, s, h = slopes.nested()[row % slopes.shape[0]], sp.sqrt(SQUARED), part.width
+    height, cases = sp.S.Zero, []
+    for j, slope in enumerate(own):
+        value = slope + (height - slope * j * h) / s if j else slope
+        cases.append((value, ((j + 1) * h) ** 2 > SQUARED if j < part.pieces else True))
+        height += slope * h
+    return sp.Piecewise(*cases)
+
+
+def curves(g: sp.Expr, shown: Array | None = None) -> Curves:
+    """Over `shown`, or 4 times the place where Phi turns, or 3 times that where g has lost half its range."""
     slope = g + 2 * SQUARED * sp.diff(g, SQUARED)
     scan: Array = np.logspace(-4, 4, 161)
     peak = _turn(slope, scan)
-    s: Array = np.linspace(0.0, 4 * peak if peak else _extent(sample(g, SQUARED, scan**2), scan), 401)
+    end = 4 * peak if peak else _extent(sample(g, SQUARED, scan**2), scan)
+    s: Array = np.linspace(0.0, end, 401) if shown is None else shown
     height = sample(g, SQUARED, s**2)
     return Curves(s, height, height * s, sample(slope, SQUARED, s**2), peak)
 
@@ -112,10 +142,16 @@ def draw_diffusivity(left: Axes, right: Axes, scene: Scene, profile: Profile) ->
 
     Where Phi does not grow, forward-backward diffusion, the right panel is hatched.
     """
-    found = curves(scene, profile)
+    first, *rest = variants(scene, profile)
+    found = curves(first)
+    others = [curves(g, found.s) for g in rest]
     heading(left, "Diffusivity g and slope of the flux Φ'", *_unproved(scene, profile))
     written = formula(profile.diffusivity.subs(SQUARED, sp.Symbol("s", positive=True) ** 2))
-    label = f"g = {written}" if written.startswith("$") and len(written) < 70 else "g(s²)"
+    known = written.startswith("$") and len(written) < 70 and not profile.diffusivity.has(SplineDiffusivity)
+    label = f"g = {written}" if known else "g(s²)"
+    for other in others:
+        left.plot(other.s, other.g, color=BLUE, linewidth=0.9, alpha=0.5)
+        left.plot(other.s, other.slope, color=ORANGE, linewidth=0.9, alpha=0.5, linestyle="-.")
     left.plot(found.s, found.g, color=BLUE, linewidth=2.2, label=label)
     left.plot(found.s, found.slope, color=ORANGE, linewidth=2.2, linestyle="-.", label="Φ'(s) = g + 2s²g'")
     _limits(left, np.concatenate([found.g[20:], found.slope[20:]]), np.concatenate([found.g, found.slope]))
@@ -123,6 +159,10 @@ def draw_diffusivity(left: Axes, right: Axes, scene: Scene, profile: Profile) ->
     argument = literal(profile.argument)
     finish(left, f"s = {argument}", "g, Φ'")
     _draw_flux(right, found, argument)
+    for other in others:
+        right.plot(other.s, other.flux, color=BLUE, linewidth=0.9, alpha=0.5)
+    fluxes = np.concatenate([c.flux for c in (found, *others)])
+    _limits(right, fluxes, fluxes)
     for axes in (left, right):
         axes.set_xlim(0, float(found.s[-1]))
 

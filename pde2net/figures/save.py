@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pde2net.discretise.semidiscretise import semidiscretise
-from pde2net.errors import DeclarationError, FileError
+from pde2net.errors import FileError
 from pde2net.figures.sheet import figure
 from pde2net.files import write_with
 from pde2net.normalise.recognise import recognise
@@ -24,17 +24,11 @@ FORMATS = (".png", ".svg", ".pdf")
 def certificate_figure(certificate: Certificate, path: str | Path | None) -> Figure:
     """The figure of `certificate`, written to `path` if that is given.
 
-    Raises DeclarationError without matplotlib and for learned operators, and FileError for a path that
-    cannot be written.
+    Raises DeclarationError without matplotlib, and FileError for a path that cannot be written.
     """
     if path is not None and Path(path).suffix.lower() not in FORMATS:
         raise FileError(f"{path}: a figure is written as {', '.join(FORMATS)}.")
     declared = certificate.declaration
-    if declared.problem.operators:
-        raise DeclarationError(
-            "A figure shows frequencies, but those of learned operators depend on their weights, which the "
-            "certificate does not know."
-        )
     semi = semidiscretise(recognise(declared.problem), declared.grid)
     facts = gather(semi)
     update = update_of(declared.scheme, coefficient(semi, declared.scheme, facts))

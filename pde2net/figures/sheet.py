@@ -42,8 +42,10 @@ def figure(plan: Plan, facts: Facts, claims: Mapping[str, Claim]) -> Figure:
     each row     g(s²), Phi'(s) and Phi(s) = g(s²) s of a diffusivity with the proved bounds; at
                  most 3 diffusivities
 
-    Where nothing is proved a panel says why. Symbols without a value are 1, a step with symbols of
-    its own is its limit; the caption says so. No window is opened and no global state is touched.
+    Of learned operators the rows alone, with a curve for each of the first filters that have parameters or
+    splines of their own. Where nothing is proved a panel says why. Symbols without a value are 1, a step
+    with symbols of its own is its limit; the caption says so. No window is opened and no global state is
+    touched.
     Raises DeclarationError if matplotlib is not installed.
     """
     try:
@@ -56,15 +58,18 @@ def figure(plan: Plan, facts: Facts, claims: Mapping[str, Claim]) -> Figure:
     rows = profiles(scene)
     head, foot = _head(scene), _foot(scene, rows)
     shown = rows[:MOST_ROWS]
-    heights = [_LINE * len(head), *[_PANEL] * (1 + len(shown)), *[_LINE * len(foot)] * bool(foot)]
+    frequencies = not scene.semi.form.learned  # of filters, they depend on the weights
+    panels = len(shown) + frequencies
+    heights = [_LINE * len(head), *[_PANEL] * panels, *[_LINE * len(foot)] * bool(foot)]
     layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08, hspace=0.02, wspace=0.03)
     drawn = Figure(figsize=(_WIDTH, sum(heights) + 0.5), dpi=100, layout=layout)
     FigureCanvasAgg(drawn)
     grid = drawn.add_gridspec(len(heights), 2, height_ratios=heights)
     _text(drawn.add_subplot(grid[0, :]), head)
-    draw_amplification(drawn.add_subplot(grid[1, 0]), scene)
-    draw_region(drawn.add_subplot(grid[1, 1]), scene)
-    for row, profile in enumerate(shown, start=2):
+    if frequencies:
+        draw_amplification(drawn.add_subplot(grid[1, 0]), scene)
+        draw_region(drawn.add_subplot(grid[1, 1]), scene)
+    for row, profile in enumerate(shown, start=1 + frequencies):
         left, right = (drawn.add_subplot(grid[row, column]) for column in (0, 1))
         draw_diffusivity(left, right, scene, profile)
     if foot:

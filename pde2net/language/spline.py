@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sympy as sp
 from sympy.core.symbol import Str
 
 from pde2net.errors import DeclarationError, EquationError
+from pde2net.language.arrays import Array, array
 from pde2net.language.exact import count, exact, positive
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.traversal import atoms
@@ -176,6 +177,29 @@ class SplineDiffusivity(_Piecewise):
     def _sympystr(self, printer: Any) -> str:
         argument = printer._print(self.argument)
         return f"{self.name}(sqrt({argument}))/sqrt({argument})"
+
+
+class Knots(Protocol):
+    """What the slopes of a spline depend on."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def pieces(self) -> int: ...
+    @property
+    def lower(self) -> sp.Expr: ...
+    @property
+    def upper(self) -> sp.Expr: ...
+    @property
+    def rows(self) -> int: ...
+
+
+def falling(spline: Knots) -> Array:
+    """Slopes to start from: those of s/(1 + (3 s/reach)²) times the upper bound, within the bounds."""
+    places = [(j + 0.5) * 3 / spline.pieces for j in range(spline.pieces)] + [3.5]
+    upper, least = float(spline.upper), max(0.0, float(spline.lower))
+    slopes = [max(least, upper * (1 - s**2) / (1 + s**2) ** 2) for s in places]
+    return array([slopes] * spline.rows, spline.name)
 
 
 def splines_of(expression: sp.Basic) -> tuple[SplineFlux, ...]:

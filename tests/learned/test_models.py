@@ -346,3 +346,19 @@ def test_numbers_given_at_the_call() -> None:
     sigma = torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
     module(v, sigma=sigma).square().sum().backward()
     assert sigma.grad is not None and sigma.grad != 0
+
+
+def test_figures_show_the_fluxes_of_filters() -> None:
+    """A curve for each filter, with the bounds that are kept."""
+    problem = problem_of(
+        -K3.adjoint(PHI(K3(u2))), {PHI: [[1, 0, 0], [R(1, 2), -R(1, 2), 0], [0, 1, R(1, 4)]]}
+    )
+    figure = p2n.verify(problem, p2n.Explicit(tau=STEP), p2n.Grid()).plot()
+    _, left, right = figure.axes
+    curves = [line for line in right.get_lines() if len(line.get_xdata()) > 2]
+    assert len(curves) == 3
+    s = curves[1].get_xdata()
+    wanted = np.where(s < 0.5, s / 2, np.clip(0.5 - s / 2, 0, None))
+    np.testing.assert_allclose(curves[1].get_ydata(), wanted, atol=1e-12)
+    shown = " ".join(text.get_text() for text in left.texts)
+    assert "sup" in shown and "−1/2" in shown
