@@ -75,8 +75,9 @@ class Curves:
 
 
 def variants(scene: Scene, profile: Profile) -> list[sp.Expr]:
-    """g in numbers, parameters without a value 1; that of each of the first filters, if they have their own."""
-    g, problem = profile.diffusivity.subs(scene.values), scene.semi.form.problem
+    """g in numbers, parameters without a value 1; of the first filters each, if they have their own."""
+    problem = scene.semi.form.problem
+    g = profile.diffusivity.subs(problem.parameters)
     parts = sorted(g.atoms(SplineDiffusivity), key=str)
     own = sorted(per_filter(g), key=str)
     rows = [problem.arrays[s.name].shape[0] for s in own if s.name in problem.arrays]

@@ -33,7 +33,10 @@ class Scene:
 
     @property
     def values(self) -> Mapping[sp.Symbol, sp.Expr]:
-        return self.semi.form.problem.parameters
+        """Those that are given; of parameters of filters those of the first one."""
+        problem = self.semi.form.problem
+        own = [s for s in problem.symbols if s not in problem.parameters and s.name in problem.arrays]
+        return {**problem.parameters, **{s: problem.arrays[s.name].entries[0] for s in own}}
 
     @cached_property
     def case(self) -> Case:

@@ -361,4 +361,4 @@ def test_figures_show_the_fluxes_of_filters() -> None:
     wanted = np.where(s < 0.5, s / 2, np.clip(0.5 - s / 2, 0, None))
     np.testing.assert_allclose(curves[1].get_ydata(), wanted, atol=1e-12)
     shown = " ".join(text.get_text() for text in left.texts)
-    assert "sup" in shown and "−1/2" in shown
+    assert "sup" in shown and "- 1 / 2" in shown
