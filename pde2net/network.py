@@ -59,7 +59,7 @@ class Network:
 
         Raises EmissionError if the step, the spacing or a parameter has no value.
         """
-        unknowns = self.semidiscrete.form.problem.unknowns
+        unknowns, semi = self.semidiscrete.form.problem.unknowns, self.semidiscrete
         return emit(
             Request(
                 graph=self.looped,
@@ -72,6 +72,7 @@ class Network:
                 shared=self.shared,
                 kept=self.kept,
                 arrays=self.semidiscrete.form.problem.arrays,
+                multiple=semi.multiple if isinstance(semi, Semidiscrete) else 1,
             )
         )
 

@@ -48,6 +48,21 @@ def adjoint(weights: Array, p: Array, boundary: Sequence[str], inner: Parity = (
     return wide
 
 
+def summed(u: Array, dimension: int, scale: int) -> Array:
+    """Sums over blocks of `scale` cells along each of the first axes."""
+    for axis in range(dimension if scale > 1 else 0):
+        shape = (*u.shape[:axis], u.shape[axis] // scale, scale, *u.shape[axis + 1 :])
+        u = u.reshape(shape).sum(axis=axis + 1)
+    return u
+
+
+def spread(p: Array, dimension: int, scale: int) -> Array:
+    """The transpose of `summed`."""
+    for axis in range(dimension if scale > 1 else 0):
+        p = np.repeat(p, scale, axis)
+    return p
+
+
 def _tap(weights: Array, offset: tuple[int, ...]) -> Array:
     """The matrix (filters, channels) of one cell of the kernel."""
     found: Array = weights.transpose(*range(2, weights.ndim), 0, 1)[offset]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -64,10 +65,16 @@ class Semidiscrete:
         """The smallest size of each axis on which the stencils fit."""
         terms = [t for t in self.form.terms if isinstance(t, Learned)]
         sizes = [max([1, *(cells(t.chain, b) for t in terms)]) for b in self.borders]
+        sizes = [self.multiple * -(-n // self.multiple) for n in sizes]
         for bank in self.banks:
             for axis, span in bank.span:
                 sizes[axis] = max(sizes[axis], span)
         return tuple(sizes)
+
+    @property
+    def multiple(self) -> int:
+        """What the sizes of images are multiples of: learned operators may act on averages of blocks."""
+        return math.lcm(*(k.scale for k in self.form.learned))
 
     @property
     def first_order(self) -> bool:
@@ -190,16 +197,23 @@ def _chain(term: Term) -> tuple[Chain, ...]:
     if len(kinds) > 1:
         names = ", ".join(k.name for k in term.chain.operators)
         raise DeclarationError(f"Operators that are composed have one kind of border: {names} have two.")
+    _, *outer = term.chain.operators
+    for operator in (k for k in outer if k.scale != 1):
+        raise DeclarationError(
+            f"{operator} has scale = {operator.scale}: of composed operators the first one alone, which is "
+            "applied to the image, acts on averages."
+        )
     return (term.chain,)
 
 
 def cells(chain: Chain, border: Border) -> int:
     """The fewest cells along an axis on which filters can be applied."""
+    scale = chain.operators[0].scale
     if chain.last.border == "continued":
-        return max(k.left for k in chain.operators)
+        return scale * max(k.left for k in chain.operators)
     if border.even:
-        return 1 + sum(k.kernel_size - 1 for k in chain.operators)
-    return max(k.kernel_size for k in chain.operators)
+        return scale * (1 + sum(k.kernel_size - 1 for k in chain.operators))
+    return scale * max(k.kernel_size for k in chain.operators)
 
 
 def hessian_bank(order: int, lines: Sequence[tuple[sp.Expr, Border]]) -> Bank:

@@ -44,6 +44,7 @@ class Request:
 
     unknowns  the names of those of a system
     arrays    values of what is learned, to start from or to keep
+    multiple  what the sizes of images are multiples of
     namer     makes identifiers
     """
 
@@ -57,6 +58,7 @@ class Request:
     shared: bool = True
     kept: Kept | None = None
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    multiple: int = 1
     namer: Namer = field(default_factory=Namer)
 
 
@@ -280,7 +282,8 @@ class Emitter(ABC):
         asked = self.request
         inputs = [s for s in fields(self.graph) if isinstance(s, Input)]
         arrays = {name: own for name, own in known.items() if name not in {s.name for s in inputs}}
-        found = renamed + input_checks(asked.axes, asked.smallest, arrays, self.channels, asked.unknowns)
+        sizes = [(n, asked.multiple) for n in asked.smallest]
+        found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns)
         return found + [number_check(s, known[s.name]) for s in inputs]
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:

@@ -32,14 +32,15 @@ def number_check(symbol: sp.Symbol, variable: str) -> str:
 
 def input_checks(
     axes: Sequence[str],
-    smallest: Sequence[int],
+    sizes: Sequence[tuple[int, int]],
     fields: Mapping[str, str],
     channels: int,
     unknowns: Sequence[str] = (),
 ) -> list[str]:
     """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size.
 
-    `fields` maps the name of each known field to its variable; `unknowns` of a system are its channels.
+    `sizes` has the smallest size of each axis, and what sizes are multiples of; `fields` the variable of
+    each known field by its name; `unknowns` of a system are its channels.
     """
     rank = len(axes) + 2
     shape = f"(batch, {channels}, {', '.join(axes)})"
@@ -52,12 +53,18 @@ def input_checks(
         f'        "{_other_channels(channels, unknowns)}"',
         "    )",
     ]
-    for position, (axis, size) in enumerate(zip(axes, smallest, strict=True), start=2):
+    for position, (axis, (size, multiple)) in enumerate(zip(axes, sizes, strict=True), start=2):
         if size > 1:
             cells = f"u.shape[{position}]"
             lines += [
                 f"if {cells} < {size}:",
                 f'    raise ValueError(f"the stencil needs {size} cells along {axis}, not {{{cells}}}")',
+            ]
+        if multiple > 1:
+            cells = f"u.shape[{position}]"
+            lines += [
+                f"if {cells} % {multiple}:",
+                f'    raise ValueError(f"cells along {axis} are a multiple of {multiple}, not {{{cells}}}")',
             ]
     for name, data in fields.items():
         lines += [

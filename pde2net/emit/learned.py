@@ -260,6 +260,7 @@ def functions(found: Sequence[Thing], nodes: Collection[Any]) -> list[Definition
         spline=any(not n.quotient for n in splines),
         quotient=any(n.quotient for n in splines),
         splines=bool(splines),
+        averaged=any(isinstance(n, Filter) and n.scale > 1 for n in nodes),
     )
 
 
@@ -275,6 +276,21 @@ def symmetric(weight: Tensor, parity: Tensor) -> Tensor:  # if symmetric
 def without_mean(weight: Tensor) -> Tensor:  # if without_mean
     """Filters without response to constants."""
     return weight - weight.mean(tuple(range(2, weight.dim())), keepdim=True)
+
+def averaged(u: Tensor, scale: int) -> Tensor:  # if averaged
+    """Sums over blocks of `scale` cells along each axis, over the root of their number."""
+    axes = u.dim() - 2
+    sizes = [n for size in u.shape[2:] for n in (size // scale, scale)]
+    blocks = u.reshape(*u.shape[:2], *sizes).sum([3 + 2 * axis for axis in range(axes)])
+    return blocks / scale ** (axes / 2)
+
+def spread(p: Tensor, scale: int) -> Tensor:  # if averaged
+    """The transpose of averaged."""
+    axes = p.dim() - 2
+    wide = p[(..., *[x for _ in range(axes) for x in (slice(None), None)])]
+    sizes = [n for size in p.shape[2:] for n in (size, scale)]
+    wide = wide.expand(*p.shape[:2], *sizes).reshape(*p.shape[:2], *[scale * n for n in p.shape[2:]])
+    return wide / scale ** (axes / 2)
 
 def folded(raw: Tensor) -> Tensor:  # if folded
     """|raw|, whose derivative at 0 is that from the right."""

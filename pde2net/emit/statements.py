@@ -127,9 +127,11 @@ def _call(op: Op, fed: Mapping[str, str], scope: Scope) -> str:
     if isinstance(op, TransposedConvolution):
         return f"{scope.banks[op.bank]}Adjoint.of({', '.join(fed.values())})"
     if isinstance(op, Filter):
-        return f"respond{suffix(op)}({_filtering(op, fed['u'], scope)})"
+        array = fed["u"] if op.scale == 1 else f"averaged({fed['u']}, {op.scale})"
+        return f"respond{suffix(op)}({_filtering(op, array, scope)})"
     if isinstance(op, TransposedFilter):
-        return f"respond{suffix(op)}_adjoint({_filtering(op, fed['p'], scope)})"
+        text = f"respond{suffix(op)}_adjoint({_filtering(op, fed['p'], scope)})"
+        return text if op.scale == 1 else f"spread({text}, {op.scale})"
     if isinstance(op, Spline):
         name = "spline_quotient" if op.quotient else "spline"
         return f"{name}({scope.filters[op.name]}, {fed['q']}, {number(scope.value(op.width))})"

@@ -39,7 +39,7 @@ CHOICES = {
 }
 COUNTS = (
     *("iterations", "most", "anderson", "levels", "sweeps", "rounds", "repeat", "count", "index"),
-    *("channels", "pieces", "rows"),
+    *("channels", "pieces", "rows", "scale"),
 )
 
 

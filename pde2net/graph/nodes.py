@@ -133,6 +133,7 @@ class Filter(Node):
     parity     of continued operators: 1 or -1 for each filter and axis, whether it is even or odd there
     inner      the same of the channels that are filtered
     zero_mean  whether the weights of each filter and channel have the mean 0
+    scale      filters act on sums over blocks of so many cells along each axis, over the root of their number
     """
 
     takes = ("u",)
@@ -144,6 +145,7 @@ class Filter(Node):
     parity: Parity = ()
     inner: Parity = ()
     zero_mean: bool = False
+    scale: int = 1
     role: str = "filter"
 
 
@@ -160,6 +162,7 @@ class TransposedFilter(Node):
     parity: Parity = ()
     inner: Parity = ()
     zero_mean: bool = False
+    scale: int = 1
     role: str = "transposed filter"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import sympy as sp
@@ -121,8 +121,8 @@ class Declaration:
 
 def _options(operator: LinearOperator) -> list[Any]:
     """The options of an operator; those that are usual are left out."""
-    found = [operator.out_channels, operator.kernel_size, operator.border, operator.zero_mean]
-    return found if found[2:] != ["inside", False] else found[:2]
+    _, *found = astuple(operator)
+    return found if found[2:] != ["inside", False, 1] else found[:2]
 
 
 def _spline(flux: SplineFlux) -> list[Any]:

@@ -27,14 +27,17 @@ class LinearOperator:
     kernel_size   cells along each axis, odd or even
     border        at reflecting boundaries: "inside", windows that lie on the grid alone, or "continued"
     zero_mean     whether the weights of each filter and channel have the mean 0 whatever is trained
+    scale         K acts on a coarser grid, on averages over `scale` cells along each axis
 
     (K u)_o = sum_c sum_j W[o, c, j] u_c[i + j], over all channels c of u, j from -(size - 1)//2 to size//2
     along each axis; the weights have the shape (out_channels, channels of u, size, ..., size). With
     reflecting boundaries, K u has the cells i whose windows lie on the grid: no flux crosses the border.
     With border="continued" it has all cells: u goes on as its mirror image, and each filter is even or odd
     along each axis (docs/theory.md, 8.4); sizes are odd then. Periodic boundaries wrap, zero-Dirichlet ones
-    continue u by 0. `K.adjoint` is the exact transpose for every size, with the same weights. Phi is a
-    function of K(u), of parameters, which are the same for every filter, and of those of `K.parameter`.
+    continue u by 0. With a scale, K is applied to (sums of u over blocks of scale^d cells)/scale^(d/2), an
+    operator of norm 1; sizes of images are multiples of it. `K.adjoint` is the exact transpose, with the
+    same weights. Phi is a function of K(u), of parameters, the same for every filter, and of those of
+    `K.parameter`.
 
     K(u) is a SymPy expression; K2(K1(u)) composes operators. Raises DeclarationError for a name that is no
     identifier, sizes below 1, an unknown border, or one that goes with odd sizes alone.
@@ -45,13 +48,14 @@ class LinearOperator:
     kernel_size: int
     border: str = "inside"
     zero_mean: bool = False
+    scale: int = 1
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not re.fullmatch(r"[^\W\d]\w*", self.name):
             raise DeclarationError(
                 f'The name of a linear operator consists of letters, digits and "_", not {self.name!r}.'
             )
-        for key in ("out_channels", "kernel_size"):
+        for key in ("out_channels", "kernel_size", "scale"):
             found = count(getattr(self, key), f"{key} of the operator {self.name}")
             if found > LARGEST:
                 raise DeclarationError(f"{key} of {self.name} is at most {LARGEST}, not {found}.")
@@ -80,7 +84,7 @@ class LinearOperator:
     @property
     def _arguments(self) -> tuple[sp.Basic, ...]:
         sizes = sp.Integer(self.out_channels), sp.Integer(self.kernel_size)
-        return Str(self.name), *sizes, Str(self.border), sp.Integer(self.zero_mean)
+        return Str(self.name), *sizes, Str(self.border), sp.Integer(self.zero_mean), sp.Integer(self.scale)
 
     def parameter(self, name: str, **assumptions: bool) -> FilterParameter:
         """A symbol with one value per channel of K(u), for fluxes Phi(K(u)): a contrast, a weight.
@@ -111,16 +115,16 @@ def _operand(operator: LinearOperator, value: Any) -> sp.Expr:
 
 
 class _Applied(sp.Function):  # type: ignore[misc]  # SymPy has no types
-    """An operator with its operand: arguments name, out_channels, kernel_size, border, zero_mean, operand."""
+    """An operator with its operand: the arguments are those of the operator, then that."""
 
-    nargs = 6
+    nargs = 7
     is_commutative = True
     is_real = True
 
     @property
     def operator(self) -> LinearOperator:
-        name, out, size, border, zero_mean, _ = self.args
-        return LinearOperator(str(name), int(out), int(size), str(border), bool(zero_mean))
+        name, out, size, border, zero_mean, scale, _ = self.args
+        return LinearOperator(str(name), int(out), int(size), str(border), bool(zero_mean), int(scale))
 
     @property
     def operand(self) -> sp.Expr:

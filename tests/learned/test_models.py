@@ -119,6 +119,44 @@ def test_responses_are_adjoint_with_signs() -> None:
     torch.testing.assert_close(left, right, rtol=1e-12, atol=0)
 
 
+def scales(dimension: int, boundary: str, **options: Any) -> Model:
+    """Two operators, one of which sees averages over pairs of cells."""
+    u = unknown(dimension)
+    K = p2n.LinearOperator("K", out_channels=2, kernel_size=3, **options)
+    L = p2n.LinearOperator("L", out_channels=3, kernel_size=3, scale=2, zero_mean=True, **options)
+    rhs = -K.adjoint(K(u) / sp.sqrt(1 + K(u) ** 2)) - L.adjoint(L(u) / (1 + L(u) ** 2))
+    shapes = {"K": (2, 1, *(3,) * dimension), "L": (3, 1, *(3,) * dimension)}
+    return Model(p2n.Problem(sp.Eq(u.diff(t), rhs), boundary=boundary), shapes, {})
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("boundary", "options"), [("reflecting", {"border": "continued"}), ("reflecting", {}), ("periodic", {})]
+)
+def test_several_scales(boundary: str, options: dict[str, Any], dimension: int) -> None:
+    model = scales(dimension, boundary, **options)
+    agrees(model, SCHEMES["explicit"], (8, 6, 6)[:dimension])
+    network = p2n.compile(
+        model.problem, p2n.Explicit(tau=None, steps=2), trainable=["K", "L"], shared=False, keep_stable=True
+    )
+    assert network.certificate.stable
+    assert p2n.Certificate.from_json(network.certificate.to_json()).declaration.problem == model.problem
+    module, v = network.module().double(), torch.randn(3, 1, *(8, 6, 6)[:dimension], dtype=torch.float64)
+    for seed in range(3):
+        out = wild(module, 3.0**seed, seed)(v)
+        assert (norms(out) <= norms(v) * (1 + 1e-9)).all() and not torch.allclose(out, v, atol=1e-6)
+    with pytest.raises(ValueError, match="multiple of 2"):
+        module(torch.randn(1, 1, *(9, 9, 9)[:dimension], dtype=torch.float64))
+
+
+def test_scales_belong_to_the_first_operator() -> None:
+    u, A = unknown(1), p2n.LinearOperator("A", out_channels=2, kernel_size=3)
+    B = p2n.LinearOperator("B", out_channels=2, kernel_size=3, scale=2)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -A.adjoint(B.adjoint(B(A(u))))))
+    with pytest.raises(p2n.DeclarationError, match="the first one alone"):
+        p2n.verify(problem, SCHEMES["explicit"], p2n.Grid())
+
+
 # -- what is kept ----------------------------------------------------------------------------------
 
 KEPT = [

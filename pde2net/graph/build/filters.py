@@ -62,12 +62,12 @@ def _even(builder: SlopeBuilder) -> Parity:
 
 def _options(
     builder: SlopeBuilder, operator: LinearOperator, inner: Parity
-) -> tuple[str, int, int, tuple[str, ...], int, Parity, Parity, bool]:
+) -> tuple[str, int, int, tuple[str, ...], int, Parity, Parity, bool, int]:
     shape = (operator.name, operator.out_channels, operator.kernel_size)
     problem = builder.form.problem
     channels = problem.filter_shapes[operator.name][1]
     if operator.border != "continued":
-        return (*shape, builder.semi.boundary, channels, (), (), operator.zero_mean)
+        return (*shape, builder.semi.boundary, channels, (), (), operator.zero_mean, operator.scale)
     boundary = ("continued",) * len(problem.space)
     own = parities(operator, inner, problem.arrays.get(operator.name))
-    return (*shape, boundary, channels, own, inner, operator.zero_mean)
+    return (*shape, boundary, channels, own, inner, operator.zero_mean, operator.scale)

@@ -133,6 +133,7 @@ def _filter(graph: Graph, name: str, node: Filter | TransposedFilter) -> Label:
         of = _response(graph, sources(graph, name)["u"])
         kept = ["each even or odd along each axis"] if node.parity else []
         kept += ["of mean 0"] if node.zero_mean else []
+        kept += [f"on averages over {node.scale} cells per axis"] if node.scale != 1 else []
         lines = (f"{greek(_names(graph, name, 0)[0])} = {node.operator} {of}", bank, f"{where} border", *kept)
         return Label(f"filter {node.operator}", lines)
     producer, _ = sources(graph, name)["p"]

@@ -239,10 +239,13 @@ class Evaluator(ABC):
         weights = banks.shaped(weights, node.parity, node.inner, node.zero_mean)
         several = array.ndim > self.dimension + 1
         array = np.moveaxis(array, -1, -2) if several else array[..., None]
+        root = math.sqrt(node.scale**self.dimension)
         if isinstance(node, TransposedFilter):
             found = banks.adjoint(weights, array, node.boundary, node.inner)
+            found = banks.spread(found, self.dimension, node.scale) / root
             one = node.channels == 1 and self.channels == 1
             return found[..., 0] if one else np.moveaxis(found, -1, -2)
+        array = banks.summed(array, self.dimension, node.scale) / root
         return np.moveaxis(banks.response(weights, array, node.boundary, node.inner), -1, -2)
 
     def learned(self, name: str) -> Array:

@@ -41,7 +41,8 @@ SECONDS = 5.0
 MOST_CHANNELS = 4096
 SIGNS = {text: kind for kind, text in WRITTEN_SIGNS.items()}
 GRID = ("h", "order", "gradient", "origin")
-OPERATOR = {"out": "out_channels", "size": "kernel_size", "border": "border", "zero_mean": "zero_mean"}
+OPERATOR = {"out": "out_channels", "size": "kernel_size"}
+OPERATOR |= {name: name for name in ("border", "zero_mean", "scale")}
 SPLINE = ("knots", "reach", "lower", "upper", "filters")
 TRUTH = {"true": True, "false": False}
 

@@ -39,6 +39,7 @@ def _operator(operator: LinearOperator) -> str:
     options = [f"out = {operator.out_channels}", f"size = {operator.kernel_size}"]
     options += [f"border = {operator.border}"] if operator.border != "inside" else []
     options += ["zero_mean = true"] if operator.zero_mean else []
+    options += [f"scale = {operator.scale}"] if operator.scale != 1 else []
     return f"{operator}({', '.join(options)})"
 
 
