@@ -13,7 +13,8 @@ maximum principle   proved, for every tau
 mean preservation   proved, for every tau
 frozen stability    proved, for every tau
 consistency         proved; of order 1 in tau, 1 in h
-not known           nonexpansive, energy decay, well posed
+bounded by data     proved, for every tau
+not known           nonexpansive, energy decay, well posed, lipschitz in data, averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -17,7 +17,8 @@ maximum principle   refuted
 mean preservation   proved, for every tau
 frozen stability    proved; holds for tau <= 1/4
 consistency         proved; of order 1 in tau, 1 in h
-not known           energy decay, well posed
+bounded by data     proved; holds for tau <= 1/4
+not known           energy decay, well posed, lipschitz in data, averaged
 
 Shapes              (batch, 3, x, y) -> (batch, 3, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -15,7 +15,8 @@ mean preservation   proved, for every tau
 frozen stability    proved, for every tau
 solver convergence  linearised
 consistency         proved; of order 2 in tau, 2 in h
-not known           l2 stability, maximum principle, energy decay, well posed
+not known           l2 stability, maximum principle, energy decay, well posed, bounded
+                    by data, lipschitz in data, averaged
 
 Shapes              (batch, 1, x) -> (batch, 1, x), x >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -18,6 +18,9 @@ mean preservation   proved, for every tau
 well posed          proved, for every tau
 frozen stability    proved, for every tau
 consistency         proved; of order 2 in tau, 2 in h
+bounded by data     proved; holds for tau <= 1/2
+lipschitz in data   proved; holds for tau <= 1/2
+not known           averaged
 
 Shapes              (batch, 1, x) -> (batch, 1, x), x >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

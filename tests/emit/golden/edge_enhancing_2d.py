@@ -13,7 +13,9 @@ l2 stability        proved; holds for tau <= 1/4
 maximum principle   refuted
 mean preservation   proved, for every tau
 frozen stability    proved; holds for tau <= 1/4
-not known           nonexpansive, energy decay, well posed, consistency
+bounded by data     proved; holds for tau <= 1/4
+not known           nonexpansive, energy decay, well posed, consistency, lipschitz in
+                    data, averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 3, y >= 3
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

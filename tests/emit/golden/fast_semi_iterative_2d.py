@@ -15,7 +15,9 @@ l2 stability        proved; holds for tau <= 1/4
 mean preservation   proved, for every tau
 frozen stability    proved; holds for tau <= 1/4
 consistency         proved; of order 1 in tau, 1 in h
-not known           nonexpansive, maximum principle, energy decay, well posed
+bounded by data     proved; holds for tau <= 1/4
+not known           nonexpansive, maximum principle, energy decay, well posed, lipschitz
+                    in data, averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -16,6 +16,9 @@ mean preservation   proved, for every tau
 well posed          proved, for every tau
 frozen stability    proved; holds for tau <= 1/32
 consistency         proved; of order 1 in tau, 2 in h
+bounded by data     proved; holds for tau <= 1/32
+lipschitz in data   proved, for every tau
+averaged            refuted
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 3, y >= 3
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

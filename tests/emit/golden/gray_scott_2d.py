@@ -11,7 +11,8 @@ Certificate (for every input and every size, in exact arithmetic):
 
 frozen stability    linearised; holds for tau <= 25/16
 consistency         proved; of order 1 in tau, 2 in h
-not known           nonexpansive, maximum principle, energy decay, well posed
+not known           nonexpansive, maximum principle, energy decay, well posed, bounded
+                    by data, lipschitz in data, averaged
 
 Shapes              (batch, 2, x, y) -> (batch, 2, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -9,7 +9,7 @@ Certificate (for every input and every size, in exact arithmetic):
 
 consistency         proved; of order 1 in tau, 2 in h
 not known           nonexpansive, maximum principle, energy decay, well posed, frozen
-                    stability
+                    stability, bounded by data, lipschitz in data, averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

@@ -14,7 +14,8 @@ mean preservation   refuted
 frozen stability    linearised
 solver convergence  linearised
 consistency         proved; of order 1 in tau, 1 in h
-not known           l2 stability, nonexpansive, energy decay, well posed
+not known           l2 stability, nonexpansive, energy decay, well posed, bounded by
+                    data, lipschitz in data, averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between

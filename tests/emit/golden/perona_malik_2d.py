@@ -16,6 +16,9 @@ mean preservation   proved, for every tau
 well posed          proved, for every tau
 frozen stability    proved; holds for tau <= 1/4
 consistency         proved; of order 1 in tau, 1 in h
+bounded by data     proved; holds for tau <= 1/4
+lipschitz in data   proved, for every tau
+averaged            refuted
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Trainable           lambda_; the claims hold at the initial values
