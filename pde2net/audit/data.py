@@ -8,7 +8,7 @@ import sympy as sp
 
 from pde2net.audit import claims as its
 from pde2net.audit.claims import Find, Rule, every, over, symmetric
-from pde2net.audit.exactly import INFINITY, ONE, ZERO, NoOpinionError, Number
+from pde2net.audit.exactly import INFINITY, ONE, ZERO, NoOpinionError, Number, at_most
 from pde2net.audit.linear import affine, fidelity_of, linear
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Pair
@@ -132,7 +132,7 @@ class Steps:
 
     def lipschitz(self, n: Numbers) -> Number:
         b, (low, high) = weight(n), its.curvature(n)
-        if self.claims[LIPSCHITZ].limit == sp.oo and (b is None or b + low <= 0):
+        if self.claims[LIPSCHITZ].limit in (None, sp.oo) and (b is None or b + low <= 0):
             return ZERO
         if b is None or filtered(n):
             return self.largest(n)
@@ -140,7 +140,7 @@ class Steps:
 
     def constants(self, n: Numbers, tau: Number) -> tuple[Number, ...]:
         b, (low, _), t = weight(n), its.curvature(n), self.length(n, tau)
-        if b is None and self.claims[LIPSCHITZ].limit != sp.oo:
+        if b is None and its.least_slope(n) >= 0 and at_most(tau * self.size * self.largest(n), 2 * ONE):
             return tuple(c for factor in its.contraction(n, t) for c in rounded(factor**self.count))
         if b is None or (b + low <= 0 and not filtered(n)):
             return stepwise(n, t, self.count)

@@ -5,6 +5,7 @@ It states nothing by itself, and has no opinion about what it does not know.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sympy as sp
@@ -158,8 +159,8 @@ class _Second:
                 return
             largest.append(rule.factors(n, n.number(self.certificate.tau)))
         n = parts[0][1]
-        known = largest[0] if len(parts) == 1 else (max(max(f) for f in largest),)
+        known = {max(one_of_each) for one_of_each in itertools.product(*largest)}
         stated = n.number(claim.factor)
         if not any(same(stated, f, n.number(sp.S.One)) for f in known):
-            should = " or ".join(f"{float(f):.12g}" for f in known)
+            should = " or ".join(f"{float(f):.12g}" for f in sorted(known))
             yield f"The factor {claim.factor} of {claim.name} should be {should}."

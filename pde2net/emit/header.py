@@ -35,8 +35,8 @@ def module_docstring(
             continue
         detail = str(claim.status)
         if claim.limit is not None:
-            known = claim.limit != sp.oo
-            detail += f"; holds for tau <= {to_text(claim.limit)}" if known else ", for every tau"
+            needed = f"; holds for tau {claim.relation} {to_text(claim.limit)}"
+            detail += needed if claim.limit != sp.oo else ", for every tau"
         orders = [f"{h.figures[k]} {k[6:]}" for h in claim.hypotheses for k in h.figures if k[:6] == "order "]
         if orders:
             detail += f"; of order {', '.join(dict.fromkeys(orders))}"

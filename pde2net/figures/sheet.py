@@ -118,7 +118,7 @@ def _head(scene: Scene) -> list[Line]:
 
 def _scheme(scheme: Scheme) -> str:
     if isinstance(scheme, Explicit):
-        return "Explicit step"
+        return "Explicit step" + (", fidelity at its end," if scheme.fidelity == "implicit" else "")
     options = options_text(scheme)
     return f"{scheme.label[:1].upper()}{scheme.label[1:]}{', ' if options else ''}{_tau(options)}, step"
 

@@ -107,6 +107,11 @@ class Claim:
             raise ValueError(f"{self.name} cannot be refuted without a witness")
 
     @property
+    def relation(self) -> str:
+        """That of tau and the limit: "<=", or "<" where the limit itself is excluded."""
+        return "<=" if self.said("strict") is None else "<"
+
+    @property
     def reason(self) -> str:
         """Why, in words."""
         return str(later("reason_text")(self))

@@ -42,7 +42,7 @@ def _conclusion(claim: Claim) -> str:
     if claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
         parts.append(f"Hence: {claim.reason}")
         if limited and claim.condition is not None:
-            parts.append(f"This needs tau <= {to_text(claim.limit)}.")
+            parts.append(f"This needs tau {claim.relation} {to_text(claim.limit)}.")
         if claim.status == Status.PROVED_IF and claim.condition is not None:
             parts.append(f"So it holds if {to_text(claim.condition)}.")
         if claim.factor is not None:
@@ -72,7 +72,8 @@ def certificate_latex(certificate: Certificate) -> str:
         condition = claim.condition
         shown = "" if condition is None or condition in (sp.true, sp.false) else sp.latex(condition)
         if not shown and claim.limit is not None:
-            shown = r"\tau \le " + sp.latex(claim.limit)
+            below = r"\le" if claim.relation == "<=" else "<"
+            shown = rf"\tau {below} " + sp.latex(claim.limit)
         theorem = re.sub(r"[&%$#_{}]", r"\\\g<0>", claim.theorem)
         name = claim.name.replace("_", " ")
         rows.append(rf"\text{{{name}}} & \text{{{claim.status}}} & {shown} & \text{{{theorem}}}")

@@ -175,7 +175,9 @@ def strictly(theorem: Theorem, case: Case, at_limit: str) -> Claim:
     claim = replace(claim, condition=sp.Lt(case.tau, theorem.limit(case)))
     if claim.status == Status.PROVED and sp.Lt(case.valued(case.tau), claim.limit) != sp.true:
         return replace(claim, status=Status.UNKNOWN, factor=None, because=because(at_limit))
-    return claim
+    if claim.status not in (Status.PROVED, Status.PROVED_IF):
+        return claim
+    return replace(claim, because=claim.because + because("strict"))
 
 
 def searched(claim: Claim, reason: tuple[Because, ...], witness: Mapping[str, Any] | None) -> Claim:

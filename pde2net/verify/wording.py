@@ -11,6 +11,7 @@ RULES = {
     "missing": "{why}",
     "undecided": "{why}",
     "every tau": "Holds for every tau.",
+    "strict": "The limit itself is excluded.",
     "zero operator": "The operator is zero.",
     "incomparable": "The step and its limit could not be compared.",
     "exceeds": "tau = {tau} exceeds the limit {limit}.",

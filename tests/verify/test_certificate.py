@@ -25,6 +25,9 @@ NAMES = {
     "frozen_stability",
     "solver_convergence",
     "consistency",
+    "bounded_by_data",
+    "lipschitz_in_data",
+    "averaged",
 }
 
 

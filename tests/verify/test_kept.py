@@ -63,7 +63,8 @@ def test_keeping_it_proves_it() -> None:
     for scheme in (STEP, LARGEST):
         certificate = kept(learned(), scheme, [K, lam]).certificate
         assert certificate.stable and certificate.training is not None
-        assert certificate.training.kept == ("l2_stability", "energy_decay", "frozen_stability")
+        kept_claims = ("l2_stability", "energy_decay", "frozen_stability", "bounded_by_data")
+        assert certificate.training.kept == kept_claims
         own = kept(learned(), scheme, [K, lam], shared=False).certificate
         assert own.stable and own.claims["energy_decay"].status == Status.UNKNOWN
         assert "each block its own; for all their values: l2 stability" in own.subject["training"]

@@ -17,7 +17,7 @@ frozen stability    proved; holds for tau <= 1/8
 consistency         proved; of order 1 in tau, 2 in h
 bounded by data     proved; holds for tau <= 1/8
 lipschitz in data   proved; holds for tau <= 1/8
-averaged            proved; holds for tau <= 1/8
+averaged            proved; holds for tau < 1/8
 
 Shapes              (batch, 1, x) -> (batch, 1, x), x >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
