@@ -12,14 +12,18 @@ from pde2net.language.schemes import Implicit
 from pde2net.language.solvers import Descent
 
 
+def convex(n: Numbers) -> str:
+    low = its.least_slope(n)
+    return "" if low > ZERO else f"the slope of -F is at least {float(low):.6g}, which is not positive"
+
+
+UNIQUE = Rule(convex, its.symmetric)
+
+
 def rules(scheme: Implicit) -> Mapping[str, Rule]:
     """Of the claims that rest on strong convexity."""
     assert isinstance(scheme.solver, Descent)
     extrapolated = scheme.solver.weights != "none"
-
-    def convex(n: Numbers) -> str:
-        low = its.least_slope(n)
-        return "" if low > ZERO else f"the slope of -F is at least {float(low):.6g}, which is not positive"
 
     def plain(n: Numbers) -> str:
         return "nothing is known of steps that are extrapolated" if extrapolated else ""
@@ -30,5 +34,4 @@ def rules(scheme: Implicit) -> Mapping[str, Rule]:
 
     return {
         "solver_convergence": Rule(every(plain, convex), its.symmetric, factors=contraction),
-        "well_posed": Rule(convex, its.symmetric),
     }

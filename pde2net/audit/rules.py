@@ -26,6 +26,8 @@ def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]
     claims = network.certificate.claims
     scaled = {name for name, claim in claims.items() if any(h.name == BOUND for h in claim.hypotheses)}
     found = _rules(network, semi, together)
+    if getattr(network.scheme, "tau", None) == sp.oo:
+        found = {**found, "well_posed": descent.UNIQUE}
     return {name: rule for name, rule in found.items() if name not in scaled}
 
 

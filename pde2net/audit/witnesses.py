@@ -34,19 +34,21 @@ MARGIN, MARGIN_ENERGY, MARGIN_PAIRS = 1e-9, 1e-6, 1e-6  # less may be rounding
 _KEYS = {"u0", "excess", "description"}
 _MORE = {
     "nonexpansive": {"v0"},
+    "well_posed": {"v0"},
     "lipschitz_in_data": {"v0"},
     "averaged": {"v0"},
     "maximum_principle": {"extremum"},
     "energy_decay": {"energy"},
 }
 _OF_DATA = ("bounded_by_data", "lipschitz_in_data", "averaged")
-_PAIRS = ("nonexpansive", "frozen_stability", "lipschitz_in_data", "averaged")
+_PAIRS = ("nonexpansive", "well_posed", "frozen_stability", "lipschitz_in_data", "averaged")
 _PERHAPS = {"parameters", "fields", "pattern", "amplitude"}
 _SAYS = {  # of others, the norm grows
     "maximum_principle": "range is exceeded by",
     "mean_preservation": "mean changes by",
     "energy_decay": "energy grows by",
     "solver_convergence": "residual grows by",
+    "well_posed": "F pushes two nearby states apart with the slope",
     "lipschitz_in_data": "distance to nearby data, beyond the constant, grows by",
 }
 
@@ -84,8 +86,9 @@ class _Replay:
         self.claim, self.semi, self.name = claim.name, semi, claim.name.replace("_", " ")
         self.of, self.values = network, self.parameters()
         self.whole = Whole(network, semi, self.values)
-        self.step = Interpreter(explicit_steps(semi, self.whole.tau, 1), self.values)
-        self.tau = float(self.step.number(self.whole.tau))
+        tau = self.whole.tau if self.whole.tau.is_finite is not False else sp.S.One
+        self.step = Interpreter(explicit_steps(semi, tau, 1), self.values)
+        self.tau = float(self.step.number(tau))
         self.u0 = self.array(self.witness["u0"])
         stated = self.witness.get("fields", {})
         if set(stated) != {f.name for f in semi.form.fields}:
@@ -164,6 +167,8 @@ class _Replay:
             if self.claim not in _PAIRS:
                 return 0.0
             v0 = self.array(self.witness["v0"])
+            if self.claim == "well_posed":
+                return self.slope(v0)
             grown = self.network(v0) - u1
             return (1 + ratio(grown, v0 - u0)) / self.constant() - 1
         if self.claim == "energy_decay":
@@ -179,6 +184,18 @@ class _Replay:
         linear = self.semi.form.reaction.subs(self.semi.form.state, 0) == 0
         of_norms = self.claim in ("l2_stability", "frozen_stability", "bounded_by_data")
         return ratio(u1, u0) if of_norms and (linear or self.data is not None) else 0.0
+
+    def slope(self, v0: Array) -> float:
+        """<F(v0) - F(u0), v0 - u0>/‖v0 - u0‖², positive only if some data have two steady states.
+
+        That takes a fidelity to data of any sign and a diffusivity that is not negative.
+        """
+        target = data.target(self.semi.form)
+        if target is None or target.is_nonnegative or target.is_nonpositive:
+            return 0.0
+        apart = v0 - self.u0
+        after = self.step(v0, self.fields) - self.step(self.u0, self.fields)
+        return float(((after - apart) * apart).sum() / (apart * apart).sum() / self.tau)
 
     def constant(self) -> float:
         """How far apart a pair may be moved."""

@@ -89,8 +89,6 @@ def test_other_tools_say_what_they_lack() -> None:
     declared = problem(-K.adjoint(K(u)))
     with pytest.raises(p2n.DeclarationError, match="depend on their weights"):
         p2n.advise(declared, time=1)
-    with pytest.raises(p2n.DeclarationError, match="depend on their weights"):
-        p2n.verify(declared, p2n.Explicit(tau=R(1, 10))).plot()
     assert declared.energy is None
 
 

@@ -143,7 +143,10 @@ def test_the_steady_state_has_a_factor_and_no_claims_about_steps():
     declared = problem(laplacian(HEAT2.unknown) + sp.Rational(1, 10) * (f(x, y) - HEAT2.unknown), 2)
     found = p2n.verify(declared, Multigrid(sp.oo, pre=2, post=2, cycles=3), UNIT).claims
     assert found["solver_convergence"].status == "linearised" and found["solver_convergence"].factor < 0.2
-    assert all(c.status == "not applicable" for n, c in found.items() if n != "solver_convergence")
+    assert found["well_posed"].status == "proved"  # of the solution, which cycles approach
+    about = ("solver_convergence", "well_posed", "bounded_by_data", "lipschitz_in_data", "averaged")
+    assert all(c.status == "not applicable" for n, c in found.items() if n not in about)
+    assert all(found[n].status == "unknown" for n in about[2:])
 
 
 def test_the_interpreter_agrees_that_cycles_converge():

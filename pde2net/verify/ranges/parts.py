@@ -35,12 +35,13 @@ def through_one_part(expression: sp.Expr, variables: Iterable[sp.Symbol]) -> tup
 def weighted_kernels(diffusivity: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
     """(w, e) with g the sum of w e, where that is how g is bounded: term by term, at once.
 
-    So it is for mixtures sum w_j e_j(s2) with weights that are symbols, and where filters have parameters or
-    splines of their own; each e_j is bounded by itself. Other diffusivities are one term.
+    So it is for mixtures sum w_j e_j(s2) of falling kernels with weights that are symbols, and where filters
+    have parameters or splines of their own; each e_j is bounded by itself. Other diffusivities are one term.
     """
     terms = [t.as_independent(SQUARED, as_Add=False) for t in sp.Add.make_args(diffusivity)]
     weights = [w for w, _ in terms]
     mixed = len(terms) > 1 and all(w.is_nonnegative for w in weights) and any(w.free_symbols for w in weights)
+    mixed = mixed and all(sp.factor(-e.diff(SQUARED)).is_nonnegative for _, e in terms)
     if mixed or per_filter(diffusivity) or diffusivity.has(SplineDiffusivity):
         return terms
     return [(sp.S.One, diffusivity)]

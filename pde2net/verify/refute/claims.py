@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from pde2net.discretise.arrays import Array
 from pde2net.errors import Pde2NetError
@@ -31,6 +32,7 @@ LARGE = 0.5  # violation of truncated BiCGStab
 LEAST = 1e-6  # of the residual at the start, relative to the input
 POWERS = (8, 32, 128, 512)  # steps of Du Fort-Frankel
 CELLS = 2000
+UPHILL = "F pushes two nearby states apart with the slope"
 BEYOND = "distance to nearby data, beyond the constant, grows by"
 CYCLE_SAYS = "with its coefficients kept, the norm grows by"
 POWERS_SAY = "with its coefficients kept, the norm after {0} steps exceeds {1} times its own by"
@@ -68,7 +70,18 @@ def data_constant(case: Case) -> Found:
     values = sample_values(case.search.semi, case.search.network)
     weight, lower = (case.valued(e).subs(values) for e in (term.weight, curvature.lower))
     constant = float(weight / (weight + lower)) if weight + lower > 0 else math.inf
-    return _robust(case, wit.seek_pair(_of_data(case), constant, BEYOND)) if constant < math.inf else None
+    if constant == math.inf:
+        return None
+    return _robust(case, wit.seek_pair(_of_data(case), measures.growth_beyond(constant), BEYOND))
+
+
+def uphill(case: Case) -> Found:
+    """Two nearby states that F pushes apart: then some data have two steady states (docs/theory.md, 4.23)."""
+    search = _of_data(case)
+    if search is None:
+        return None
+    step = explicit_steps(search.semi, sp.S.One, 1)
+    return wit.seek_pair(replace(search, step=step, network=step, data=""), measures.slope, UPHILL)
 
 
 def mean(case: Case) -> Found:
@@ -201,17 +214,12 @@ def seek_powers(case: Case) -> Found:
             return None
 
         def violation(run: Runs, u0: Array, k: int = k) -> Array:
-            return beyond(u0, run(u0), k)
+            return measures.growth_beyond(2 * k + 1)(u0, run(u0))
 
         hit = search.first(violation, wit.MARGIN, CELLS)
         if hit is not None:
             return wit.described(hit, POWERS_SAY.format(k, 2 * k + 1), steps=k)
     return None
-
-
-def beyond(u0: Array, u1: Array, steps: int) -> Array:
-    """‖u1‖/((2 k + 1) ‖u0‖) - 1."""
-    return (measures.growth(u0, u1) + 1) / (2 * steps + 1) - 1
 
 
 def _kept(case: Case, powers: int) -> Search | None:

@@ -41,6 +41,17 @@ def growth(u0: Array, u1: Array) -> Array:
     return or_infinite(u1, norms(u1) / norms(u0) - 1)
 
 
+def growth_beyond(constant: float) -> Measure:
+    """‖u1‖/(C ‖u0‖) - 1."""
+    return lambda u0, u1: (growth(u0, u1) + 1) / constant - 1
+
+
+def slope(u0: Array, u1: Array) -> Array:
+    """<u1 - u0, u0>/‖u0‖²: of differences, the slope of F where a step adds F."""
+    along = ((u1 - u0) * u0).sum(axis=inside(u0)) / norms(u0) ** 2
+    return np.where(np.isfinite(along), along, -np.inf)
+
+
 def leaves_range(includes_zero: bool) -> Measure:
     """By how much u1 leaves [min u0, max u0] (with 0 if it is included), relative to max |u0|."""
 

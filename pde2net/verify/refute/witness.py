@@ -56,9 +56,9 @@ def seek_extremum(search: Search | None, includes_zero: bool) -> dict[str, Any] 
 
 
 def seek_pair(
-    search: Search | None, constant: float = 1.0, what: str = "distance to a nearby input grows by"
+    search: Search | None, measure: Measure = growth, what: str = "distance to a nearby input grows by"
 ) -> dict[str, Any] | None:
-    """Two nearby inputs that the network moves apart, by more than the constant."""
+    """Two nearby inputs that the network moves apart, as measured by their differences before and after."""
     if search is None:
         return None
     nested = any(isinstance(data["node"], Operator) for _, data in search.network.nodes(data=True))
@@ -69,7 +69,7 @@ def seek_pair(
         def violation(run: Runs, u0: Array, partner: Partner = partner) -> Array:
             v0 = partner(run, u0)
             outputs = run(np.stack([u0, v0], 1).reshape(-1, *u0.shape[1:])).reshape(-1, 2, *u0.shape[1:])
-            return (growth(v0 - u0, outputs[:, 1] - outputs[:, 0]) + 1) / constant - 1
+            return measure(v0 - u0, outputs[:, 1] - outputs[:, 0])
 
         hit = search.first(violation, PAIR_MARGIN, most)
         if hit is not None:
