@@ -59,7 +59,7 @@ class Attack:
         for name, violation in self.violations():
             for shape in dict.fromkeys(self.shapes):
                 self.judge(name, *self.worst(violation, self.patterns(shape)))
-        if self.proved("energy_decay") and not self.network.semidiscrete.form.learned:
+        if self.proved("energy_decay") and not getattr(self.network.semidiscrete.form, "learned", ()):
             for shape in dict.fromkeys(self.shapes):
                 self.attack_energy(self.patterns(shape))
         self.replay()
