@@ -127,8 +127,9 @@ def convolved(u: Tensor, weight: Tensor) -> Tensor:
         return F.conv${dimension}d(u, weight)
     if u.device.type != "cpu" or weight.shape[1] > 1:  # if some
         return F.conv${dimension}d(u, weight)
-    rows = u.unfold(2, u.shape[2] - weight.shape[2] + 1, 1).movedim(-1, 3).squeeze(1)
-    return F.conv${dimension}d(rows, weight.transpose(1, 2))
+    size, n = weight.shape[2], u.shape[2] - weight.shape[2] + 1
+    copies = torch.cat([u.narrow(2, j, n) for j in range(size)], 1)
+    return F.conv${dimension}d(copies, weight.transpose(1, 2))
 
 def convolved_adjoint(p: Tensor, weight: Tensor) -> Tensor:
     """F.conv_transpose${dimension}d, likewise: what each row of the filters gives is shifted and added."""
@@ -136,10 +137,11 @@ def convolved_adjoint(p: Tensor, weight: Tensor) -> Tensor:
         return F.conv_transpose${dimension}d(p, weight)
     if p.device.type != "cpu" or weight.shape[1] > 1:  # if some
         return F.conv_transpose${dimension}d(p, weight)
-    rows = F.conv_transpose${dimension}d(p, weight.transpose(1, 2))
-    size, n = weight.shape[2], rows.shape[2] + weight.shape[2] - 1
-    rows = F.pad(rows, beyond(-$dimension, 0, size)).flatten(1, 2)[:, : size * n]
-    return rows.unflatten(1, (size, n)).sum(1, keepdim=True)  # row j begins at j
+    rows = F.conv_transpose${dimension}d(p, weight.transpose(1, 2)).split(1, 1)
+    total, *more = [F.pad(row, beyond(-$dimension, j, len(rows) - 1 - j)) for j, row in enumerate(rows)]
+    for row in more:
+        total = total + row
+    return total
 '''
 
 _CONTINUED = '''
