@@ -253,3 +253,27 @@ def test_kept_filters_are_scaled_only_where_needed() -> None:
         norm = size
         assert torch.equal(plain(u), kept(u)) == same
         assert kept(u).norm() <= u.norm()
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "dirichlet"])
+@pytest.mark.parametrize(
+    "scheme", [p2n.Explicit(tau=None, steps=3), p2n.FSI(None, 3, 2)], ids=["steps", "cycles"]
+)
+def test_blocks_of_their_own_are_kept_as_one_that_is_shared(scheme: Any, boundary: str) -> None:
+    """The norms of all blocks are bounded at once: where their weights are equal, as that of one."""
+    u = unknown(2)
+    A, B = p2n.LinearOperator("A", out_channels=2, kernel_size=3), p2n.LinearOperator("B", 3, 3)
+    v = B(A(u))  # with zero borders two norms, else that of the composition
+    rhs = -A.adjoint(B.adjoint(v / (1 + v**2)) + A(u) / 2)
+    problem = p2n.Problem(equation(rhs, 2), boundary)
+    own, shared = (
+        p2n.compile(problem, scheme, p2n.Grid(), trainable=[A, B], shared=s, keep_stable=True).module()
+        for s in (False, True)
+    )
+    weights = {n: 3 * torch.randn(p.shape) for n, p in shared.block.named_parameters()}
+    for block in [shared.block, *own.blocks]:
+        block.load_state_dict(weights)
+    image = torch.randn(2, 1, 9, 8)
+    torch.testing.assert_close(own(image), shared(image))
+    stated = [block.learned_values()["tau"] for block in [*own.blocks, shared.block]]
+    torch.testing.assert_close(torch.stack(stated), stated[-1].expand(len(stated)))
