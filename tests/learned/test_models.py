@@ -247,6 +247,23 @@ def test_values_are_those_that_the_network_computes_with() -> None:
         p2n.learn.values(torch.nn.Linear(2, 2))
 
 
+@pytest.mark.parametrize("name", ["mixture", "spline", "chain"])
+def test_learned_networks_are_exported_for_all_sizes(name: str) -> None:
+    """Bounds of norms, rows of filters as channels, pieces of splines; and all is traced by compilers."""
+    model = MODELS[name](2, border="continued")
+    scheme = p2n.Explicit(tau=None, steps=2)
+    module = p2n.compile(
+        with_values(model, 2), scheme, trainable=list(model.shapes), shared=False, keep_stable=True
+    ).module()
+    sizes = {"u": {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}}
+    exported = torch.export.export(module, (torch.rand(2, 1, 12, 9),), dynamic_shapes=sizes).module()
+    compiled = torch.compile(module, backend="eager", fullgraph=True)
+    for shape in ((12, 9), (31, 40), (7, 15)):
+        v = torch.rand(2, 1, *shape)
+        torch.testing.assert_close(exported(v), module(v), rtol=0, atol=1e-5)
+        torch.testing.assert_close(compiled(v), module(v), rtol=0, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients_reach_all_that_is_trained(name: str) -> None:
     model = MODELS[name](2, border="continued")
