@@ -17,6 +17,7 @@ from pathlib import Path
 import analysis
 import gate
 import holes
+import learned
 import schemes
 import torch
 from networks import Textbook, generated
@@ -142,6 +143,17 @@ def main() -> None:
         "convolves back transposed. Both compute the same.",
         "",
         *networks(),
+        "",
+        "## Learned filters: five blocks with weights of their own, 8 x 1 x 180 x 180, float32, one thread",
+        "",
+        "Written by hand: F.conv2d, F.conv_transpose2d, steps that are constants. Both compute the same, and "
+        "pde2net bounds the norms of its filters in every step of training. Processor seconds.",
+        "",
+        *learned.ratios(),
+        "",
+        "Splines, 24 rows of slopes on 4 x 24 x 64 x 64 responses:",
+        "",
+        *learned.splines(),
         "",
         "## Declaring, verifying, compiling",
         "",

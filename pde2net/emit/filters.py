@@ -41,19 +41,25 @@ def filter_functions(nodes: Sequence[Filter], axes: Sequence[str], made: bool) -
     """
     boundaries = {suffix(node): node.boundary for node in nodes}
     found = parse(_STARTS) if made else []
+    split = [node.channels == 1 and node.kernel_size > 2 and len(axes) > 1 for node in nodes]
+    if any(split):
+        found += parse(_SPLIT, dimension=str(len(axes)), some=not all(split))
     for name, boundary in sorted(boundaries.items()):
-        found += _responses(boundary, axes, name)
+        found += _responses(boundary, axes, name, any(split))
     return found
 
 
-def _responses(boundary: Sequence[str], axes: Sequence[str], name: str) -> list[Definition]:
-    """Those for one kind of border, whose names end in `name`."""
+def _responses(boundary: Sequence[str], axes: Sequence[str], name: str, split: bool) -> list[Definition]:
+    """Those for one kind of border, whose names end in `name`; `split` calls the functions for CPUs."""
     dimension = len(boundary)
+    convolved = "convolved" if split else f"F.conv{dimension}d"
+    transposed = "convolved_adjoint" if split else f"F.conv_transpose{dimension}d"
     if name:
         dims = range(-dimension, 0)
         return parse(
             _CONTINUED,
-            dimension=str(dimension),
+            convolved=convolved,
+            transposed=transposed,
             forward=[f"u = mirrored(u, {dim}, weight.shape[-1] // 2, sides)" for dim in dims],
             backward=[f"p = mirrored_adjoint(p, {dim}, weight.shape[-1] // 2, sides)" for dim in dims],
         )
@@ -70,14 +76,14 @@ def _responses(boundary: Sequence[str], axes: Sequence[str], name: str) -> list[
             forward.append(f"u = F.pad(u, beyond({dim}, {left}, {right}))")
             backward.insert(0, f"out = out.narrow({dim}, {left}, out.shape[{dim}] - weight.shape[{dim}] + 1)")
     if backward:
-        backward = [f"out = F.conv_transpose{dimension}d(p, weight)", *backward, "return out"]
+        backward = [f"out = {transposed}(p, weight)", *backward, "return out"]
     return parse(
         _FILTERS,
         wraps=any(BORDERS[kind].wraps for kind in boundary),
         where=_where(boundary, axes),
-        dimension=str(dimension),
+        convolved=convolved,
         forward=forward,
-        backward=backward or [f"return F.conv_transpose{dimension}d(p, weight)"],
+        backward=backward or [f"return {transposed}(p, weight)"],
     )
 
 
@@ -116,6 +122,33 @@ def filters(*shape: int) -> Tensor:
     return (weight / largest).to(torch.get_default_dtype())
 '''
 
+# oneDNN is slow where a convolution has one channel to compute: K^T, and the gradient of K with respect to u.
+_SPLIT = '''
+def convolved(u: Tensor, weight: Tensor) -> Tensor:
+    """F.conv${dimension}d. On CPUs, the rows of filters of one channel become channels, one shifted copy of u
+    for each: convolutions of several channels are faster, most of all backward.
+    """
+    if u.device.type != "cpu":  # unless some
+        return F.conv${dimension}d(u, weight)
+    if u.device.type != "cpu" or weight.shape[1] > 1:  # if some
+        return F.conv${dimension}d(u, weight)
+    size, n = weight.shape[2], u.shape[2] - weight.shape[2] + 1
+    copies = torch.cat([u.narrow(2, j, n) for j in range(size)], 1)
+    return F.conv${dimension}d(copies, weight.transpose(1, 2))
+
+def convolved_adjoint(p: Tensor, weight: Tensor) -> Tensor:
+    """F.conv_transpose${dimension}d, likewise: what each row of the filters gives is shifted and added."""
+    if p.device.type != "cpu":  # unless some
+        return F.conv_transpose${dimension}d(p, weight)
+    if p.device.type != "cpu" or weight.shape[1] > 1:  # if some
+        return F.conv_transpose${dimension}d(p, weight)
+    rows = F.conv_transpose${dimension}d(p, weight.transpose(1, 2)).split(1, 1)
+    total, *more = [F.pad(row, beyond(-$dimension, j, len(rows) - 1 - j)) for j, row in enumerate(rows)]
+    for row in more:
+        total = total + row
+    return total
+'''
+
 _CONTINUED = '''
 def mirrored(u: Tensor, dim: int, reach: int, sides: Tensor | None) -> Tensor:
     """u with `reach` more cells at both ends of `dim`: its mirror image, times 1 or -1 as `sides` says."""
@@ -138,11 +171,11 @@ def mirrored_adjoint(p: Tensor, dim: int, reach: int, sides: Tensor | None) -> T
 def respond_continued(weight: Tensor, u: Tensor, sides: Tensor | None = None) -> Tensor:
     """K u, on the windows of all cells; u goes on as its mirror image, odd where `sides` is -1."""
     $forward
-    return F.conv${dimension}d(u, weight)
+    return $convolved(u, weight)
 
 def respond_continued_adjoint(weight: Tensor, p: Tensor, sides: Tensor | None = None) -> Tensor:
     """K^T p, the exact transpose of respond_continued: the same filters, mirrored."""
-    p = F.conv_transpose${dimension}d(p, weight)
+    p = $transposed(p, weight)
     $backward
     return p
 '''
@@ -163,7 +196,7 @@ def wrapped_adjoint(p: Tensor, dim: int, left: int, right: int) -> Tensor:  # if
 def respond(weight: Tensor, u: Tensor) -> Tensor:
     """K u, the filters on $where."""
     $forward
-    return F.conv${dimension}d(u, weight)
+    return $convolved(u, weight)
 
 def respond_adjoint(weight: Tensor, p: Tensor) -> Tensor:
     """K^T p, the exact transpose of respond: the same filters, mirrored."""

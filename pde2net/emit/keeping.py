@@ -45,6 +45,11 @@ class KeepingEmitter(Emitter):
         return [*self.computed.values(), *self.learned.values()] if self.keeper.method else []
 
     @property
+    def batched(self) -> bool:
+        """Whether the network bounds the norms of all its blocks at once, and hands them to `keep_stable`."""
+        return False
+
+    @property
     def moving_time(self) -> bool:
         return super().moving_time or TAU in self.keeper.computed
 
@@ -87,7 +92,10 @@ class KeepingEmitter(Emitter):
             found = [*found, *filter_functions(filters, self.request.axes, made)]
         nodes = [node_of(self.graph, name) for name in self.graph]
         found = [*found, *learned_functions(self.things, nodes)]
-        return [*found, *(bound_functions(self.dimension, self.keeper.norms) if self.keeper.method else [])]
+        if self.keeper.method:
+            channels = {filters_of(self.graph)[n.chain.operators[0].name].channels for n in self.keeper.norms}
+            found += bound_functions(self.dimension, self.keeper.norms, channels)
+        return found
 
     def constants(self) -> list[str]:
         return starts(self.things)
@@ -102,14 +110,23 @@ class KeepingEmitter(Emitter):
         found += [property_ for thing in self.things for property_ in thing.properties()]
         found += self.keeper.properties(self.computed, self.printer)
         if self.keeper.method:
-            body, returned = self.keeper.statements(self.things, self.computed, super().printer)
-            kind = "Tensor" if len(returned) == 1 else f"tuple[{', '.join(['Tensor'] * len(returned))}]"
+            norms = list(self.keeper.names(self.things).values()) if self.batched else []
+            body, returned = self.keeper.statements(self.things, self.computed, super().printer, self.batched)
             doc = f"{', '.join(returned)}, such that the step is stable whatever the parameters are."
+            arguments = ("self", "dtype: torch.dtype", *(f"{name}: Tensor" for name in norms))
             body.append(f"return {', '.join(returned)}")
-            found.append(Function("keep_stable", ("self", "dtype: torch.dtype"), kind, doc, body))
+            found += [self._bounded()] if self.batched else []
+            found.append(Function("keep_stable", arguments, _tensors(len(returned)), doc, body))
         if self.things or self.request.trainable:
             found.append(self._values())
         return found
+
+    def _bounded(self) -> Function:
+        """The method for the filters whose norms the network bounds, those of all blocks at once."""
+        body, weights = self.keeper.weights(self.things, super().printer)
+        body.append(f"return {', '.join(weights)}")
+        doc = "The filters whose norms keep_stable is given bounds of."
+        return Function("bounded", ("self", "dtype: torch.dtype"), _tensors(len(weights)), doc, body)
 
     def _values(self) -> Function:
         """The method that `learn.values` asks."""
@@ -118,7 +135,11 @@ class KeepingEmitter(Emitter):
         found = {name: f"self.{variable}" for name, variable in {**own, **self.computed}.items()}
         found |= {thing.name: f"self.{thing.variable}" for thing in self.things}
         if self.keeper.method:
-            lines = [f"{', '.join(self.handed)} = self.keep_stable(torch.float64)"]
+            given, several = "", len(self.keeper.norms) > 1
+            if self.batched:
+                given = "self.bounded(torch.float64)"
+                given = f", *map(norm_bound, {given})" if several else f", norm_bound({given})"
+            lines = [f"{', '.join(self.handed)} = self.keep_stable(torch.float64{given})"]
             computed = {**self.computed, **{t.name: t.variable for t in self.things if isinstance(t, Bank)}}
             found |= computed
         entries = ", ".join(f'"{name}": {text}' for name, text in sorted(found.items()))
@@ -140,3 +161,8 @@ class KeepingEmitter(Emitter):
         used |= {s.name for e in expressions for s in e.free_symbols}
         named = (thing for thing in self.things if thing.name in used)
         return [f"{thing.variable} = {thing.handed(f'{like}.dtype')}" for thing in named]
+
+
+def _tensors(count: int) -> str:
+    """The type of what a method returns."""
+    return "Tensor" if count == 1 else f"tuple[{', '.join(['Tensor'] * count)}]"

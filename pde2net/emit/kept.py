@@ -96,19 +96,35 @@ class Keeper:
 
     # -- the method that bounds norms --------------------------------------------------------------
 
-    def statements(
-        self, things: Sequence[Thing], computed: Mapping[str, str], printer: Printer
-    ) -> tuple[list[str], list[str]]:
-        """The body of `keep_stable(dtype)` without its end, and what it returns."""
-        variables = {thing.name: thing.variable for thing in things}
-        norms, taken = dict[str, str](), list(variables.values())
-        lines = [f"{t.variable} = {t.handed('dtype')}" for t in things]
-        bounded = []
+    def names(self, things: Sequence[Thing]) -> dict[str, str]:
+        """The variables of norms, by their symbols."""
+        found, taken = dict[str, str](), [thing.variable for thing in things]
         for norm in self.norms:
             label = f"norm_{norm.chain}" + ("_scaled" if norm.scale != 1 else "")
-            norms[norm.symbol.name] = name = self.namer.identifier(label, [*taken, *norms.values()])
-            lines.append(f"{name} = norm_bound({self._weight(norm, variables, printer)})")
-            bounded.append((name, variables[norm.chain.last.name]))
+            found[norm.symbol.name] = self.namer.identifier(label, [*taken, *found.values()])
+        return found
+
+    def weights(self, things: Sequence[Thing], printer: Printer) -> tuple[list[str], list[str]]:
+        """Statements, and then expressions for the filters whose norms are bounded."""
+        variables = {thing.name: thing.variable for thing in things}
+        used = {k.name for norm in self.norms for k in norm.chain.operators}
+        lines = [f"{t.variable} = {t.handed('dtype')}" for t in things if t.name in used]
+        return lines, [self._weight(norm, variables, printer) for norm in self.norms]
+
+    def statements(
+        self, things: Sequence[Thing], computed: Mapping[str, str], printer: Printer, given: bool
+    ) -> tuple[list[str], list[str]]:
+        """The body of `keep_stable(dtype)` without its end, and what it returns.
+
+        given  whether it is given the bounds of norms
+        """
+        variables = {thing.name: thing.variable for thing in things}
+        norms = self.names(things)
+        lines = [f"{t.variable} = {t.handed('dtype')}" for t in things]
+        bounded = [(norms[norm.symbol.name], variables[norm.chain.last.name]) for norm in self.norms]
+        if not given:
+            weights = (self._weight(norm, variables, printer) for norm in self.norms)
+            lines += [f"{name} = norm_bound({w})" for (name, _), w in zip(bounded, weights, strict=True)]
         assert self.kept is not None
         pairs = list(self.kept.bounds)
         if self.kept.tau is not None:

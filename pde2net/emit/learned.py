@@ -314,25 +314,25 @@ def signed_slopes(raw: Tensor, lower: float, upper: float) -> Tensor:  # if sign
     return torch.cat((heights.diff(dim=1), last), 1)
 
 def pieces(slopes: Tensor, q: Tensor, width: float) -> tuple[Tensor, Tensor]:  # if splines
-    """Slope and offset of the piece that |q| is in: phi(q) = slope q + sign(q) offset."""
-    rows, last = slopes.shape[0], slopes.shape[1] - 1
-    knots = width * torch.arange(last + 1, dtype=slopes.dtype, device=slopes.device)
-    heights = F.pad(width * slopes[:, :-1].cumsum(1), (1, 0))
-    size = q.abs()
-    piece = torch.where(size < last * width, size / width, last).long()
-    if rows > 1:
-        first = (last + 1) * torch.arange(rows, device=q.device)
-        piece = piece + first.view(-1, *[1] * (q.dim() - 2))
-    table = torch.stack((slopes, heights - slopes * knots), -1).view(-1, 2)
-    return table[piece].unbind(-1)
+    """Slope and offset of the piece that q is in: phi(q) = slope q + offset. No number is in the last one."""
+    rows, count = slopes.shape
+    knots = width * torch.arange(count, dtype=slopes.dtype, device=slopes.device)
+    offsets = F.pad(width * slopes[:, :-1].cumsum(1), (1, 0)) - slopes * knots
+    last = torch.full((), count - 1, dtype=q.dtype, device=q.device)
+    piece = torch.fmin(q.detach() / width, last).floor().clamp(min=-count).int()
+    first = torch.arange(count, 2 * rows * count, 2 * count, dtype=torch.int32, device=q.device)
+    piece = (piece + first.view(-1, *[1] * (q.dim() - 2))).flatten()
+    odd = (torch.cat((-offsets.flip(1), offsets), 1), torch.cat((slopes.flip(1), slopes), 1))
+    offset, slope = (table.flatten().index_select(0, piece).view(q.shape) for table in odd)
+    return slope, offset
 
 def spline(slopes: Tensor, q: Tensor, width: float) -> Tensor:  # if spline
     """phi(q), odd and linear on pieces of one width: a row of slopes for each channel, or one for all."""
     slope, offset = pieces(slopes, q, width)
-    return slope * q + q.sign() * offset
+    return torch.addcmul(offset, slope, q)
 
 def spline_quotient(slopes: Tensor, q: Tensor, width: float) -> Tensor:  # if quotient
     """phi(q)/q, at 0 the slope there."""
     slope, offset = pieces(slopes, q, width)
-    return slope + offset / q.abs().clamp(min=width)
+    return slope + offset / torch.where(q.abs() < width, width, q)
 '''

@@ -28,11 +28,17 @@ class StackEmitter(KeepingEmitter):
         taken += [*self.learned.values(), *self.computed.values()]
         self.weight_names = {w: self.namer.identifier(w.name.strip("_"), taken) for w in self.weights}
         self.frozen = self._frozen()
+        taken += [*self.weight_names.values(), *self.frozen.values()]
+        self.norm, self.norms = (self.namer.identifier(name, taken) for name in ("norm", "norms"))
 
     @property
     def per_cycle(self) -> bool:
         """Whether the blocks of a cycle share weights that other cycles do not have: a polynomial is kept."""
         return self.program.owner == "cycle"
+
+    @property
+    def batched(self) -> bool:
+        return self.own and self.keeper.method
 
     @property
     def weights(self) -> list[sp.Symbol]:
@@ -154,10 +160,12 @@ class StackEmitter(KeepingEmitter):
         data = [*data, *self.handed]
         indent = "" if self.stack.repeated else "    "
         begin, start, after = self._times(f"{owner}.")
+        kept = f"{', '.join(self.handed)} = {owner}.keep_stable(u.dtype{self._given()})"
         if self.handed and not self.own:
-            body.append(f"{', '.join(self.handed)} = {owner}.keep_stable(u.dtype)")
+            body.append(kept)
         elif self.handed and self.per_cycle:
-            start.insert(0, f"{', '.join(self.handed)} = block.keep_stable(u.dtype)")
+            start.insert(0, kept)
+        body += self._norms() if self.batched else []
         timed = [*data, *self.at_time()]
         if self.frozen:
             left = ", ".join(self.frozen.values())
@@ -172,12 +180,27 @@ class StackEmitter(KeepingEmitter):
             body.append("blocks = iter(self.blocks)")
         body += begin
         if self.per_cycle:
-            body.append("for block in self.blocks:")
+            blocks = f"block, {self.norm} in zip(self.blocks, {self.norms}, strict=True)"
+            body.append(f"for {blocks if self.batched else 'block in self.blocks'}:")
         elif not self.stack.repeated:
             body.append(f"for {'_' if self.clock is None else self.counter} in range(self.cycles):")
         lines = [*start, *self._loop(names, data), *after]
         body += [indent + line for line in lines]
         return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
+
+    def _given(self) -> str:
+        """What the method `keep_stable` of a block is given besides the dtype."""
+        several = len(self.keeper.norms) > 1
+        return f", {'*' if several else ''}{self.norm}" if self.batched else ""
+
+    def _norms(self) -> list[str]:
+        """Statements that bound the norms of all blocks."""
+        bounded, blocks = "block.bounded(u.dtype)", "for block in self.blocks"
+        if len(self.keeper.norms) == 1:
+            return [f"{self.norms} = norm_bound(torch.stack([{bounded} {blocks}]))"]
+        kinds = f"zip(*({bounded} {blocks}), strict=True)"
+        stacked = f"norm_bound(torch.stack(weights)) for weights in {kinds}"
+        return [f"{self.norms} = torch.stack([{stacked}], 1)"]
 
     def _times(self, owner: str) -> tuple[list[str], list[str], list[str]]:
         """As `times`, of cycles; stages that are steps move the time themselves."""
@@ -195,7 +218,9 @@ class StackEmitter(KeepingEmitter):
         elif self.own:
             block = "next(blocks)"
             if self.stack.repeated:
-                block, weights, tables = "block", ["block", *weights], ["self.blocks", *tables]
+                norm, norms = ([self.norm], [self.norms]) if self.batched else ([], [])
+                weights, tables = ["block", *norm, *weights], ["self.blocks", *norms, *tables]
+                block = "block"
         over = f"range({'self.steps' if self.stack.repeated else len(self.stack.stages)})"
         if not tables:
             loop = f"for _ in {over}:"
@@ -222,7 +247,7 @@ class StackEmitter(KeepingEmitter):
             after = [f"    {self.now} = {step}"] if self.stack.repeated else []
         call = f"{block}({', '.join(passed)})"
         if self.handed and self.own and not self.per_cycle:
-            lines = [loop, f"    {', '.join(self.handed)} = block.keep_stable(u.dtype)"]
+            lines = [loop, f"    {', '.join(self.handed)} = block.keep_stable(u.dtype{self._given()})"]
         else:
             lines = [loop]
         if "previous" in names:

@@ -101,12 +101,10 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
                     top.append(factor)
                 else:
                     bottom.append(factor.base**-factor.exp)
-            elif factor.is_Rational and not factor.is_Integer and _fraction(factor):
-                if factor.p != 1:
-                    top.append(sp.Integer(factor.p))
+            elif factor.is_Rational and not factor.is_Integer and _fraction(factor) and factor.p == 1:
                 bottom.append(sp.Integer(factor.q))
             else:
-                top.append(factor)
+                top.append(factor)  # "2 / 3 * u", one product of tensors, where "2 * u / 3" were two
         level = precedence(expr)
         product = " * ".join(number(f) if f.is_Rational else self.parenthesize(f, level) for f in top)
         if not bottom:

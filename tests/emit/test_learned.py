@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
 import torch
+import torch.nn.functional as F
 from support import AXES, equation, lam, uncertified, unknown
 
 import pde2net as p2n
@@ -69,20 +71,45 @@ def test_module_is_the_interpreted_graph(scheme: Any, dim: int, boundary: Any, c
 
 
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_emitted_adjoint_is_exact(boundary: str, size: int) -> None:
+@pytest.mark.parametrize(("size", "channels"), [(1, 2), (2, 1), (3, 1), (5, 1), (5, 2)])
+def test_emitted_adjoint_is_exact(boundary: str, size: int, channels: int) -> None:
     operator = p2n.LinearOperator("K", 3, size)
-    problem = learned(2, operator=operator, boundary=boundary, channels=2)
+    problem = learned(2, operator=operator, boundary=boundary, channels=channels)
     source = uncertified(problem, p2n.Explicit(tau=R(1, 9))).source()
     space: dict[str, Any] = {}
     exec(source, space)
     torch.manual_seed(0)
-    weight = torch.randint(-9, 9, (3, 2, size, size)).double()
+    weight = torch.randint(-9, 9, (3, channels, size, size)).double()
     for shape in itertools.product((5, 6), (5, 8)):
-        u = torch.randint(-9, 9, (1, 2, *shape)).double()
+        u = torch.randint(-9, 9, (1, channels, *shape)).double()
         p = space["respond"](weight, u)
         q = torch.randint(-9, 9, p.shape).double()
         assert (p * q).sum() == (u * space["respond_adjoint"](weight, q)).sum()  # whole numbers: no rounding
+
+
+@pytest.mark.parametrize(("dim", "size"), [(2, 3), (2, 6), (3, 3)])
+def test_rows_as_channels_are_the_same_convolutions(dim: int, size: int) -> None:
+    """On CPUs, filters of one channel are split into rows: values, first and second derivatives."""
+    problem = learned(dim, operator=p2n.LinearOperator("K", 4, size))
+    space: dict[str, Any] = {}
+    exec(uncertified(problem, p2n.Explicit(tau=R(1, 9))).source(), space)
+    plain = {2: (F.conv2d, F.conv_transpose2d), 3: (F.conv3d, F.conv_transpose3d)}[dim]
+    weight = torch.randn(4, 1, *[size] * dim, dtype=torch.float64, requires_grad=True)
+    u = torch.randn(2, 1, *(7, 9, 6)[:dim], dtype=torch.float64, requires_grad=True)
+    p = plain[0](u, weight).detach().requires_grad_()
+    for mine, theirs, x in zip(("convolved", "convolved_adjoint"), plain, (u, p), strict=True):
+        torch.testing.assert_close(space[mine](x, weight), theirs(x, weight))
+        torch.testing.assert_close(space[mine](x[:0], weight), theirs(x[:0], weight))
+        batched = torch.vmap(space[mine], (None, 0))(x, torch.stack((weight, 2 * weight)))
+        torch.testing.assert_close(batched, torch.stack((theirs(x, weight), theirs(x, 2 * weight))))
+        found = [_slopes(f, x, weight) for f in (space[mine], theirs)]
+        for one, other in zip(*found, strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def _slopes(f: Callable[..., torch.Tensor], x: torch.Tensor, weight: torch.Tensor) -> list[torch.Tensor]:
+    first = torch.autograd.grad(f(x, weight).pow(3).sum(), (x, weight), create_graph=True)
+    return [*first, *torch.autograd.grad(sum(d.square().sum() for d in first), (x, weight))]
 
 
 def test_weights_are_parameters_or_buffers_and_follow_the_seed() -> None:
@@ -226,3 +253,27 @@ def test_kept_filters_are_scaled_only_where_needed() -> None:
         norm = size
         assert torch.equal(plain(u), kept(u)) == same
         assert kept(u).norm() <= u.norm()
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "dirichlet"])
+@pytest.mark.parametrize(
+    "scheme", [p2n.Explicit(tau=None, steps=3), p2n.FSI(None, 3, 2)], ids=["steps", "cycles"]
+)
+def test_blocks_of_their_own_are_kept_as_one_that_is_shared(scheme: Any, boundary: str) -> None:
+    """The norms of all blocks are bounded at once: where their weights are equal, as that of one."""
+    u = unknown(2)
+    A, B = p2n.LinearOperator("A", out_channels=2, kernel_size=3), p2n.LinearOperator("B", 3, 3)
+    v = B(A(u))  # with zero borders two norms, else that of the composition
+    rhs = -A.adjoint(B.adjoint(v / (1 + v**2)) + A(u) / 2)
+    problem = p2n.Problem(equation(rhs, 2), boundary)
+    own, shared = (
+        p2n.compile(problem, scheme, p2n.Grid(), trainable=[A, B], shared=s, keep_stable=True).module()
+        for s in (False, True)
+    )
+    weights = {n: 3 * torch.randn(p.shape) for n, p in shared.block.named_parameters()}
+    for block in [shared.block, *own.blocks]:
+        block.load_state_dict(weights)
+    image = torch.randn(2, 1, 9, 8)
+    torch.testing.assert_close(own(image), shared(image))
+    stated = [block.learned_values()["tau"] for block in [*own.blocks, shared.block]]
+    torch.testing.assert_close(torch.stack(stated), stated[-1].expand(len(stated)))

@@ -238,6 +238,32 @@ def test_splines_of_no_number_are_none() -> None:
     assert space["spline"](row, q, 0.25).isnan().flatten().tolist() == [True, False, False, False]
 
 
+@pytest.mark.parametrize("name", ["spline", "spline_quotient"])
+@pytest.mark.parametrize("rows", [1, 3])
+def test_derivatives_of_splines(name: str, rows: int) -> None:
+    """In places and slopes, of first and second order; for batches of slopes by vmap as one by one."""
+    f, width = _functions()[name], 0.25
+    row = torch.rand(rows, 4, dtype=torch.float64, requires_grad=True)
+    q = (torch.rand(2, 3, 5, dtype=torch.float64) - 0.5) * 3
+    q = torch.where((q / width - (q / width).round()).abs() < 1e-3, 0.3, q).requires_grad_()  # not at knots
+    assert torch.autograd.gradcheck(lambda s, v: f(s, v, width), (row, q))
+    assert torch.autograd.gradgradcheck(lambda s, v: f(s, v, width), (row, q))
+    slopes = torch.stack((row, 2 * row)).detach()
+    found = torch.vmap(lambda s: f(s, q, width))(slopes)
+    torch.testing.assert_close(found, torch.stack([f(s, q, width) for s in slopes]))
+    found = torch.vmap(lambda v: f(row, v[None], width))(q)
+    torch.testing.assert_close(found.squeeze(1), f(row, q, width))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_splines_in_lower_precision(dtype: torch.dtype) -> None:
+    space, row = _functions(), torch.tensor([[1.0, 0.5, 0.2, 0.1]], dtype=dtype)
+    q = torch.linspace(-1.5, 1.5, 101).to(dtype).view(1, 1, -1)
+    found, wanted = (space["spline"](row.to(d), q.to(d), 0.25).double() for d in (dtype, torch.float64))
+    assert found.isfinite().all()
+    torch.testing.assert_close(found, wanted, rtol=0, atol=8 * torch.finfo(dtype).eps)
+
+
 def _functions() -> dict[str, Any]:
     model = MODELS["spline"](1)
     problem = model.problem
@@ -271,6 +297,23 @@ def test_values_are_those_that_the_network_computes_with() -> None:
     np.testing.assert_allclose(shaped(filters, parity, ((1, 1),), True), filters, rtol=0, atol=1e-14)
     with pytest.raises(p2n.DeclarationError, match="no learned values"):
         p2n.learn.values(torch.nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize("name", ["mixture", "spline", "chain"])
+def test_learned_networks_are_exported_for_all_sizes(name: str) -> None:
+    """Bounds of norms, rows of filters as channels, pieces of splines; and all is traced by compilers."""
+    model = MODELS[name](2, border="continued")
+    scheme = p2n.Explicit(tau=None, steps=2)
+    module = p2n.compile(
+        with_values(model, 2), scheme, trainable=list(model.shapes), shared=False, keep_stable=True
+    ).module()
+    sizes = {"u": {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}}
+    exported = torch.export.export(module, (torch.rand(2, 1, 12, 9),), dynamic_shapes=sizes).module()
+    compiled = torch.compile(module, backend="eager", fullgraph=True)
+    for shape in ((12, 9), (31, 40), (7, 15)):
+        v = torch.rand(2, 1, *shape)
+        torch.testing.assert_close(exported(v), module(v), rtol=0, atol=1e-5)
+        torch.testing.assert_close(compiled(v), module(v), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", MODELS)
