@@ -9,7 +9,8 @@ Grid                h = 1, forward differences of order 2
 
 Certificate (for every input and every size, in exact arithmetic):
 
-not known           solver convergence, bounded by data, lipschitz in data, averaged
+not known           well posed, solver convergence, bounded by data, lipschitz in data,
+                    averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
