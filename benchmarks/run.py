@@ -163,8 +163,7 @@ def main() -> None:
         "",
         *analysis.table(),
         "",
-        "The tests, one process each, in two runs beside other work, and the package; `make benchmark-tests` "
-        "measures both at once:",
+        "The tests, one process for each commit, both at once (`make benchmark-tests`), and the package as it was:",
         "",
         *gate.table(),
         "",
