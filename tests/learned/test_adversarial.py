@@ -15,9 +15,9 @@ import pde2net as p2n
 pytestmark = pytest.mark.long
 SETS, IMAGES, ASCENTS = (
     10,
-    340,
+    1000,
     8,
-)  # of weights, of inputs for each, of steps of both; 10 200 for three models
+)  # of weights, of inputs for each, of steps of both
 PARTS = 500  # of a piece of a spline, a ball each
 
 
