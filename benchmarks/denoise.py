@@ -39,9 +39,9 @@ class Choices:
     """
 
     seconds: float = 60.0
-    patch: int = 64
+    patch: int = 48
     batch: int = 4
-    rate: float = 0.01
+    rate: float = 0.005
     widest: float = 8.0
     ratio: float = 2.0
     weight: float = 0.5
