@@ -163,7 +163,8 @@ def main() -> None:
         "",
         *analysis.table(),
         "",
-        "The tests, one process for each commit, both at once (`make benchmark-tests`), and the package as it was:",
+        "The tests, one process for each commit, both at once (`make benchmark-tests`), and the package as "
+        "it was then:",
         "",
         *gate.table(),
         "",
