@@ -27,7 +27,7 @@ FILTERS, SIZE, GAUSSIANS, BLOCKS = 24, 5, 6, 5
 
 @dataclass(frozen=True)
 class Choices:
-    """What was found with images 381 to 400 of the training set, on which all neighbours do within 0.02 dB.
+    """What was found with images 381 to 400 of the training set, on which neighbours do within 0.05 dB.
 
     seconds  processor time of training, one thread
     patch, batch  of training
