@@ -15,7 +15,7 @@ import pde2net as p2n
 from pde2net import diffusivities, div, extend, grad, norm2
 from pde2net.extend import RATE, START, STEP, TAU, Method, OwnScheme, Polynomial, Stack, U, Z
 
-WEIGHT = sp.Symbol("_weight", real=True)
+WEIGHT = sp.Symbol("_b", real=True)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ settings.load_profile("suite")
 # Of these tables of slow tests, `make test` runs every n-th row; `make test-long` the others. In full each
 # takes 4 s of processor time or more, for proofs (first), derivatives through solvers, or many sources.
 THINNED = {
-    "test_examples.py::test_example_runs_and_prints": 5,
     "test_genuine.py::test_certificates_of_verify_are_accepted": 6,
     "test_forged.py::test_a_forged_certificate_is_refused": 4,
     "test_explicit_claims.py::test_l2_threshold_from_both_sides": 8,
