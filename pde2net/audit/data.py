@@ -140,10 +140,9 @@ class Steps:
 
     def constants(self, n: Numbers, tau: Number) -> tuple[Number, ...]:
         b, (low, _), t = weight(n), its.curvature(n), self.length(n, tau)
-        short = self.claims[LIPSCHITZ].limit not in (None, sp.oo) or (
-            its.least_slope(n) >= 0 and at_most(tau * self.size * self.largest(n), 2 * ONE)
-        )
-        if b is None and short:
+        limited = self.claims[LIPSCHITZ].limit not in (None, sp.oo)  # then by the step that is asked for
+        short = limited or at_most(tau * self.size * self.largest(n), 2 * ONE)
+        if b is None and its.least_slope(n) >= 0 and short:
             return tuple(c for factor in its.contraction(n, t) for c in rounded(factor**self.count))
         if b is None or (b + low <= 0 and not filtered(n)):
             return stepwise(n, t, self.count)
