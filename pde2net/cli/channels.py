@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import sympy as sp
@@ -19,6 +22,7 @@ from pde2net.language.expressions import to_text
 from pde2net.network import Network
 from pde2net.normalise.form import SystemForm
 
+Value = TypeVar("Value")
 MOST_CHANNELS = 4  # of an array whose channels are filtered one by one
 
 
@@ -79,26 +83,56 @@ def read_fields(
     Raises DeclarationError for missing or extra ones, FileError for bad files.
     """
     problem = declared.problem
-    known = [str(f.func) for f in problem.fields]
     count = len(picture.channels) if len(problem.unknowns) == 1 else 1
-    data: dict[str, NDArray[np.float64]] = {}
+
+    def read(name: str, path: str) -> NDArray[np.float64]:
+        return _field(path, problem.space, count, picture.channels.shape[1:])
+
+    return _named(entries, [str(f.func) for f in problem.fields], "known field", "--field", "PATH", read)
+
+
+def read_numbers(entries: Sequence[str], declared: Declaration) -> dict[str, float]:
+    """Numbers that the network is given at the call, by name.
+
+    Raises DeclarationError for missing or extra ones, and for what is no finite number.
+    """
+
+    def read(name: str, text: str) -> float:
+        with suppress(ValueError):
+            if math.isfinite(value := float(text)):
+                return value
+        raise DeclarationError(f'The input "{name}" is a finite number, not "{text}".')
+
+    return _named(entries, [s.name for s in declared.problem.inputs], "input", "--input", "NUMBER", read)
+
+
+def _named(
+    entries: Sequence[str],
+    known: Sequence[str],
+    what: str,
+    option: str,
+    value: str,
+    read: Callable[[str, str], Value],
+) -> dict[str, Value]:
+    """What each of the `known` names is given by entries NAME=VALUE, as it is read."""
+    found: dict[str, Value] = {}
     for entry in entries:
-        name, _, path = entry.partition("=")
-        if not name or not path:
-            raise DeclarationError(f'--field takes NAME=PATH, not "{entry}".')
+        name, _, text = entry.partition("=")
+        if not name or not text:
+            raise DeclarationError(f'{option} takes NAME={value}, not "{entry}".')
         if name not in known:
             hint = suggestion(name, known) or " It has none."
-            raise DeclarationError(f'The equation has no known field "{name}".{hint}')
-        if name in data:
-            raise DeclarationError(f'The known field "{name}" is given twice.')
-        data[name] = _field(path, problem.space, count, picture.channels.shape[1:])
-    missing = [name for name in known if name not in data]
+            raise DeclarationError(f'The equation has no {what} "{name}".{hint}')
+        if name in found:
+            raise DeclarationError(f'The {what} "{name}" is given twice.')
+        found[name] = read(name, text)
+    missing = [name for name in known if name not in found]
     if missing:
         raise DeclarationError(
-            f"The equation needs the known field{'s' * (len(missing) > 1)} {', '.join(missing)}: add "
-            + " ".join(f"--field {name}=PATH" for name in missing)
+            f"The equation needs the {what}{'s' * (len(missing) > 1)} {', '.join(missing)}: add "
+            + " ".join(f"{option} {name}={value}" for name in missing)
         )
-    return data
+    return found
 
 
 def _field(path: str, space: Sequence[sp.Symbol], count: int, shape: tuple[int, ...]) -> NDArray[np.float64]:

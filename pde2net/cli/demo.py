@@ -54,7 +54,7 @@ def demo(folder: Path) -> None:
     console.print(to_text(network.looped), markup=False, highlight=False, end="")
 
     heading("Denoising")
-    result, seconds = apply(network, noisy[None], {}, "float32", "cpu")
+    result, seconds = apply(network, noisy[None], {}, "float32", "cpu", {})
     denoised = result[0]
     rows, columns = clean.shape
     removed = float(np.sqrt(np.mean((denoised - noisy) ** 2)))

@@ -169,6 +169,10 @@ def run_(
     field: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PATH", help="A known field; repeat for several.")
     ] = None,
+    number: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="NAME=NUMBER", help="An input of the equation; repeat for several."),
+    ] = None,
     dtype: Annotated[Precision, typer.Option(help="Precision.")] = Precision.FLOAT32,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
     on_unstable: Unstable = OnUnstable.ERROR,
@@ -189,7 +193,8 @@ def run_(
 
     A known field has one channel, which goes with all of the input, or as many
     as the input. A mask is bool, a float of 0 and 1, or an image of 0 and 255;
-    integers of which the largest is 1 are refused.
+    integers of which the largest is 1 are refused. An input of the equation,
+    the level of the noise say, is a number: --input sigma=0.1.
 
     Example: pde2net run examples/perona_malik.py noisy.png clean.png --stop-at 4
 
@@ -205,7 +210,7 @@ def run_(
     """
     from pde2net.cli.run import run_file
 
-    run_file(file, source, target, stop_at, field or [], dtype, device, on_unstable)
+    run_file(file, source, target, stop_at, field or [], number or [], dtype, device, on_unstable)
 
 
 @app.command()

@@ -17,7 +17,7 @@ import typer
 from numpy.typing import NDArray
 
 from pde2net import images
-from pde2net.cli.channels import check_fields, check_scale, ranges, read_fields, stacked
+from pde2net.cli.channels import check_fields, check_scale, ranges, read_fields, read_numbers, stacked
 from pde2net.cli.inputs import compiled, declaration, in_its_words, warn
 from pde2net.cli.wording import block_count, course
 from pde2net.compiler import verify
@@ -43,6 +43,7 @@ def run_file(
     target: Path,
     stop_at: float | None,
     fields: Sequence[str],
+    numbers: Sequence[str],
     dtype: str,
     device: str,
     on_unstable: str,
@@ -54,11 +55,11 @@ def run_file(
     named = [entry.partition("=")[2] for entry in fields]
     images.check_writable(target, picture)
     check_apart(target, (file, source, *named))
-    data = read_fields(fields, declared, picture)
+    data, given = read_fields(fields, declared, picture), read_numbers(numbers, declared)
     network = network_for(file, declared, stop_at, on_unstable)
     check_scale(network, picture, source)
     check_fields(data, picture)
-    result, seconds = apply(network, picture.channels, data, dtype, device)
+    result, seconds = apply(network, picture.channels, data, dtype, device, given)
     images.write(target, result, picture)
     share = images.clipped(target, result, picture)
     if share:
@@ -107,10 +108,12 @@ def apply(
     fields: Mapping[str, NDArray[np.float64]],
     dtype: str,
     device: str,
+    given: Mapping[str, float],
 ) -> tuple[NDArray[np.float64], float]:
     """The channels, run as a batch, and the seconds that it took; a progress bar on a terminal.
 
     fields  known ones, each of shape (n, *spatial) with n = 1 or the number of channels
+    given   numbers that the network takes at the call
 
     A solver that does not converge is warned about. Raises DeclarationError for a device that does not
     work, input that the network refuses, a solver that is to stop the run if it does not converge, and
@@ -139,7 +142,7 @@ def apply(
     ):
         warnings.simplefilter("always", UserWarning)
         try:
-            result = module(u, **known)
+            result = module(u, **known, **given)
         except (ValueError, TypeError) as error:
             raise DeclarationError(f"The network refuses the input: {error}.") from error
         except RuntimeError as error:

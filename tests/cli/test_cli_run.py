@@ -177,6 +177,57 @@ def test_wrong_fields_are_named(command, heat, tmp_path: Path, fields, words):
     assert result.status == USAGE and words in result.err and not (tmp_path / "out.npy").exists()
 
 
+NOISE = """
+unknown u(x, y, t)
+input sigma > 0
+operator K(out = 2, size = 3) = [
+    [[[0, 0, 0], [0, 1, -1], [0, 0, 0]]],
+    [[[0, 0, 0], [0, 1, 0], [0, -1, 0]]]
+]
+equation u_t = -adjoint K(K(u)/(1 + K(u)^2/sigma^2))
+scheme explicit(tau = 1/10, steps = 3)
+"""
+
+
+def test_inputs_of_the_equation_are_numbers(command, tmp_path: Path) -> None:
+    """Within the window each step is u - tau K^T Phi(K u), written down again."""
+    (tmp_path / "noise.pde").write_text(NOISE)
+    u = RNG.random((6, 7))
+    np.save(tmp_path / "in.npy", u)
+    for sigma in (0.1, 2.0):
+        arguments = ("noise.pde", "in.npy", "out.npy", "--input", f"sigma={sigma}", "--dtype", "float64")
+        result = command("run", *arguments)
+        assert result.status == 0, result.err
+        v = u
+        for _ in range(3):
+            a, b = (v[1:-1, 1:-1] - v[1:-1, 2:], v[1:-1, 1:-1] - v[2:, 1:-1])
+            a, b = (d / (1 + d**2 / sigma**2) / 10 for d in (a, b))
+            v = v.copy()
+            v[1:-1, 1:-1] -= a + b
+            v[1:-1, 2:] += a
+            v[2:, 1:-1] += b
+        np.testing.assert_allclose(np.load(tmp_path / "out.npy"), v, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ((), "input sigma: add --input sigma=NUMBER"),
+        (("sigma=x",), 'finite number, not "x"'),
+        (("sigma=inf",), 'finite number, not "inf"'),
+        (("sgma=1",), 'no input "sgma". Did you mean "sigma"?'),
+        (("sigma=1", "sigma=1"), "twice"),
+        (("sigma=-1",), "sigma has to be finite and > 0, not -1"),
+    ],
+)
+def test_wrong_inputs_are_named(command, tmp_path: Path, inputs, words) -> None:
+    (tmp_path / "noise.pde").write_text(NOISE)
+    np.save(tmp_path / "in.npy", RNG.random((6, 6)))
+    given = [part for entry in inputs for part in ("--input", entry)]
+    result = command("run", "noise.pde", "in.npy", "out.npy", *given)
+    assert result.status == USAGE and words in result.err and not (tmp_path / "out.npy").exists()
+
+
 def png_16_bit_colour() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
