@@ -8,6 +8,7 @@ the package.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ GROWTH = 1e-10
 AMPLITUDES = (1e-6, 1e-2, 0.1, 0.3, 1.0, 3.0, 30.0, 1e6)
 SHAPES = {1: ((2,), (3,), (8,), (24,)), 2: ((2, 2), (4, 6), (7, 5)), 3: ((2, 2, 2), (4, 4, 2))}
 ITERATIONS = 12
+SECONDS = 60  # of processor time for one network: solves without a preconditioner may take minutes
 
 Tensor = torch.Tensor
 Violation = Callable[[Tensor], Tensor]
@@ -41,6 +43,7 @@ class Attack:
     inputs: int = 0
 
     def __post_init__(self) -> None:
+        self.until = time.process_time() + SECONDS
         self.certificate = self.network.certificate
         self.module = self.network.module().double()
         declared = self.certificate.declaration
@@ -234,7 +237,7 @@ class Attack:
             best = torch.where(better, torch.nan_to_num(value.detach(), torch.inf), best)
             where = torch.where(_each(better, u), u.detach(), where)
             length = torch.where(better, length, length / 2)
-            if not value.requires_grad:
+            if not value.requires_grad or time.process_time() > self.until:
                 break
             (slope,) = torch.autograd.grad(value.sum(), u, allow_unused=True)
             if slope is None:
