@@ -198,7 +198,8 @@ def network(
             condition = kept(plan, facts, names, constants or Constants())
         elif isinstance(plan, Plan) and isinstance(plan.update, Cell) and plan.update.values:
             assert facts is not None
-            condition = computed(plan, facts)
+            named = {s for s in problem.symbols if s.name in names}
+            condition = computed(plan, facts, named)
         keeps = condition if keep_stable else None
         certificate = _timed(trained(certificate, plan, names, shared, keeps, constants), ran_out)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()

@@ -12,6 +12,8 @@ from pde2net.language.text.write import sign_text
 NUMBERS = parse('''
 def per_image(name: str, value: Tensor | float, sign: str, u: Tensor) -> Tensor:
     """A number for all images or one for each, of the shape (1 or batch, 1, ..., 1) and the dtype of u."""
+    if value is None or isinstance(value, str | bool):
+        raise TypeError(f"{name} is a number, or one for each image, not {value!r}")
     found = torch.as_tensor(value, dtype=u.dtype, device=u.device)
     if found.dim() > 1 or found.numel() not in (1, u.shape[0]):
         shape = tuple(found.shape)

@@ -40,7 +40,7 @@ def array(value: Any, what: str) -> Array:
         value = getattr(value, convert)() if hasattr(value, convert) else value
     shape = _shape(value, what)
     if math.prod(shape) > MOST:
-        raise DeclarationError(f"{what} has more than {MOST} entries.")
+        raise DeclarationError(f"{what}: more than {MOST} entries.")
     return Array(shape, tuple(_number(e, what) for e in _flat(value)))
 
 
@@ -49,7 +49,7 @@ def _shape(value: Any, what: str) -> tuple[int, ...]:
         return ()
     inner = {_shape(e, what) for e in value}
     if len(inner) != 1:
-        raise DeclarationError(f"{what} has rows of different lengths, or none.")
+        raise DeclarationError(f"{what}: rows have different lengths, or there is none.")
     return (len(value), *inner.pop())
 
 

@@ -64,11 +64,13 @@ def mixture(
     e falls from 1 to 0, so sup g = sup Phi' = sum_j w_j for weights w_j >= 0 (docs/theory.md, 8.2). Weights
     and scales may be numbers, symbols, or parameters of an operator, K.parameter("w0", nonnegative=True).
 
-    Raises DeclarationError for an unknown kernel, lists of different lengths, weights that are not known to
-    be nonnegative, and scales that are not known to be positive.
+    Raises DeclarationError for an unknown kernel, what is no list, lists of different lengths, weights that
+    are not known to be nonnegative, and scales that are not known to be positive.
     """
     kernels = {"exponential": exponential, "perona_malik": perona_malik, "charbonnier": charbonnier}
     e = kernels[word(kernel, tuple(kernels), "kernel")]
+    if not all(isinstance(given, list | tuple) for given in (weights, scales)):
+        raise DeclarationError(f"Weights and scales of a mixture are lists, not {weights!r} and {scales!r}.")
     if not 0 < len(weights) == len(scales):
         raise DeclarationError(
             f"A mixture has a scale for each weight, not {len(weights)} weights and {len(scales)} scales."

@@ -20,6 +20,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Claim, Discharged, Status
 from pde2net.verify.claims import derived
 from pde2net.verify.constants import Bounded, Constants, bounded
+from pde2net.verify.data_term import data_term
 from pde2net.verify.facts import Facts
 from pde2net.verify.norms import FilterNorm
 from pde2net.verify.plan import Plan, descent_values
@@ -81,6 +82,7 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str], constants: Constant
     """
     scheme, semi = plan.scheme, plan.semi
     trained = {s for s in semi.form.problem.symbols if s.name in trainable}
+    _require_signs("keep_stable=True has nothing to keep", plan, facts, trained)
     under = bounded(plan, facts, constants, trained)
     if isinstance(plan.update, Cell) and plan.update.values:
         return _of_descent(plan, facts, under, trained)
@@ -108,12 +110,6 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str], constants: Constant
         names = ", ".join(sorted(unknown))
         raise DeclarationError(f"keep_stable=True cannot keep anything if {names} is trained.")
     claim, limit = _condition(case)
-    if trained & set(facts.given):
-        names = ", ".join(sorted(map(str, trained & set(facts.given))))
-        raise DeclarationError(
-            f"keep_stable=True has nothing to keep: bounds are proved for the value of {names} alone, which "
-            'is trained. Declare its sign, sp.Symbol("...", positive=True), or do not train it.'
-        )
     rate, alpha = _rate(case, claim, trained)
     room = sp.simplify(limit * rate)
     if room.free_symbols:
@@ -140,6 +136,20 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str], constants: Constant
     )
     _require_room(found, trained, "tau" in trainable, semi.form.problem.parameters)
     return found
+
+
+def _require_signs(what: str, plan: Plan, facts: Facts, trained: set[sp.Symbol]) -> None:
+    """Refuse to train what bounds, or the sign of a fidelity, are proved for the value of alone."""
+    term = data_term(plan.semi.form)
+    weight = sp.S.Zero if term is None else term.weight
+    found = trained & set(facts.given)
+    found |= set() if weight.is_nonnegative else trained & weight.free_symbols
+    if found:
+        names = ", ".join(sorted(map(str, found)))
+        raise DeclarationError(
+            f"{what}: bounds are proved for the value of {names} alone, which is trained. Declare its sign, "
+            'sp.Symbol("...", positive=True), or do not train it.'
+        )
 
 
 def _smaller_step(
@@ -212,7 +222,7 @@ def _with_bound(claim: Claim, under: Bounded, constant: sp.Expr) -> Claim:
 
 def _of_descent(plan: Plan, facts: Facts, under: Bounded, trained: set[sp.Symbol]) -> Kept:
     """What a descent computes, and the claims that its bounds make hold."""
-    found = computed(plan, facts)
+    found = computed(plan, facts, trained)
     assert isinstance(plan.update, Cell)
     update = replace(plan.update, values=descent_values(plan.update, under.facts))
     case = Case(plan.semi, under.facts, plan.scheme, update, plan.tau, None, free=frozenset(trained))
@@ -226,9 +236,13 @@ def _of_descent(plan: Plan, facts: Facts, under: Bounded, trained: set[sp.Symbol
     return replace(found, claims=tuple(own), norms=tuple(norms.values()), bounds=under.bounds, own=own)
 
 
-def computed(plan: Plan, facts: Facts) -> Kept:
-    """What a descent computes of norms of filters: its step, and the margin of its residual."""
+def computed(plan: Plan, facts: Facts, trained: set[sp.Symbol]) -> Kept:
+    """What a descent computes of norms of filters: its step, and the margin of its residual.
+
+    Raises DeclarationError where these are known for the values of trained parameters alone.
+    """
     assert isinstance(plan.update, Cell)
+    _require_signs("Descent has no step that follows what is trained", plan, facts, trained)
     used = {s for e in plan.update.values.values() for s in e.free_symbols}
     norms = tuple(norm for symbol, norm in facts.filter_norms.items() if symbol in used)
     return Kept("", (), {}, sp.S.Zero, sp.S.One, None, None, norms)

@@ -208,6 +208,34 @@ def test_constants_that_cannot_be_kept_are_refused(options: dict[str, Any], mess
         p2n.compile(learned(PHI), scheme, trainable=[K], **{"keep_stable": True, **options})
 
 
+REAL = sp.Symbol("c", real=True)
+UNSIGNED = {
+    "fidelity": -K.adjoint(PHI(K(u))) + REAL * (f - u),
+    "part of a fidelity": -K.adjoint(PHI(K(u))) + (beta + REAL) * (f - u),
+    "prefactor": -REAL * K.adjoint(PHI(K(u))) + beta * (f - u),
+    "diffusivity": div(REAL * grad(u)) - K.adjoint(K(u)) + beta * (f - u),
+}
+
+STARTS = {name: {REAL: R(1, 10), **({beta: R(1, 5)} if e.has(beta) else {})} for name, e in UNSIGNED.items()}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "keep"),  # without, nothing follows what is trained but the step of a descent
+    [("descent", True), ("descent", False), ("explicit", True), ("proximal", True)],
+)
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_what_has_a_sign_by_its_value_alone_is_not_trained(name: str, scheme: str, keep: bool) -> None:
+    """Steps, bounds of errors and claims would be those of the value to start from."""
+    problem = p2n.Problem(sp.Eq(u.diff(t), UNSIGNED[name]), parameters=STARTS[name])
+    schemes = {
+        "descent": steady(iterations=20),
+        "explicit": p2n.Explicit(tau=R(1, 100)),
+        "proximal": p2n.Explicit(tau=R(1, 100), fidelity="implicit"),
+    }
+    with pytest.raises(p2n.DeclarationError, match=r"value of c alone|nothing to keep"):
+        p2n.compile(problem, schemes[scheme], trainable=[K, REAL], keep_stable=keep)
+
+
 def test_descent_is_for_steady_states() -> None:
     with pytest.raises(p2n.DeclarationError, match="steady state"):
         p2n.Implicit(tau=R(1, 2), solver=p2n.Descent(iterations=3))

@@ -374,6 +374,7 @@ PM = -K3.adjoint(K3(u2) / (1 + K3(u2) ** 2 / LAM**2))
         (lambda: problem_of(PM, {LAM: [0.1, -0.2, 1]}), "declared positive"),
         (lambda: problem_of(PM, {K3: [[[[1, 2], [3, 4]]]]}), r"shape \(3, 1, 3, 3\)"),
         (lambda: problem_of(PM, {"lambda": [[0.1], [0.2, 0.3]]}), "different lengths"),
+        (lambda: p2n.diffusivities.mixture(sp.Symbol("s"), weights=1, scales=1), "are lists, not 1 and 1"),
         (lambda: problem_of(PM + LAM * u2), "outside of the flux"),
         (lambda: problem_of(PM + PHI(u2)), "outside of the flux"),
         (lambda: problem_of(-L3.adjoint(L3(u2) / LAM)), "not contain|per filter"),
@@ -421,6 +422,9 @@ def test_numbers_given_at_the_call() -> None:
     torch.testing.assert_close(module(v, sigma=each)[1], module(v[1:2], sigma=1.0)[0], rtol=0, atol=1e-14)
     for wrong in (0.0, -1.0, float("nan"), torch.tensor([1.0, 2.0]), torch.ones(3, 1)):
         with pytest.raises(ValueError, match="sigma"):
+            module(v, sigma=wrong)
+    for wrong in ("a", None, True):
+        with pytest.raises(TypeError, match="sigma is a number"):
             module(v, sigma=wrong)
     with pytest.raises(TypeError, match="sigma"):
         module(v)
