@@ -145,6 +145,9 @@ class _Piecewise(sp.Function):  # type: ignore[misc]  # SymPy has no types
     def argument(self) -> sp.Expr:
         return self.args[-1]
 
+    def _eval_derivative(self, symbol: sp.Symbol) -> sp.Expr:
+        return self.fdiff() if symbol in self.free_symbols else sp.S.Zero
+
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         raise EquationError(f"The slope of {self.name} jumps at its knots, so it has no derivative.")
 

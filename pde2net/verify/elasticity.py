@@ -8,6 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.language.solvers import Kacanov
+from pde2net.language.spline import SplineDiffusivity
 from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.terms import SQUARED
 from pde2net.scheme.cell import Cell
@@ -29,6 +30,11 @@ def slope(g: sp.Expr) -> sp.Expr:
     return sp.simplify(sp.diff(g, SQUARED))
 
 
+def jumps(g: sp.Expr) -> bool:
+    """Whether g' is no function: that of a spline jumps at its knots."""
+    return bool(g.has(SplineDiffusivity))
+
+
 def diffusivities(form: DivergenceForm, facts: Facts) -> Iterator[tuple[sp.Expr, sp.Expr]]:
     """(g, weight) for each part weight g(s) of the flux, at the parameters that the facts assume."""
     values = {s: form.problem.parameters[s] for s in facts.given}
@@ -44,7 +50,7 @@ def with_elasticities(form: DivergenceForm, update: Update, facts: Facts) -> Fac
         return facts
     questions = Questions(SECONDS)
     for g, _ in diffusivities(form, facts):
-        if SQUARED not in g.free_symbols or g.free_symbols & (form.data | {form.state}):
+        if SQUARED not in g.free_symbols or g.free_symbols & (form.data | {form.state}) or jumps(g):
             continue
         for function in (elasticity(g), slope(g)):
             try:

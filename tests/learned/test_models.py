@@ -189,6 +189,19 @@ def test_norms_do_not_grow_for_any_weights(name: str, options: dict[str, Any]) -
     assert moved
 
 
+@pytest.mark.parametrize("solver", [p2n.Kacanov(), p2n.Newton(), p2n.FixedPoint()], ids=str)
+def test_solvers_take_splines_without_an_exception(solver: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Exceptions on the way to a claim are logged, and it becomes unknown; the words are those of splines."""
+    caplog.set_level(0, "pde2net.verify")
+    problem = MODELS["spline"](2).problem
+    for scheme in (p2n.Implicit(tau=STEP, solver=solver), p2n.Explicit(tau=STEP)):
+        claims = p2n.verify(problem, scheme, p2n.Grid()).claims
+        assert not [r for r in caplog.records if r.exc_info]
+        words = " ".join(h.how for c in claims.values() for h in c.hypotheses)
+        assert "g is constant" not in words and "Phi is linear" not in words
+    assert "Phi' of phi is kept in [-1/10, 1]" in words
+
+
 def test_zero_mean_keeps_the_mean_for_all_weights() -> None:
     for options in ({"border": "continued"}, {}, {"boundary": "periodic"}):
         model = MODELS["mixture"](2, zero_mean=True, **options)

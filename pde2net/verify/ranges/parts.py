@@ -39,9 +39,10 @@ def weighted_kernels(diffusivity: sp.Expr) -> list[tuple[sp.Expr, sp.Expr]]:
     have parameters or splines of their own; each e_j is bounded by itself. Other diffusivities are one term.
     """
     terms = [t.as_independent(SQUARED, as_Add=False) for t in sp.Add.make_args(diffusivity)]
+    if per_filter(diffusivity) or diffusivity.has(SplineDiffusivity):
+        return terms
     weights = [w for w, _ in terms]
     mixed = len(terms) > 1 and all(w.is_nonnegative for w in weights) and any(w.free_symbols for w in weights)
-    mixed = mixed and all(sp.factor(-e.diff(SQUARED)).is_nonnegative for _, e in terms)
-    if mixed or per_filter(diffusivity) or diffusivity.has(SplineDiffusivity):
+    if mixed and all(sp.factor(-e.diff(SQUARED)).is_nonnegative for _, e in terms):
         return terms
     return [(sp.S.One, diffusivity)]

@@ -11,7 +11,7 @@ from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import POINTWISE, Bounds
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
-from pde2net.verify.elasticity import diffusivities, elasticity, slope
+from pde2net.verify.elasticity import diffusivities, elasticity, jumps, slope
 from pde2net.verify.iteration import iteration_of
 from pde2net.verify.theorem import Held, Missing, hypothesis
 from pde2net.verify.theorems import hypotheses as hyp
@@ -154,7 +154,7 @@ def concave(case: Case) -> Held | Missing:
     """Psi is concave: g, of every part of the flux, does not increase."""
     varying = [(g, w) for g, w in diffusivities(case.semi.form, case.facts) if SQUARED in g.free_symbols]
     for g, weight in varying:
-        found = stated(case, elasticity(g)) or stated(case, slope(g))
+        found = None if jumps(g) else stated(case, elasticity(g)) or stated(case, slope(g))
         if found is None or not found.upper.is_nonpositive:
             return Missing(
                 f"the diffusivity {g} is not known to be nonincreasing in the slope", violated=True
@@ -178,7 +178,7 @@ def largest_elasticity(case: Case) -> sp.Expr | None:
     for g, weight in diffusivities(case.semi.form, case.facts):
         if SQUARED not in g.free_symbols:
             continue
-        found = stated(case, elasticity(g))
+        found = None if jumps(g) else stated(case, elasticity(g))
         if found is None or not (found.lower.is_finite and found.upper.is_finite and weight.is_nonnegative):
             return None
         largest = sp.Max(largest, -found.lower, found.upper)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sympy as sp
 
+from pde2net.language.spline import SplineDiffusivity
 from pde2net.normalise.terms import Learned
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds, advice
 from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Status
+from pde2net.verify.elasticity import diffusivities
 from pde2net.verify.rates import pull
 from pde2net.verify.theorem import Held, Hypothesis, Missing, hypothesis
 
@@ -29,6 +31,13 @@ def explained(case: Case, quantity: str) -> str:
             f"sup {found.upper} at {answer.variable} = {found.upper_at}; {found.method}"
         )
     return "; ".join(dict.fromkeys(lines))
+
+
+def known(case: Case, quantity: str, what: str) -> str:
+    """The ranges that were derived, and those that splines keep."""
+    splines = {s for g, _ in diffusivities(case.semi.form, case.facts) for s in g.atoms(SplineDiffusivity)}
+    kept = (f"{what} of {s.name} is kept in [{s.lower}, {s.upper}]" for s in sorted(splines, key=str))
+    return "; ".join(line for line in (explained(case, quantity), *dict.fromkeys(kept)) if line)
 
 
 @hypothesis("exact adjoints", "A(u) = K^T G(u) K is symmetric")
@@ -54,7 +63,7 @@ def bounded(case: Case) -> Held | Missing:
         return Missing(f"the diffusivity has no proved bound: {why}", violated=True)
     exactness = "attained in the limit of large grids" if facts.sharp else "an upper bound"
     norms = ", ".join(f"‖{n.label}‖² = {n.squared}" for row in facts.norms for n in row)
-    how = f"{explained(case, DIFFUSIVITY) or 'g is constant'}; {norms} by the Fourier symbol, {exactness}"
+    how = f"{known(case, DIFFUSIVITY, 'g') or 'g is constant'}; {norms} by the Fourier symbol, {exactness}"
     return Held(how, (("L ‖K‖²", facts.norm),))
 
 
@@ -133,7 +142,7 @@ def penaliser(case: Case) -> Held | Missing:
     facts = case.facts
     if facts.slopes is None or facts.slope_norm is None:
         return Missing(facts.why.get("slopes", "Phi' is not bounded"))
-    how = explained(case, FLUX_SLOPE) or "Phi is linear"
+    how = known(case, FLUX_SLOPE, "Phi'") or "Phi is linear"
     if len(case.semi.form.slopes) > 1 and case.facts.answers:
         how += "; the eigenvalues of Phi' are g and g + 2 s2 g'"
     return Held(how, (("L' ‖K‖²", facts.slope_norm),))
