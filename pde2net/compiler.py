@@ -189,6 +189,9 @@ def network(
         names = _trainable(graph, plan, trainable)
         norms = set(facts.filter_norms) if isinstance(facts, Facts) else set()
         _check_parametrised(problem, plan, names, keep_stable, shared, norms)
+        if names and not shared:  # drawings say so
+            graph = graph.copy()
+            graph.graph["shared"] = False
         condition = None
         if keep_stable:
             if facts is None or not isinstance(plan, Plan):

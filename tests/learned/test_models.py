@@ -460,3 +460,13 @@ def test_figures_show_the_fluxes_of_filters() -> None:
     np.testing.assert_allclose(curves[1].get_ydata(), wanted, atol=1e-12)
     shown = " ".join(text.get_text() for text in left.texts)
     assert "sup" in shown and "- 1 / 2" in shown
+
+
+@pytest.mark.parametrize(("scheme", "cycles"), [("explicit", False), ("FSI", True)])
+def test_drawings_say_whose_the_weights_are(scheme: str, cycles: bool) -> None:
+    problem = with_values(MODELS["mixture"](2), 0)
+    for shared in (True, False):
+        network = uncertified(problem, SCHEMES[scheme], trainable=["K"], shared=shared)
+        for drawn in (str(network), network._repr_svg_()):
+            assert ("weights of their own" in drawn) is not shared
+            assert ("shared weights" in drawn) is (shared or cycles)

@@ -63,6 +63,11 @@ class Label:
     lines: tuple[str, ...] = ()
 
 
+def weights(graph: Graph) -> str:
+    """Whose the weights of what is repeated are."""
+    return "shared weights" if graph.graph.get("shared", True) else "weights of their own"
+
+
 def caption(graph: Graph) -> str:
     """Architecture, dimension and the values of the parameters."""
     values = sorted(graph.graph["values"].items(), key=lambda item: item[0].name)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
-from pde2net.graph.draw.labels import condition, iteration
+from pde2net.graph.draw.labels import condition, iteration, weights
 from pde2net.graph.network import (
     Graph,
     block,
@@ -96,11 +96,13 @@ def outline(graph: Graph) -> Outline:
     times, once = math.prod(times_), cycle(graph)
     if length == 1 and not once:
         length, times = times, 1
-    caption = f"\N{MULTIPLICATION SIGN} {length}, shared weights" if length > 1 else "one block"
+    own = "shared weights" if times > 1 else weights(graph)  # blocks of a cycle are of one operator
+    caption = f"\N{MULTIPLICATION SIGN} {length}, {own}" if length > 1 else "one block"
     groups: list[Member] = [Group("once per cycle", _members(graph, once, outer[0]))] if once else []
     groups.append(Group(caption, _members(graph, block(graph), inner)))
     if times > 1:
-        groups = [Group(f"\N{MULTIPLICATION SIGN} {times} cycles", tuple(groups))]
+        every = "" if graph.graph.get("shared", True) else f", {weights(graph)}"
+        groups = [Group(f"\N{MULTIPLICATION SIGN} {times} cycles{every}", tuple(groups))]
     outside = [n for n in in_order(graph) if graph.nodes[n]["loop"] is None and n not in (*outer, inner)]
     last = [n for n in outside if isinstance(node_of(graph, n), Output)]
     root = Group("", (*(n for n in outside if n not in last), *groups, *last))

@@ -109,7 +109,7 @@ class _ULayout:
             for loop in self.shape.loops
         ]
         if self.shape.steps > 1:
-            steps = f"\N{MULTIPLICATION SIGN} {self.shape.steps} steps, shared weights"
+            steps = f"\N{MULTIPLICATION SIGN} {self.shape.steps} steps, {self.shape.weights}"
             frames.insert(0, (steps, self._frame(list(range(1, len(self.shape.stages) - 1)), 1)))
         everything = [*(box for _, box in frames), *self.boxes.values()]
         size = self.right[-1], max(b.y + b.height for b in everything)

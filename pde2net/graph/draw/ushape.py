@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from pde2net.graph.draw.labels import weights
 from pde2net.graph.network import Graph, depth, in_order, node_of, sources
 from pde2net.graph.nodes import (
     Coordinate,
@@ -68,6 +69,7 @@ class UShape:
     loops  the loops that stages belong to
     steps  how many times all but the first and the last stage is done
     grids  how many there are
+    weights  whose those of the steps are
     """
 
     stages: tuple[Stage, ...]
@@ -75,6 +77,7 @@ class UShape:
     loops: tuple[str, ...]
     steps: int
     grids: int
+    weights: str
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def ushape(graph: Graph) -> UShape:
     stages, place = _stages(graph, runs.done, grids)
     flows = dict.fromkeys(_flows(runs.done, stages, place))
     shown = tuple(dict.fromkeys(s.loop for s in stages if s.loop is not None))
-    return UShape(tuple(stages), tuple(flows), shown, depth(graph), grids)
+    return UShape(tuple(stages), tuple(flows), shown, depth(graph), grids, weights(graph))
 
 
 def _level(graph: Graph, name: str) -> int:

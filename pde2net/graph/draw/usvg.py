@@ -48,7 +48,7 @@ def u_tree(graph: Graph) -> Iterator[str]:
     """One line for each visit of a level, indented by the level."""
     shape = ushape(graph)
     if shape.steps > 1:
-        yield f"\N{MULTIPLICATION SIGN} {shape.steps} steps, shared weights"
+        yield f"\N{MULTIPLICATION SIGN} {shape.steps} steps, {shape.weights}"
     loop = None
     for stage in shape.stages:
         if stage.loop is not None and stage.loop != loop:
