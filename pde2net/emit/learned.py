@@ -243,7 +243,7 @@ def _same(inner: Parity) -> Sequence[Sequence[int]]:
 
 
 def _buffer(name: str, entries: Any) -> list[str]:
-    return [f'self.register_buffer("{name}", torch.tensor({entries}, dtype=torch.float64), persistent=False)']
+    return [f'self.register_buffer("{name}", torch.tensor({entries}, dtype=torch.float64))']
 
 
 def functions(found: Sequence[Thing], nodes: Collection[Any]) -> list[Definition]:

@@ -470,3 +470,17 @@ def test_drawings_say_whose_the_weights_are(scheme: str, cycles: bool) -> None:
         for drawn in (str(network), network._repr_svg_()):
             assert ("weights of their own" in drawn) is not shared
             assert ("shared weights" in drawn) is (shared or cycles)
+
+
+def test_states_carry_the_parities_of_filters() -> None:
+    """A network that starts from other filters is, with the state of the first, the first."""
+    model = MODELS["mixture"](2, border="continued", zero_mean=True)
+    v = torch.randn(2, 1, 7, 6, dtype=torch.float64)
+    networks = [
+        uncertified(with_values(model, seed), SCHEMES["explicit"], trainable=["K"]).module().double()
+        for seed in (0, 5)
+    ]
+    first, other = networks
+    assert not torch.allclose(first(v), other(v))
+    other.load_state_dict(first.state_dict())
+    torch.testing.assert_close(other(v), first(v), rtol=0, atol=1e-14)
