@@ -75,9 +75,14 @@ def test_the_learned_network_is_proved(five_lines):
 
 
 def test_the_learned_model_is_bounded_by_its_data(five_lines):
-    names = dict(five_lines.names)
-    exec(LEARNED, names)
+    names = {**five_lines.names, "torch": torch}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(five_lines.folder)
+        exec(LEARNED, names)
+    loaded = names["network"].module()
+    loaded.load_state_dict(torch.load(five_lines.folder / "denoiser.pt"))
     network, v = names["network"], torch.randn(2, 1, 9, 8)
+    torch.testing.assert_close(loaded(v, f=v), names["module"](v, f=v), rtol=0, atol=0)
     assert str(network.certificate.claims["bounded_by_data"].status) == "proved"
     module = network.module()
     assert module(v, f=v).flatten(1).norm(dim=1).le(v.flatten(1).norm(dim=1) * (1 + 1e-5)).all()

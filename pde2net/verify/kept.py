@@ -178,7 +178,8 @@ def _under_bounds(case: Case, constants: Constants, under: Bounded, limit: sp.Ex
         )
         if not held:
             raise DeclarationError(f"{name.replace('_', ' ')} cannot be kept: {claim.reason or claim.status}")
-        found[name] = _with_bound(claim, under, constant)
+        least = under.bounds or under.step is not None or claim.factor is None
+        found[name] = _with_bound(claim, under, constant if least else claim.factor)
     return found
 
 

@@ -257,3 +257,11 @@ def test_uniqueness_is_that_of_the_equation(solver: Any, weight: Any, status: st
     certificate = p2n.verify(problem, scheme, p2n.Grid())
     assert certificate.claims["well_posed"].status == status
     p2n.recheck(certificate.to_json())
+
+
+def test_a_constant_that_is_proved_without_bounds_is_not_worsened() -> None:
+    scheme = p2n.Explicit(tau=None, steps=3, fidelity="implicit")
+    options: dict[str, Any] = {"trainable": [K, MONOTONE], "keep_stable": True, "lipschitz": 10}
+    certificate = p2n.compile(learned(MONOTONE), scheme, **options).certificate
+    assert certificate.claims["lipschitz_in_data"].factor == 1
+    p2n.recheck(certificate.to_json())
