@@ -20,7 +20,7 @@ from pde2net.scheme.stack import TAU, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case
 from pde2net.verify.data_term import data_term
-from pde2net.verify.rates import pull
+from pde2net.verify.rates import pull, slope_bounds
 from pde2net.verify.refute import measures
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import energies, norms, or_infinite
@@ -76,12 +76,16 @@ def data_constant(case: Case) -> Found:
 
 
 def uphill(case: Case) -> Found:
-    """Two nearby states that F pushes apart: then some data have two steady states (docs/theory.md, 4.23)."""
-    search = _of_data(case)
-    if search is None:
+    """Two nearby states that F pushes apart: then some data have two steady states (docs/theory.md, 4.23).
+
+    By a slope that is more than rounding beside the largest one, M.
+    """
+    search, steepest = _of_data(case), slope_bounds(case)[1]
+    if search is None or not steepest.is_number:
         return None
     step = explicit_steps(search.semi, sp.S.One, 1)
-    return wit.seek_pair(replace(search, step=step, network=step, data=""), measures.slope, UPHILL)
+    least = wit.PAIR_MARGIN * max(1.0, float(steepest))
+    return wit.seek_pair(replace(search, step=step, network=step, data=""), measures.slope(least), UPHILL)
 
 
 def mean(case: Case) -> Found:

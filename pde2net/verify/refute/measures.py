@@ -46,10 +46,14 @@ def growth_beyond(constant: float) -> Measure:
     return lambda u0, u1: (growth(u0, u1) + 1) / constant - 1
 
 
-def slope(u0: Array, u1: Array) -> Array:
-    """<u1 - u0, u0>/‖u0‖²: of differences, the slope of F where a step adds F."""
-    along = ((u1 - u0) * u0).sum(axis=inside(u0)) / norms(u0) ** 2
-    return np.where(np.isfinite(along), along, -np.inf)
+def slope(least: float) -> Measure:
+    """<u1 - u0, u0>/‖u0‖²: of differences, the slope of F where a step adds F; less than `least` is none."""
+
+    def measure(u0: Array, u1: Array) -> Array:
+        along = ((u1 - u0) * u0).sum(axis=inside(u0)) / norms(u0) ** 2
+        return np.where(np.isfinite(along) & (along > least), along, -np.inf)
+
+    return measure
 
 
 def leaves_range(includes_zero: bool) -> Measure:
