@@ -42,7 +42,7 @@ from pde2net.verify.constants import Constants, asked
 from pde2net.verify.engine import Witnesses, certify, gather_until, instability
 from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
-from pde2net.verify.kept import computed, kept, signed
+from pde2net.verify.kept import computed, kept, signed, trained_symbols
 from pde2net.verify.plan import Plan, SystemPlan, planned
 from pde2net.verify.system import certify_system, gather_system, planned_system
 from pde2net.verify.training import trained
@@ -201,8 +201,7 @@ def network(
             condition = kept(plan, facts, names, constants or Constants())
         elif isinstance(plan, Plan) and isinstance(plan.update, Cell) and plan.update.values:
             assert facts is not None
-            named = {s for s in problem.symbols if s.name in names}
-            condition = computed(plan, facts, named)
+            condition = computed(plan, facts, trained_symbols(plan, names))
         keeps = condition if keep_stable else None
         certificate = _timed(trained(certificate, plan, names, shared, keeps, constants), ran_out)
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import sympy as sp
 
 from pde2net.errors import DeclarationError
+from pde2net.language.assumptions import SIGNS, assumed
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import trainable_tables
@@ -28,6 +29,7 @@ from pde2net.verify.rates import damped_rate, frozen_rate
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
 BOUND = "kept bound"
+OF_DESCENT = ("bounded_by_data", "lipschitz_in_data", "well_posed", "solver_convergence", "energy_decay")
 AT_MOST_ONE = ("nonexpansive",)  # factors that are so under the condition of the claim
 
 
@@ -44,7 +46,7 @@ class Kept:
     alpha   of Du Fort-Frankel, in the same symbols; else None
     norms   those in the rate and in the bounds
     bounds  (rate, room): filters are scaled such that each rate is at most its room
-    own     claims that hold under these bounds, by name
+    own     what is derived under these bounds, by name
     """
 
     claim: str
@@ -71,8 +73,7 @@ class Kept:
 
 def signed(symbol: sp.Symbol) -> bool:
     """Whether a sign was declared that proofs may have used: training must keep it."""
-    kinds = ("positive", "negative", "nonnegative", "nonpositive", "nonzero")
-    return any(getattr(symbol, f"is_{kind}") for kind in kinds)
+    return bool(assumed(symbol, SIGNS))
 
 
 def kept(plan: Plan, facts: Facts, trainable: Sequence[str], constants: Constants) -> Kept:
@@ -81,7 +82,7 @@ def kept(plan: Plan, facts: Facts, trainable: Sequence[str], constants: Constant
     Raises DeclarationError, saying why, where no condition is proved for all values of the parameters.
     """
     scheme, semi = plan.scheme, plan.semi
-    trained = {s for s in semi.form.problem.symbols if s.name in trainable}
+    trained = trained_symbols(plan, trainable)
     _require_signs("keep_stable=True has nothing to keep", plan, facts, trained)
     under = bounded(plan, facts, constants, trained)
     if isinstance(plan.update, Cell) and plan.update.values:
@@ -227,14 +228,19 @@ def _of_descent(plan: Plan, facts: Facts, under: Bounded, trained: set[sp.Symbol
     assert isinstance(plan.update, Cell)
     update = replace(plan.update, values=descent_values(plan.update, under.facts))
     case = Case(plan.semi, under.facts, plan.scheme, update, plan.tau, None, free=frozenset(trained))
-    own = {}
-    for name in ("bounded_by_data", "lipschitz_in_data", "well_posed", "solver_convergence", "energy_decay"):
-        claim = derived(name, case)
-        if claim.status == Status.PROVED:
-            own[name] = claim if not under.bounds else _with_bound(claim, under, claim.factor)
+    own = {name: derived(name, case) for name in OF_DESCENT}
+    holding = tuple(name for name, claim in own.items() if claim.status == Status.PROVED)
+    if under.bounds:
+        own |= {name: _with_bound(own[name], under, own[name].factor) for name in holding}
+    else:
+        own = {name: own[name] for name in holding}
     norms = {n.symbol: n for n in found.norms}
     norms |= {s: n for s, n in facts.filter_norms.items() if any(r.has(s) for r, _ in under.bounds)}
-    return replace(found, claims=tuple(own), norms=tuple(norms.values()), bounds=under.bounds, own=own)
+    return replace(found, claims=holding, norms=tuple(norms.values()), bounds=under.bounds, own=own)
+
+
+def trained_symbols(plan: Plan, trainable: Sequence[str]) -> set[sp.Symbol]:
+    return {s for s in plan.semi.form.problem.symbols if s.name in trainable}
 
 
 def computed(plan: Plan, facts: Facts, trained: set[sp.Symbol]) -> Kept:

@@ -75,7 +75,11 @@ def strong(case: Case) -> Held | Missing:
     left, curvature = excess(case), case.facts.curvature
     if left is not None and curvature is not None and left.is_positive:
         return Held(f"b - rho_m = {left}", (("rho_m", -curvature.lower),))
-    return Missing("the weight b is not known to exceed rho_m, which bounds how the flux pushes states apart")
+    kept = "; compile(..., keep_stable=True, lipschitz=C) scales filters such that it does"
+    return Missing(
+        "the weight b is not known to exceed rho_m, which bounds how the flux pushes states apart"
+        + (kept if case.semi.form.learned else "")
+    )
 
 
 # -- limits and factors --
