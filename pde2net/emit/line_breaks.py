@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 WIDTH, INDENT = 100, "    "
+SHORT = 30  # entries of lists that share lines
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
@@ -28,27 +29,44 @@ def _expression(prefix: str, text: str, suffix: str, indent: str) -> list[str]:
             lines = [line for p in parts for line in _expression("", p, "", indent + INDENT)]
             bare = prefix == "" and suffix == ""
             return lines if bare else [f"{indent}{prefix}(", *lines, f"{indent}){suffix}"]
-    opening = text.find("(")
-    if opening < 0 or not text.endswith(")") or _closing(text, opening) != len(text) - 1:
+    opening = min((i for i in map(text.find, "([{") if i >= 0), default=-1)
+    if opening < 0 or _closing(text, opening) != len(text) - 1:
         return [indent + prefix + text + suffix]
     inside, inner = text[opening + 1 : -1], indent + INDENT
-    head, tail = f"{indent}{prefix}{text[: opening + 1]}", f"{indent}){suffix}"
-    if len(inner) + len(inside) <= WIDTH or inside.startswith(('"', 'f"')):
-        return [head, inner + inside, tail]
+    head, tail = f"{indent}{prefix}{text[: opening + 1]}", f"{indent}{text[-1]}{suffix}"
     arguments = split(inside, (", ",))
+    text_alone = len(arguments) == 1 and inside.startswith(('"', 'f"'))
+    if len(inner) + len(inside) <= WIDTH or text_alone:
+        return [head, inner + inside, tail]
+    if text[opening] != "(" and max(map(len, arguments)) < SHORT:
+        return [head, *_filled(arguments, inner), tail]
     # A comma after the only entry of brackets that call nothing would make them a tuple.
     comma = "," if len(arguments) > 1 or text[:opening][-1:].isidentifier() else ""
+    if not comma:  # what is broken at operators is indented by itself
+        inner = indent
     lines = [line for a in arguments for line in _expression("", a.strip(", "), comma, inner)]
     return [head, *lines, tail]
 
 
+def _filled(entries: Sequence[str], indent: str) -> list[str]:
+    """Entries of a list, as many on a line as it takes."""
+    lines: list[str] = []
+    for entry in (f"{e.strip(', ')}," for e in entries):
+        if lines and len(lines[-1]) + 1 + len(entry) <= WIDTH:
+            lines[-1] += f" {entry}"
+        else:
+            lines.append(indent + entry)
+    return lines
+
+
 def split(text: str, separators: Sequence[str]) -> list[str]:
-    """`text` before each separator outside of brackets; a part starts with its operator."""
-    parts, depth, start, i = [], 0, 0, 0
+    """`text` before each separator outside of brackets and quotes; a part starts with its operator."""
+    parts, depth, start, i, quoted = [], 0, 0, 0, False
     while i < len(text):
-        depth += _BRACKETS.get(text[i], 0)
+        quoted ^= text[i] == '"'
+        depth += 0 if quoted else _BRACKETS.get(text[i], 0)
         separator = next((s for s in separators if text.startswith(s, i)), None)
-        if depth == 0 and separator is not None:
+        if depth == 0 and not quoted and separator is not None:
             parts.append(text[start:i])
             start = i + 1
             i += len(separator) - 1

@@ -18,6 +18,9 @@ TERM = "u_x * torch.square(torch.clamp(1 - 0.2 * g, min=0))"
         f"return u - self.tau * torch.where(g < 1, {TERM} + {TERM}, {TERM} - {TERM})",
         f"a = f(({TERM} + {TERM} - {TERM} * ({TERM} - {TERM} - {TERM})))",
         f"raise ValueError({TERM} + {TERM} + {TERM})",
+        f"flux = u_x * ({TERM} + {TERM} + {TERM})",
+        "return {" + ", ".join(f'"a, ({k}": self.a{k}' for k in range(20)) + "}",
+        f'self.register("signs, (all", torch.tensor({[[[1, -1]]] * 20}, dtype=torch.float64))',
     ],
 )
 def test_breaking_keeps_the_meaning(statement):
