@@ -156,6 +156,8 @@ class CellEmitter(KeepingEmitter):
             else:
                 arguments[2:2] = [f"tol: float = {float(node.tol):.3g}", f"most: int = {node.most}"]
                 body += ["self.tol = tol", "self.most = most"]
+        if self.cell.values:
+            body.append("self.error: Tensor | None = None  # a bound for each image of the last call")
         doc = f"{self.cell.steps} implicit steps" if many else "One implicit step"
         if self.cell.steady:
             doc = "The steady state"

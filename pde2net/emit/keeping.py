@@ -132,7 +132,8 @@ class KeepingEmitter(Emitter):
         """The method that `learn.values` asks."""
         lines = []
         own = {s.name: self.scalar_name(s) for s in self.scalars if self.trained(s)}
-        found = {name: f"self.{variable}" for name, variable in {**own, **self.computed}.items()}
+        computed = {name: own for name, own in self.computed.items() if not name.startswith("_")}
+        found = {name: f"self.{variable}" for name, variable in {**own, **computed}.items()}
         found |= {thing.name: f"self.{thing.variable}" for thing in self.things}
         if self.keeper.method:
             given, several = "", len(self.keeper.norms) > 1
@@ -140,8 +141,7 @@ class KeepingEmitter(Emitter):
                 given = "self.bounded(torch.float64)"
                 given = f", *map(norm_bound, {given})" if several else f", norm_bound({given})"
             lines = [f"{', '.join(self.handed)} = self.keep_stable(torch.float64{given})"]
-            computed = {**self.computed, **{t.name: t.variable for t in self.things if isinstance(t, Bank)}}
-            found |= computed
+            found |= computed | {t.name: t.variable for t in self.things if isinstance(t, Bank)}
         entries = ", ".join(f'"{name}": {text}' for name, text in sorted(found.items()))
         doc = "What the block computes with, by the names of the declaration."
         return Function(

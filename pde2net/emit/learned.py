@@ -21,6 +21,7 @@ from pde2net.emit.tree import Definition, Function
 from pde2net.graph.network import Graph, node_of
 from pde2net.graph.nodes import Filter, Spline
 from pde2net.language.arrays import Array
+from pde2net.language.assumptions import SIGNS, assumed
 from pde2net.language.spline import falling
 from pde2net.language.symbols import FilterParameter
 from pde2net.program.names import Namer
@@ -139,10 +140,7 @@ class Column(Thing):
     @property
     def sign(self) -> str:
         """The sign that was declared, "" if there is none."""
-        for kind in ("positive", "negative", "nonnegative", "nonpositive", "nonzero"):
-            if getattr(self.symbol, f"is_{kind}"):
-                return kind
-        return ""
+        return next(iter(assumed(self.symbol, SIGNS)), "")
 
     def stored(self) -> list[str]:
         if not self.changed or (self.sign.startswith("non") and self.sign != "nonzero"):

@@ -79,8 +79,8 @@ def mixture(
         for value in given:
             if not getattr(exact(value, f"A {kind} of a mixture"), f"is_{sign}"):
                 raise DeclarationError(
-                    f"The {kind} {value} of a mixture is not known to be {sign}; declare it so: "
-                    f'K.parameter("{value}", {sign}=True).'
+                    f"The {kind} {value} of a mixture is not known to be {sign}; give a number that is, or "
+                    f"declare the symbol so: {sign}=True."
                 )
     pairs = zip(weights, scales, strict=True)
     return sp.Add(*(exact(w, "A weight") * e(s2, exact(scale, "A scale")) for w, scale in pairs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -89,6 +90,13 @@ def count(value: Any, what: str) -> int:
     if value > LARGEST:
         raise DeclarationError(f"{what} must be at most {LARGEST}, not {value}.")
     return value
+
+
+def identifier(name: Any, what: str) -> str:
+    """`name`, if it is one. Raises DeclarationError, saying of what it is."""
+    if not isinstance(name, str) or not re.fullmatch(r"[^\W\d]\w*", name):
+        raise DeclarationError(f'The name of {what} consists of letters, digits and "_", not {name!r}.')
+    return name
 
 
 def word(value: Any, choices: Sequence[str], what: str) -> str:

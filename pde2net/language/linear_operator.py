@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import sympy as sp
 from sympy.core.symbol import Str
 
 from pde2net.errors import DeclarationError, EquationError
-from pde2net.language.exact import count, word
+from pde2net.language.exact import count, identifier, word
 from pde2net.language.symbols import FilterParameter
 from pde2net.language.traversal import atoms
 
@@ -51,10 +50,7 @@ class LinearOperator:
     scale: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"[^\W\d]\w*", self.name):
-            raise DeclarationError(
-                f'The name of a linear operator consists of letters, digits and "_", not {self.name!r}.'
-            )
+        identifier(self.name, "a linear operator")
         for key in ("out_channels", "kernel_size", "scale"):
             found = count(getattr(self, key), f"{key} of the operator {self.name}")
             if found > LARGEST:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +10,7 @@ from sympy.core.symbol import Str
 
 from pde2net.errors import DeclarationError, EquationError
 from pde2net.language.arrays import Array, array
-from pde2net.language.exact import count, exact, positive
+from pde2net.language.exact import count, exact, identifier, positive
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.traversal import atoms
 
@@ -44,10 +43,7 @@ class Spline:
     filters: LinearOperator | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not re.fullmatch(r"[^\W\d]\w*", self.name):
-            raise DeclarationError(
-                f'The name of a spline consists of letters, digits and "_", not {self.name!r}.'
-            )
+        identifier(self.name, "a spline")
         if not isinstance(self.knots, int | sp.Integer) or isinstance(self.knots, bool):
             raise DeclarationError(
                 f"knots of {self.name} is the number of equidistant knots from -reach to reach, not "

@@ -7,24 +7,16 @@ from learned import learned
 
 import pde2net as p2n
 
+SHORT = settings(max_examples=3, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+
+@SHORT
 @given(declarations())
 def test_nothing_that_is_proved_can_be_broken(declared: Declared):
     attack(declared)
 
 
-@settings(
-    max_examples=3,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=list(HealthCheck),
-)
+@SHORT
 @given(learned())
 def test_nothing_that_training_keeps_can_be_broken(declared: Declared):
     attack(declared)

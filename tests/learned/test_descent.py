@@ -73,6 +73,18 @@ def test_gradients_are_those_of_the_solution() -> None:
     assert torch.autograd.gradcheck(lambda w: module(w, f=w), v, atol=1e-5)
 
 
+def test_a_kept_constant_is_that_of_solutions_to_a_tolerance() -> None:
+    """The claim stays open, for the number of steps depends on the data; its reason has the constant."""
+    options: dict[str, Any] = {"trainable": [K, PHI], "keep_stable": True, "lipschitz": 3}
+    network = p2n.compile(learned(PHI), steady(tol=1e-6), **options)
+    claim = network.certificate.claims["lipschitz_in_data"]
+    assert claim.status == "unknown" and "with the constant 3" in claim.reason
+    p2n.recheck(network.certificate.to_json())
+    module = network.module()
+    assert module.error is None
+    assert not any(name.startswith("_") for name in p2n.learn.values(module))
+
+
 def test_claims_of_a_descent() -> None:
     def status(problem: p2n.Problem, **options: Any) -> dict[str, str]:
         claims = p2n.verify(problem, steady(**options), p2n.Grid()).claims
