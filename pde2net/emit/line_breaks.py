@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -61,12 +62,10 @@ def _filled(entries: Sequence[str], indent: str) -> list[str]:
 
 def split(text: str, separators: Sequence[str]) -> list[str]:
     """`text` before each separator outside of brackets and quotes; a part starts with its operator."""
-    parts, depth, start, i, quoted = [], 0, 0, 0, False
+    parts, start, i, depths = [], 0, 0, _depths(text)
     while i < len(text):
-        quoted ^= text[i] == '"'
-        depth += 0 if quoted else _BRACKETS.get(text[i], 0)
         separator = next((s for s in separators if text.startswith(s, i)), None)
-        if depth == 0 and not quoted and separator is not None:
+        if depths[i] == 0 and separator is not None:
             parts.append(text[start:i])
             start = i + 1
             i += len(separator) - 1
@@ -74,11 +73,17 @@ def split(text: str, separators: Sequence[str]) -> list[str]:
     return [*parts, text[start:]]
 
 
+def _depths(text: str) -> list[float]:
+    """How many brackets are open after each character; infinitely many within quotes."""
+    depth, quoted, found = 0, False, []
+    for character in text:
+        quoted ^= character == '"'
+        depth += 0 if quoted else _BRACKETS.get(character, 0)
+        found.append(math.inf if quoted else depth)
+    return found
+
+
 def _closing(text: str, opening: int) -> int:
     """The position of the bracket that closes the one at `opening`."""
-    depth = 0
-    for i in range(opening, len(text)):
-        depth += _BRACKETS.get(text[i], 0)
-        if depth == 0:
-            return i
-    return -1
+    depths = _depths(text)
+    return next((i for i in range(opening + 1, len(text)) if depths[i] < depths[opening]), -1)
