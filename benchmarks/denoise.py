@@ -55,7 +55,7 @@ def network(choices: Choices) -> p2n.Network:
     K = p2n.LinearOperator("K", out_channels=FILTERS, kernel_size=SIZE, border="continued", zero_mean=True)
     weights = [K.parameter(f"w{j}", nonnegative=True) for j in range(GAUSSIANS)]
     beta = sp.Symbol("beta", positive=True)
-    noise = SIGMA / SIZE  # of a response: the filters to start from are orthonormal ones over the size
+    noise = sp.nsimplify(max(p2n.learn.noise(K, SIGMA)), rational=True).limit_denominator(10**6)
     widest, ratio = sp.nsimplify(choices.widest), sp.nsimplify(choices.ratio)
     scales = [noise * widest / ratio**j for j in range(GAUSSIANS)]
     g = p2n.diffusivities.mixture(K(u) ** 2, weights=weights, scales=scales, kernel="exponential")

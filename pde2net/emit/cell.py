@@ -174,7 +174,7 @@ class CellEmitter(KeepingEmitter):
         loop = self.loop_over("self.cells", cell)
         passed = ", ".join(["u", *data, *self.passed, *self.at_time()])
         start, before, after = self.times(f"{cell}.", self.cell.clock)
-        before = [*self._kept_by(cell), *before]
+        before = [*([self.kept_by(cell)] if self.handed else []), *before]
         call = f"{cell}({passed})" if self.loop is None else f"self.step({cell}, {passed})"
         lines = [*before, f"u = {call}", *after, *self._error(cell, data)]
         body += [*start, loop, *(f"    {line}" for line in lines)]
@@ -187,7 +187,8 @@ class CellEmitter(KeepingEmitter):
         cell = "cell" if self.own else "self.cell"
         start, before, after = self.times(f"{cell}.", self.cell.clock)
         rest = [*data, *self.passed, *self.at_time()]
-        rows = [*self._kept_by(cell), *before, f"v = self.step({', '.join([cell, 'u', *rest])})"]
+        kept = [self.kept_by(cell)] if self.handed else []
+        rows = [*kept, *before, f"v = self.step({', '.join([cell, 'u', *rest])})"]
         if self.cell.steady:
             doc = "‖F(v)‖/‖F(u)‖"
             pairs = (("left", "v"), ("against", "u"))
@@ -246,10 +247,6 @@ class CellEmitter(KeepingEmitter):
             unrolled=node.gradients == "unrolled",
         )
         return [step, Function("iterate", arguments, "Tensor", doc, [*self._accelerated(node), *loop])]
-
-    def _kept_by(self, cell: str) -> list[str]:
-        """The statement by which a cell hands over what keeps a condition."""
-        return [f"{', '.join(self.handed)} = {cell}.keep_stable(u.dtype)"] if self.handed else []
 
     def _error(self, cell: str, data: Sequence[str]) -> list[str]:
         """Statements that set the bound of the error of a descent."""

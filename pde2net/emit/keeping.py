@@ -9,7 +9,7 @@ import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.filters import filter_functions, filters_of
-from pde2net.emit.kept import FRACTION, Keeper
+from pde2net.emit.kept import FRACTION, UNCHANGED, Keeper
 from pde2net.emit.learned import Bank, Column, things
 from pde2net.emit.learned import constants as starts
 from pde2net.emit.learned import functions as learned_functions
@@ -43,6 +43,11 @@ class KeepingEmitter(Emitter):
     def handed(self) -> list[str]:
         """The variables that the method `keep_stable` of a block hands to it."""
         return [*self.computed.values(), *self.learned.values()] if self.keeper.method else []
+
+    def kept_by(self, block: str, given: str = "") -> str:
+        """The statement by which a block hands over what keeps a condition."""
+        made = f"lambda: {block}.keep_stable(u.dtype{given})"
+        return f'{", ".join(self.handed)} = unchanged({block}, "kept", u.dtype, {made})'
 
     @property
     def batched(self) -> bool:
@@ -94,7 +99,7 @@ class KeepingEmitter(Emitter):
         found = [*found, *learned_functions(self.things, nodes)]
         if self.keeper.method:
             channels = {filters_of(self.graph)[n.chain.operators[0].name].channels for n in self.keeper.norms}
-            found += bound_functions(self.dimension, self.keeper.norms, channels)
+            found += [*bound_functions(self.dimension, self.keeper.norms, channels), *UNCHANGED]
         return found
 
     def constants(self) -> list[str]:

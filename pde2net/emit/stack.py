@@ -160,7 +160,7 @@ class StackEmitter(KeepingEmitter):
         data = [*data, *self.handed]
         indent = "" if self.stack.repeated else "    "
         begin, start, after = self._times(f"{owner}.")
-        kept = f"{', '.join(self.handed)} = {owner}.keep_stable(u.dtype{self._given()})"
+        kept = self.kept_by(owner, self._given())
         if self.handed and not self.own:
             body.append(kept)
         elif self.handed and self.per_cycle:
@@ -197,10 +197,13 @@ class StackEmitter(KeepingEmitter):
         """Statements that bound the norms of all blocks."""
         bounded, blocks = "block.bounded(u.dtype)", "for block in self.blocks"
         if len(self.keeper.norms) == 1:
-            return [f"{self.norms} = norm_bound(torch.stack([{bounded} {blocks}]))"]
+            return self._unchanging(f"norm_bound(torch.stack([{bounded} {blocks}]))")
         kinds = f"zip(*({bounded} {blocks}), strict=True)"
         stacked = f"norm_bound(torch.stack(weights)) for weights in {kinds}"
-        return [f"{self.norms} = torch.stack([{stacked}], 1)"]
+        return self._unchanging(f"torch.stack([{stacked}], 1)")
+
+    def _unchanging(self, norms: str) -> list[str]:
+        return [f'{self.norms} = unchanged(self, "norms", u.dtype, lambda: {norms})']
 
     def _times(self, owner: str) -> tuple[list[str], list[str], list[str]]:
         """As `times`, of cycles; stages that are steps move the time themselves."""
@@ -247,7 +250,7 @@ class StackEmitter(KeepingEmitter):
             after = [f"    {self.now} = {step}"] if self.stack.repeated else []
         call = f"{block}({', '.join(passed)})"
         if self.handed and self.own and not self.per_cycle:
-            lines = [loop, f"    {', '.join(self.handed)} = block.keep_stable(u.dtype{self._given()})"]
+            lines = [loop, f"    {self.kept_by('block', self._given())}"]
         else:
             lines = [loop]
         if "previous" in names:
