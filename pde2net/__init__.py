@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pde2net.offered
 import pde2net.scheme.registry  # noqa: F401  knows all schemes
 from pde2net.errors import (
+    CertificateError,
     DeclarationError,
     EmissionError,
     EquationError,
@@ -19,6 +20,7 @@ from pde2net.errors import (
     StabilityError,
     StabilityWarning,
     TextError,
+    TrainingError,
 )
 from pde2net.language import diffusivities
 from pde2net.language.calculus import div, dot, grad, hessian, laplacian, norm2
@@ -79,6 +81,7 @@ __all__ = [
     "RKL",
     "Advice",
     "Certificate",
+    "CertificateError",
     "Claim",
     "Declaration",
     "DeclarationError",
@@ -107,6 +110,7 @@ __all__ = [
     "Status",
     "TextError",
     "Theta",
+    "TrainingError",
     "advise",
     "coherence",
     "compile",

@@ -51,6 +51,14 @@ class RecheckError(Pde2NetError):
     """A certificate does not hold, or was edited."""
 
 
+class CertificateError(Pde2NetError):
+    """What is stated to be proved of a network does not hold for its weights as they are."""
+
+
+class TrainingError(Pde2NetError):
+    """A training stopped: a loss or a parameter is not finite."""
+
+
 class EmissionError(Pde2NetError):
     """The graph cannot be rendered, for example because a symbol has no value."""
 

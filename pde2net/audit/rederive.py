@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from pde2net import deadline
 from pde2net.compiler import network
+from pde2net.language.declaration import Declaration
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate, Training
 from pde2net.verify.constants import Constants
+from pde2net.verify.engine import Witnesses
 
 DEFAULT = Training((), True, False, "network", ())
 PATIENCE = 5.0  # times the limits of the first derivation, which may have run on a faster machine
@@ -29,15 +31,21 @@ def derivations(stated: Certificate) -> Iterator[Network]:
 
 
 def derived(stated: Certificate, patience: float) -> Network:
-    declared, training = stated.declaration, stated.training or DEFAULT
+    witnesses = {name: c.witness for name, c in stated.claims.items() if c.witness is not None}
     with deadline.paced(patience, stated.ran_out):
-        return network(
-            declared.problem,
-            declared.scheme,
-            declared.grid,
-            training.trainable,
-            training.shared,
-            training.keep_stable,
-            {name: c.witness for name, c in stated.claims.items() if c.witness is not None},
-            Constants(training.lipschitz, training.averaged),
-        )
+        return network_of(stated.declaration, stated.training, witnesses)
+
+
+def network_of(declared: Declaration, training: Training | None, stated: Witnesses | None = None) -> Network:
+    """The network of a declaration and the options of its training; `stated` as in `compiler.network`."""
+    asked = training or DEFAULT
+    return network(
+        declared.problem,
+        declared.scheme,
+        declared.grid,
+        asked.trainable,
+        asked.shared,
+        asked.keep_stable,
+        stated,
+        Constants(asked.lipschitz, asked.averaged),
+    )

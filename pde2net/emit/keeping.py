@@ -22,6 +22,9 @@ from pde2net.graph.nodes import Filter, Pointwise, Spline, TransposedFilter
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Transform
 from pde2net.scheme.stack import TAU
+from pde2net.verify.serialise import declared_to_json
+
+STRING = 96  # characters of one
 
 
 class KeepingEmitter(Emitter):
@@ -103,7 +106,15 @@ class KeepingEmitter(Emitter):
         return found
 
     def constants(self) -> list[str]:
-        return starts(self.things)
+        return [*starts(self.things), *self._declaration()]
+
+    def _declaration(self) -> list[str]:
+        """What was compiled, for whoever asks what holds for the weights as they are."""
+        if not self.things and not self.request.trainable:
+            return []
+        text = declared_to_json(self.request.certificate)
+        parts = (text[k : k + STRING] for k in range(0, len(text), STRING))
+        return ["", "DECLARATION = (", *(f"    {part!r}" for part in parts), ")"]
 
     def properties(self) -> list[Function]:
         """Parameters that keep their sign, and what is computed from parameters; the method `keep_stable`."""

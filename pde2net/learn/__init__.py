@@ -1,6 +1,25 @@
-"""What there is for training: values of a module, and starts."""
+"""Training: data, the loop, checkpoints, what holds for the weights, and networks to compare with."""
 
+from pde2net.learn import baselines
+from pde2net.learn.checkpoint import load, save
+from pde2net.learn.fit import fit
+from pde2net.learn.history import History
 from pde2net.learn.noise import noise
+from pde2net.learn.photographs import images, photographs
+from pde2net.learn.samples import Noise
+from pde2net.learn.signals import signals
 from pde2net.learn.values import values
 
-__all__ = ["noise", "values"]
+__all__ = [
+    "History",
+    "Noise",
+    "baselines",
+    "fit",
+    "images",
+    "load",
+    "noise",
+    "photographs",
+    "save",
+    "signals",
+    "values",
+]

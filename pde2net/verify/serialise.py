@@ -44,6 +44,28 @@ def certificate_to_json(certificate: Certificate) -> str:
     return json.dumps(document, indent=2, allow_nan=False)
 
 
+def declared_to_json(certificate: Certificate) -> str:
+    """What the network is compiled from, declaration and options of training, as JSON on one line."""
+    training = None if certificate.training is None else _training_row(certificate.training)
+    document = {"declaration": certificate.declaration.to_data(), "training": training}
+    return json.dumps(document, allow_nan=False)
+
+
+def declared_from_json(text: str) -> tuple[Declaration, Training | None]:
+    """What `declared_to_json` wrote. Raises FileError for anything else."""
+
+    def parsed() -> tuple[Declaration, Training | None]:
+        document = json.loads(text, parse_constant=_refused, object_pairs_hook=_once)
+        return Declaration.from_data(document["declaration"]), _training(document["training"])
+
+    if len(text) > LONGEST:
+        raise FileError("This is not a declaration: it is too long.")
+    try:
+        return within(SECONDS, "reading it", parsed)
+    except Exception as error:  # SymPy fails in many ways at what nobody would write
+        raise FileError(f"This is not a declaration: {str(error)[:200]}") from error
+
+
 def _expressions(certificate: Certificate) -> Iterator[sp.Basic]:
     yield certificate.tau
     for answer in certificate.ranges:
