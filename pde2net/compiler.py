@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -42,6 +42,7 @@ from pde2net.verify.constants import Constants, asked
 from pde2net.verify.engine import Witnesses, certify, gather_until, instability
 from pde2net.verify.evaluation import evaluation
 from pde2net.verify.facts import Facts
+from pde2net.verify.given_filters import with_given_filters
 from pde2net.verify.kept import computed, kept, signed, trained_symbols
 from pde2net.verify.plan import Plan, SystemPlan, planned
 from pde2net.verify.system import certify_system, gather_system, planned_system
@@ -68,13 +69,17 @@ def analyse(problem: Problem, scheme: Scheme, grid: Grid) -> tuple[Plan | System
 
 
 def _analysed(
-    problem: Problem, scheme: Scheme, grid: Grid, stated: Witnesses | None = None
+    problem: Problem,
+    scheme: Scheme,
+    grid: Grid,
+    stated: Witnesses | None = None,
+    trained: Collection[str] = (),
 ) -> tuple[Plan | SystemPlan, Graph, Certificate, Facts | None]:
-    """The same, and the facts about a single equation; `stated` as in `network`."""
+    """The same, and the facts about a single equation; `stated` as in `network`, `trained` names."""
     if len(problem.equations) > 1:
         return (*_analyse_system(problem, scheme, grid, stated), None)
     semi = semidiscretise(recognise(problem), grid)
-    facts = gather_until(semi, scheme)
+    facts = with_given_filters(gather_until(semi, scheme), semi, trained)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
     values = evaluation(graph)
@@ -184,7 +189,9 @@ def network(
     certificate again from its JSON.
     """
     with deadline.recorded() as ran_out:
-        plan, graph, certificate, facts = _analysed(problem, scheme, grid, stated)
+        plan, graph, certificate, facts = _analysed(
+            problem, scheme, grid, stated, [str(entry) for entry in trainable]
+        )
         _check_inputs(problem, plan, graph)
         names = _trainable(graph, plan, trainable)
         norms = set(facts.filter_norms) if isinstance(facts, Facts) else set()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 import sympy as sp
 
-from pde2net.audit import rows, systems, two_grid
+from pde2net.audit import given, rows, systems, two_grid
 from pde2net.audit.claims import Rule
 from pde2net.audit.clock import clock_of, hidden_values
 from pde2net.audit.consistency import disagreements as consistency_disagreements
@@ -36,7 +37,8 @@ Parts = Sequence[tuple[Rule, Numbers]]
 def disagreements(network: Network) -> Iterator[str]:
     """What the two derivations say otherwise, of the first kind of figure with any."""
     of = _Second(network)
-    stages: tuple[Callable[[], Iterator[str]], ...] = (of.ranges, of.claims, of.factors, of.orders)
+    norms = partial(given.disagreements, network)
+    stages: tuple[Callable[[], Iterator[str]], ...] = (norms, of.ranges, of.claims, of.factors, of.orders)
     yield from next((found for stage in stages if (found := list(stage()))), [])
 
 
@@ -44,6 +46,7 @@ class _Second:
     def __init__(self, network: Network) -> None:
         self.network, self.semi, self.certificate = network, network.semidiscrete, network.certificate
         form = self.semi.form
+        self.norms = given.stated(network)
         self.clock: Clock | None = None if isinstance(form, SystemForm) else clock_of(self.certificate, form)
 
     def values(self, draw: int) -> Iterator[tuple[Values, bool, bool]]:
@@ -59,10 +62,11 @@ class _Second:
         symbols = {s for e in sizes for s in e.free_symbols} | set(problem.symbols)
         chains = [t.chain.operators for t in self.semi.form.terms if isinstance(t, Learned)]
         symbols |= {norm_symbol(Chain(ks)) for chain in chains for ks in (chain, *((k,) for k in chain))}
+        parameters |= self.norms
         exact, hidden = symbols <= set(parameters), hidden_values(self.certificate, self.clock, draw)
         if draw == 0 or hidden or not exact:
             yield {**drawn(symbols - set(parameters), draw), **parameters, **hidden}, exact, True
-        if draw > 0 and parameters and not self.given:
+        if draw > 0 and parameters and not self.given and not self.norms:
             yield {**drawn(symbols, draw), **hidden}, exact, False
 
     @property

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from pde2net import __version__
-from pde2net.errors import Pde2NetError, RecheckError, StabilityError
+from pde2net.errors import CertificateError, Pde2NetError, RecheckError, StabilityError
 
 DONE, REFUSED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
@@ -92,6 +92,8 @@ def verify(
     ] = None,
 ) -> None:
     """Print what is proved about the network of FILE.
+
+    FILE may be weights that were trained, net.safetensors: then for these.
 
     Example: pde2net verify examples/perona_malik.py
 
@@ -214,6 +216,34 @@ def run_(
 
 
 @app.command()
+def train(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="CONFIG", help="A TOML file: network, data, training.", show_default=False),
+    ],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the training in its folder.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No bar and no certificate.")] = False,
+) -> None:
+    """Train the network of CONFIG and say what is proved for its weights.
+
+    CONFIG has the tables network (file, trainable, shared, keep_stable), data
+    (targets, noise or inputs, validation), training (epochs and the other
+    options of p2n.learn.fit) and output (folder). Its paths are relative to it.
+
+    The folder gets last.safetensors after each epoch, from which --resume goes
+    on to the same bits, best.safetensors with the weights, history.csv and
+    loss.png. Under torchrun several processes share each batch.
+
+    Example: pde2net train denoiser.toml
+
+    Exit status: 0 done; 2 for bad usage or input, or a loss that is not finite.
+    """
+    from pde2net.cli.train import train_file
+
+    train_file(file, resume, quiet)
+
+
+@app.command()
 def advise(
     file: File,
     time: Annotated[
@@ -292,7 +322,7 @@ def run() -> None:
             stream.reconfigure(errors="replace")
     try:
         app()
-    except (StabilityError, RecheckError) as error:
+    except (StabilityError, RecheckError, CertificateError) as error:
         _fail(error, REFUSED)
     except Pde2NetError as error:
         _fail(error, USAGE)

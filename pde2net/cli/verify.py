@@ -16,12 +16,13 @@ from pde2net.guidance.trial import deciding
 from pde2net.language.expressions import to_text
 from pde2net.verify.certificate import Certificate, Status
 
+WEIGHTS = ".safetensors"
+
 
 @in_its_words
 def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | None = None) -> bool:
     """Print the certificate; whether the network is proved to be stable."""
-    declared = declaration(file)
-    certificate = verify(declared.problem, declared.scheme, declared.grid)
+    certificate = _certificate(file)
     if plot is not None:
         certificate.plot(plot)
     if as_json:
@@ -31,6 +32,16 @@ def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | Non
     else:
         show(certificate, Console())
     return deciding(certificate.claims).status == Status.PROVED
+
+
+def _certificate(file: Path) -> Certificate:
+    """Of a declaration, or of weights that were trained."""
+    if file.suffix == WEIGHTS:
+        from pde2net.learn import certify
+
+        return certify(file)
+    declared = declaration(file)
+    return verify(declared.problem, declared.scheme, declared.grid)
 
 
 def verdict(certificate: Certificate) -> str:

@@ -1,7 +1,8 @@
 """Training: data, the loop, checkpoints, what holds for the weights, and networks to compare with."""
 
 from pde2net.learn import baselines
-from pde2net.learn.checkpoint import load, save
+from pde2net.learn.certify import certify
+from pde2net.learn.checkpoint import load, module, save
 from pde2net.learn.fit import fit
 from pde2net.learn.history import History
 from pde2net.learn.noise import noise
@@ -14,9 +15,11 @@ __all__ = [
     "History",
     "Noise",
     "baselines",
+    "certify",
     "fit",
     "images",
     "load",
+    "module",
     "noise",
     "photographs",
     "save",

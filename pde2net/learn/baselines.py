@@ -1,7 +1,7 @@
 """Standard networks to compare with, at a given number of parameters, trained by the same loop.
 
-Each maps (batch, image_channels, *spatial) to the same shape, for images of every size, and adds what it computes
-to its input.
+Each maps (batch, image_channels, *spatial) to the same shape, for images of every size, and adds what it
+computes to its input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from pde2net.errors import DeclarationError
 from pde2net.language.exact import count
 
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+Convolution = nn.Conv1d | nn.Conv2d | nn.Conv3d
+CONVOLUTIONS: dict[int, type[Convolution]] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 TRANSPOSED = {1: nn.ConvTranspose1d, 2: nn.ConvTranspose2d, 3: nn.ConvTranspose3d}
 NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
 POOLS = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
@@ -48,8 +49,10 @@ def unet(
     image_channels: int = 1,
     parameters: int | None = None,
 ) -> nn.Module:
-    """A U-net: two convolutions with ReLU a level, maxima of 2 x 2 down, transposed convolutions up, skips that are
-    concatenated (Ronneberger, Fischer, Brox, MICCAI 2015).
+    """A U-net (Ronneberger, Fischer, Brox, MICCAI 2015).
+
+    Two convolutions with ReLU a level, maxima of 2 x 2 down, transposed convolutions up, skips that are
+    concatenated.
 
     channels    of the finest level; each coarser one has twice as many
     parameters  as many channels as that many parameters allow
@@ -67,8 +70,9 @@ def dncnn(
     image_channels: int = 1,
     parameters: int | None = None,
 ) -> nn.Module:
-    """Convolutions with batch normalisation and ReLU between, which estimate what is to be removed (Zhang et al.,
-    DnCNN, IEEE TIP 2017); it has 17 layers of 64 channels there.
+    """DnCNN, which estimates what is to be removed (Zhang et al., IEEE TIP 2017).
+
+    Convolutions with batch normalisation and ReLU between; it has 17 layers of 64 channels there.
 
     parameters  as many channels as that many parameters allow
     """
@@ -106,7 +110,8 @@ class Block(nn.Module):
             self.outer.weight.mul_(0.1)
 
     def forward(self, u: Tensor) -> Tensor:
-        return u + self.outer(F.relu(self.inner(u)))
+        found: Tensor = u + self.outer(F.relu(self.inner(u)))
+        return found
 
 
 class DnCNN(nn.Module):
@@ -159,13 +164,12 @@ class UNet(nn.Module):
         return found
 
 
-def _convolution(dimension: int, inner: int, outer: int, size: int, bias: bool = True) -> nn.Module:
+def _convolution(dimension: int, inner: int, outer: int, size: int, bias: bool = True) -> Convolution:
     if dimension not in CONVOLUTIONS:
         raise DeclarationError(f"Images have 1 to 3 dimensions, not {dimension}.")
     if size % 2 == 0:
         raise DeclarationError(f"kernel_size is odd, not {size}: results have the size of the image.")
-    found: nn.Module = CONVOLUTIONS[dimension](inner, outer, size, padding=size // 2, bias=bias)
-    return found
+    return CONVOLUTIONS[dimension](inner, outer, size, padding=size // 2, bias=bias)
 
 
 def _pair(dimension: int, inner: int, outer: int, size: int) -> nn.Module:

@@ -11,7 +11,10 @@ from pde2net.errors import DeclarationError
 
 
 def separate_blocks(module: nn.Module) -> int:
-    """The number of blocks. Raises DeclarationError for networks whose blocks cannot be trained one by one."""
+    """The number of blocks.
+
+    Raises DeclarationError for networks whose blocks cannot be trained one by one.
+    """
     blocks = getattr(module, "blocks", None)
     if not isinstance(blocks, nn.ModuleList) or len(blocks) < 2:
         raise DeclarationError(

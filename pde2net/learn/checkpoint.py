@@ -53,7 +53,7 @@ def module(path: str | Path) -> nn.Module:
     """The module that was saved: that of `network(path)` with the weights of the file, in their types."""
     tensors, metadata = read(path)
     made = declared_network(_declaration(path, metadata)).module()
-    for name, tensor in made.state_dict().items():
+    for name, tensor in (*made.named_parameters(), *made.named_buffers()):
         if name in tensors and tensors[name].is_floating_point():
             tensor.data = tensor.data.to(tensors[name].dtype)
     restore(made, tensors, path)
@@ -117,10 +117,9 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) 
         what = f"it lacks {missing[0]}" if missing else f"it has {foreign[0]}"
         raise FileError(f"{path} holds the state of another module: {what}.")
     for name, tensor in tensors.items():
-        if tensor.shape != wanted[name].shape:
-            raise FileError(
-                f"{path} has {name} in the shape {tuple(tensor.shape)}, the module in {tuple(wanted[name].shape)}."
-            )
+        shape, own = tuple(tensor.shape), tuple(wanted[name].shape)
+        if shape != own:
+            raise FileError(f"{path} has {name} in the shape {shape}, the module in {own}.")
         if not bool(tensor.isfinite().all()):
             raise FileError(f"{path} has values in {name} that are not finite.")
     module.load_state_dict(dict(tensors))

@@ -50,10 +50,12 @@ def optimiser(choice: Optimizers, parameters: list[dict[str, Any]]) -> torch.opt
         names = [n for n, v in vars(torch.optim).items() if isinstance(v, type) and n != "Optimizer"]
         if choice not in names:
             raise DeclarationError(f'torch.optim has no optimizer "{choice}".{suggestion(choice, names)}')
-        choice = getattr(torch.optim, choice)
-    if choice is torch.optim.LBFGS and len(parameters) > 1:
+        make: Callable[..., torch.optim.Optimizer] = getattr(torch.optim, choice)
+    else:
+        make = choice
+    if make is torch.optim.LBFGS and len(parameters) > 1:
         raise DeclarationError("LBFGS has one learning rate for all parameters; lr is a number.")
-    found = choice(parameters)
+    found = make(parameters)
     if not isinstance(found, torch.optim.Optimizer):
         raise DeclarationError(f"optimizer made {found!r:.80}, which is no torch.optim.Optimizer.")
     return found

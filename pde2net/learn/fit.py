@@ -54,11 +54,12 @@ def fit(
 ) -> History:
     """Train a module, in place: min over its parameters of the mean of loss(module(input, **fields), target).
 
-    inputs     (count, channels, *spatial), or a list of (channels, *spatial); or Noise(sigma): the targets with
-               new noise whenever they are looked at
+    inputs     (count, channels, *spatial), or a list of (channels, *spatial); or Noise(sigma): the targets
+               with new noise whenever they are looked at
     targets    likewise
     epochs     passes over the images, those of earlier sessions included; each image gives `patches` samples
-    loss       a function of result and target, a mean over the batch; or the name of one in torch.nn.functional
+    loss       a function of result and target, a mean over the batch; or the name of one in
+               torch.nn.functional
     batch      samples per step, of all processes together
     lr         learning rate: a number, or one for each kind of parameter, {"K": 1e-3, "others": 1e-2}
     optimizer  of torch.optim by name, or a function of the groups of parameters that makes one
@@ -70,19 +71,20 @@ def fit(
     validation (inputs, targets), or with fields as a third, on whole images after each epoch; the module ends
                with the weights of the best epoch
     patience   epochs without a better validation loss after which training stops
-    greedy     epochs for each block alone, the first of them before the next, ahead of `epochs` for all together
+    greedy     epochs for each block alone, the first of them before the next, ahead of `epochs` for all
+               together
     seed       of order, patches and noise: equal seeds give equal bits on one machine
     checkpoint folder for the state after each epoch (last.safetensors), the weights (best.safetensors), and
                history.csv and loss.png; at most one epoch is lost if the process is killed
     resume     whether a training in that folder goes on; a folder in use is refused otherwise
     log        folder for TensorBoard, which has to be installed
-    fields     known fields by name: a tensor with an entry per image, a number, "input", or "noise", the sigma of
-               Noise; without it, data f of a fidelity is asked for
+    fields     known fields by name: a tensor with an entry per image, a number, "input", or "noise", the
+               sigma of Noise; without it, data f of a fidelity is asked for
 
     Under torchrun (torch.distributed is initialised) each process takes its part of each batch, and gradients
     are those of the whole. Raises DeclarationError for what does not fit together, TrainingError if a loss is
-    not finite (the module then has the weights of the last finite epoch), FileError for checkpoints that cannot
-    be written or belong to another training.
+    not finite (the module then has the weights of the last finite epoch), FileError for checkpoints that
+    cannot be written or belong to another training.
     """
     known = _fields(module, fields)
     samples = Samples(inputs, targets, known, seed, patch, flips, patches)
@@ -157,7 +159,8 @@ def _fields(module: nn.Module, fields: Mapping[str, Any] | None) -> dict[str, An
 
 def _asked(module: nn.Module) -> list[str]:
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
-    return [p.name for p in parameters if p.default is p.empty and p.kind == p.POSITIONAL_OR_KEYWORD]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters if p.default is p.empty and p.kind in named]
 
 
 def _validation(given: Sequence[Any] | None, fields: Mapping[str, Any], seed: int) -> Samples | None:

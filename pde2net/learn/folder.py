@@ -108,8 +108,8 @@ class Folder:
         if others:
             name = others[0]
             raise FileError(
-                f"{self.path} holds a training with {name} = {stated.get(name)}, not {now.get(name)}: resume it "
-                "with the same settings, or train in another folder."
+                f"{self.path} holds a training with {name} = {stated.get(name)}, not {now.get(name)}: resume "
+                "it with the same settings, or train in another folder."
             )
         try:
             document = json.loads(metadata["progress"])

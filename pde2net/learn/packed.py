@@ -12,7 +12,10 @@ TENSOR, PAIRS, TUPLE, LIST = "tensor", "pairs", "tuple", "list"
 
 
 def pack(value: Any, name: str, tensors: dict[str, Tensor]) -> Any:
-    """JSON of nested dictionaries, lists, numbers and text; tensors go to `tensors` under names of their own."""
+    """JSON of nested dictionaries, lists, numbers and text.
+
+    Tensors go to `tensors` under names of their own.
+    """
     if isinstance(value, Tensor):
         tensors[name] = value
         return {TENSOR: name}

@@ -28,7 +28,9 @@ LUMA = np.array([0.2125, 0.7154, 0.0721])[:, None, None]  # of linear combinatio
 
 
 def photographs(split: str = "train", colour: bool = False) -> dict[str, Tensor]:
-    """The photographs that come with scikit-image and scikit-learn, by name, (channels, height, width) in [0, 1].
+    """The photographs that come with scikit-image and scikit-learn, by name.
+
+    They are (channels, height, width) in [0, 1].
 
     split   "train", "validation" or "test"; no photograph is in two of them
     colour  three channels, of those that are in colour, instead of their luminance

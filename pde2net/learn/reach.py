@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from types import EllipsisType
 from typing import Any
 
 import torch
@@ -27,7 +28,8 @@ def reach(module: nn.Module, image: Tensor, known: Mapping[str, Any]) -> int:
     for size in SIZES[axes]:
         smooth = torch.linspace(0, 1, size, dtype=image.dtype, device=image.device)
         u = smooth.expand(*image.shape[:2], *[size] * axes).clone()
-        u[(..., *[size // 2] * axes)] = torch.nan
+        middle: tuple[EllipsisType | int, ...] = (..., *[size // 2] * axes)
+        u[middle] = torch.nan
         fields = {name: _like(value, image, u) for name, value in known.items()}
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")

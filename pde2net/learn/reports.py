@@ -64,4 +64,4 @@ def _writer(log: str | Path | None) -> Any:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
         raise DeclarationError("log= writes for TensorBoard: pip install 'pde2net[learn]'.") from error
-    return SummaryWriter(str(log))  # type: ignore[no-untyped-call]
+    return SummaryWriter(str(log))  # type: ignore[no-untyped-call, unused-ignore]

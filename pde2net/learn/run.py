@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -198,12 +198,12 @@ class Run:
                     "look for NaN in the data, or take a smaller lr, or clip=."
                 )
             found.append(whole)
-            value.backward()
+            value.backward()  # type: ignore[no-untyped-call, unused-ignore]  # untyped in torch
             if self.step.clip is not None:
                 nn.utils.clip_grad_norm_(self.module.parameters(), self.step.clip)
             return value
 
-        made.step(closure)
+        made.step(cast(Callable[[], float], closure))  # torch takes tensors too
         return found[0]
 
     def _known(self, fields: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -228,8 +228,8 @@ class Run:
         bad = [name for name, p in self.module.named_parameters() if not bool(p.isfinite().all())]
         if bad:
             raise TrainingError(
-                f"{bad[0]} is not finite after epoch {epoch + 1}. The weights are those before that epoch; take a "
-                "smaller lr, or clip=."
+                f"{bad[0]} is not finite after epoch {epoch + 1}. The weights are those before that epoch; "
+                "take a smaller lr, or clip=."
             )
 
 

@@ -87,7 +87,7 @@ class Samples(Dataset[Sample]):
             places = [slice(s, s + self.patch) for s in starts]
         turned = [a for a in range(1, self.axes + 1) if self.flips and random.integers(2)]
         order = [int(a) + 1 for a in random.permutation(self.axes)] if self.flips else []
-        if len({n for n in target[(slice(None), *places)].shape[1:]}) > 1:
+        if len(set(target[(slice(None), *places)].shape[1:])) > 1:
             order = []
 
         def seen(image: Tensor) -> Tensor:
@@ -159,8 +159,9 @@ def _check_field(name: str, given: Any, targets: Images, noisy: bool) -> None:
             raise DeclarationError(f"The field {name} is a tensor, a number or a word, not {given!r:.60}.")
         return
     if given.dim() == 0 or len(given) != len(targets):
+        shape = tuple(given.shape)
         raise DeclarationError(
-            f"The field {name} has the shape {tuple(given.shape)}: one entry for each of {len(targets)} images."
+            f"The field {name} has the shape {shape}: one entry for each of {len(targets)} images."
         )
     if given.dim() > 1:
         for k, (value, target) in enumerate(zip(given, targets, strict=True)):

@@ -22,14 +22,23 @@ def values(module: nn.Module) -> dict[str, Tensor]:
     """
     import torch
 
-    parts = [part for part in module.modules() if hasattr(part, "learned_values")]
-    if not parts:
+    found = parts(module)
+    with torch.no_grad():
+        several = len(getattr(module, "blocks", getattr(module, "cells", [None]))) > 1
+        if not several and len(found) == 1:
+            return {name: value.detach().double() for name, value in found[0].items()}
+        return {name: torch.stack([row[name].double() for row in found]) for name in found[0]}
+
+
+def parts(module: nn.Module) -> list[dict[str, Tensor]]:
+    """The values of each part that has some: the network, or its blocks."""
+    import torch
+
+    found = [part for part in module.modules() if hasattr(part, "learned_values")]
+    if not found:
         raise DeclarationError(
             "This module has no learned values: it is no network of pde2net, or none of its parameters is "
             "trained or learned."
         )
     with torch.no_grad():
-        found = [part.learned_values() for part in parts]  # type: ignore[operator]
-        if len(getattr(module, "blocks", getattr(module, "cells", [None]))) == 1 and len(found) == 1:
-            return {name: value.detach().double() for name, value in found[0].items()}
-        return {name: torch.stack([row[name].double() for row in found]) for name in found[0]}
+        return [part.learned_values() for part in found]  # type: ignore[operator]

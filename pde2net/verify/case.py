@@ -60,6 +60,7 @@ class Case:
             Discharged("parameter", f"{s} = {values[s]}", "given", {str(s): values[s]})
             for s in self.facts.given
         ]
+        assumed += self.facts.given_norms
         for f in self.semi.form.fields:
             for kind in ("positive", "nonnegative", "negative", "nonpositive"):
                 if getattr(f, f"is_{kind}"):

@@ -18,6 +18,7 @@ from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
+from pde2net.verify.certificate import Discharged
 from pde2net.verify.clock import Clock
 from pde2net.verify.finite import require_finite_until
 from pde2net.verify.norms import (
@@ -27,6 +28,7 @@ from pde2net.verify.norms import (
     largest,
     operator_norms,
     sharp,
+    shortened,
     weighted_norm,
 )
 from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
@@ -65,6 +67,7 @@ class Facts:
     sharp        whether all norms are attained at one frequency
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
     filter_norms  what the symbols of norms of learned operators stand for
+    given_norms  what is known of norms whose filters are given
     """
 
     weights: Rows | None
@@ -84,6 +87,7 @@ class Facts:
     until: sp.Expr | None = None
     why: Mapping[str, str] = field(default_factory=dict)
     filter_norms: Mapping[sp.Symbol, FilterNorm] = field(default_factory=dict)
+    given_norms: tuple[Discharged, ...] = ()
 
 
 def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = None) -> Facts:
@@ -312,7 +316,7 @@ class _Gatherer:
             what = "; ".join(self.unbounded) or "the diffusivity"
             self.why[name] = f"{what} is not bounded, so no step size is small enough"
             return None
-        return sp.factor_terms(sp.simplify(total.subs(self.values)))
+        return shortened(total.subs(self.values))
 
     def curvature(self, slopes: Rows) -> Bounds | None:
         zero = sp.S.Zero

@@ -12,6 +12,9 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.linear_operator import Chain, norm_symbol
 from pde2net.language.symbols import per_filter
 from pde2net.verify.bounds import Bounds
+from pde2net.verify.ranges.record import UndecidedError, within
+
+SHORTENING = 5.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,17 @@ def weighted_norm(
             if most.has(sp.oo, sp.nan, sp.zoo):
                 return None
             total += norm.times(most)
-    return sp.factor_terms(sp.simplify(total))
+    return shortened(total)
+
+
+def shortened(bound: sp.Expr) -> sp.Expr:
+    """The same bound, simplified where that is soon done: SymPy may factor numbers of thousands of digits."""
+    try:
+        return within(
+            SHORTENING, f"a shorter form of {str(bound)[:80]}", lambda: sp.factor_terms(sp.simplify(bound))
+        )
+    except UndecidedError:
+        return bound
 
 
 def sharp(semi: Semidiscrete) -> bool:

@@ -20,6 +20,7 @@ from pde2net.verify.certificate import Status
 from pde2net.verify.claims import stability
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.facts import Facts
+from pde2net.verify.norms import shortened
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
 
 EVERY_STEP = "The largest proved step is asked for, but every tau is stable; give a number."
@@ -122,8 +123,8 @@ def descent_values(update: Cell, facts: Facts) -> dict[sp.Symbol, sp.Expr]:
     if curvature is None or rate is None:
         why = facts.why.get("slopes") or facts.why.get("rate", "its slope is not bounded")
         raise StabilityError(f"Descent takes a step from bounds of the slope of F, but {why}.")
-    low = sp.factor_terms(sp.simplify(curvature.lower + rate.lower))
-    high = sp.factor_terms(sp.simplify(curvature.upper + rate.upper))
+    low = shortened(curvature.lower + rate.lower)
+    high = shortened(curvature.upper + rate.upper)
     if not high.is_positive:
         raise StabilityError(
             f"Descent takes a step from the largest slope of -F, {high}, which is not known to be positive."

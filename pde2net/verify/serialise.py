@@ -25,6 +25,7 @@ LONGEST = 50_000_000  # characters
 SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")
 _EXPRESSIONS = ("condition", "limit", "factor")
+_FOUND = {"owner": "network", "kept": []}  # of training, what is derived from the options
 
 
 def certificate_to_json(certificate: Certificate) -> str:
@@ -46,8 +47,9 @@ def certificate_to_json(certificate: Certificate) -> str:
 
 def declared_to_json(certificate: Certificate) -> str:
     """What the network is compiled from, declaration and options of training, as JSON on one line."""
-    training = None if certificate.training is None else _training_row(certificate.training)
-    document = {"declaration": certificate.declaration.to_data(), "training": training}
+    training = certificate.training
+    row = None if training is None else {k: v for k, v in _training_row(training).items() if k not in _FOUND}
+    document = {"declaration": certificate.declaration.to_data(), "training": row}
     return json.dumps(document, allow_nan=False)
 
 
@@ -56,7 +58,9 @@ def declared_from_json(text: str) -> tuple[Declaration, Training | None]:
 
     def parsed() -> tuple[Declaration, Training | None]:
         document = json.loads(text, parse_constant=_refused, object_pairs_hook=_once)
-        return Declaration.from_data(document["declaration"]), _training(document["training"])
+        row = document["training"]
+        training = None if row is None else _training({**row, **_FOUND})
+        return Declaration.from_data(document["declaration"]), training
 
     if len(text) > LONGEST:
         raise FileError("This is not a declaration: it is too long.")

@@ -27,6 +27,10 @@ RULES = {
         "Each block has operators of its own, but the stages of a cycle are a polynomial of one operator; "
         "shared=True or keep_stable=True give them the same."
     ),
+    "own values": (
+        "Each block has values of its own, and what holds for each is not derived for all together."
+    ),
+    "trained tables": "Weights of the scheme are trained, on which its conditions rest.",
     "own energy": "Each block has weights, and with them an energy, of its own.",
     # solvers
     "explicit": "An explicit step solves no system of equations.",

@@ -1,0 +1,273 @@
+"""Claims for the weights as they are, and files that are refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sympy as sp
+import torch
+from learn.trained import EXPLICIT, K, equal, f, lam, module, network, t, u, weights, x
+from safetensors.torch import load_file, save_file
+
+import pde2net as p2n
+from pde2net.learn import certify, checkpoint
+from pde2net.verify.certificate import Status
+
+R = sp.Rational
+SCHEMES = {
+    "explicit": p2n.Explicit(tau=R(1, 2), steps=2),
+    "FSI": p2n.FSI(tau=R(1, 2), cycle_length=2, cycles=2),
+    "FED": p2n.FED(tau=1, cycle_length=2, cycles=1),
+    "RKL": p2n.RKL(order=2, tau=1, stages=3, steps=2),
+}
+
+
+def scaled(made: torch.nn.Module, factor: float, part: str = "") -> None:
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name.endswith("K") and name.startswith(part):
+                parameter.mul_(factor)
+
+
+def grown(made: torch.nn.Module, seed: int = 0, steps: int = 60) -> float:
+    """The largest ‖N(u)‖/‖u‖ that ascent finds."""
+    made = made.double()
+    v = torch.randn(1, 1, 96, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)) * 1e-3
+    largest = 0.0
+    for _ in range(steps):
+        v.requires_grad_(True)
+        ratio = made(v).norm() / v.norm()
+        largest = max(largest, float(ratio.detach()))
+        (slope,) = torch.autograd.grad(ratio, v)
+        v = (v + 0.5 * slope * v.norm() ** 2 / max(float((slope.norm() * v.norm()).detach()), 1e-12)).detach()
+        v = 1e-3 * v / v.norm()
+    return largest
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", SCHEMES)
+def test_the_threshold_from_both_sides(name: str, shared: bool) -> None:
+    """tau ‖K‖² <= c is proved just below and refused above.
+
+    Of explicit linear steps the condition is sharp, of cycles a larger c may be proved where norms are
+    numbers.
+    """
+    linear = -K.adjoint(K(u))
+    problem = p2n.Problem(sp.Eq(u.diff(t), linear))
+    torch.manual_seed(0)
+    made = p2n.compile(problem, SCHEMES[name], trainable=[K], shared=shared).module()
+    if not shared and name != "explicit":  # a cycle is a polynomial of one operator
+        assert certify(made).claims["l2_stability"].status == Status.UNKNOWN
+        return
+    certificate = p2n.verify(problem, SCHEMES[name])
+    claim = certificate.claims["l2_stability"]
+    norm = next(iter(claim.condition.free_symbols))
+    (largest,) = sp.solve(claim.condition.lhs - claim.condition.rhs, norm)
+    now = max(float(_norm(w)) for n, w in made.named_parameters() if n.endswith("K"))
+    scaled(made, float(largest) / now * (1 - 1e-3))
+    below = certify(made)
+    assert below.stable and grown(made) <= 1 + 1e-9
+    made = made.float()
+    scaled(made, 1 + 3e-3 if name == "explicit" else 1.3, "blocks.0" if not shared else "")
+    with pytest.raises(p2n.CertificateError, match="l2 stability is not proved"):
+        certify(made)
+
+
+def _norm(weight: torch.Tensor) -> torch.Tensor:
+    return torch.fft.fft(weight.detach().double(), 4096).abs().square().sum(0).amax().sqrt()
+
+
+def test_what_is_kept_stays_proved_and_what_is_not_is_checked() -> None:
+    made = module()
+    scaled(made, 1e3)
+    kept = certify(made)
+    assert kept.stable and "l2_stability" in kept.training.kept
+    loose = module(scheme=p2n.Explicit(tau=R(1, 2), steps=2), keep_stable=False)
+    scaled(loose, 1e-2)
+    assert certify(loose).stable
+    scaled(loose, 1e4, "blocks.1")
+    with pytest.raises(p2n.CertificateError, match="in block 2"):
+        certify(loose)
+
+
+def test_a_certificate_of_shared_weights_is_checked_again() -> None:
+    """It is about a declaration with the weights as values, which recheck derives once more."""
+    made = module(scheme=p2n.Explicit(tau=R(1, 2), steps=2), keep_stable=False, shared=True)
+    scaled(made, 0.5)
+    certificate = certify(made)
+    assert certificate.stable
+    assert p2n.recheck(certificate.to_json()).stable
+    values = p2n.learn.values(made)
+    own = certificate.declaration.problem.arrays["K"].entries
+    assert [float(e) for e in own] == values["K"].flatten().tolist()
+    assert certificate.declaration.problem.parameters[lam] == R(float(values["lambda"]))
+
+
+def test_signs_and_values_that_were_declared_are_required() -> None:
+    loose = module(scheme=p2n.Explicit(tau=R(1, 4), steps=2), keep_stable=False)
+    with torch.no_grad():
+        loose.blocks[0].lambda_.fill_(-0.1)
+    with pytest.raises(p2n.CertificateError, match="positive"):
+        certify(loose)
+    with torch.no_grad():
+        loose.blocks[0].lambda_.fill_(torch.nan)
+    with pytest.raises(p2n.CertificateError, match="not finite"):
+        certify(loose)
+
+
+def test_trained_weights_of_a_scheme_prove_nothing() -> None:
+    K2 = p2n.LinearOperator("K", 2, 3)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -K2.adjoint(K2(u))))
+    scheme = p2n.FSI(tau=R(1, 8), cycle_length=3, cycles=2)
+    made = p2n.compile(problem, scheme, trainable=[K2, "extrapolation"]).module()
+    assert certify(made).claims["l2_stability"].status == Status.UNKNOWN
+
+
+def test_modules_without_a_declaration_or_with_another_are_refused() -> None:
+    with pytest.raises(p2n.DeclarationError, match="no declaration"):
+        certify(torch.nn.Linear(2, 2))
+    source = network().source().replace("torch.clamp(bound", "1e-3 * torch.clamp(bound")
+    from pde2net.emit.execute import execute
+
+    with pytest.raises(p2n.CertificateError, match="was edited"):
+        certify(execute(source))
+
+
+# -- files ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_file_alone_is_enough(dtype: torch.dtype, tmp_path: Path) -> None:
+    made = module(fidelity=True).to(dtype)
+    path = tmp_path / "net.safetensors"
+    p2n.learn.save(made, path)
+    again = p2n.learn.module(path)
+    assert equal(weights(made), weights(again))
+    assert all(w.dtype == weights(again)[n].dtype for n, w in weights(made).items())
+    certificate = certify(path)
+    assert certificate.claims["frozen_stability"].status == Status.PROVED
+    metadata = checkpoint.read(path)[1]
+    assert p2n.recheck(metadata["certificate"]) == checkpoint.network(path).certificate
+
+
+def edited(path: Path, change: Any) -> None:
+    tensors, (_, metadata) = load_file(path), checkpoint.read(path)
+    change(tensors, metadata)
+    save_file(tensors, path, metadata)
+
+
+def _grown(tensors: dict[str, torch.Tensor], _: dict[str, str]) -> None:
+    tensors["blocks.0.K"] *= 1e6
+
+
+def _nan(tensors: dict[str, torch.Tensor], _: dict[str, str]) -> None:
+    tensors["blocks.0.K"][0, 0, 0] = torch.nan
+
+
+def _shape(tensors: dict[str, torch.Tensor], _: dict[str, str]) -> None:
+    tensors["blocks.0.K"] = torch.zeros(3, 1, 5)
+
+
+def _missing(tensors: dict[str, torch.Tensor], _: dict[str, str]) -> None:
+    del tensors["blocks.1.K"]
+
+
+def _step(_: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    document = json.loads(metadata["declaration"])
+    document["declaration"]["scheme"]["tau"] = "1000"
+    metadata["declaration"] = json.dumps(document)
+
+
+def _no_json(_: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    metadata["declaration"] = "{"
+
+
+def _code(_: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    document = json.loads(metadata["declaration"])
+    document["declaration"]["rhs"] = ["__import__('os').system('false')"]
+    metadata["declaration"] = json.dumps(document)
+
+
+def _format(_: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
+    metadata["format"] = "pt"
+
+
+EDITED = {
+    "a larger filter": (_grown, p2n.CertificateError, "l2 stability is not proved"),
+    "a longer step": (_step, p2n.CertificateError, "l2 stability is not proved"),
+    "NaN": (_nan, p2n.FileError, "not finite"),
+    "a shape": (_shape, p2n.FileError, "shape"),
+    "a missing tensor": (_missing, p2n.FileError, "lacks blocks.1.K"),
+    "no JSON": (_no_json, p2n.FileError, "not a declaration"),
+    "code": (_code, p2n.FileError, "not a declaration"),
+    "another format": (_format, p2n.FileError, "pde2net did not write it"),
+}
+
+
+@pytest.mark.parametrize("name", EDITED)
+def test_edited_files_are_refused(name: str, tmp_path: Path) -> None:
+    change, error, message = EDITED[name]
+    path = tmp_path / "net.safetensors"
+    p2n.learn.save(module(scheme=p2n.Explicit(tau=R(1, 2), steps=2), keep_stable=False), path)
+    certify(path)
+    edited(path, change)
+    with pytest.raises(error, match=message):
+        certify(path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\x80\x04not a checkpoint", b"\xff" * 64, b"\x08" + b"\0" * 7 + b"{}      "]
+)
+def test_foreign_files_are_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(content)
+    made = module()
+    before = weights(made)
+    for use in (certify, p2n.learn.module, lambda p: p2n.learn.load(made, p)):
+        with pytest.raises(p2n.FileError, match=r"no file of weights|did not write"):
+            use(path)
+    with pytest.raises(p2n.FileError, match="no file"):
+        certify(tmp_path / "missing.safetensors")
+    assert equal(before, weights(made))
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    p2n.learn.save(module(), path)
+    diffusion = -K.adjoint(K(u) / (1 + K(u) ** 2 / lam**2))
+    problem = p2n.Problem(sp.Eq(u.diff(t), diffusion), parameters={lam: 0.2})
+    other = p2n.compile(problem, EXPLICIT, trainable=[K, lam], shared=False, keep_stable=True).module()
+    with pytest.raises(p2n.FileError, match=r"another network.*parameters"):
+        p2n.learn.load(other, path)
+    plain = p2n.learn.baselines.residual(1, 2)
+    with pytest.raises(p2n.FileError, match="was not made by pde2net"):
+        p2n.learn.load(plain, path)
+    p2n.learn.save(plain, path)
+    with pytest.raises(p2n.FileError, match="without a declaration"):
+        certify(path)
+
+
+def test_data_that_networks_depend_on_are_certified_for_the_weights() -> None:
+    """A constant that a descent keeps, and one without anything kept.
+
+    The condition of the latter fails with large filters.
+    """
+    rhs = -K.adjoint(K(u) / (1 + K(u) ** 2 / lam**2)) + (f - u)
+    problem = p2n.Problem(sp.Eq(u.diff(t), rhs), parameters={lam: 0.1})
+    assert x in problem.space
+    scheme = p2n.Implicit(tau=sp.oo, steps=1, solver=p2n.Descent(iterations=20))
+    made = p2n.compile(problem, scheme, trainable=[K, lam], keep_stable=True, lipschitz=4).module()
+    scaled(made, 50)
+    claim = certify(made).claims["lipschitz_in_data"]
+    assert claim.status == Status.PROVED and claim.factor == 4
+    loose = p2n.compile(problem, scheme, trainable=[K, lam]).module()
+    scaled(loose, 0.1)
+    assert certify(loose).claims["lipschitz_in_data"].status == Status.PROVED
+    scaled(loose, 1e3)
+    lost = certify(loose)  # nothing of it was stated without a condition
+    assert not [
+        name for name in ("lipschitz_in_data", "well_posed") if lost.claims[name].status == Status.PROVED
+    ]
