@@ -79,7 +79,9 @@ def unproved(bounded: bool = False) -> Iterator[None]:
     bounded  whether bounds are gathered even where the scheme leaves nothing open
     """
 
-    def analysed(problem: p2n.Problem, scheme: Any, grid: p2n.Grid, stated: Any = None) -> Any:
+    def analysed(
+        problem: p2n.Problem, scheme: Any, grid: p2n.Grid, stated: Any = None, trained: Any = ()
+    ) -> Any:
         """What compiler._analysed finds, but for the proofs."""
         open_ = bounded or scheme.tau is None or getattr(scheme, "alpha", "given") is None
         if len(problem.equations) > 1:
