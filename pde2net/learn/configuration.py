@@ -78,6 +78,7 @@ def read(path: str | Path) -> Configuration:
     options = {key: value for key, value in network.items() if key != "file"}
     made = compiled(declared.problem, declared.scheme, declared.grid, **options)
     targets = _images(file, data["targets"], data)
+    pair = _inputs(file, data, "inputs", targets), targets
     own = dict(data.get("fields", {}))
     validation = None
     if "validation" in data:
@@ -85,7 +86,6 @@ def read(path: str | Path) -> Configuration:
         validation = _inputs(file, data, "validation_inputs", checked), checked
     options = {**document["training"], "fields": own}
     log = file.parent / output["log"] if "log" in output else None
-    pair = _inputs(file, data, "inputs", targets), targets
     return Configuration(made, pair, validation, options, file.parent / output["folder"], log)
 
 
