@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from textwrap import TextWrapper
 
 import sympy as sp
 
@@ -24,7 +25,9 @@ from pde2net.program.records import Program, Transform
 from pde2net.scheme.stack import TAU
 from pde2net.verify.serialise import declared_to_json
 
-STRING = 96  # characters of one
+LINES = TextWrapper(
+    94, expand_tabs=False, replace_whitespace=False, drop_whitespace=False, break_on_hyphens=False
+)
 
 
 class KeepingEmitter(Emitter):
@@ -113,7 +116,7 @@ class KeepingEmitter(Emitter):
         if not self.things and not self.request.trainable:
             return []
         text = declared_to_json(self.request.certificate)
-        parts = (text[k : k + STRING] for k in range(0, len(text), STRING))
+        parts = LINES.wrap(text)
         return ["", "DECLARATION = (", *(f"    {part!r}" for part in parts), ")"]
 
     def properties(self) -> list[Function]:

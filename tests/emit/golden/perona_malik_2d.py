@@ -35,6 +35,18 @@ from torch import Tensor, nn
 
 __all__ = ["DiffusionNetwork"]
 
+DECLARATION = (
+    '{"declaration": {"symbols": {"lambda": ["positive", "nonnegative", "real"], "t": ["real"], '
+    '"x": ["real"], "y": ["real"]}, "unknowns": ["u"], "space": ["x", "y"], "fields": {}, "rhs": '
+    '["Derivative(Derivative(u(x, y, t), x)/(1 + (Derivative(u(x, y, t), x)**2 + Derivative(u(x, y,'
+    ' t), y)**2)/lambda**2), x) + Derivative(Derivative(u(x, y, t), y)/(1 + (Derivative(u(x, y, t),'
+    ' x)**2 + Derivative(u(x, y, t), y)**2)/lambda**2), y)"], "channels": 1, "boundary": '
+    '["reflecting", "reflecting"], "parameters": {"lambda": "1/10"}, "scheme": {"name": "explicit",'
+    ' "tau": "1/5", "steps": 20, "fidelity": "explicit"}, "grid": {"order": 2, "gradient": '
+    '"forward", "spacing": "1", "origin": "0"}}, "training": {"trainable": ["lambda"], "shared": '
+    'true, "keep_stable": false}}'
+)
+
 
 def beyond(dim: int, before: int, after: int) -> tuple[int, ...]:
     """Padding for F.pad: entries before and after along the negative dimension `dim`."""
