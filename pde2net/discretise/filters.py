@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from pde2net.discretise.arrays import Array, Extension, extend, floats, take
+from pde2net.errors import DeclarationError
 from pde2net.language.arrays import Array as Exact
 from pde2net.language.borders import BORDERS
-from pde2net.language.linear_operator import LinearOperator
+from pde2net.language.linear_operator import Chain, LinearOperator
 
 Parity = tuple[tuple[int, ...], ...]  # 1 or -1 per channel and axis: even or odd
 
@@ -133,6 +134,34 @@ def parities(operator: LinearOperator, inner: Parity, given: Exact | None) -> Pa
     found = [tuple(1 - 2 * (k % 2) for k in wave) for wave in waves[: operator.out_channels]]
     rest = list(itertools.product((1, -1), repeat=dimension))
     return tuple(found) + tuple(rest[k % len(rest)] for k in range(operator.out_channels - len(found)))
+
+
+def continued(
+    chains: Iterable[Chain], even: Parity, given: Mapping[str, Exact]
+) -> dict[LinearOperator, tuple[Parity, Parity]]:
+    """Parities of the channels that each operator is applied to, and of its filters; () where none is.
+
+    even   those of the channels of u
+    given  filters that are given, by the name of their operator
+
+    Raises DeclarationError for an operator that is applied both to channels that are even and to odd ones:
+    its filters would have to be both.
+    """
+    found: dict[LinearOperator, tuple[Parity, Parity]] = {}
+    for chain in chains:
+        inner = even
+        for k in chain.operators:
+            plain = k.border != CONTINUED
+            pair: tuple[Parity, Parity] = (
+                ((), ()) if plain else (inner, parities(k, inner, given.get(k.name)))
+            )
+            if found.setdefault(k, pair) != pair:
+                raise DeclarationError(
+                    f"{k} is applied to even channels and to odd ones, whose mirror images differ in sign: "
+                    "declare an operator for each."
+                )
+            inner = pair[1]
+    return found
 
 
 def cosines(size: int, dimension: int) -> list[tuple[int, ...]]:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from pde2net.discretise.filters import Parity, continued
 from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.errors import DeclarationError
 from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
-from pde2net.language.linear_operator import Chain
+from pde2net.language.linear_operator import Chain, LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term
@@ -46,6 +47,14 @@ class Semidiscrete:
         problem = self.form.problem
         single = Problem(problem.equation, dict(problem.boundary), problem.given)
         return self if problem.channels == 1 else replace(self, form=replace(self.form, problem=single))
+
+    @property
+    def parities(self) -> dict[LinearOperator, tuple[Parity, Parity]]:
+        """Of learned operators: those of the channels that each is applied to, and of its filters."""
+        problem = self.form.problem
+        even: Parity = ((1,) * len(problem.space),) * problem.channels
+        chains = (k for row in self.operators for k in row if isinstance(k, Chain))
+        return continued(chains, even, problem.arrays)
 
     @property
     def boundary(self) -> tuple[str, ...]:
@@ -171,6 +180,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         margin=tuple(2 * first.reach if b.zero else 0 for _, b in lines),
     )
     _require_derived(semi)
+    assert semi.parities is not None  # or raises
     return semi
 
 

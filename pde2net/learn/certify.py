@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,16 +13,18 @@ import sympy as sp
 from pde2net.compiler import analyse
 from pde2net.errors import CertificateError, DeclarationError, Pde2NetError
 from pde2net.guidance.trial import deciding
-from pde2net.language.declaration import Declaration
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.spline import SplineFlux
 from pde2net.learn import checkpoint
+from pde2net.learn.agreement import alike, require_same_result
 from pde2net.learn.declared import declaration_of, declared_network
+from pde2net.learn.rebuilt import rebuilt
 from pde2net.learn.values import parts
 from pde2net.network import Network
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import trainable_tables
+from pde2net.scheme.stack import ALPHA, TAU
 from pde2net.verify.certificate import Certificate, Claim, Status, because
 
 if TYPE_CHECKING:
@@ -63,10 +64,10 @@ def certify(module: nn.Module | str | Path) -> Certificate:
             "learned, and verify says what holds."
         )
     network = declared_network(text)
-    _require_source(module, network)
+    own = rebuilt(module, network)
     tables = set(network.trainable) & trainable_tables(network.update)
-    rows = _values(module)
-    found = [_certified(network, row) for row in rows]
+    rows = _values(own)
+    found = [_certified(network, row, own, k, bool(tables)) for k, row in enumerate(rows)]
     stated = network.certificate
     claims = {n: _joined(claim, [c.claims[n] for c in found], network) for n, claim in stated.claims.items()}
     for name, claim in claims.items():
@@ -74,16 +75,6 @@ def certify(module: nn.Module | str | Path) -> Certificate:
             claims[name] = _unknown(claim, "trained tables")
     first = found[0] if len(found) == 1 and not _kept(network) else stated
     return replace(first, claims=claims)
-
-
-def _require_source(module: nn.Module, network: Network) -> None:
-    """The module must be what is emitted for the declaration that it carries."""
-    lines = linecache.getlines(type(module).forward.__code__.co_filename)
-    if "".join(lines) != network.source():
-        raise CertificateError(
-            "The source of this module is not the one that is emitted for the declaration in it: it was "
-            "edited, or another version of pde2net wrote it. Compile it again and load the weights."
-        )
 
 
 def _values(module: nn.Module) -> list[dict[str, Any]]:
@@ -104,17 +95,25 @@ def _exact(value: Any) -> Any:
     return [_exact(v) for v in value] if isinstance(value, list) else sp.Rational(value)
 
 
-def _certified(network: Network, values: Mapping[str, Any]) -> Certificate:
-    """What is proved for these values."""
-    declared = network.certificate.declaration
+def _certified(
+    network: Network, values: Mapping[str, Any], module: nn.Module, part: int, tables: bool
+) -> Certificate:
+    """What is proved for these values, those of one part of the module."""
     try:
-        return analyse(*_with(declared, values))[2]
+        _, graph, certificate = analyse(*_with(network, values))
     except Pde2NetError as error:
         raise CertificateError(f"For the weights as they are, nothing is proved: {error}") from error
+    if not tables and deciding(certificate.claims).status in POSITIVE:
+        require_same_result(network, graph, alike(module, part), values)
+    return certificate
 
 
-def _with(declared: Declaration, values: Mapping[str, Any]) -> tuple[Problem, Scheme, Any]:
-    """The declaration with other values. Splines keep the bounds of their slopes, which claims rest on."""
+def _with(network: Network, values: Mapping[str, Any]) -> tuple[Problem, Scheme, Any]:
+    """The declaration with other values. Splines keep the bounds of their slopes, which claims rest on.
+
+    A step that was to be the largest is the one that the module has: it was found for other values.
+    """
+    declared = network.certificate.declaration
     problem, scheme = declared.problem, declared.scheme
     learned = problem.learned
     plain = dict(problem.parameters)
@@ -122,7 +121,13 @@ def _with(declared: Declaration, values: Mapping[str, Any]) -> tuple[Problem, Sc
     given = {name: problem.arrays[name].nested() for name in problem.arrays}
     given |= {n: values[n] for n, t in learned.items() if n in values and not isinstance(t, SplineFlux)}
     made = Problem(list(problem.equations), problem.boundary, {**plain, **given}, problem.channels)
-    options = {n: values[n] for n in ("tau", "alpha") if n in values and hasattr(scheme, n)}
+    chosen = {"tau": values.get(TAU.name), "alpha": values.get(ALPHA.name)}
+    start = {"tau": network.certificate.tau, "alpha": getattr(network.update, "values", {}).get(ALPHA)}
+    for name in (n for n, value in chosen.items() if value is None and hasattr(scheme, n)):
+        number = None if start[name] is None else sp.sympify(start[name]).subs(problem.parameters)
+        if getattr(scheme, name) is None and number is not None and number.is_number:
+            chosen[name] = number
+    options = {n: value for n, value in chosen.items() if value is not None and hasattr(scheme, n)}
     return made, replace(scheme, **options), declared.grid
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import sympy as sp
 from flint import arb
 
-from pde2net.discretise.filters import Parity, parities, shaped
+from pde2net.discretise.filters import shaped
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.linear_operator import Chain, LinearOperator
+from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.symbols import per_filter
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.certificate import Discharged
@@ -73,14 +73,14 @@ def _valued(semi: Semidiscrete) -> set[str]:
 
 def _enclosed(semi: Semidiscrete, norm: FilterNorm) -> Interval:
     found: Inexact | None = None
-    operators = norm.chain.operators
-    for operator in operators:
+    *inner, last = norm.chain.operators
+    for operator in inner:
         filters = Inexact.of(exact_filters(semi, operator))
-        if norm.scale != 1 and operator == operators[-1]:
-            filters = filters.scaled(_roots(semi, norm.scale, operator))
         found = filters if found is None else filters.after(found)
-    assert found is not None
-    return enclosed(found)
+    filters = Inexact.of(exact_filters(semi, last))
+    if norm.scale != 1:
+        filters = filters.scaled(_roots(semi, norm.scale, last))
+    return enclosed(filters if found is None else filters.after(found))
 
 
 def exact_filters(
@@ -93,33 +93,11 @@ def exact_filters(
     problem = semi.form.problem
     array = problem.arrays[operator.name]
     entries = np.array([Fraction(int(e.p), int(e.q)) for e in array.entries], dtype=object)
-    inner, own = _parities(semi, operator)
+    inner, own = semi.parities[operator]
     found: np.ndarray[tuple[int, ...], np.dtype[np.object_]] = shaped(
         entries.reshape(array.shape), own, inner, operator.zero_mean
     )
     return found
-
-
-def _parities(semi: Semidiscrete, operator: LinearOperator) -> tuple[Parity, Parity]:
-    """Those of the channels that an operator is applied to, and of its filters.
-
-    () where it continues nothing.
-    """
-    problem = semi.form.problem
-    if operator.border != "continued":
-        return (), ()
-    inner: Parity = ((1,) * len(problem.space),) * problem.channels
-    chain = next(c for c in _chains(semi) if operator in c.operators)
-    for k in chain.operators:
-        own = parities(k, inner, problem.arrays.get(k.name))
-        if k == operator:
-            return inner, own
-        inner = own
-    raise AssertionError(operator)
-
-
-def _chains(semi: Semidiscrete) -> list[Chain]:
-    return [k for row in semi.operators for k in row if isinstance(k, Chain)]
 
 
 def _roots(semi: Semidiscrete, scale: sp.Expr, operator: LinearOperator) -> list[Interval]:

@@ -132,8 +132,122 @@ def test_modules_without_a_declaration_or_with_another_are_refused() -> None:
     source = network().source().replace("torch.clamp(bound", "1e-3 * torch.clamp(bound")
     from pde2net.emit.execute import execute
 
-    with pytest.raises(p2n.CertificateError, match="was edited"):
+    with pytest.raises(p2n.CertificateError, match="norm_bound is not as the declaration"):
         certify(execute(source))
+
+
+def _wrapped(made: torch.nn.Module) -> None:
+    made.blocks[1].forward = lambda v, *_: 2 * v  # type: ignore[method-assign]
+
+
+def _hook(made: torch.nn.Module) -> None:
+    made.blocks[0].register_forward_hook(lambda *_: _[-1] * 2)
+
+
+def _constant(made: torch.nn.Module) -> None:
+    made.blocks[0].tau = 5.0
+
+
+def _class(made: torch.nn.Module) -> None:
+    class Other(type(made.blocks[0])):  # type: ignore[misc]
+        def forward(self, v: torch.Tensor, *others: Any) -> torch.Tensor:
+            return 2 * v
+
+    made.blocks[0].__class__ = Other
+
+
+def _more(made: torch.nn.Module) -> None:
+    made.blocks[0].more = torch.nn.Linear(1, 1)
+
+
+def _parametrised(made: torch.nn.Module) -> None:
+    from torch.nn.utils import parametrize
+
+    class Twice(torch.nn.Module):
+        def forward(self, w: torch.Tensor) -> torch.Tensor:
+            return 2 * w
+
+    parametrize.register_parametrization(made.blocks[0], "K", Twice())
+
+
+def _half(made: torch.nn.Module) -> None:
+    made.half()
+
+
+def _parity(made: torch.nn.Module) -> None:
+    made.blocks[0].parity_K.neg_()
+
+
+TAMPERED = {
+    "an instance's method": (_wrapped, {}),
+    "a hook": (_hook, {}),
+    "a constant": (_constant, {}),
+    "another class": (_class, {}),
+    "a part more": (_more, {}),
+    "a parametrisation": (_parametrised, {}),
+    "half precision": (_half, {}),
+    "parities": (_parity, {"border": "continued"}),
+}
+
+
+@pytest.mark.parametrize("name", TAMPERED)
+def test_modules_that_compute_something_else_are_refused(name: str) -> None:
+    change, options = TAMPERED[name]
+    own = p2n.LinearOperator("K", 4, 5, **options)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -own.adjoint(own(u))))
+    scheme = p2n.Explicit(tau=R(1, 1000), steps=2)
+    made = p2n.compile(problem, scheme, trainable=[own], shared=False).module()
+    assert certify(made).claims["l2_stability"].status == Status.PROVED
+    change(made)
+    with pytest.raises(p2n.CertificateError, match=r"not as the declaration|float16"):
+        certify(made)
+
+
+a = sp.Symbol("a", positive=True)
+SECOND = [[[-1, 1, 0]], [[0, 1, -1]]]
+FOUND_FOR_THE_START = {
+    "the step of given filters": (p2n.Explicit(tau=None, steps=2), [a]),
+    "the step of RKL": (p2n.RKL(order=1, tau=None, stages=3, steps=2), [a]),
+    "the damping": (p2n.DuFortFrankel(tau=1, steps=2), [a]),
+    "a damping that is trained": (p2n.DuFortFrankel(tau=1, alpha=5, steps=2), [a, "_alpha"]),
+}
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("name", FOUND_FOR_THE_START)
+def test_what_was_computed_from_values_to_start_from_stays(name: str, shared: bool) -> None:
+    """A step or a damping that was the best for a = 1 is that of the module for a = 4, too."""
+    scheme, trained = FOUND_FOR_THE_START[name]
+    K2 = p2n.LinearOperator("K", 2, 3)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -a * K2.adjoint(K2(u))), parameters={a: 1, K2: SECOND})
+    made = p2n.compile(problem, scheme, trainable=trained, shared=shared, on_unstable="ignore").module()
+    certify(made)
+    with torch.no_grad():
+        for part in made.modules():
+            if "a" in part._parameters:
+                part.a.mul_(4)
+    if name == "the step of RKL" and not shared:  # nothing is claimed of stages that differ
+        assert not [
+            n for n in ("l2_stability", "frozen_stability") if certify(made).claims[n].status == "proved"
+        ]
+        return
+    with pytest.raises(p2n.CertificateError, match="is not proved"):
+        certify(made)
+
+
+def test_an_operator_that_is_applied_twice_is_scaled_once() -> None:
+    """u_t = -K^T K^T (w K K u) with the second difference and w = 1/64: the norm is 16²/64 = 4."""
+    K1 = p2n.LinearOperator("K", 1, 3)
+    w = K1.parameter("w", nonnegative=True)
+    rhs = -K1.adjoint(K1.adjoint(w * K1(K1(u))))
+    problem = p2n.Problem(sp.Eq(u.diff(t), rhs), parameters={K1: [[[-1, 2, -1]]], w: [R(1, 64)]})
+    limit = p2n.verify(problem, p2n.Explicit(tau=R(1, 4), steps=1)).claims["l2_stability"].limit
+    assert 0.499 <= float(limit) <= 0.5
+    twice = p2n.LinearOperator("K", 1, 3, border="continued")
+    odd = {twice: [[[-1, 0, 1]]]}
+    problem = p2n.Problem(sp.Eq(u.diff(t), -twice.adjoint(twice.adjoint(twice(twice(u))))), parameters=odd)
+    with pytest.raises(p2n.DeclarationError, match="even channels and to odd ones"):
+        p2n.verify(problem, p2n.Explicit(tau=R(1, 4), steps=1))
 
 
 # -- files ------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from pde2net.discretise.filters import Parity, parities
+from pde2net.discretise.filters import Parity
 from pde2net.errors import EquationError
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.slopes import SlopeBuilder
@@ -16,22 +16,18 @@ from pde2net.language.traversal import atoms
 
 def response(builder: SlopeBuilder, chain: Chain) -> Source:
     """K_n ... K_1 of the current state; operators that several chains begin with are there once."""
-    found, inner = builder.state, _even(builder)
+    found = builder.state
     for k, operator in enumerate(chain.operators):
-        node = Filter(*_options(builder, operator, inner))
         label = Chain(chain.operators[: k + 1])
-        found, inner = builder.once(f"{label}_filter", node, {"u": found}), node.parity
+        found = builder.once(f"{label}_filter", Filter(*_options(builder, operator)), {"u": found})
     return found
 
 
 def adjoint(builder: SlopeBuilder, chain: Chain, flux: Source) -> Source:
     """K_1^T ... K_n^T of a flux."""
-    inners = [_even(builder)]
-    for operator in chain.operators:
-        inners.append(Filter(*_options(builder, operator, inners[-1])).parity)
     found = flux
     for k in reversed(range(len(chain.operators))):
-        node = TransposedFilter(*_options(builder, chain.operators[k], inners[k]))
+        node = TransposedFilter(*_options(builder, chain.operators[k]))
         last = k == len(chain.operators) - 1
         place = str(chain) if last else f"{chain.operators[k]}_of_{chain}"
         found = builder.node(f"{place}_adjoint", node, {"p": found})
@@ -54,14 +50,8 @@ def splined(
     return flux.xreplace(slots)
 
 
-def _even(builder: SlopeBuilder) -> Parity:
-    """That of the channels of u."""
-    axes = (1,) * len(builder.form.space)
-    return (axes,) * builder.form.problem.channels
-
-
 def _options(
-    builder: SlopeBuilder, operator: LinearOperator, inner: Parity
+    builder: SlopeBuilder, operator: LinearOperator
 ) -> tuple[str, int, int, tuple[str, ...], int, Parity, Parity, bool, int]:
     shape = (operator.name, operator.out_channels, operator.kernel_size)
     problem = builder.form.problem
@@ -69,5 +59,5 @@ def _options(
     if operator.border != "continued":
         return (*shape, builder.semi.boundary, channels, (), (), operator.zero_mean, operator.scale)
     boundary = ("continued",) * len(problem.space)
-    own = parities(operator, inner, problem.arrays.get(operator.name))
+    inner, own = builder.semi.parities[operator]
     return (*shape, boundary, channels, own, inner, operator.zero_mean, operator.scale)
