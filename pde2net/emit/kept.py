@@ -32,9 +32,11 @@ def unchanged(module: nn.Module, what: str, dtype: torch.dtype, compute: Callabl
     if module.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return compute()
     weights = [*module.parameters(), *module.buffers()]
-    if not all(w.is_cpu for w in weights) or not all(type(p) is nn.Parameter for p in module.parameters()):
+    set_ = [v for part in module.modules() for v in vars(part).values()]
+    plain = all(w.is_cpu for w in weights) and all(type(p) is nn.Parameter for p in module.parameters())
+    if not plain or torch.is_autocast_enabled("cpu") or any(isinstance(v, Tensor) for v in set_):
         return compute()
-    numbers = [v for part in module.modules() for v in vars(part).values() if isinstance(v, float)]
+    numbers = [v for v in set_ if isinstance(v, (bool, int, float, tuple))]
     now = [dtype, numbers, [w.dtype for w in weights]]
     known = vars(module).setdefault("known without gradients", {})
     then, before, found = known.get(what, (None, [], None))

@@ -11,7 +11,7 @@ from sympy.core.function import Application, AppliedUndef
 from pde2net.errors import DeclarationError, EquationError, suggestion
 from pde2net.language.assumptions import check_value
 from pde2net.language.calculus import TIME_NAME
-from pde2net.language.exact import at, exact
+from pde2net.language.exact import at, exact, require_short
 from pde2net.language.linear_operator import AdjointResponse, Response
 from pde2net.language.smoothing import smooth
 from pde2net.language.spline import SplineFlux
@@ -96,6 +96,7 @@ def check_nodes(rhs: sp.Expr) -> None:
     """Refuse what is no real pointwise expression of derivatives: integrals, matrices, complex numbers."""
     if not isinstance(rhs, sp.Expr):
         raise EquationError(f"The right-hand side must be a scalar, not {rhs}.")
+    require_short(rhs, "The right-hand side")
     for node in nodes(rhs):
         if node is sp.I:
             raise EquationError(f"The right-hand side is complex: {rhs}; diffusion equations are real.")

@@ -32,11 +32,19 @@ def exact(value: Any, what: str) -> sp.Expr:
             raise DeclarationError(f"{what} must be finite, not {value}.")
         return sp.Rational(repr(float(value)))
     expression = sp.sympify(value)
+    require_short(expression, what)
     if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
         raise DeclarationError(f"{what} must be finite, not {expression}.")
     if expression.is_real is False:
         raise DeclarationError(f"{what} must be real, not {expression}.")
     return rationalise(expression)
+
+
+def require_short(expression: sp.Basic, what: str) -> None:
+    """Refuse numbers of thousands of digits, which SymPy cannot print, and would look for factors of."""
+    for number in expression.atoms(sp.Rational):
+        if max(abs(int(number.p)), int(number.q)).bit_length() > MOST_BITS:
+            raise DeclarationError(f"{what} has a number of more than {MOST_BITS} bits.")
 
 
 def rationalise(expression: sp.Basic) -> sp.Basic:
@@ -77,6 +85,7 @@ def positive(value: Any, what: str) -> sp.Expr:
 
 
 LARGEST = 10**6
+MOST_BITS = 10_000
 
 
 def count(value: Any, what: str) -> int:

@@ -28,6 +28,15 @@ TRAINING = (
     *("patience", "greedy", "seed"),
 )
 OF_SIGNALS = ("count", "length", "seed")
+# What a key is, where nobody else asks.
+KINDS: Mapping[str, tuple[type, str]] = {
+    "file": (str, "a path"),
+    "folder": (str, "a path"),
+    "log": (str, "a path"),
+    "fields": (dict, "a table"),
+    "signals": (dict, "a table"),
+    "colour": (bool, "true or false"),
+}
 TABLES = {"network": NETWORK, "data": DATA, "training": TRAINING, "output": ("folder", "log")}
 
 
@@ -65,6 +74,9 @@ def read(path: str | Path) -> Configuration:
             raise FileError(f"{file}: {name} is a table, [{name}].")
         for key in table:
             _require_known(file, key, TABLES[name], f" in [{name}]")
+            kind, what = KINDS.get(key, (object, ""))
+            if not isinstance(table[key], kind):
+                raise FileError(f"{file}: {key} in [{name}] is {what}, not {table[key]!r:.60}.")
     for table, key in (
         ("network", "file"),
         ("data", "targets"),
@@ -79,7 +91,7 @@ def read(path: str | Path) -> Configuration:
     made = compiled(declared.problem, declared.scheme, declared.grid, **options)
     targets = _images(file, data["targets"], data)
     pair = _inputs(file, data, "inputs", targets), targets
-    own = dict(data.get("fields", {}))
+    own = data.get("fields", {})
     validation = None
     if "validation" in data:
         checked = _images(file, data["validation"], data, seed=1)
@@ -104,9 +116,9 @@ def _inputs(file: Path, data: Mapping[str, Any], key: str, targets: Any) -> Any:
 
 def _images(file: Path, named: Any, data: Mapping[str, Any], seed: int = 0) -> list[Tensor] | Tensor:
     """A folder, a file, "photographs.train" and the like, or "signals"."""
-    colour = bool(data.get("colour", False))
+    colour = data.get("colour", False)
     if named == SIGNALS:
-        options = dict(data.get("signals", {}))
+        options = data.get("signals", {})
         for key in options:
             _require_known(file, key, OF_SIGNALS, " in [data.signals]")
         return signals(**{"count": 256, "length": 256, **options, "seed": options.get("seed", 0) + seed})

@@ -11,8 +11,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from pde2net.errors import DeclarationError, FileError, known_options
-from pde2net.language.exact import count
+from pde2net.errors import DeclarationError, FileError, known_options, suggestion
+from pde2net.learn.checks import require
 from pde2net.learn.choices import Optimizers, Schedules, loss_of
 from pde2net.learn.folder import Folder
 from pde2net.learn.history import History
@@ -86,17 +86,22 @@ def fit(
     not finite (the module then has the weights of the last finite epoch), FileError for checkpoints that
     cannot be written or belong to another training.
     """
+    counts: dict[str, Any] = {"epochs": epochs, "batch": batch, "patches": patches, "patch": patch}
+    counts |= {"greedy": greedy, "seed": seed, "patience": patience}
+    chosen = {"loss": loss, "optimizer": optimizer, "scheduler": scheduler, "lr": lr, "clip": clip}
+    words = {"flips": flips, "resume": resume, "progress": progress, "checkpoint": checkpoint, "log": log}
+    require({**counts, **chosen, **words, "fields": fields})
     known = _fields(module, fields)
     samples = Samples(inputs, targets, known, seed, patch, flips, patches)
     checks = _validation(validation, known, seed)
     options: dict[str, Any] = {
-        "batch": count(batch, "batch"),
+        "batch": batch,
         "lr": lr if isinstance(lr, int | float) else dict(lr),
         "optimizer": _named(optimizer),
         "scheduler": _named(scheduler),
         "loss": _named(loss),
-        "patch": None if patch is None else count(patch, "patch"),
-        "patches": count(patches, "patches"),
+        "patch": patch,
+        "patches": patches,
         "flips": flips,
         "crop": crop,
         "clip": clip,
@@ -112,7 +117,7 @@ def fit(
     if not [p for p in module.parameters() if p.requires_grad]:
         raise DeclarationError("The module has nothing to train: compile it with trainable=[...].")
     margin = _crop(module, samples, crop)
-    step = Step(loss_of(loss), margin, clip, count(batch, "batch"))
+    step = Step(loss_of(loss), margin, clip, batch)
     run = Run(module, samples, checks, step, lr, optimizer, scheduler, patience, Processes())
     plan = stages(module, greedy, epochs)
     with contextlib.ExitStack() as stack:
@@ -147,7 +152,12 @@ def _folder(
 def _fields(module: nn.Module, fields: Mapping[str, Any] | None) -> dict[str, Any]:
     """The fields, which have to be those that the module asks for."""
     given = dict(fields or {})
-    missing = sorted(set(_asked(module)) - given.keys())
+    needed, taken = _asked(module)
+    unknown = sorted(given.keys() - (given.keys() if taken is None else taken))
+    if unknown:
+        near = suggestion(unknown[0], taken or ())
+        raise DeclarationError(f"The network takes no field {unknown[0]}.{near}")
+    missing = sorted(needed - given.keys())
     if missing:
         name = missing[0]
         raise DeclarationError(
@@ -157,10 +167,15 @@ def _fields(module: nn.Module, fields: Mapping[str, Any] | None) -> dict[str, An
     return given
 
 
-def _asked(module: nn.Module) -> list[str]:
+def _asked(module: nn.Module) -> tuple[set[str], set[str] | None]:
+    """The names of what forward() takes besides the image: those without a default, and all.
+
+    None for all where it takes whatever it is given.
+    """
     parameters = list(inspect.signature(module.forward).parameters.values())[1:]
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return [p.name for p in parameters if p.default is p.empty and p.kind in named]
+    named = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+    open_ = any(p.kind == p.VAR_KEYWORD for p in parameters)
+    return {p.name for p in named if p.default is p.empty}, None if open_ else {p.name for p in named}
 
 
 def _validation(given: Sequence[Any] | None, fields: Mapping[str, Any], seed: int) -> Samples | None:

@@ -35,6 +35,11 @@ class Processes:
             return module
         return nn.parallel.DistributedDataParallel(module)
 
+    def share_buffers(self, module: nn.Module) -> None:
+        """Those of the first process for all: statistics of batches differ between processes."""
+        for buffer in module.buffers() if self.count > 1 else ():
+            dist.broadcast(buffer, 0)
+
     def mean(self, value: Tensor) -> float:
         """The mean over processes."""
         if self.count > 1:

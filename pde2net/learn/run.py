@@ -158,6 +158,7 @@ class Run:
                     schedule.step()
                     reports.batch(value)
                 mean = total / len(self.samples)
+                self.processes.share_buffers(self.module)
                 checked = self._validated() if self.checks is not None else None
             self._require_finite(epoch)
         except TrainingError:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from pde2net.errors import DeclarationError
+from pde2net.learn.checks import number
 
 INPUT, LEVEL = "input", "noise"
 Images = Tensor | Sequence[Tensor]
@@ -28,10 +29,10 @@ class Noise:
     sigma: float | tuple[float, float]
 
     def __post_init__(self) -> None:
-        low, high = self.range
-        if not 0 < low <= high < float("inf"):
+        given = self.sigma if isinstance(self.sigma, tuple | list) else (self.sigma, self.sigma)
+        if len(given) != 2 or not all(number(v) for v in given) or not 0 < given[0] <= given[1]:
             raise DeclarationError(
-                f"sigma of Noise is a positive number, or two that ascend, not {self.sigma}."
+                f"sigma of Noise is a positive number, or two that ascend, not {self.sigma!r:.60}."
             )
 
     @property
@@ -64,9 +65,9 @@ class Samples(Dataset[Sample]):
     ) -> None:
         self.inputs, self.targets, self.fields = inputs, targets, fields
         self.seed, self.flips, self.patches, self.epoch = seed, flips, patches, 0
-        self.axes = targets[0].dim() - 1 if len(targets) else 0
         self.patch = patch
         _check(inputs, targets, patch)
+        self.axes = targets[0].dim() - 1
         for name, given in fields.items():
             _check_field(name, given, targets, isinstance(inputs, Noise))
 
@@ -120,6 +121,12 @@ def batches(count: int, batch: int, seed: int, epoch: int) -> list[list[int]]:
 
 
 def _check(inputs: Images | Noise, targets: Images, patch: int | None) -> None:
+    for what, given in (("targets", targets), ("inputs", inputs)):
+        if not isinstance(given, Tensor | list | tuple | Noise):
+            kind = type(given).__name__
+            raise DeclarationError(
+                f"{what} are a tensor or a list of tensors, not {kind}: torch.as_tensor makes one of arrays."
+            )
     if not len(targets):
         raise DeclarationError("There is no data: targets are empty.")
     pairs = [("target", t) for t in targets]
@@ -131,7 +138,7 @@ def _check(inputs: Images | Noise, targets: Images, patch: int | None) -> None:
     for k, (what, image) in enumerate(pairs):
         name, shape = f"{what} {k % len(targets)}", tuple(getattr(image, "shape", ()))
         if not isinstance(image, Tensor) or not image.is_floating_point():
-            kind = getattr(image, "dtype", type(image).__name__)
+            kind = str(image.dtype) if isinstance(image, Tensor) else f"of type {type(image).__name__}"
             raise DeclarationError(f"{name} is {kind}; images are floating point tensors.")
         if image.dim() != first.dim() or image.shape[0] != first.shape[0] or not 2 <= image.dim() <= 4:
             raise DeclarationError(

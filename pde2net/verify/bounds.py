@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net import deadline
+from pde2net.errors import DeclarationError
+from pde2net.language.exact import require_short
 from pde2net.verify.ranges import Range, UndecidedError, flux_slope, half_line
 
 
@@ -101,8 +103,18 @@ class Questions:
         if key not in self.answers:
             try:
                 found = _ENGINES[quantity](function, variable, self.left)
+                _require_short(found)
             except UndecidedError as error:
                 self.refused[key] = f"{error}{advice(function.free_symbols - {variable})}"
                 raise UndecidedError(self.refused[key]) from error
             self.answers[key] = Answer(quantity, function, variable, found)
         return self.answers[key].found
+
+
+def _require_short(found: Range) -> None:
+    """As `exact.require_short`, of numbers that are computed."""
+    try:
+        for bound in (found.lower, found.upper):
+            require_short(bound, "a bound")
+    except DeclarationError as error:
+        raise UndecidedError(str(error)) from None

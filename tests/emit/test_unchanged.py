@@ -164,3 +164,27 @@ def test_exported_networks_compute_it_themselves(name: str) -> None:
         expected = run(network)
         program = torch.export.export(network, (IMAGE,), {"f": IMAGE})
         torch.testing.assert_close(run(program.module()), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [float, int, torch.tensor])
+def test_constants_of_every_type_are_seen(kind: Callable[[float], object]) -> None:
+    """A step that is set from outside, whatever it is then."""
+    module = made("one block")
+    with torch.no_grad():
+        run(module)
+        for value in (3, 2):
+            module.block.initial_lambda_ = kind(value)
+            again = made("one block")
+            again.load_state_dict(module.state_dict())
+            again.block.initial_lambda_ = float(value)
+            torch.testing.assert_close(run(module), run(again), rtol=0, atol=1e-6)
+
+
+def test_results_of_autocast_are_not_kept() -> None:
+    module = made("one block")
+    with torch.no_grad():
+        exact = run(module)
+        again = made("one block")
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            run(again)
+        assert torch.equal(run(again), exact)

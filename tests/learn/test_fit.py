@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -191,18 +193,30 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "patience": ({"patience": 2}, "validation"),
     "resume": ({"resume": True}, "checkpoint="),
     "a field": ({"fields": {"f": "inptu"}}, '"input"'),
-    "noise of inputs": ({"fields": {"sigma": "noise"}}, '"input"'),
+    "noise of inputs": ({"fields": {"f": "noise"}}, '"input"'),
     "a field of another count": ({"fields": {"f": torch.rand(3, 1, 8)}}, "one entry for each of 2"),
     "a crop": ({"crop": "reech"}, '"reach"'),
     "an option": ({"bacth": 2}, 'Did you mean "batch"'),
     "sigma": ({"inputs": lambda: Noise(-1.0)}, "positive number"),
+    "no sigma": ({"inputs": lambda: Noise("x")}, "positive number"),  # type: ignore[arg-type]
+    "a negative clip": ({"clip": -1}, "clip is a positive number, or None"),
+    "clip not finite": ({"clip": math.nan}, "clip is a positive number"),
+    "a negative seed": ({"seed": -1}, "seed is a whole number from 0 on"),
+    "half a seed": ({"seed": 0.5}, "seed is a whole number"),
+    "no patience": ({"patience": 0}, "patience is a whole number from 1 on"),
+    "no word": ({"flips": "yes"}, "flips is True or False"),
+    "no function": ({"loss": 3}, "loss is a name or a function"),
+    "no folder": ({"checkpoint": 3}, "checkpoint is the path of a folder"),
+    "an unknown field": ({"fields": {"q": 1.0}}, "takes no field q"),
+    "arrays": ({"targets": np.zeros((2, 1, 8))}, "torch.as_tensor"),
+    "a list of arrays": ({"targets": [np.zeros((1, 8))] * 2}, "of type ndarray"),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_does_not_fit_is_refused(name: str) -> None:
     options, message = REFUSED[name]
-    made = module()
+    made = module(fidelity="f" in options.get("fields", {}))
     before = weights(made)
     with pytest.raises(p2n.DeclarationError, match=message):
         given = {"inputs": torch.rand(2, 1, 8), "targets": torch.rand(2, 1, 8), "epochs": 1, **options}

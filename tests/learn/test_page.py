@@ -71,6 +71,9 @@ def test_the_command_trains_resumes_and_verifies(folder: Path) -> None:
         ('targets = "photographs.train"', 'targets = "pictures"', "no folder"),
         ('targets = "photographs.train"', "targets = 3", "not 3"),
         ("keep_stable = true", "keep_stable = tru", "no TOML"),
+        ('file = "denoiser.pde"', "file = 3", r"file in \[network\] is a path, not 3"),
+        ('fields = { f = "input" }', "fields = 3", r"fields in \[data\] is a table"),
+        ("epochs = 2", 'epochs = "2"', "epochs is a whole number"),
         ("keep_stable = true", 'keep_stable = "yes"', "True or False"),
     ],
 )

@@ -4,7 +4,9 @@ import contextlib
 import time
 
 import pytest
+import sympy as sp
 
+import pde2net as p2n
 from pde2net import deadline
 from pde2net.verify.ranges import UndecidedError, within
 
@@ -66,3 +68,23 @@ def test_no_time_is_no_answer():
 def test_errors_of_the_work_come_through():
     with pytest.raises(ZeroDivisionError):
         within(60, "a division", lambda: 1 // 0)
+
+
+@pytest.mark.parametrize("power", [6_000, 40_000])
+def test_numbers_of_thousands_of_digits_are_refused(power):
+    """SymPy would look for their factors, for ever: 3^40000 has 63 000 bits, the square of 3^6000 19 000."""
+    x, t = sp.symbols("x t", real=True)
+    u = sp.Function("u")(x, t)
+    slope, a = u.diff(x), sp.Symbol("a", positive=True)
+    flux = slope * a**2 / (1 + slope**2)
+    number, step = sp.Integer(3) ** power + 2, p2n.Explicit(tau=1, steps=1)
+    if power > 10_000:
+        with pytest.raises(p2n.DeclarationError, match="a has a number of more than 10000 bits"):
+            p2n.Problem(sp.Eq(u.diff(t), flux.diff(x)), parameters={a: number})
+        with pytest.raises(p2n.DeclarationError, match="side has a number of more than 10000 bits"):
+            p2n.Problem(sp.Eq(u.diff(t), number * u.diff(x, 2)))
+        with pytest.raises(p2n.DeclarationError, match="more than 10000 bits"):
+            p2n.Explicit(tau=1 / number, steps=1)
+        return
+    problem = p2n.Problem(sp.Eq(u.diff(t), flux.diff(x)), parameters={a: number})
+    assert p2n.verify(problem, step).claims["l2_stability"].status != "proved"
