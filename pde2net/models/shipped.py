@@ -10,6 +10,7 @@ import torch
 from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.learn import checkpoint
 from pde2net.models.denoise import Denoiser
+from pde2net.network import Network
 
 FOLDER = Path(__file__).parent
 NAMES = ("t1", "t3")
@@ -35,9 +36,21 @@ def denoiser(name: str, sigma: float | Sequence[float] | torch.Tensor | None = N
     Raises DeclarationError for another name or a sigma that is not positive and finite, FileError if the
     weights are missing.
     """
+    return Denoiser(checkpoint.module(_path(name)), sigma, name)
+
+
+def network(name: str) -> Network:
+    """The declaration of a model, compiled: with the values that its training started from.
+
+    Raises what `denoiser` does.
+    """
+    return checkpoint.network(_path(name))
+
+
+def _path(name: str) -> Path:
     if name not in NAMES:
         raise DeclarationError(f'There is no model "{name}".{suggestion(str(name), NAMES)}')
     path = FOLDER / f"{name}.safetensors"
     if not path.is_file():
         raise FileError(f"The weights {path} of {name} are missing: this installation is incomplete.")
-    return Denoiser(checkpoint.module(path), sigma, name)
+    return path

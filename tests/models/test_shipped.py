@@ -61,7 +61,9 @@ def test_the_photographs_are_listed_with_their_licences() -> None:
     script = (ROOT / "benchmarks" / "ship.py").read_text()
     names = re.findall(r'"(\w+)": "[0-9a-f]{16}"', script)
     rows = re.findall(
-        r"^\| (\w+) \| .*(?:CC0|public domain|CC BY 2.0|no known|BSD)", (FOLDER / "README.md").read_text(), re.M
+        r"^\| (\w+) \| .*(?:CC0|public domain|CC BY 2.0|no known|BSD)",
+        (FOLDER / "README.md").read_text(),
+        re.M,
     )
     assert len(names) == 13 and set(names) <= set(rows)
 
