@@ -32,11 +32,12 @@ KNOWN = 0.5  # share of the pixels
 
 @dataclass(frozen=True)
 class Task:
-    """An operator A = A^T with ||A|| <= 1, its data, and how it is solved.
+    """An operator A = A^T with ‖A‖ <= 1, its data, and how it is solved.
 
     A          the operator
     proximal   J for data y and a weight eta
-    start      x_0
+    start      x_0, or that of `rough` iterations with ten times sigma, whose last is x_0
+    sigma, eta, steps  of the iteration
     """
 
     name: str
@@ -47,6 +48,7 @@ class Task:
     sigma: float
     eta: float
     steps: int
+    rough: int = 0
 
 
 def deblurring(clean: Tensor) -> Task:
@@ -69,7 +71,7 @@ def deblurring(clean: Tensor) -> Task:
         y,
         sigma=3 / 255,
         eta=50,
-        steps=80,
+        steps=60,
     )
 
 
@@ -90,9 +92,10 @@ def inpainting(clean: Tensor) -> Task:
         lambda u: known * u,
         lambda x, eta: (x + eta * y) / (1 + eta * known),
         y + (1 - known) * y.sum() / known.sum(),
-        sigma=3 / 255,
+        sigma=1 / 255,
         eta=100,
-        steps=120,
+        steps=80,
+        rough=20,
     )
 
 
@@ -101,9 +104,11 @@ def noise(clean: Tensor) -> Tensor:
 
 
 def plug_and_play(denoiser: p2n.models.Denoiser, task: Task, steps: int) -> tuple[Tensor, list[float]]:
-    """The last iterate, and ||x_(k+1) - x_k|| of all."""
+    """The last iterate, and ‖x_(k+1) - x_k‖ of all."""
     x, residuals = task.start, []
     with torch.no_grad():
+        for _ in range(task.rough):
+            x = denoiser(task.proximal(x, task.eta), 10 * task.sigma)
         for _ in range(steps):
             before, x = x, denoiser(task.proximal(x, task.eta), task.sigma)
             residuals.append(float((x - before).norm()))
@@ -111,7 +116,7 @@ def plug_and_play(denoiser: p2n.models.Denoiser, task: Task, steps: int) -> tupl
 
 
 def total_variation(task: Task, weight: float, steps: int) -> Tensor:
-    """FISTA with the step 1 <= 1/||A^T A||."""
+    """FISTA with the step 1 <= 1/‖A^T A‖."""
     from skimage.restoration import denoise_tv_chambolle
 
     x = z = task.start
