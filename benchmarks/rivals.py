@@ -50,12 +50,12 @@ def non_local_means(h: float, size: int, distance: int) -> Denoiser:
     return of_arrays(lambda v, s: denoise_nl_means(v, h=h * s, sigma=s, **options))
 
 
-# The families, with the values among which parameters are chosen; lengths in units of sigma.
+# The families, with the values among which parameters are chosen; weight and h in units of sigma.
 TUNED: dict[str, tuple[Callable[..., Denoiser], dict[str, Sequence[float]]]] = {
     "TV": (total_variation, {"weight": (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9, 1.0)}),
     "non-local means": (
         non_local_means,
-        {"h": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "size": (3, 5, 7), "distance": (7, 11)},
+        {"h": (0.4, 0.5, 0.6, 0.7, 0.8, 0.9), "size": (3, 5, 7), "distance": (5, 7, 11)},
     ),
 }
 
@@ -72,8 +72,9 @@ def tuned(name: str, level: int, path: Path) -> Made:
         results = [denoise(v[None], level / 255)[0] for v in noisy]
         mean = float(np.mean([psnr(r, c) for r, c in zip(results, clean, strict=True)]))
         best = max(best, (mean, chosen), key=lambda pair: pair[0])
-    note = ", ".join(f"{k} = {v}" for k, v in best[1].items())
-    return make(**best[1]), {"note": f"scikit-image, {note}; lengths in sigma, chosen on training images"}
+    units = {"weight": " sigma", "h": " sigma"}
+    note = ", ".join(f"{k} {v}{units.get(k, ' pixels')}" for k, v in best[1].items())
+    return make(**best[1]), {"note": f"scikit-image; {note}, chosen on training images"}
 
 
 def bm3d(level: int, path: Path) -> Made:

@@ -1,4 +1,4 @@
-"""examples/plug_and_play.py: its operators, residuals that never rise, and total variation, which is beaten."""
+"""examples/plug_and_play.py: its operators, residuals that never rise, and total variation, beaten."""
 
 from __future__ import annotations
 
