@@ -40,7 +40,7 @@ from pde2net.scheme.rkc import RKC
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 if TYPE_CHECKING:
-    from pde2net import learn
+    from pde2net import learn, models
     from pde2net.audit.recheck import recheck
     from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
     from pde2net.guidance.advice import Advice
@@ -55,6 +55,7 @@ _LATER = {
     "advise": "pde2net.guidance.advise",
     "compile": "pde2net.compiler",
     "learn": "pde2net.learn",
+    "models": "pde2net.models",
     "recheck": "pde2net.audit.recheck",
     "verify": "pde2net.compiler",
 }
@@ -65,7 +66,7 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(_LATER[name])
-    found = globals()[name] = module if name == "learn" else getattr(module, name)
+    found = globals()[name] = module if _LATER[name] == f"{__name__}.{name}" else getattr(module, name)
     return found
 
 
@@ -123,6 +124,7 @@ __all__ = [
     "laplacian",
     "learn",
     "load",
+    "models",
     "norm2",
     "principal_direction",
     "recheck",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -25,9 +26,13 @@ EXPECTED = {
     "inpainting.py": ("l2_stability: not applicable", "frozen_stability: unknown"),
     "multigrid.py": ("u-net; by Fourier analysis",),
     "perona_malik.py": ("l2 stability: proved", "This needs tau <= 1/4"),
+    "plug_and_play.py": ("yes, 40 iterations\ninpainting", "PSNR in dB"),
     "rkl.py": ("explicit steps: 128", "proved"),
     "stability_limits.py": ("h**2/6", "18*h**2/49", "epsilon*h**2/4", "2*h**2/(beta*h**2 + 8)"),
 }
+
+
+OPTIONS = {"plug_and_play.py": ["--quick"]}
 
 
 def process(name: str) -> str:
@@ -43,7 +48,9 @@ def process(name: str) -> str:
 def run(name: str) -> str:
     """What it prints in this process, which has SymPy and PyTorch already."""
     out, err = io.StringIO(), io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    arguments = mock.patch.object(sys, "argv", [name, *OPTIONS.get(name, [])])
+    shown = contextlib.redirect_stdout(out), contextlib.redirect_stderr(err)
+    with warnings.catch_warnings(), arguments, shown[0], shown[1]:
         warnings.simplefilter("error")
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
     assert err.getvalue() == ""

@@ -20,7 +20,7 @@ from pde2net.language.text.build import read
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = [(m[1], m[2]) for m in re.finditer(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)]
-FIVE_LINES, BLOCK, TRAINING, LEARNED = (text for kind, text in BLOCKS if kind == "python")
+FIVE_LINES, BLOCK, TRAINING, LEARNED, SHIPPED = (text for kind, text in BLOCKS if kind == "python")
 PROOF, REFUSAL = (text for kind, text in BLOCKS if kind == "text")
 INDENTED = re.findall(r"(?:^    \S.*\n)+", re.sub(r"```.*?```", "", README, flags=re.S), re.M)
 
@@ -87,6 +87,13 @@ def test_the_learned_model_is_bounded_by_its_data(five_lines):
     module = network.module()
     assert module(v, f=v).flatten(1).norm(dim=1).le(v.flatten(1).norm(dim=1) * (1 + 1e-5)).all()
     assert p2n.learn.values(module)["K"].shape == (5, 8, 1, 5, 5)
+
+
+def test_the_shipped_denoiser_is_averaged(five_lines):
+    out = []
+    names = {"p2n": p2n, "print": lambda *what: out.append(" ".join(map(str, what)))}
+    exec(SHIPPED, names)
+    assert out == ["proved"] and names["clean"].shape == names["noisy"].shape
 
 
 def test_the_text_is_a_declaration():

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +16,23 @@ from pde2net import compiler
 from pde2net.cli.replaced import check_replaced
 from pde2net.cli.run import apply
 from pde2net.cli.verify import show
-from pde2net.cli.wording import course
+from pde2net.cli.wording import course, size
 from pde2net.errors import FileError
 from pde2net.files import write_text, write_with
 from pde2net.graph.draw import to_svg, to_text
 from pde2net.load import load
+from pde2net.network import Network
+from pde2net.verify.certificate import Certificate
 
 SIGMA, SEED = 20 / 255, 0
 SEPARATOR = 4
 RESULTS = ("denoised.png", "net.py", "graph.svg", "certificate.json")
 
 
-def demo(folder: Path) -> None:
+def demo(folder: Path, model: str | None = None) -> None:
     """Denoise scikit-image's camera with examples/perona_malik.py and write the results to `folder`.
+
+    model  the name of one of `p2n.models` instead of the example
 
     The noise is Gaussian with standard deviation SIGMA on a scale of [0, 1], from a fixed seed. It is not
     clipped: clipping would make its mean depend on the picture, which no diffusion could undo.
@@ -42,37 +48,75 @@ def demo(folder: Path) -> None:
     for name in RESULTS[1::2]:
         check_replaced(folder / name)
 
-    def heading(text: str) -> None:
-        console.print(f"\n[bold underline]{text}[/]\n")
-
-    file = example("perona_malik.py")
-    declared = load(file)
-    network = compiler.compile(declared.problem, declared.scheme, declared.grid)
-    heading(f"What examples/{file.name} declares, and what is proved about it")
-    show(network.certificate, console)
-    heading("The network")
-    console.print(to_text(network.looped), markup=False, highlight=False, end="")
-
-    heading("Denoising")
-    result, seconds = apply(network, noisy[None], {}, "float32", "cpu", {})
-    denoised = result[0]
+    shown = _declared(noisy, console) if model is None else _trained(model, noisy, console)
     rows, columns = clean.shape
-    removed = float(np.sqrt(np.mean((denoised - noisy) ** 2)))
+    removed = float(np.sqrt(np.mean((shown.denoised - noisy) ** 2)))
     lines = (
         f"Picture  camera, {rows} x {columns}, with Gaussian noise of sigma = {SIGMA * 255:.0f}/255",
-        f"Run      {course(network)}, in {seconds:.2f} s",
+        f"Run      {shown.course}, in {shown.seconds:.2f} s",
         f"Removed  {removed * 255:.1f}/255 root mean square, where the noise has {SIGMA * 255:.0f}/255",
-        *quality(clean, noisy, denoised),
+        *quality(clean, noisy, shown.denoised),
     )
     console.print("\n".join(lines), markup=False, highlight=False)
 
-    write_with(folder / RESULTS[0], lambda path: picture(noisy, denoised).save(path))
-    network.save(folder / RESULTS[1])
-    write_text(folder / RESULTS[2], to_svg(network.looped, title=network.certificate.subject["equation"]))
-    write_text(folder / RESULTS[3], network.certificate.to_json() + "\n")
-    heading("Written")
+    write_with(folder / RESULTS[0], lambda path: picture(noisy, shown.denoised).save(path))
+    shown.network.save(folder / RESULTS[1])
+    graph = to_svg(shown.network.looped, title=shown.certificate.subject["equation"])
+    write_text(folder / RESULTS[2], graph)
+    write_text(folder / RESULTS[3], shown.certificate.to_json() + "\n")
+    _heading("Written", console)
     for name in RESULTS:
         console.print(str(folder / name), markup=False, highlight=False, soft_wrap=True)
+
+
+class Shown(NamedTuple):
+    """What a demo ran, what is proved about it, and what came out."""
+
+    network: Network
+    certificate: Certificate
+    denoised: NDArray[np.float64]
+    course: str
+    seconds: float
+
+
+def _declared(noisy: NDArray[np.float64], console: Console) -> Shown:
+    """The example, compiled and run."""
+    file = example("perona_malik.py")
+    declared = load(file)
+    network = compiler.compile(declared.problem, declared.scheme, declared.grid)
+    _introduce(f"What examples/{file.name} declares, and what is proved about it", network, console)
+    result, seconds = apply(network, noisy[None], {}, "float32", "cpu", {})
+    return Shown(network, network.certificate, result[0], course(network), seconds)
+
+
+def _trained(model: str, noisy: NDArray[np.float64], console: Console) -> Shown:
+    """A shipped denoiser, certified for its weights and run."""
+    import torch
+
+    from pde2net.models import denoiser, network
+
+    loaded, compiled = denoiser(model, SIGMA), network(model)
+    title = f"What the model {model} declares, and what is proved for its weights"
+    _introduce(title, compiled, console, loaded.certificate)
+    start = time.perf_counter()
+    with torch.no_grad():
+        result = loaded(torch.from_numpy(noisy).float()[None, None])
+    seconds = time.perf_counter() - start
+    return Shown(compiled, loaded.certificate, result[0, 0].double().numpy(), size(compiled), seconds)
+
+
+def _introduce(
+    title: str, network: Network, console: Console, certificate: Certificate | None = None
+) -> None:
+    _heading(title, console)
+    show(certificate or network.certificate, console)
+    _heading("The network", console)
+    console.print(to_text(network.looped), markup=False, highlight=False, end="")
+    _heading("Denoising", console)
+
+
+def _heading(text: str, console: Console) -> None:
+    console.print(f"\n[bold underline]{text}[/]\n")
 
 
 def photograph() -> NDArray[np.float64]:

@@ -64,6 +64,13 @@ class Precision(enum.StrEnum):
     FLOAT64 = "float64"
 
 
+class Trained(enum.StrEnum):
+    """The models that are shipped."""
+
+    T1 = "t1"
+    T3 = "t3"
+
+
 Unstable = Annotated[OnUnstable, typer.Option(help="What to do if stability is refuted.")]
 
 
@@ -294,6 +301,8 @@ def demo(
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder for the results.")] = Path(
         "demo"
     ),
+    trained: Annotated[bool, typer.Option("--trained", help="With a trained model.")] = False,
+    model: Annotated[Trained | None, typer.Option(help="Which one, if not t1; implies --trained.")] = None,
 ) -> None:
     """Denoise a photograph: declare, verify, compile, run.
 
@@ -305,13 +314,19 @@ def demo(
     Writes denoised.png (noisy on the left, denoised on the right), net.py,
     graph.svg and certificate.json.
 
+    With --trained the denoiser is one that is shipped, t1, bounded by the data,
+    or t3, averaged, and its claims are proved again for its weights.
+
     Example: pde2net demo --output results
+
+    Example: pde2net demo --model t3
 
     Exit status: 0 done; 2 for bad usage or if scikit-image is not installed.
     """
     from pde2net.cli.demo import demo as run_demo
 
-    run_demo(output)
+    chosen = model or (Trained.T1 if trained else None)
+    run_demo(output, None if chosen is None else chosen.value)
 
 
 def run() -> None:

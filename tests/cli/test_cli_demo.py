@@ -47,6 +47,35 @@ def test_the_demo_denoises_and_writes_everything(command, tmp_path: Path):
     assert errors[1] < errors[0] / 2
 
 
+@pytest.mark.parametrize(
+    ("options", "model", "claim"),
+    [(["--trained"], "t1", "bounded by data"), (["--model", "t3"], "t3", "averaged")],
+)
+def test_trained_models_do_better(command, tmp_path: Path, options: list[str], model: str, claim: str):
+    skimage = pytest.importorskip("skimage")
+    result = command("demo", *options, "-o", "trained")
+    assert result.status == 0 and not result.err
+    gain = float(re.search(r"gain ([\d.]+) dB", result.out).group(1))
+    assert gain >= 7.8
+    assert re.search(rf"^ {claim} +│ proved", result.out, re.M)
+    assert max(map(len, result.out.splitlines())) <= 80
+
+    folder = tmp_path / "trained"
+    certificate = p2n.Certificate.from_json((folder / "certificate.json").read_text())
+    assert certificate.claims[claim.replace(" ", "_")].status == p2n.Status.PROVED
+    assert (folder / "net.py").read_text() == p2n.models.network(model).source()
+    picture = np.asarray(Image.open(folder / "denoised.png")) / 255
+    clean = skimage.data.camera() / 255
+    error = np.sqrt(np.mean((picture[:, 516:] - clean) ** 2))
+    before = np.sqrt(np.mean((picture[:, :512] - clean) ** 2))
+    assert error < before / 2.3
+
+
+def test_a_model_that_is_not_shipped_is_told(command):
+    result = command("demo", "--model", "t2")
+    assert result.status == 2 and "t1" in result.err
+
+
 def test_the_example_states_the_rule_that_it_follows():
     declared = p2n.load(EXAMPLE)
     (contrast,) = declared.problem.parameters.values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from pde2net.learn import configuration
 
 PAGE = (Path(__file__).parents[2] / "docs" / "learning.md").read_text()
 BLOCKS = [(m[1], m[2]) for m in re.finditer(r"^```(\w+)\n(.*?)^```", PAGE, re.M | re.S)]
-(PROGRAM,), (TOML,), (TEXT,) = (
+(PROGRAM, SHIPPED, PLUGGED), (TOML,), (TEXT,) = (
     [text for k, text in BLOCKS if k == kind] for kind in ("python", "toml", "text")
 )
 
@@ -42,6 +43,22 @@ def test_the_program_trains_and_certifies(folder: Path) -> None:
     module = p2n.learn.module(folder / "run" / "best.safetensors")
     image = torch.rand(1, 1, 20, 30)
     assert torch.equal(module(image, f=image), names["denoiser"](image, f=image))
+
+
+def test_shipped_denoisers_denoise_and_are_plugged_in() -> None:
+    out: list[Any] = []
+    names: dict[str, Any] = {"torch": torch, "photographs": p2n.learn.photographs, "print": out.append}
+    exec(SHIPPED, names)
+    assert str(out[0]) == "proved"
+    image, noisy, restored = (names[name] for name in ("image", "noisy", "restored"))
+    assert (restored - image).norm() < (noisy - image).norm() / 2
+    again = names["Denoiser"](names["restore"].module, sigma=25 / 255)
+    with torch.no_grad():
+        assert torch.equal(again(noisy), restored)
+    exec(PLUGGED, names)
+    distances = names["distances"]
+    assert all(b <= a * (1 + 1e-5) for a, b in itertools.pairwise(distances))
+    assert (names["x"] - image).norm() < (names["y"] - image).norm() / 2
 
 
 def test_the_command_trains_resumes_and_verifies(folder: Path) -> None:
