@@ -11,7 +11,7 @@ from networks import FLUXES, RATES, Symmetric, diffusion
 import pde2net as p2n
 
 BLOCKS = 6
-FULL, QUICK = Lengths(10_000, 1_000, 1_000, 32, 10, 60), Lengths(80, 20, 40, 20, 1, 0.5)
+FULL, QUICK = Lengths(10_000, 1_000, 1_000, 32, 8, 40), Lengths(80, 20, 40, 20, 1, 0.5)
 RELU = "ReLU"
 
 
@@ -24,16 +24,11 @@ def work(name: str, channels: int, lengths: Lengths, seed: int, budget: str) -> 
     return train(module, signals(lengths, seed), budget, lengths, rate, seed)
 
 
-def main() -> None:
-    options = arguments(__doc__)
-    lengths = QUICK if options.quick else FULL
-    sizes = pick(options.quick, (8,), (2,))
-    run(
-        "activations",
-        [Cell(name, c, partial(work, name, c, lengths)) for c in sizes for name in (RELU, *FLUXES)],
-        options,
-    )
+def cells(quick: bool) -> list[Cell]:
+    lengths = QUICK if quick else FULL
+    sizes = pick(quick, (8,), (2,))
+    return [Cell(name, c, partial(work, name, c, lengths)) for c in sizes for name in (RELU, *FLUXES)]
 
 
 if __name__ == "__main__":
-    main()
+    run("activations", cells, arguments(__doc__))

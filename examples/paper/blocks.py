@@ -16,7 +16,8 @@ from torch import nn
 import pde2net as p2n
 
 BLOCKS = 6
-FULL, QUICK = Lengths(10_000, 1_000, 1_000, 32, 10, 60), Lengths(160, 40, 40, 20, 2, 1)
+NETWORKS = ("diffusion", "residual", "residual, equal parameters", "symmetric")
+FULL, QUICK = Lengths(10_000, 1_000, 1_000, 32, 8, 40), Lengths(160, 40, 40, 20, 2, 1)
 
 
 def equal_parameters(channels: int) -> nn.Module:
@@ -40,13 +41,11 @@ def work(network: str, channels: int, lengths: Lengths, seed: int, budget: str) 
     return train(made(network, channels), signals(lengths, seed), budget, lengths, rate, seed)
 
 
-def main() -> None:
-    options = arguments(__doc__)
-    lengths = QUICK if options.quick else FULL
-    names = ("diffusion", "residual", "residual, equal parameters", "symmetric")
-    sizes = pick(options.quick, (8, 4, 16, 2, 32), (2,))
-    run("blocks", [Cell(n, c, partial(work, n, c, lengths)) for c in sizes for n in names], options)
+def cells(quick: bool) -> list[Cell]:
+    lengths = QUICK if quick else FULL
+    sizes = pick(quick, (8, 4, 16, 2, 32), (2,))
+    return [Cell(n, c, partial(work, n, c, lengths)) for c in sizes for n in NETWORKS]
 
 
 if __name__ == "__main__":
-    main()
+    run("blocks", cells, arguments(__doc__))

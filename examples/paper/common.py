@@ -94,7 +94,10 @@ def arguments(description: str | None) -> argparse.Namespace:
 
 
 def run(
-    experiment: str, cells: Sequence[Cell], options: argparse.Namespace, budgets: Sequence[str] = BUDGETS
+    experiment: str,
+    cells: Callable[[bool], Sequence[Cell]],
+    options: argparse.Namespace,
+    budgets: Sequence[str] = BUDGETS,
 ) -> None:
     """Run the cells that are missing, all of a seed before the next seed."""
     torch.set_num_threads(1)
@@ -102,7 +105,7 @@ def run(
     done = {identity(row) for row in rows(path)}
     start = time.monotonic()
     for seed in range(1 if options.quick else options.seeds):
-        for cell in cells:
+        for cell in cells(options.quick):
             for budget in budgets:
                 row = {"experiment": experiment, "quick": options.quick, "network": cell.network, **cell.of}
                 row |= {"size": cell.size, "seed": seed, "budget": budget}

@@ -1,11 +1,12 @@
 """Full approximation cycles against a standard U-net: inpainting and ROF-type regularisation, 1D and 2D.
 
-inpainting      (1 - c) div(g(|grad u|²) grad u) + c (f - u) = 0 with weights of g trained; the target is the
-                image that f is known of in the cells of the mask c
-regularisation  div(g grad u) + beta (f - u) = 0, g = 1/sqrt(|grad u|² + epsilon²), beta and epsilon trained;
-                the target is the solution of this equation, by cycles to a small residual
+- Inpainting: (1 - c) div(g(s²) grad u) + c (f - u) = 0, s = |grad u|, with trained weights of a mixture g;
+  the target is the image that f is, known in the cells of the mask c.
+- Regularisation: div(g(s²) grad u) + beta (f - u) = 0, g = 1/sqrt(s² + epsilon²), with beta and epsilon
+  trained; the target is the solution of this equation for the values to start from, by many cycles.
 
-Cycles have as many parameters as the equation, fewer than the smallest U-net. All is in double precision.
+Cycles have the parameters of their equation, fewer than the smallest U-net: at an equal number of them there
+is nothing to compare. Sizes are numbers of cycles, and channels. All is in double precision.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def unet(task: str, dimension: int, channels: int) -> nn.Module:
     return Filled(module) if filled else Plain(module)
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def data(task: str, dimension: int, lengths: Lengths, seed: int) -> Data:
     def pairs(split: str, count: int, start: int) -> Pairs:
         if dimension == 1:
@@ -135,19 +136,17 @@ def work(task: str, dimension: int, network: str, size: int, lengths: Lengths, s
     return row | {f"{what} per image": value for what, value in work.items()}
 
 
-def main() -> None:
-    options = arguments(__doc__)
-    lengths = QUICK if options.quick else FULL
-    cells = []
-    for task in TASKS:
-        for dimension in (1, 2):
-            pairs = [("multigrid", k) for k in pick(options.quick, (2, 1, 4), (1,))]
-            pairs += [("unet", k) for k in pick(options.quick, (4, 1, 8, 2, 16), (1,))]
-            for network, size in pairs:
+def cells(quick: bool) -> list[Cell]:
+    lengths, found = QUICK if quick else FULL, []
+    pairs = [("multigrid", k) for k in pick(quick, (2, 1, 4), (1,))]
+    pairs += [("unet", k) for k in pick(quick, (4, 1, 8, 2, 16), (1,))]
+    for network, size in pairs:
+        for task in TASKS:
+            for dimension in (1, 2):
                 made = partial(work, task, dimension, network, size, lengths[dimension])
-                cells.append(Cell(network, size, made, {"task": f"{task}, {dimension}D"}))
-    run("multigrid", cells, options)
+                found.append(Cell(network, size, made, {"task": f"{task}, {dimension}D"}))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run("multigrid", cells, arguments(__doc__))

@@ -16,18 +16,17 @@ def work(network: str, channels: int, rate: float, lengths: Lengths, seed: int, 
     return train(made(network, channels), signals(lengths, seed), budget, lengths, rate, seed)
 
 
-def main() -> None:
-    options = arguments(__doc__)
-    options.seeds = 1
-    lengths = QUICK if options.quick else FULL
-    cells = [
+def cells(quick: bool) -> list[Cell]:
+    lengths = QUICK if quick else FULL
+    return [
         Cell(network, channels, partial(work, network, channels, rate, lengths), {"rate": rate})
-        for channels in pick(options.quick, (8, 32), (2,))
+        for channels in pick(quick, (8, 32), (2,))
         for network in NETWORKS
-        for rate in pick(options.quick, (0.001, 0.003, 0.01, 0.03), (0.01,))
+        for rate in pick(quick, (0.001, 0.003, 0.01, 0.03), (0.01,))
     ]
-    run("rates", cells, options, budgets=("steps",))
 
 
 if __name__ == "__main__":
-    main()
+    options = arguments(__doc__)
+    options.seeds = 1
+    run("rates", cells, options, budgets=("steps",))

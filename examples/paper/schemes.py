@@ -35,19 +35,17 @@ def work(name: str, shared: bool, trained: bool, depth: int, lengths: Lengths, s
     return train(network.module(), signals(lengths, seed), budget, lengths, RATES["diffusion"], seed)
 
 
-def main() -> None:
-    options = arguments(__doc__)
-    lengths = QUICK if options.quick else FULL
-    cells = []
-    for depth in pick(options.quick, (8, 4, 16, 2, 32), (2,)):
+def cells(quick: bool) -> list[Cell]:
+    lengths, found = QUICK if quick else FULL, []
+    for depth in pick(quick, (8, 4, 16, 2, 32), (2,)):
         for name in ("explicit", "Du Fort-Frankel", "FSI", "FED"):
             for shared in (True, False):
                 for trained in (False, True) if name in TABLES else (False,):
                     words = [name, "shared" if shared else "unshared", *["trained"] * trained]
                     made = partial(work, name, shared, trained, depth, lengths)
-                    cells.append(Cell(", ".join(words), depth, made))
-    run("schemes", cells, options)
+                    found.append(Cell(", ".join(words), depth, made))
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    run("schemes", cells, arguments(__doc__))
