@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from common import Cell, Lengths, arguments, pick, run, signals, train
-from networks import RATES, SIZE, Symmetric, diffusion
+from networks import RATES, SIZE, WIDE, Symmetric, diffusion
 from torch import nn
 
 import pde2net as p2n
@@ -37,8 +37,10 @@ def made(network: str, channels: int) -> nn.Module:
 
 
 def work(network: str, channels: int, lengths: Lengths, seed: int, budget: str) -> dict[str, Any]:
-    rate = RATES[network.split(",")[0]]
-    return train(made(network, channels), signals(lengths, seed), budget, lengths, rate, seed)
+    module = made(network, channels)
+    wide = isinstance(module, p2n.learn.baselines.Residual) and module.blocks[0].inner.out_channels >= WIDE
+    rate = RATES["wide residual" if wide else network.split(",")[0]]
+    return train(module, signals(lengths, seed), budget, lengths, rate, seed)
 
 
 def cells(quick: bool) -> list[Cell]:

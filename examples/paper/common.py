@@ -225,6 +225,20 @@ def fitted(
     )
 
 
+def alive(make: Callable[[], nn.Module], *inputs: Tensor) -> nn.Module:
+    """A network whose first weights have a gradient.
+
+    All units of a layer of a narrow ReLU network may be 0 for all inputs, and stay so: then it is drawn anew.
+    """
+    while True:
+        module = make()
+        module(*inputs).square().sum().backward()
+        first = next(module.parameters())
+        if first.grad is not None and bool(first.grad.any()):
+            module.zero_grad()
+            return module
+
+
 def error(module: nn.Module, pairs: Pairs, size: int = 50) -> float:
     """The mean squared error."""
     module.eval()

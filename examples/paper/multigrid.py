@@ -22,6 +22,7 @@ from common import (
     Data,
     Lengths,
     Pairs,
+    alive,
     arguments,
     noisy,
     operations_per_image,
@@ -46,7 +47,7 @@ SCALES = [sp.Rational(1, 2 ** (j + 1)) for j in range(6)]  # of the slopes in g
 KNOWN = {1: 0.1, 2: 0.2}  # of the cells
 NOISE = 0.1
 TASKS = ("inpainting", "regularisation")
-FULL = {1: Lengths(1_000, 200, 500, 25, 12, 50), 2: Lengths(300, 60, 120, 6, 10, 60)}
+FULL = {1: Lengths(1_000, 200, 500, 25, 8, 50), 2: Lengths(300, 60, 120, 6, 6, 60)}
 QUICK = {1: Lengths(20, 5, 5, 10, 1, 0.3), 2: Lengths(4, 2, 2, 2, 1, 0.3)}
 
 
@@ -92,8 +93,17 @@ def cycles(task: str, dimension: int, count: int, tol: float | None = None) -> n
 
 def unet(task: str, dimension: int, channels: int) -> nn.Module:
     filled = task == "inpainting"
-    module = p2n.learn.baselines.unet(dimension, channels, image_channels=1 + filled)
-    return Filled(module) if filled else Plain(module)
+
+    def make() -> nn.Module:
+        module = p2n.learn.baselines.unet(dimension, channels, image_channels=1 + filled)
+        return Filled(module) if filled else Plain(module)
+
+    image = torch.rand(8, 1, *[64] * dimension)
+    return alive(make, image, image, *[torch.zeros_like(image)] * filled)
+
+
+def made(task: str, dimension: int, network: str, size: int) -> nn.Module:
+    return (cycles if network == "multigrid" else unet)(task, dimension, size).double()
 
 
 @lru_cache(maxsize=4)
@@ -125,12 +135,8 @@ def solution(dimension: int, f: Tensor) -> Tensor:
 
 
 def work(task: str, dimension: int, network: str, size: int, lengths: Lengths, seed: int, budget: str) -> Any:
-    if network == "multigrid":
-        module, rate = cycles(task, dimension, size).double(), RATES["multigrid"]
-    else:
-        module, rate = unet(task, dimension, size).double(), RATES["unet"]
-    given = data(task, dimension, lengths, seed)
-    row = train(module, given, budget, lengths, rate, seed)
+    module, given = made(task, dimension, network, size), data(task, dimension, lengths, seed)
+    row = train(module, given, budget, lengths, RATES[network], seed)
     few = given.test.first(20)
     work = {"seconds": seconds_per_image(module, few), "operations": operations_per_image(module, few)}
     return row | {f"{what} per image": value for what, value in work.items()}
@@ -143,8 +149,8 @@ def cells(quick: bool) -> list[Cell]:
     for network, size in pairs:
         for task in TASKS:
             for dimension in (1, 2):
-                made = partial(work, task, dimension, network, size, lengths[dimension])
-                found.append(Cell(network, size, made, {"task": f"{task}, {dimension}D"}))
+                own = partial(work, task, dimension, network, size, lengths[dimension])
+                found.append(Cell(network, size, own, {"task": f"{task}, {dimension}D"}))
     return found
 
 

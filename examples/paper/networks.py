@@ -19,8 +19,10 @@ beta = sp.Symbol("beta", positive=True)
 SIZE = 5  # cells of a filter
 MULTIPLES = (4, 2, 1, sp.Rational(1, 2))  # scales of mixtures, in standard deviations of the noise in K u
 REACH = sp.Rational(3, 10)  # of splines
+WIDE = 9  # channels from which residual networks take a smaller rate
 # Of Adam; rates.py tries others.
-RATES = {"diffusion": 0.01, "symmetric": 0.01, "residual": 0.003, "unet": 0.003, "multigrid": 0.03}
+RATES = {"diffusion": 0.01, "symmetric": 0.01, "residual": 0.01, "wide residual": 0.003}
+RATES |= {"unet": 0.003, "multigrid": 0.03}
 
 # The flux Phi(K u) of each filter, the parameters that it adds, and the values that they start from.
 Flux = tuple[sp.Expr, Sequence[Any], dict[Any, Any]]

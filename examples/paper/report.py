@@ -134,19 +134,21 @@ def _number(value: float) -> str:
 
 def _rates(found: Sequence[Row]) -> Iterator[str]:
     yield "## Learning rates\n"
-    yield f"{(rates.__doc__ or '').strip()} Errors of the test; in use are "
+    yield f"{rates.__doc__.strip()} Errors of the test; in use are\n"
     yield ", ".join(f"{rate} ({name})" for name, rate in RATES.items()) + ".\n"
     tried = sorted({row["rate"] for row in found})
-    lines = sorted({(row["network"], row["size"]) for row in found})
-    errors = {(row["network"], row["size"], row["rate"]): row.get("test") for row in found}
+    lines = sorted({(row["network"], row.get("task", "denoising"), row["size"]) for row in found})
+    errors = {
+        (row["network"], row.get("task", "denoising"), row["size"], row["rate"]): row["test"]
+        for row in found
+        if "test" in row
+    }
 
-    def shown(error: float | None) -> str:
-        return "" if error is None else f"{error:.4g}"
+    def shown(key: tuple[Any, ...]) -> str:
+        return f"{errors[key]:.4g}" if key in errors else "missing"
 
-    yield _table(
-        ["network", "channels", *tried],
-        ([network, size, *(shown(errors.get((network, size, r))) for r in tried)] for network, size in lines),
-    )
+    head = ["network", "task", "size", *tried]
+    yield _table(head, ([*line, *(shown((*line, rate)) for rate in tried)] for line in lines))
 
 
 def _table(head: Sequence[Any], lines: Iterable[Sequence[Any]]) -> str:

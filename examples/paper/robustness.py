@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from common import SIGMA, Cell, Lengths, arguments, run, signals, train
+from common import SIGMA, Cell, Lengths, alive, arguments, run, signals, train
 from networks import RATES, SIZE, diffusion
 from torch import Tensor, nn
 
@@ -43,7 +43,7 @@ def made(name: str) -> nn.Module:
     if name == "residual":
         return p2n.learn.baselines.residual(1, CHANNELS, BLOCKS, SIZE)
     if name == "unet":
-        return p2n.learn.baselines.unet(1, 4)
+        return alive(lambda: p2n.learn.baselines.unet(1, 4), torch.rand(8, 1, 64))
     if name == "monotone":
         return diffusion(CHANNELS, explicit, "Charbonnier").module()
     if name == "monotone, data term":
