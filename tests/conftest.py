@@ -44,6 +44,7 @@ THINNED = {
     "test_tensors.py::test_modules_agree_with_the_interpreter": 5,
     "test_system_cells.py::test_modules_agree_with_the_interpreter": 4,
     "test_breadth.py::test_modules_agree_with_the_interpreter": 5,
+    "test_paper.py::test_a_quick_run_is_kept_resumed_and_reported": 3,
 }
 
 # Only `make test-long` runs these: others see the same, less thoroughly.
