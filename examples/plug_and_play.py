@@ -8,8 +8,8 @@ term eta/2 ‖A x - y‖², J = (I + eta A^T A)^-1 (. + eta A^T y). N is average
 its weights, and J, a resolvent, with 1/2. So N J is averaged, and nonexpansive: ‖x_(k+1) - x_k‖ never rises,
 whatever the photograph, and x_k converges if N J has a fixed point.
 
-Sigma and eta were chosen on another photograph, coins. The rival is total variation, the minimiser of
-w TV(x) + ‖A x - y‖²/2 by FISTA, with the weight w that is best for the very photograph that is restored.
+Sigma and eta were chosen on other photographs, coins and flower. The rival is total variation, the minimiser
+of w TV(x) + ‖A x - y‖²/2 by FISTA, with the weight w that is best for the very photograph that is restored.
 """
 
 from __future__ import annotations
