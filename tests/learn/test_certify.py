@@ -235,6 +235,18 @@ def test_what_was_computed_from_values_to_start_from_stays(name: str, shared: bo
         certify(made)
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-200, 1e-20, 1e20, 1e200])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_sizes_of_filters_whose_step_is_rounded(size: float, dtype: torch.dtype) -> None:
+    """A step that is computed to be at its limit may be above it by rounding; what is kept stays proved."""
+    made = module(scheme=p2n.Explicit(tau=None, steps=2, fidelity="implicit"), fidelity=True).to(dtype)
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            if name.endswith("K"):
+                parameter.copy_((size * torch.randn(parameter.shape, dtype=torch.float64)).clamp(-1e38, 1e38))
+    assert certify(made).claims["bounded_by_data"].status == Status.PROVED
+
+
 def test_an_operator_that_is_applied_twice_is_scaled_once() -> None:
     """u_t = -K^T K^T (w K K u) with the second difference and w = 1/64: the norm is 16²/64 = 4."""
     K1 = p2n.LinearOperator("K", 1, 3)
