@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import activations
+import blocks
 import robustness
+import schemes
 from common import BUDGETS
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from verdicts import Row, Sample, sample
 
+STYLE: dict[str, Any] = {"marker": "o", "markersize": 4, "capsize": 2, "linewidth": 1.2}
 TITLES = {"steps": "equal steps", "time": "equal processor time"}
 
 
@@ -29,7 +33,14 @@ def draw(found: Mapping[str, Sequence[Row]], folder: Path) -> list[str]:
 
 
 def _line(
-    axes: Any, rows: Sequence[Row], network: str, budget: str, across: str, label: str, **key: Any
+    axes: Any,
+    rows: Sequence[Row],
+    network: str,
+    budget: str,
+    across: str,
+    label: str,
+    colour: int,
+    **key: Any,
 ) -> None:
     """Errors of a network over what is the mean of `across`, for all sizes."""
     sizes = sorted({r["size"] for r in rows if r["network"] == network})
@@ -41,7 +52,7 @@ def _line(
             points.append((place.mean, test.mean, test.deviation))
     if points:
         x, y, e = zip(*sorted(points), strict=True)
-        axes.errorbar(x, y, yerr=e, marker="o", markersize=4, capsize=2, linewidth=1.2, label=label)
+        axes.errorbar(x, y, yerr=e, label=label, color=f"C{colour}", **STYLE)
 
 
 def _sheet(rows: int, columns: int, width: float = 4.2, height: float = 3.3) -> tuple[Figure, Any]:
@@ -68,8 +79,8 @@ def _logarithmic(axes: Any, x: str, title: str) -> None:
 def _blocks(rows: Sequence[Row]) -> Figure:
     figure, axes = _sheet(1, 2)
     for panel, budget in zip(axes[0], BUDGETS, strict=True):
-        for network in ("diffusion", "symmetric", "residual", "residual, equal parameters"):
-            _line(panel, rows, network, budget, "parameters", network)
+        for colour, network in enumerate(blocks.NETWORKS):
+            _line(panel, rows, network, budget, "parameters", network, colour)
         _logarithmic(panel, "parameters", TITLES[budget])
     return figure
 
@@ -78,10 +89,10 @@ def _schemes(rows: Sequence[Row]) -> Figure:
     figure, axes = _sheet(2, 2)
     for line, kind in zip(axes, ("shared", "unshared"), strict=True):
         for panel, budget in zip(line, BUDGETS, strict=True):
-            for name in ("explicit", "Du Fort-Frankel", "FSI", "FED"):
-                _line(panel, rows, f"{name}, {kind}", budget, "size", name)
-            for name in ("FSI", "FED"):
-                _line(panel, rows, f"{name}, {kind}, trained", budget, "size", f"{name}, trained")
+            for colour, name in enumerate(("explicit", "Du Fort-Frankel", "FSI", "FED")):
+                _line(panel, rows, f"{name}, {kind}", budget, "size", name, colour)
+            for colour, name in enumerate(schemes.TABLES, 4):
+                _line(panel, rows, f"{name}, {kind}, trained", budget, "size", f"{name}, trained", colour)
             _logarithmic(panel, "blocks", f"{kind} weights, {TITLES[budget]}")
     return figure
 
@@ -113,9 +124,10 @@ def _multigrid(rows: Sequence[Row]) -> Figure:
     for line, task in zip(axes, tasks, strict=True):
         for panel, across in zip(line, ("parameters", "operations", "seconds"), strict=True):
             label = across if across == "parameters" else f"{across} per image"
-            for network, words in (("multigrid", "multigrid cycles"), ("unet", "U-net")):
-                for budget in BUDGETS:
-                    _line(panel, rows, network, budget, label, f"{words}, {TITLES[budget]}", task=task)
+            networks = ("multigrid", "multigrid cycles"), ("unet", "U-net")
+            for colour, ((network, words), budget) in enumerate(itertools.product(networks, BUDGETS)):
+                text = f"{words}, {TITLES[budget]}"
+                _line(panel, rows, network, budget, label, text, colour, task=task)
             _logarithmic(panel, label, task)
     return figure
 
@@ -131,16 +143,7 @@ def _robustness(rows: Sequence[Row]) -> Figure:
             if all(s.values for _, s in found):
                 places, means = [eps for eps, _ in found], [s.mean for _, s in found]
                 spread = [s.deviation for _, s in found]
-                panel.errorbar(
-                    places,
-                    means,
-                    yerr=spread,
-                    marker="o",
-                    markersize=4,
-                    capsize=2,
-                    color=f"C{k}",
-                    label=network,
-                )
+                panel.errorbar(places, means, yerr=spread, label=network, color=f"C{k}", **STYLE)
                 bounds = [r["bound"] for r in rows if r["network"] == network and r.get("bound")]
                 if bounds:
                     panel.axhline(max(bounds), color=f"C{k}", linestyle=":", linewidth=1)

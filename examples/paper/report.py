@@ -41,8 +41,8 @@ error. Errors are those of the weights that are best in validation, in squares o
 mean ± standard deviation (number of seeds).
 
 Budgets are *equal steps* and *equal processor time*. For the second, a trial with a fifth of the data tells
-how many epochs the seconds allow. Seconds are processor time of one thread on a machine that had other work
-as well, with this code: other machines and loads give other ones.
+how many whole epochs the seconds allow. Seconds are processor time of one thread on a machine that had other
+work as well, with this code: other machines and loads give other ones.
 """
 
 
