@@ -5,7 +5,7 @@ DnCNN and WCRR-NN were measured. Training sees images 1 to 380, the best epoch i
 is unclipped, PSNR that of the whole image with range 1, averaged over the 68.
 
 Sigma 25 is trained from the start, 15 and 50 from the weights for 25. A training goes on where it stopped;
-its folder is runs/TIER-SIGMA.
+its folder is runs/TIER-SIGMA. What is measured goes to docs/denoising/results.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 from pathlib import Path
 
 import torch
-from protocol import images, measured
+from protocol import add, claimed, images, measured
 from tiers import TIERS, train
 
 import pde2net as p2n
@@ -27,7 +27,7 @@ FINE_TUNING = 6  # a training of 15 or 50 is so much shorter
 def trained(name: str, level: int, path: Path) -> torch.nn.Module:
     tier = TIERS[name]
     torch.manual_seed(0)
-    module = tier.make().module()
+    module = tier.make()
     epochs, rate = tier.epochs, tier.rate
     if level != 25:
         p2n.learn.load(module, RUNS / f"{name}-25" / "best.safetensors")
@@ -46,12 +46,19 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    module = trained(arguments.tier, arguments.sigma, arguments.path)
-    certificate = p2n.learn.certify(module)
-    claim = certificate.claims[TIERS[arguments.tier].claim]
-    row = measured(lambda v, level: module(v, f=v, sigma=level), arguments.sigma, arguments.path)
-    row |= {"parameters": sum(p.numel() for p in module.parameters())}
-    print(json.dumps({**row, claim.name: str(claim.status), "factor": str(claim.factor)}))
+    name, level = arguments.tier, arguments.sigma
+    tier, module = TIERS[name], trained(name, level, arguments.path).eval()
+
+    def denoise(u: torch.Tensor, sigma: float) -> torch.Tensor:
+        known = {"f": u, "sigma": sigma}
+        return module(u, **{field: known[field] for field in tier.fields})
+
+    row = measured(denoise, level, arguments.path)
+    about = {"data": "images 1 to 380", "parameters": sum(p.numel() for p in module.parameters())}
+    if tier.claim:
+        about |= claimed(p2n.learn.certify(module).claims[tier.claim])
+    add(level, tier.title, {**about, **row})
+    print(json.dumps({**row, **about}))
 
 
 if __name__ == "__main__":

@@ -1,16 +1,22 @@
-"""How denoisers are measured: the 68 images, the noise, PSNR and SSIM."""
+"""How denoisers are measured, and where that is written: the 68 images, the noise, PSNR and SSIM."""
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+import pde2net as p2n
+
+RESULTS = Path(__file__).parent.parent / "docs" / "denoising" / "results.json"
+BLANK = {"data": "", "parameters": None, "claim": "", "factor": "", "note": ""}
 Denoiser = Callable[[Tensor, float], Tensor]
 
 
@@ -44,3 +50,22 @@ def measured(denoise: Denoiser, level: int, path: Path, every: int = 1) -> dict[
             likeness.append(structural_similarity(clean[0].numpy(), result[0].numpy(), data_range=1.0))
     count = len(values)
     return {"psnr": sum(values) / count, "ssim": sum(likeness) / count, "seconds": seconds / count}
+
+
+def claimed(claim: p2n.Claim) -> dict[str, str]:
+    """What a row says of a certificate."""
+    factor = "" if claim.factor is None else str(claim.factor)
+    return {"claim": f"{claim.name.replace('_', ' ')}: {claim.status}", "factor": factor}
+
+
+def rows() -> list[dict[str, Any]]:
+    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+
+
+def add(level: int, name: str, about: Mapping[str, Any]) -> None:
+    """Write a row, in the place of one of the same level and name."""
+    row = {"sigma": level, "name": name, **BLANK, **about}
+    kept = [r for r in rows() if (r["sigma"], r["name"]) != (level, name)]
+    ordered = sorted([*kept, row], key=lambda r: (r["sigma"], r["psnr"], r["name"]))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from protocol import Denoiser, images, measured, psnr
+from protocol import Denoiser, add, claimed, images, measured, psnr, rows
 from torch import Tensor
 
 import pde2net as p2n
 
-RESULTS = Path(__file__).parent.parent / "docs" / "denoising" / "results.json"
 LEVELS = (25, 15, 50)
 MODELS = {"t1": "bounded_by_data", "t3": "averaged"}
 Made = tuple[Denoiser, dict[str, Any]]  # a denoiser and what its row says of it
@@ -89,12 +87,10 @@ def bm3d(level: int, path: Path) -> Made:
 
 def shipped(name: str, level: int, path: Path) -> Made:
     denoiser = p2n.models.denoiser(name)
-    claim = denoiser.certificate.claims[MODELS[name]]
     row = {
         "data": "photographs that the package may redistribute",
         "parameters": sum(p.numel() for p in denoiser.parameters()),
-        "claim": f"{claim.name.replace('_', ' ')}: {claim.status}",
-        "factor": "" if claim.factor is None else str(claim.factor),
+        **claimed(denoiser.certificate.claims[MODELS[name]]),
         "note": f'p2n.models.denoiser("{name}"), one network for all levels',
     }
     return lambda u, sigma: denoiser(u, sigma), row
@@ -109,18 +105,6 @@ METHODS: dict[str, Callable[[int, Path], Made]] = {
 }
 
 
-def rows() -> list[dict[str, Any]]:
-    return json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
-
-
-def add(row: dict[str, Any]) -> None:
-    """Write a row, in the place of one of the same level and name."""
-    kept = [r for r in rows() if (r["sigma"], r["name"]) != (row["sigma"], row["name"])]
-    ordered = sorted([*kept, row], key=lambda r: (r["sigma"], r["psnr"], r["name"]))
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(ordered, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path, help="bsd.npz")
@@ -133,8 +117,7 @@ def main() -> None:
         if any((r["sigma"], r["name"]) == (level, name) for r in rows()):
             continue
         denoise, about = METHODS[name](level, arguments.path)
-        blank = {"data": "", "parameters": None, "claim": "", "factor": "", "note": ""}
-        add({"sigma": level, "name": name, **blank, **about, **measured(denoise, level, arguments.path)})
+        add(level, name, {**about, **measured(denoise, level, arguments.path)})
         print(level, name, next(r["psnr"] for r in rows() if (r["sigma"], r["name"]) == (level, name)))
 
 

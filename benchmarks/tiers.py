@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy as sp
 import torch
+from torch import nn
 
 import pde2net as p2n
 
@@ -27,22 +28,25 @@ FIELDS = {"f": "input", "sigma": "noise"}
 class Tier:
     """A kind of network and how it is trained.
 
-    claim    what is proved for all weights
+    title    what it is
     make     the network
+    claim    what is proved for all weights; "" for networks of others
+    fields   what the network takes beside the image
     batch    patches of `patch` x `patch` cells in a step
     steps    of an epoch
     epochs   of a training of one level of noise
     rate     of Adam, which falls to 0 as a cosine
     """
 
-    claim: str
-    make: Callable[[], p2n.Network]
+    title: str
+    make: Callable[[], nn.Module]
+    claim: str = ""
+    fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     steps: int = 380
-    epochs: int = 120
+    epochs: int = 60
     patch: int = 64
     batch: int = 4
     rate: float = 0.005
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def explicit(
@@ -53,14 +57,14 @@ def explicit(
     kernel: str,
     weight: float,
     **kept: Any,
-) -> Callable[[], p2n.Network]:
+) -> Callable[[], nn.Module]:
     """Explicit steps of u_t = -K^T (g(K u) * K u) + beta (f - u), the g of each filter a mixture of kernels.
 
     scales  of the kernels, in standard deviations of the noise in a response
     weight  the sum of the weights of the kernels to start from
     """
 
-    def make() -> p2n.Network:
+    def make() -> nn.Module:
         K = p2n.LinearOperator("K", filters, size, border="continued", zero_mean=True)
         weights = [K.parameter(f"w{j}", nonnegative=True) for j in range(len(scales))]
         unit = sp.nsimplify(max(p2n.learn.noise(K, 1)), rational=True).limit_denominator(10**6)
@@ -72,15 +76,17 @@ def explicit(
         )
         scheme = p2n.Explicit(tau=None, steps=blocks, fidelity="implicit")
         trained = [K, *weights, beta, "tau"]
-        return p2n.compile(problem, scheme, trainable=trained, shared=False, keep_stable=True, **kept)
+        return p2n.compile(
+            problem, scheme, trainable=trained, shared=False, keep_stable=True, **kept
+        ).module()
 
     return make
 
 
-def steady(filters: int, size: int, iterations: int, lipschitz: int) -> Callable[[], p2n.Network]:
+def steady(filters: int, size: int, iterations: int, lipschitz: int) -> Callable[[], nn.Module]:
     """The steady state of the same equation, whose constant in the data stays below `lipschitz`."""
 
-    def make() -> p2n.Network:
+    def make() -> nn.Module:
         K = p2n.LinearOperator("K", filters, size, border="continued", zero_mean=True)
         weights = [K.parameter(f"w{j}", nonnegative=True) for j in range(4)]
         unit = sp.nsimplify(max(p2n.learn.noise(K, 1)), rational=True).limit_denominator(10**6)
@@ -93,21 +99,40 @@ def steady(filters: int, size: int, iterations: int, lipschitz: int) -> Callable
         scheme = p2n.Implicit(tau=sp.oo, steps=1, solver=p2n.Descent(iterations=iterations))
         return p2n.compile(
             problem, scheme, trainable=[K, *weights, beta], keep_stable=True, lipschitz=lipschitz
-        )
+        ).module()
 
     return make
 
 
 OCTAVES = [sp.Rational(8, 2**j) for j in range(6)]
 TIERS = {
-    "t1": Tier("bounded_by_data", explicit(24, 5, OCTAVES, 5, "exponential", 0.5)),
-    "t1-large": Tier("bounded_by_data", explicit(48, 7, OCTAVES, 7, "exponential", 0.5), epochs=40),
-    "t2": Tier("lipschitz_in_data", steady(24, 7, 30, 10), epochs=40, patch=48),
-    "t3": Tier(
-        "averaged",
-        explicit(48, 5, OCTAVES[1:], 8, "charbonnier", 1.0, averaged=sp.Rational(99, 100)),
-        epochs=60,
+    "t1": Tier(
+        "T1: 5 steps, 24 filters of 5 x 5",
+        explicit(24, 5, OCTAVES, 5, "exponential", 0.5),
+        "bounded_by_data",
+    ),
+    "t1-large": Tier(
+        "T1: 7 steps, 48 filters of 7 x 7",
+        explicit(48, 7, OCTAVES, 7, "exponential", 0.5),
+        "bounded_by_data",
+        epochs=30,
+    ),
+    "t2": Tier(
+        "T2: steady state, 24 filters of 7 x 7",
+        steady(24, 7, 30, 10),
+        "lipschitz_in_data",
+        epochs=30,
         patch=48,
+    ),
+    "t3": Tier(
+        "T3: 8 steps, 48 filters of 5 x 5, monotone",
+        explicit(48, 5, OCTAVES[1:], 8, "charbonnier", 1.0, averaged=sp.Rational(99, 100)),
+        "averaged",
+        epochs=30,
+        patch=48,
+    ),
+    "dncnn": Tier(
+        "like DnCNN, 8 layers", lambda: p2n.learn.baselines.dncnn(parameters=3730), fields={}, rate=0.003
     ),
 }
 
@@ -118,7 +143,7 @@ def adam(groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
 
 def train(
     tier: Tier,
-    module: torch.nn.Module,
+    module: nn.Module,
     images: Sequence[torch.Tensor] | torch.Tensor,
     checks: Sequence[torch.Tensor] | torch.Tensor,
     noise: p2n.learn.Noise,
@@ -143,6 +168,5 @@ def train(
         seed=1,
         checkpoint=folder,
         resume=True,
-        fields=FIELDS,
-        **tier.options,
+        fields=tier.fields,
     )
