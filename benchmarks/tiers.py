@@ -43,7 +43,7 @@ class Tier:
     claim: str = ""
     fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     steps: int = 380
-    epochs: int = 60
+    epochs: int = 40
     patch: int = 64
     batch: int = 4
     rate: float = 0.005
@@ -115,20 +115,20 @@ TIERS = {
         "T1: 7 steps, 48 filters of 7 x 7",
         explicit(48, 7, OCTAVES, 7, "exponential", 0.5),
         "bounded_by_data",
-        epochs=30,
+        epochs=20,
     ),
     "t2": Tier(
         "T2: steady state, 24 filters of 7 x 7",
         steady(24, 7, 30, 10),
         "lipschitz_in_data",
-        epochs=30,
+        epochs=20,
         patch=48,
     ),
     "t3": Tier(
         "T3: 8 steps, 48 filters of 5 x 5, monotone",
         explicit(48, 5, OCTAVES[1:], 8, "charbonnier", 1.0, averaged=sp.Rational(99, 100)),
         "averaged",
-        epochs=30,
+        epochs=20,
         patch=48,
     ),
     "dncnn": Tier(
