@@ -22,7 +22,7 @@ from pde2net.graph.network import node_of
 from pde2net.graph.nodes import Filter, Pointwise, Spline, TransposedFilter
 from pde2net.program.records import Function as Described
 from pde2net.program.records import Program, Transform
-from pde2net.scheme.stack import TAU
+from pde2net.scheme.stack import ALPHA, TAU
 from pde2net.verify.serialise import declared_to_json
 
 LINES = TextWrapper(
@@ -151,7 +151,8 @@ class KeepingEmitter(Emitter):
         """The method that `learn.values` asks."""
         lines = []
         own = {s.name: self.scalar_name(s) for s in self.scalars if self.trained(s)}
-        computed = {name: own for name, own in self.computed.items() if not name.startswith("_")}
+        shown = {s.name for s in self.keeper.computed if s == ALPHA or not s.name.startswith("_")}
+        computed = {name: own for name, own in self.computed.items() if name in shown}
         found = {name: f"self.{variable}" for name, variable in {**own, **computed}.items()}
         found |= {thing.name: f"self.{thing.variable}" for thing in self.things}
         if self.keeper.method:

@@ -21,6 +21,9 @@ def separate_blocks(module: nn.Module) -> int:
             "greedy trains block by block; this network has no blocks with parameters of their own: "
             "compile(..., shared=False) with several explicit steps."
         )
+    for k, block in enumerate(blocks):
+        if not any(p.requires_grad for p in block.parameters()):
+            raise DeclarationError(f"greedy trains block by block, and block {k + 1} has nothing to train.")
     own = {id(p) for p in blocks.parameters()}
     if any(id(p) not in own for p in module.parameters()):
         raise DeclarationError(

@@ -40,7 +40,7 @@ OF_EACH = (
     "frozen_stability",
     "bounded_by_data",
 )
-SLACK = {"tau": -sp.Rational(1, 2**40), "alpha": sp.Rational(1, 2**40)}
+ROUNDING = sp.Rational(1, 2**40)
 POSITIVE = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
 
 
@@ -123,8 +123,10 @@ def _with(network: Network, values: Mapping[str, Any]) -> tuple[Problem, Scheme,
     given |= {n: values[n] for n, t in learned.items() if n in values and not isinstance(t, SplineFlux)}
     made = Problem(list(problem.equations), problem.boundary, {**plain, **given}, problem.channels)
     chosen = {"tau": values.get(TAU.name), "alpha": values.get(ALPHA.name)}
-    if _kept(network):  # computed to be at the limit, and rounded
-        chosen = {n: None if v is None else v * (1 + SLACK[n]) for n, v in chosen.items()}
+    if _kept(network):  # computed to be at their limits, and rounded
+        alpha, tau = chosen["alpha"], chosen["tau"]
+        tau = scheme.tau if tau is None and alpha is not None else tau
+        chosen = {"tau": tau and tau * (1 - ROUNDING), "alpha": alpha and alpha * (1 + ROUNDING / 2)}
     start = {"tau": network.certificate.tau, "alpha": getattr(network.update, "values", {}).get(ALPHA)}
     for name in (n for n, value in chosen.items() if value is None and hasattr(scheme, n)):
         number = None if start[name] is None else sp.sympify(start[name]).subs(problem.parameters)

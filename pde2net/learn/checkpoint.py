@@ -13,6 +13,7 @@ from pde2net.learn.declared import declaration_of, declared_network
 from pde2net.network import Network
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
 FORMAT = "pde2net-weights-1"
@@ -52,9 +53,13 @@ def network(path: str | Path) -> Network:
 def module(path: str | Path) -> nn.Module:
     """The module that was saved: that of `network(path)` with the weights of the file, in their types."""
     tensors, metadata = read(path)
+    if metadata["format"] != FORMAT:
+        raise FileError(
+            f"{path} holds the state of a training; its weights are in best.safetensors beside it."
+        )
     made = declared_network(_declaration(path, metadata)).module()
     for name, tensor in (*made.named_parameters(), *made.named_buffers()):
-        if name in tensors and tensors[name].is_floating_point():
+        if name in tensors and {tensors[name].dtype, tensor.dtype} <= floating():
             tensor.data = tensor.data.to(tensors[name].dtype)
     restore(made, tensors, path)
     return made
@@ -120,9 +125,19 @@ def restore(module: nn.Module, tensors: Mapping[str, Tensor], path: str | Path) 
         shape, own = tuple(tensor.shape), tuple(wanted[name].shape)
         if shape != own:
             raise FileError(f"{path} has {name} in the shape {shape}, the module in {own}.")
+        if tensor.dtype != wanted[name].dtype and {tensor.dtype, wanted[name].dtype} - floating():
+            kinds = f"{tensor.dtype}, the module in {wanted[name].dtype}"
+            raise FileError(f"{path} has {name} in the type {kinds}.")
         if not bool(tensor.isfinite().all()):
             raise FileError(f"{path} has values in {name} that are not finite.")
     module.load_state_dict(dict(tensors))
+
+
+def floating() -> set[torch.dtype]:
+    """The types of weights."""
+    import torch
+
+    return {torch.float16, torch.bfloat16, torch.float32, torch.float64}
 
 
 def _declaration(path: str | Path, metadata: Mapping[str, str]) -> str:

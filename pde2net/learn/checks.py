@@ -13,10 +13,9 @@ Rule = tuple[Callable[[Any], bool], str]
 
 
 def whole(least: int) -> Rule:
-    top = "up to 2^63"
     return (
-        lambda v: isinstance(v, int) and not isinstance(v, bool) and least <= v < 2**63,
-        f"a whole number from {least} on" + (f", {top}" if least == 0 else ""),
+        lambda v: isinstance(v, int) and not isinstance(v, bool) and least <= v < 2**32,
+        f"a whole number from {least} to 2^32",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pde2net.errors import DeclarationError, FileError, known_options, suggestion
@@ -91,6 +92,9 @@ def fit(
     chosen = {"loss": loss, "optimizer": optimizer, "scheduler": scheduler, "lr": lr, "clip": clip}
     words = {"flips": flips, "resume": resume, "progress": progress, "checkpoint": checkpoint, "log": log}
     require({**counts, **chosen, **words, "fields": fields})
+    if not isinstance(module, nn.Module) or torch.is_inference_mode_enabled():
+        what = "in torch.inference_mode()" if isinstance(module, nn.Module) else f"{module!r:.60}"
+        raise DeclarationError(f"What is trained is a torch.nn.Module, with gradients, not {what}.")
     known = _fields(module, fields)
     samples = Samples(inputs, targets, known, seed, patch, flips, patches)
     checks = _validation(validation, known, seed)
@@ -109,6 +113,8 @@ def fit(
         "greedy": greedy,
         "seed": seed,
         "data": _digest(samples),
+        "validation": None if checks is None else _digest(checks),
+        "trained": [n for n, p in module.named_parameters() if p.requires_grad],
     }
     if scheduler == "cosine":
         options["epochs"] = epochs
@@ -125,7 +131,12 @@ def fit(
         reports = stack.enter_context(
             Reports(run.processes.first and progress, log, sum(s.epochs for s in plan))
         )
-        return run.through(plan, folder, resume, reports)
+        modes = {part: part.training for part in module.modules()}
+        try:
+            return run.through(plan, folder, resume, reports)
+        finally:
+            for part, mode in modes.items():
+                part.training = mode
 
 
 def _folder(
@@ -223,7 +234,7 @@ def _digest(samples: Samples) -> str:
     images += [v for v in samples.fields.values() if isinstance(v, Tensor)]
     for image in images:
         found.update(str(tuple(image.shape)).encode())
-        found.update(image.detach().cpu().contiguous().numpy().tobytes())
+        found.update(image.cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     words = {n: v for n, v in samples.fields.items() if not isinstance(v, Tensor)}
     noise = samples.inputs.range if isinstance(samples.inputs, Noise) else None
     found.update(repr((sorted(words.items()), noise)).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,12 +29,13 @@ STATE, BEST, TABLE, PICTURE, LOCK = (
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a training stands: finished epochs, what they were, and the states that go on."""
+    """Where a training stands: finished epochs, what they were, the states that go on, the best weights."""
 
     epoch: int
     history: History
     optimiser: dict[str, Any]
     schedule: dict[str, Any]
+    best: checkpoint.Tensors | None
 
 
 class Folder:
@@ -76,6 +78,7 @@ class Folder:
     def save(self, module: nn.Module, progress: Progress) -> None:
         """Write all of it; what was there stays until that is done."""
         tensors = {f"module.{name}": value for name, value in module.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in (progress.best or {}).items()}
         states = {"optimiser": progress.optimiser, "schedule": progress.schedule}
         packed = {name: pack(state, name, tensors) for name, state in states.items()}
         document = {"epoch": progress.epoch, "history": asdict(progress.history), **packed}
@@ -102,7 +105,7 @@ class Folder:
         if metadata["format"] != FORMAT:
             raise FileError(f"{self.state} holds weights, not the state of a training.")
         checkpoint.require_same(module, metadata, self.state)
-        stated = json.loads(metadata.get("settings", "{}"))
+        stated = _document(metadata.get("settings", "{}"), self.state)
         now = json.loads(checkpoint.text_of(self.settings))
         others = [name for name in sorted({*stated, *now}) if stated.get(name) != now.get(name)]
         if others:
@@ -111,13 +114,32 @@ class Folder:
                 f"{self.path} holds a training with {name} = {stated.get(name)}, not {now.get(name)}: resume "
                 "it with the same settings, or train in another folder."
             )
+        document = _document(metadata.get("progress", ""), self.state)
         try:
-            document = json.loads(metadata["progress"])
             optimiser, schedule = (unpack(document[name], tensors) for name in ("optimiser", "schedule"))
             history = History(**document["history"])
             epoch = int(document["epoch"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise FileError(f"{self.state} was damaged: {error}") from error
-        own = {n.removeprefix("module."): t for n, t in tensors.items() if n.startswith("module.")}
+            whole = all(len(column) == epoch for column in history.columns.values())
+            if not whole or not isinstance(optimiser, dict) or not isinstance(schedule, dict):
+                raise ValueError(f"it does not have the columns of {epoch} epochs")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FileError(f"{self.state} was damaged: {error}.") from error
+        own, best = (
+            {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)}
+            for start in ("module.", "best.")
+        )
+        if best:
+            checkpoint.restore(copy.deepcopy(module), best, self.state)
         checkpoint.restore(module, own, self.state)
-        return Progress(epoch, history, optimiser, schedule)
+        return Progress(epoch, history, optimiser, schedule, best or None)
+
+
+def _document(text: str, path: Path) -> dict[str, Any]:
+    """JSON of an object. Raises FileError for other texts."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise FileError(f"{path} was damaged: {error}.") from error
+    if not isinstance(found, dict):
+        raise FileError(f"{path} was damaged: its settings and progress are no tables.")
+    return found

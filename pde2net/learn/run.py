@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pde2net.errors import DeclarationError, TrainingError
-from pde2net.language.exact import count
+from pde2net.errors import DeclarationError, FileError, TrainingError
 from pde2net.learn import checkpoint
 from pde2net.learn.blocks import first_blocks, separate_blocks
 from pde2net.learn.choices import Optimizers, Schedule, Schedules, groups, kind, optimiser
@@ -53,7 +52,7 @@ class Step:
 
 
 class Run:
-    """One call of `fit`."""
+    """One call of `fit`; the module is left in the mode, eval() or train(), that it was in."""
 
     def __init__(
         self,
@@ -83,8 +82,7 @@ class Run:
             done = folder.load(self.module)
             self.history = done.history
             self.before = self.history.seconds[-1] if self.history.seconds else 0.0
-            if self.history.best is not None:
-                self.best, _ = checkpoint.read(folder.best)
+            self.best = done.best
         first = 0
         for stage in stages:
             last = first + stage.epochs
@@ -116,8 +114,7 @@ class Run:
             steps = math.ceil(len(self.samples) / self.step.batch) * stage.epochs
             schedule = Schedule(self.scheduler, made, steps)
             if resumed is not None:
-                made.load_state_dict(resumed.optimiser)
-                schedule.restore(resumed.schedule)
+                restore(made, schedule, resumed)
             for epoch in range(first, last):
                 joint = stage.block is None
                 if joint and self._patient(epoch):
@@ -126,7 +123,7 @@ class Run:
                 if folder is not None and self.processes.first:
                     if self.best is None or self.history.best == epoch + 1:
                         checkpoint.save(self.module, folder.best)
-                    states = made.state_dict(), schedule.state()
+                    states = made.state_dict(), schedule.state(), self.best
                     folder.save(self.module, Progress(epoch + 1, replace(self.history), *states))
                 self.processes.wait()
 
@@ -160,6 +157,12 @@ class Run:
                 mean = total / len(self.samples)
                 self.processes.share_buffers(self.module)
                 checked = self._validated() if self.checks is not None else None
+                if checked is not None and not math.isfinite(checked):
+                    raise TrainingError(
+                        f"The validation loss is not finite ({checked}) after epoch {epoch + 1}. The weights "
+                        "are those before that epoch; look for NaN in the validation data, or take a "
+                        "smaller lr."
+                    )
             self._require_finite(epoch)
         except TrainingError:
             self.module.load_state_dict(good)
@@ -187,11 +190,17 @@ class Run:
 
         def closure() -> Tensor:
             made.zero_grad()
-            result = parallel(u, **known)
+            try:
+                result = parallel(u, **known)
+            except ValueError as error:  # what the module says of shapes
+                raise DeclarationError(f"The module refuses the data: {error}.") from error
             if result.shape != target.shape:
                 shapes = f"{tuple(result.shape)} for targets of {tuple(target.shape)}"
                 raise DeclarationError(f"The module returns {shapes}.")
-            value = share * self.step.loss(self.step.cropped(result), self.step.cropped(target))
+            value = self.step.loss(self.step.cropped(result), self.step.cropped(target))
+            if not isinstance(value, Tensor) or value.dim() > 0:
+                raise DeclarationError(f"loss returned {value!r:.60}, which is no number: it takes the mean.")
+            value = share * value
             whole = self.processes.mean(value.detach())
             if not math.isfinite(whole):
                 raise TrainingError(
@@ -234,13 +243,29 @@ class Run:
             )
 
 
+def restore(made: torch.optim.Optimizer, schedule: Schedule, progress: Progress) -> None:
+    """The states of an optimiser and its schedule, to the bit.
+
+    Optimisers turn what they load into the type of the parameters. Raises FileError for what does not fit.
+    """
+    state = progress.optimiser
+    try:
+        made.load_state_dict(state)
+        parameters = [p for group in made.param_groups for p in group["params"]]
+        for number, values in state["state"].items():
+            own = made.state[parameters[number]]
+            own |= {n: v.to(own[n].device).clone() for n, v in values.items() if isinstance(v, Tensor)}
+        schedule.restore(progress.schedule)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
+        raise FileError(f"The optimiser cannot go on from the state in the folder: {error}.") from error
+
+
 def stages(module: nn.Module, greedy: int, epochs: int) -> list[Stage]:
-    joint = Stage(ALL, count(epochs, "epochs"))
+    joint = Stage(ALL, epochs)
     if not greedy:
         return [joint]
     blocks = separate_blocks(module)
-    each = count(greedy, "greedy")
-    return [*(Stage(f"block {k + 1}", each, k) for k in range(blocks)), joint]
+    return [*(Stage(f"block {k + 1}", greedy, k) for k in range(blocks)), joint]
 
 
 @contextlib.contextmanager

@@ -68,6 +68,9 @@ class Samples(Dataset[Sample]):
         self.patch = patch
         _check(inputs, targets, patch)
         self.axes = targets[0].dim() - 1
+        self.inputs = inputs if isinstance(inputs, Noise) else [v.detach() for v in inputs]
+        self.targets = [v.detach() for v in targets]
+        self.fields = {n: v.detach() if isinstance(v, Tensor) else v for n, v in fields.items()}
         for name, given in fields.items():
             _check_field(name, given, targets, isinstance(inputs, Noise))
 

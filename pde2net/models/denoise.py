@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from pde2net.errors import DeclarationError
 from pde2net.learn.certify import certify
 from pde2net.learn.declared import declaration_of, declared_network
+from pde2net.learn.rebuilt import rebuilt
 from pde2net.verify.certificate import Certificate
 
 Level = float | Sequence[float] | Tensor
+LEAST, LARGEST = 1e-15, 1e15  # of grey values and their noise: squares of ratios are computed in float32
 WIDER = (torch.float16, torch.bfloat16)  # computed in float32
 
 
@@ -59,7 +61,7 @@ class Denoiser(nn.Module):
 
         Raises DeclarationError for images of another number of axes or channels, of integers, with values
         that are not finite, on another device than the network, or too small for it, and for levels that are
-        missing, not positive and finite, or not one for each image.
+        missing, not from 1e-15 to 1e15, or not one for each image.
         """
         self._check(u)
         data = u.float() if u.dtype in WIDER else u
@@ -79,6 +81,8 @@ class Denoiser(nn.Module):
         weights = self.module.state_dict()
         if self._certified is not None:
             before, found = self._certified
+            text = declaration_of(self.module)
+            rebuilt(self.module, declared_network(text or ""))  # or raises
             if all(torch.equal(before[n], w.cpu()) for n, w in weights.items()):
                 return found
         found = certify(self.module)
@@ -92,7 +96,7 @@ class Denoiser(nn.Module):
         return f"Denoiser({', '.join([*options, f'parameters={count}'])})"
 
     def _check(self, u: Tensor) -> None:
-        if not isinstance(u, Tensor) or not u.is_floating_point():
+        if not isinstance(u, Tensor) or u.dtype not in (*WIDER, torch.float32, torch.float64) or u.is_sparse:
             kind = getattr(u, "dtype", type(u).__name__)
             raise DeclarationError(f"Images are floating point tensors, not {kind}: u.float() / 255, say.")
         if u.dim() != 2 + self.axes or (self.channels > 1 and u.shape[1] != self.channels):
@@ -106,8 +110,10 @@ class Denoiser(nn.Module):
             raise DeclarationError(
                 f"The images are on {u.device}, the network on {device}: denoiser.to(u.device)."
             )
-        if not torch.compiler.is_compiling() and not bool(u.isfinite().all()):
-            raise DeclarationError("The images have values that are not finite.")
+        if u.numel() == 0:
+            raise DeclarationError(f"There are no values in images of the shape {tuple(u.shape)}.")
+        if not torch.compiler.is_compiling() and not bool((u.abs() <= LARGEST).all()):
+            raise DeclarationError(f"The images have values that are not finite, or above {LARGEST:g}.")
 
     def _level(self, u: Tensor, sigma: Level | None) -> Tensor:
         """One number, or one for each image."""
@@ -127,7 +133,7 @@ class Denoiser(nn.Module):
 def _number(sigma: Level) -> Tensor:
     try:
         found = sigma if isinstance(sigma, Tensor) else torch.as_tensor(sigma, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         found = torch.tensor(False)
     if found.dtype == torch.bool or found.is_complex() or isinstance(sigma, bool):
         raise DeclarationError(f"sigma is a number, or one for each image, not {sigma!r:.60}.")
@@ -135,8 +141,10 @@ def _number(sigma: Level) -> Tensor:
 
 
 def _positive(level: Tensor) -> Tensor:
-    if not torch.compiler.is_compiling() and not bool((level.isfinite() & (level > 0)).all()):
-        raise DeclarationError(f"sigma has to be positive and finite, not {_shown(level)}.")
+    if not torch.compiler.is_compiling() and not bool(((level >= LEAST) & (level <= LARGEST)).all()):
+        raise DeclarationError(
+            f"sigma has to be positive and finite, from {LEAST:g} to {LARGEST:g}, not {_shown(level)}."
+        )
     return level
 
 

@@ -178,7 +178,24 @@ def _parity(made: torch.nn.Module) -> None:
     made.blocks[0].parity_K.neg_()
 
 
+def _rounded(made: torch.nn.Module) -> None:
+    made.blocks[0].parity_K = made.blocks[0].parity_K.to(torch.bfloat16)
+
+
+def _named_alike(made: torch.nn.Module) -> None:
+    kind = type(made.blocks[0])
+
+    class Other(kind):  # type: ignore[misc, valid-type]
+        def forward(self, v: torch.Tensor, *others: Any) -> torch.Tensor:
+            return 2 * v
+
+    Other.__qualname__, Other.__module__ = kind.__qualname__, kind.__module__
+    made.blocks[0].__class__ = Other
+
+
 TAMPERED = {
+    "a buffer of another type": (_rounded, {"border": "continued"}),
+    "a class of the same name": (_named_alike, {}),
     "an instance's method": (_wrapped, {}),
     "a hook": (_hook, {}),
     "a constant": (_constant, {}),
@@ -201,6 +218,60 @@ def test_modules_that_compute_something_else_are_refused(name: str) -> None:
     change(made)
     with pytest.raises(p2n.CertificateError, match=r"not as the declaration|float16"):
         certify(made)
+
+
+def test_hooks_of_all_modules_are_refused() -> None:
+    made = module()
+    handle = torch.nn.modules.module.register_module_forward_hook(lambda *_: None)
+    try:
+        with pytest.raises(p2n.CertificateError, match="Hooks are registered for all modules"):
+            certify(made)
+    finally:
+        handle.remove()
+    assert certify(made).stable
+
+
+def test_filters_that_are_not_trained_are_those_of_the_module() -> None:
+    """In float32 they are rounded, and claims are about what they are then; in less they are refused."""
+    K1 = p2n.LinearOperator("K", out_channels=1, kernel_size=2)
+    problem = p2n.Problem(
+        sp.Eq(u.diff(t), -K1.adjoint(K1(u) / (1 + K1(u) ** 2 / lam**2))),
+        parameters={lam: 1, K1: [[[R(1005, 1000), -R(1005, 1000)]]]},
+    )
+    made = p2n.compile(problem, p2n.Explicit(tau=None, steps=10), trainable=[lam]).module()
+    assert certify(made.float()).stable and certify(made.double()).claims["l2_stability"].status
+    made.block.K = made.block.K.to(torch.bfloat16)
+    with pytest.raises(p2n.CertificateError, match=r"block.K is not as the declaration"):
+        certify(made)
+
+
+@pytest.mark.parametrize("tau", [None, 1, R(1, 10)])
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_damping_that_is_computed_is_that_of_the_module(tau: Any, shared: bool) -> None:
+    made = module(scheme=p2n.DuFortFrankel(tau=tau, steps=2), shared=shared)
+    scaled(made, 3.0)
+    certify(made)
+
+
+def test_numbers_at_the_call_go_with_channels() -> None:
+    sigma = p2n.Input("sigma", positive=True)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -K.adjoint(K(u) / (1 + K(u) ** 2 / sigma**2))), channels=2)
+    made = p2n.compile(problem, p2n.Explicit(tau=None, steps=2), trainable=[K], keep_stable=True).module()
+    assert certify(made).claims["l2_stability"].status == Status.PROVED
+
+
+def test_sources_that_were_saved_and_parameters_that_are_one_are_certified(tmp_path: Path) -> None:
+    import importlib.util
+
+    network().save(tmp_path / "net.py")
+    spec = importlib.util.spec_from_file_location("net", tmp_path / "net.py")
+    assert spec is not None and spec.loader is not None
+    imported = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(imported)
+    made = getattr(imported, imported.__all__[0])()
+    assert certify(made).stable
+    made.blocks[1].K = made.blocks[0].K
+    assert certify(made).stable
 
 
 a = sp.Symbol("a", positive=True)

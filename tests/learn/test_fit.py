@@ -201,9 +201,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no sigma": ({"inputs": lambda: Noise("x")}, "positive number"),  # type: ignore[arg-type]
     "a negative clip": ({"clip": -1}, "clip is a positive number, or None"),
     "clip not finite": ({"clip": math.nan}, "clip is a positive number"),
-    "a negative seed": ({"seed": -1}, "seed is a whole number from 0 on"),
+    "a negative seed": ({"seed": -1}, "seed is a whole number from 0 to"),
     "half a seed": ({"seed": 0.5}, "seed is a whole number"),
-    "no patience": ({"patience": 0}, "patience is a whole number from 1 on"),
+    "no patience": ({"patience": 0}, "patience is a whole number from 1 to"),
     "no word": ({"flips": "yes"}, "flips is True or False"),
     "no function": ({"loss": 3}, "loss is a name or a function"),
     "no folder": ({"checkpoint": 3}, "checkpoint is the path of a folder"),
@@ -271,6 +271,85 @@ def test_a_folder_has_one_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(p2n.FileError, match="Cannot write"):
         fit(module(), noisy, clean, 1, checkpoint=tmp_path / "file", progress=False)
+
+
+def test_validation_is_a_part_of_a_training(tmp_path: Path) -> None:
+    noisy, clean = data()
+    checks = noisy[:4], clean[:4]
+    fit(module(), noisy, clean, 2, validation=checks, checkpoint=tmp_path, progress=False)
+    for other in (None, (noisy[4:8], clean[4:8])):
+        with pytest.raises(p2n.FileError, match="a training with validation"):
+            fit(module(), noisy, clean, 3, validation=other, checkpoint=tmp_path, resume=True, progress=False)
+    history = fit(
+        module(), noisy, clean, 3, validation=checks, checkpoint=tmp_path, resume=True, progress=False
+    )
+    assert len(history.validation) == 3
+
+
+def test_the_best_weights_go_with_the_state(tmp_path: Path) -> None:
+    """However the other file was left: killed between the two, it may have those of a later epoch."""
+    noisy, clean = data()
+    options = {"validation": (noisy[:4], clean[:4]), "checkpoint": tmp_path, "progress": False}
+    made = module()
+    fit(made, noisy, clean, 2, **options)
+    (tmp_path / "best.safetensors").write_bytes(b"")
+    again = module(seed=2)
+    fit(again, noisy, clean, 2, resume=True, **options)
+    assert equal(weights(made), weights(again))
+    p2n.learn.load(module(), tmp_path / "best.safetensors")
+
+
+def test_a_validation_that_is_not_finite_stops(tmp_path: Path) -> None:
+    noisy, clean = data()
+    bad = clean[:4].clone()
+    bad[2, 0, 5] = torch.nan
+    made = module()
+    before = weights(made)
+    with pytest.raises(p2n.TrainingError, match=r"validation loss is not finite .* after epoch 1"):
+        fit(made, noisy, clean, 2, validation=(noisy[:4], bad), progress=False)
+    assert equal(before, weights(made))
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_the_mode_of_a_module_stays(mode: bool) -> None:
+    noisy, clean = data()
+    made = module().train(mode)
+    fit(made, noisy, clean, 1, validation=(noisy[:4], clean[:4]), progress=False)
+    assert {part.training for part in made.modules()} == {mode}
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64])
+def test_data_of_every_type_and_with_gradients(kind: torch.dtype) -> None:
+    noisy, clean = data(4)
+    made = p2n.learn.baselines.residual(1, 2).to(kind)
+    wanted = (2 * noisy.to(kind).requires_grad_(True)), clean.to(kind).requires_grad_(True)
+    history = fit(made, *wanted, 2, batch=2, progress=False)
+    assert len(history.loss) == 2 and wanted[1].grad is None
+
+
+DAMAGED: dict[str, dict[str, str]] = {
+    "settings": {"settings": "{"},
+    "settings of another kind": {"settings": "[]"},
+    "progress": {"progress": "null"},
+    "an optimiser": {"progress": '{"epoch": 1, "history": {"loss": [1.0]}, "optimiser": 3, "schedule": {}}'},
+    "no optimiser": {
+        "progress": '{"epoch": 1, "history": {"loss": [1.0]}, '
+        '"optimiser": {"pairs": []}, "schedule": {"pairs": []}}'
+    },
+    "an epoch": {"progress": '{"epoch": -5, "history": {}, "optimiser": {}, "schedule": {}}'},
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_states_are_told(name: str, tmp_path: Path) -> None:
+    from pde2net.learn import checkpoint
+
+    noisy, clean = data(4)
+    fit(module(), noisy, clean, 1, checkpoint=tmp_path, progress=False)
+    tensors, metadata = checkpoint.read(tmp_path / "last.safetensors")
+    checkpoint.write(tmp_path / "last.safetensors", tensors, {**metadata, **DAMAGED[name]})
+    with pytest.raises(p2n.FileError, match=r"was damaged|cannot go on|a training with"):
+        fit(module(), noisy, clean, 2, checkpoint=tmp_path, resume=True, progress=False)
 
 
 def test_a_second_run_into_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ class Interpreter(Evaluator):
     def known(self, values: Any) -> Array:
         """A known field, the same for all images."""
         array = self.array(values)
-        if self.channels == 1:
+        if self.channels == 1 or array.ndim == 0:
             return array[..., None]
         last = array[..., None] if array.ndim == self.dimension else np.moveaxis(array, 0, -1)
         return last[..., None]
