@@ -63,7 +63,7 @@ def demo(folder: Path, model: str | None = None) -> None:
     shown.network.save(folder / RESULTS[1])
     graph = to_svg(shown.network.looped, title=shown.certificate.subject["equation"])
     write_text(folder / RESULTS[2], graph)
-    write_text(folder / RESULTS[3], shown.certificate.to_json() + "\n")
+    write_text(folder / RESULTS[3], shown.network.certificate.to_json() + "\n")
     _heading("Written", console)
     for name in RESULTS:
         console.print(str(folder / name), markup=False, highlight=False, soft_wrap=True)

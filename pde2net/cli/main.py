@@ -188,6 +188,9 @@ def run_(
 ) -> None:
     """Run the network of FILE on a picture.
 
+    FILE may be weights that were trained, net.safetensors; data that the network
+    is pulled to is given too: --field f=INPUT.
+
     Images are grey (8 or 16 bit) or in colour (8 bit); the values of integers
     are scaled to \\[0, 1], and clipped and rounded to the same mode and depth
     on the way out. The channels of a colour image are filtered one by one,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pde2net import images
 from pde2net.cli.channels import check_fields, check_scale, ranges, read_fields, read_numbers, stacked
 from pde2net.cli.inputs import compiled, declaration, in_its_words, warn
+from pde2net.cli.verify import WEIGHTS
 from pde2net.cli.wording import block_count, course
 from pde2net.compiler import verify
 from pde2net.emit.solvers import MISSED
@@ -49,17 +50,18 @@ def run_file(
     on_unstable: str,
 ) -> None:
     """Read, check everything, run, write, and report time and range."""
-    declared = declaration(file)
+    weights = _trained(file, stop_at)
+    declared = declaration(file) if weights is None else weights[0].certificate.declaration
     picture = images.read(source)
     picture = stacked(picture, source, declared)
     named = [entry.partition("=")[2] for entry in fields]
     images.check_writable(target, picture)
     check_apart(target, (file, source, *named))
     data, given = read_fields(fields, declared, picture), read_numbers(numbers, declared)
-    network = network_for(file, declared, stop_at, on_unstable)
+    network, module = weights or (network_for(file, declared, stop_at, on_unstable), None)
     check_scale(network, picture, source)
     check_fields(data, picture)
-    result, seconds = apply(network, picture.channels, data, dtype, device, given)
+    result, seconds = apply(network, picture.channels, data, dtype, device, given, module)
     images.write(target, result, picture)
     share = images.clipped(target, result, picture)
     if share:
@@ -72,6 +74,19 @@ def run_file(
     for name, array in (("before", picture.channels), ("after", result)):
         typer.echo(f"{name:<7} min {array.min():.4f}  mean {array.mean():.4f}  max {array.max():.4f}")
     typer.echo(f"{target}")
+
+
+def _trained(file: Path, stop_at: float | None) -> tuple[Network, torch.nn.Module] | None:
+    """The network and the module of a file of weights; None for declarations."""
+    if file.suffix != WEIGHTS:
+        return None
+    from pde2net.learn import checkpoint
+
+    if stop_at is not None:
+        raise DeclarationError(
+            "--stop-at goes with declarations: the steps of trained weights are their own."
+        )
+    return checkpoint.network(file), checkpoint.module(file).eval()
 
 
 def network_for(file: Path, declared: Declaration, stop_at: float | None, on_unstable: str) -> Network:
@@ -109,11 +124,13 @@ def apply(
     dtype: str,
     device: str,
     given: Mapping[str, float],
+    module: torch.nn.Module | None = None,
 ) -> tuple[NDArray[np.float64], float]:
     """The channels, run as a batch, and the seconds that it took; a progress bar on a terminal.
 
     fields  known ones, each of shape (n, *spatial) with n = 1 or the number of channels
     given   numbers that the network takes at the call
+    module  with trained weights; otherwise the one that the network makes
 
     A solver that does not converge is warned about. Raises DeclarationError for a device that does not
     work, input that the network refuses, a solver that is to stop the run if it does not converge, and
@@ -121,7 +138,7 @@ def apply(
     """
     import torch
 
-    module = network.module()
+    module = module or network.module()
     number = getattr(torch, dtype)
     try:
         place = torch.device(device)

@@ -18,7 +18,7 @@ Schedules = str | Callable[[torch.optim.Optimizer], Any] | None
 
 def kind(name: str) -> str:
     """What a parameter is called in a declaration: "blocks.2.log_lambda_" is "lambda"."""
-    return name.rsplit(".", 1)[-1].removeprefix("log_").removesuffix("_")
+    return name.rsplit(".", 1)[-1].removeprefix("log_").removeprefix("raw_").removesuffix("_")
 
 
 def groups(

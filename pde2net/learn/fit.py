@@ -22,6 +22,7 @@ from pde2net.learn.reach import reach
 from pde2net.learn.reports import Reports
 from pde2net.learn.run import Run, Step, stages
 from pde2net.learn.samples import Images, Noise, Samples
+from pde2net.network import Network
 
 REACH = "reach"
 
@@ -93,10 +94,12 @@ def fit(
     words = {"flips": flips, "resume": resume, "progress": progress, "checkpoint": checkpoint, "log": log}
     require({**counts, **chosen, **words, "fields": fields})
     if not isinstance(module, nn.Module) or torch.is_inference_mode_enabled():
-        what = "in torch.inference_mode()" if isinstance(module, nn.Module) else f"{module!r:.60}"
+        what = "in torch.inference_mode()" if isinstance(module, nn.Module) else type(module).__name__
+        what += ": network.module() makes one" if isinstance(module, Network) else ""
         raise DeclarationError(f"What is trained is a torch.nn.Module, with gradients, not {what}.")
     known = _fields(module, fields)
     samples = Samples(inputs, targets, known, seed, patch, flips, patches)
+    samples.require_one_size(batch)
     checks = _validation(validation, known, seed)
     options: dict[str, Any] = {
         "batch": batch,
@@ -155,7 +158,9 @@ def _folder(
     if processes.first:
         stack.enter_context(folder)
         if folder.state.exists() and not resume:
-            raise FileError(f"{path} holds a training: resume=True goes on with it, or give another folder.")
+            raise FileError(
+                f"{path} holds a training: resume=True (--resume) goes on with it, or give another folder."
+            )
     processes.wait()
     return folder
 
@@ -172,8 +177,8 @@ def _fields(module: nn.Module, fields: Mapping[str, Any] | None) -> dict[str, An
     if missing:
         name = missing[0]
         raise DeclarationError(
-            f'The network takes the known field {name}: fields={{"{name}": "input"}} gives it the inputs, or '
-            "give a tensor with an entry for each image."
+            f'The network takes {name}: fields={{"{name}": "input"}} gives it the inputs, "noise" the level '
+            "of Noise(...), or give a number, or a tensor with an entry for each image."
         )
     return given
 

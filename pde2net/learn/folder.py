@@ -110,9 +110,10 @@ class Folder:
         others = [name for name in sorted({*stated, *now}) if stated.get(name) != now.get(name)]
         if others:
             name = others[0]
+            hint = ' (scheduler="cosine" ends with the last of them)' if name == "epochs" else ""
             raise FileError(
-                f"{self.path} holds a training with {name} = {stated.get(name)}, not {now.get(name)}: resume "
-                "it with the same settings, or train in another folder."
+                f"{self.path} holds a training with {name} = {stated.get(name)}, not {now.get(name)}{hint}: "
+                "resume it with the same settings, or train in another folder."
             )
         document = _document(metadata.get("progress", ""), self.state)
         try:

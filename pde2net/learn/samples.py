@@ -74,6 +74,13 @@ class Samples(Dataset[Sample]):
         for name, given in fields.items():
             _check_field(name, given, targets, isinstance(inputs, Noise))
 
+    def require_one_size(self, batch: int) -> None:
+        """Raise DeclarationError where images of different sizes would be in one batch."""
+        if self.patch is None and batch > 1 and len({tuple(t.shape) for t in self.targets}) > 1:
+            raise DeclarationError(
+                "Images of different sizes are in no batch together: give patch=, or batch=1."
+            )
+
     @property
     def count(self) -> int:
         return len(self.targets) * self.patches
@@ -128,7 +135,8 @@ def _check(inputs: Images | Noise, targets: Images, patch: int | None) -> None:
         if not isinstance(given, Tensor | list | tuple | Noise):
             kind = type(given).__name__
             raise DeclarationError(
-                f"{what} are a tensor or a list of tensors, not {kind}: torch.as_tensor makes one of arrays."
+                f"{what} are a tensor or a list of tensors, not {kind}: torch.as_tensor makes one of arrays, "
+                "list(....values()) of a dictionary."
             )
     if not len(targets):
         raise DeclarationError("There is no data: targets are empty.")

@@ -35,7 +35,8 @@ class Denoiser(nn.Module):
         text = declaration_of(module)
         if text is None:
             raise DeclarationError(
-                "A denoiser is made of a network of pde2net that learned: p2n.learn.module(path)."
+                "A denoiser is made of a module of pde2net that learned: network.module(), or "
+                "p2n.learn.module(path)."
             )
         taken = sorted(
             n for n, p in inspect.signature(module.forward).parameters.items() if p.kind == p.KEYWORD_ONLY
@@ -98,7 +99,9 @@ class Denoiser(nn.Module):
     def _check(self, u: Tensor) -> None:
         if not isinstance(u, Tensor) or u.dtype not in (*WIDER, torch.float32, torch.float64) or u.is_sparse:
             kind = getattr(u, "dtype", type(u).__name__)
-            raise DeclarationError(f"Images are floating point tensors, not {kind}: u.float() / 255, say.")
+            raise DeclarationError(
+                f"Images are floating point tensors, not {kind}: torch.as_tensor(u).float()."
+            )
         if u.dim() != 2 + self.axes or (self.channels > 1 and u.shape[1] != self.channels):
             own = "channels" if self.channels == 1 else str(self.channels)
             raise DeclarationError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from pde2net.errors import DeclarationError, FileError, suggestion
+from pde2net.errors import DeclarationError, FileError
 from pde2net.learn import checkpoint
 from pde2net.models.denoise import Denoiser
 from pde2net.network import Network
@@ -49,7 +49,7 @@ def network(name: str) -> Network:
 
 def _path(name: str) -> Path:
     if name not in NAMES:
-        raise DeclarationError(f'There is no model "{name}".{suggestion(str(name), NAMES)}')
+        raise DeclarationError(f'There is no model "{name}": there are {", ".join(NAMES)}.')
     path = FOLDER / f"{name}.safetensors"
     if not path.is_file():
         raise FileError(f"The weights {path} of {name} are missing: this installation is incomplete.")

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 import torch.nn.functional as F
-from learn.trained import data, equal, module, network, weights
+from learn.trained import data, equal, module, network, t, u, weights
 
 import pde2net as p2n
 from pde2net.learn import Noise, fit
@@ -208,6 +209,11 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no function": ({"loss": 3}, "loss is a name or a function"),
     "no folder": ({"checkpoint": 3}, "checkpoint is the path of a folder"),
     "an unknown field": ({"fields": {"q": 1.0}}, "takes no field q"),
+    "a network": ({"module": network}, "network.module"),
+    "images of two sizes": (
+        {"inputs": [torch.rand(1, 8), torch.rand(1, 9)], "targets": [torch.rand(1, 8), torch.rand(1, 9)]},
+        "give patch=, or batch=1",
+    ),
     "arrays": ({"targets": np.zeros((2, 1, 8))}, "torch.as_tensor"),
     "a list of arrays": ({"targets": [np.zeros((1, 8))] * 2}, "of type ndarray"),
 }
@@ -216,12 +222,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_does_not_fit_is_refused(name: str) -> None:
     options, message = REFUSED[name]
+    options = dict(options)
+    other = options.pop("module", None)
     made = module(fidelity="f" in options.get("fields", {}))
     before = weights(made)
     with pytest.raises(p2n.DeclarationError, match=message):
         given = {"inputs": torch.rand(2, 1, 8), "targets": torch.rand(2, 1, 8), "epochs": 1, **options}
         inputs = given["inputs"]
-        fit(made, **{**given, "inputs": inputs() if callable(inputs) else inputs, "progress": False})
+        fit(
+            other() if other else made,
+            **{**given, "inputs": inputs() if callable(inputs) else inputs, "progress": False},
+        )
     assert equal(before, weights(made))
 
 
@@ -297,6 +308,22 @@ def test_the_best_weights_go_with_the_state(tmp_path: Path) -> None:
     fit(again, noisy, clean, 2, resume=True, **options)
     assert equal(weights(made), weights(again))
     p2n.learn.load(module(), tmp_path / "best.safetensors")
+
+
+@pytest.mark.parametrize("border", ["inside", "continued"])
+def test_rates_are_named_as_in_the_declaration(border: str) -> None:
+    """However the values are stored: as logarithms, roots or before their parities."""
+    own = p2n.LinearOperator("K", 2, 3, border=border)
+    w = own.parameter("w", nonnegative=True)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -own.adjoint(w * own(u))), parameters={w: [1, 1]})
+    made = p2n.compile(
+        problem, p2n.Explicit(tau=None, steps=2), trainable=[own, w, "tau"], keep_stable=True
+    ).module()
+    noisy, clean = data(4)
+    before = p2n.learn.values(made)
+    fit(made, noisy, clean, 1, lr={"K": 0.0, "w": 0.1, "tau": 0.0}, progress=False)
+    after = p2n.learn.values(made)
+    assert not torch.equal(after["w"], before["w"])
 
 
 def test_a_validation_that_is_not_finite_stops(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -73,6 +74,16 @@ def test_the_command_trains_resumes_and_verifies(folder: Path) -> None:
     assert done.exit_code == 0 and "2 epochs" in done.output
     verified = runner.invoke(app, ["verify", "run/best.safetensors"])
     assert verified.exit_code == 0 and "bounded by data" in verified.output
+    noisy = np.random.default_rng(0).random((20, 30))
+    Image.fromarray((255 * noisy).astype(np.uint8)).save(folder / "noisy.png")
+    (command,) = re.findall(r"`pde2net (run run/best[^`]*)`", PAGE)
+    ran = runner.invoke(app, command.split())
+    assert ran.exit_code == 0, ran.output
+    given, found = (np.asarray(Image.open(folder / name)) / 255 for name in ("noisy.png", "clean.png"))
+    module, image = p2n.learn.module("run/best.safetensors"), torch.tensor(given)[None, None]
+    with torch.no_grad():
+        expected = module.double()(image, f=image)[0, 0].clamp(0, 1)
+    np.testing.assert_allclose(found, expected, atol=0.51 / 255)
 
 
 @pytest.mark.parametrize(
