@@ -88,7 +88,7 @@ def test_another_device_is_told(module: torch.nn.Module) -> None:
 
 
 def test_modules_that_are_no_denoisers_are_told(module: torch.nn.Module) -> None:
-    with pytest.raises(p2n.DeclarationError, match="network of pde2net"):
+    with pytest.raises(p2n.DeclarationError, match="module of pde2net"):
         Denoiser(torch.nn.Identity())
     with pytest.raises(p2n.DeclarationError, match="positive and finite"):
         Denoiser(module, sigma=-1)
