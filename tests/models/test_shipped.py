@@ -164,7 +164,7 @@ def test_images_without_room_for_the_stencil_are_told() -> None:
 
 
 def test_unknown_names_and_missing_files_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(p2n.DeclarationError, match=r'no model "t4". Did you mean "t'):
+    with pytest.raises(p2n.DeclarationError, match=r'no model "t4": there are t1, t3'):
         p2n.models.denoiser("t4")
     monkeypatch.setattr(sys.modules["pde2net.models.shipped"], "FOLDER", tmp_path)
     with pytest.raises(p2n.FileError, match=r"t1\.safetensors of t1 are missing"):
