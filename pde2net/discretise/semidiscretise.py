@@ -180,7 +180,6 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         margin=tuple(2 * first.reach if b.zero else 0 for _, b in lines),
     )
     _require_derived(semi)
-    assert semi.parities is not None  # or raises
     return semi
 
 
@@ -190,7 +189,7 @@ def _require_derived(semi: Semidiscrete) -> None:
         border.require(border.source == 0 and abs(border.factor) <= 1, "Norms of operators")
         if semi.form.learned:
             border.require_plain("Learned filters")
-        for operator in (k for k in semi.form.learned if k.border == "continued" and not border.even):
+        for operator in (k for k in semi.parities if k.border == "continued" and not border.even):
             lead = f"{operator} continues the image by its mirror image, which goes with reflecting borders:"
             raise DeclarationError(f'{lead} boundary="reflecting" along all axes, or border="inside".')
         if any(owner in semi.form.fields for owner, _ in semi.form.field_slopes.values()):

@@ -132,12 +132,10 @@ def _require_part(
         where = f"{name}.{key}".removeprefix(".")
         if key not in stored or key not in made:
             raise _changed(where)
-        value, wanted = stored[key], made[key]
+        value, declared = stored[key], made[key]
         hooked = "hook" in key and bool(value)
-        table = key in ("_parameters", "_buffers", "_modules") and value.keys() != wanted.keys()
-        constant = (
-            key != "training" and isinstance(wanted, bool | int | float | str | tuple) and value != wanted
-        )
+        table = key in ("_parameters", "_buffers", "_modules") and value.keys() != declared.keys()
+        constant = key != "training" and isinstance(declared, PLAIN) and not _same(value, declared, ("", ""))
         if hooked or table or constant or isinstance(value, types.FunctionType | types.MethodType):
             raise _changed(where)
 
