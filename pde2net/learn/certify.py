@@ -101,7 +101,14 @@ def _certified(
 ) -> Certificate:
     """What is proved for these values, those of one part of the module."""
     try:
-        _, graph, certificate = analyse(*_with(network, values))
+        _, graph, certificate = analyse(*_with(network, values, sp.S.Zero))
+        above = [
+            n for n, c in certificate.claims.items() if _kept(network, n) and c.said("exceeds") is not None
+        ]
+        if above:  # a step that is computed to be at its limit may be above it by rounding
+            lower = analyse(*_with(network, values, ROUNDING))[2].claims
+            claims = {**certificate.claims, **{n: lower[n] for n in above}}
+            certificate = replace(certificate, claims=claims)
     except Pde2NetError as error:
         raise CertificateError(f"For the weights as they are, nothing is proved: {error}") from error
     if not tables and deciding(certificate.claims).status in POSITIVE:
@@ -109,10 +116,11 @@ def _certified(
     return certificate
 
 
-def _with(network: Network, values: Mapping[str, Any]) -> tuple[Problem, Scheme, Any]:
+def _with(network: Network, values: Mapping[str, Any], room: sp.Rational) -> tuple[Problem, Scheme, Any]:
     """The declaration with other values. Splines keep the bounds of their slopes, which claims rest on.
 
-    A step that was to be the largest is the one that the module has: it was found for other values.
+    A step that was to be the largest is the one that the module has: it was found for other values. `room`
+    is the share of a kept step that is left for rounding.
     """
     declared = network.certificate.declaration
     problem, scheme = declared.problem, declared.scheme
@@ -123,10 +131,10 @@ def _with(network: Network, values: Mapping[str, Any]) -> tuple[Problem, Scheme,
     given |= {n: values[n] for n, t in learned.items() if n in values and not isinstance(t, SplineFlux)}
     made = Problem(list(problem.equations), problem.boundary, {**plain, **given}, problem.channels)
     chosen = {"tau": values.get(TAU.name), "alpha": values.get(ALPHA.name)}
-    if _kept(network):  # computed to be at their limits, and rounded
+    if room:
         alpha, tau = chosen["alpha"], chosen["tau"]
         tau = scheme.tau if tau is None and alpha is not None else tau
-        chosen = {"tau": tau and tau * (1 - ROUNDING), "alpha": alpha and alpha * (1 + ROUNDING / 2)}
+        chosen = {"tau": tau and tau * (1 - room), "alpha": alpha and alpha * (1 + room / 2)}
     start = {"tau": network.certificate.tau, "alpha": getattr(network.update, "values", {}).get(ALPHA)}
     for name in (n for n, value in chosen.items() if value is None and hasattr(scheme, n)):
         number = None if start[name] is None else sp.sympify(start[name]).subs(problem.parameters)
