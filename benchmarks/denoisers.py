@@ -34,8 +34,8 @@ def trained(name: str, level: int, path: Path) -> torch.nn.Module:
         epochs, rate = epochs // FINE_TUNING, rate / 4
     training, _ = images(path)
     noise = p2n.learn.Noise(level / 255)
-    train(tier, module, training[:380], training[380:], noise, RUNS / f"{name}-{level}", epochs, rate)
-    return module
+    folder = RUNS / f"{name}-{level}"
+    return train(tier, module, training[:380], training[380:], noise, folder, epochs, rate)
 
 
 def main() -> None:

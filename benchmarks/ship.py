@@ -70,7 +70,7 @@ def main() -> None:
     module = tier.make()
     folder = Path("runs") / f"ship-{arguments.tier}"
     pictures = chosen("train", TRAINING), [middle(v) for v in chosen("validation", VALIDATION)]
-    train(tier, module, *pictures, LEVELS, folder, EPOCHS[arguments.tier], tier.rate)
+    module = train(tier, module, *pictures, LEVELS, folder, EPOCHS[arguments.tier], tier.rate)
     certificate = p2n.learn.certify(module)
     print(certificate.claims[tier.claim])
     p2n.learn.save(module, MODELS / f"{arguments.tier}.safetensors")

@@ -32,6 +32,11 @@ def recheck(text: str, source: str | None = None) -> Certificate:
     wrong, for one that does not hold, was edited, could not be derived again, or is not about `source`.
     """
     stated = Certificate.from_json(text)
+    if stated.training is not None and stated.training.weights is not None:
+        raise RecheckError(
+            "These claims are about trained weights, which no certificate holds: pde2net.learn.certify, and "
+            "pde2net verify on their file, derive them again."
+        )
     require_no_name(source, "The text of a module")
     if not isinstance(source, str | None):
         raise FileError(f"source is the text of a module, not {source!r:.80}.")

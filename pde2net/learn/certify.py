@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from pde2net.scheme.cell import Cell
 from pde2net.scheme.registry import trainable_tables
 from pde2net.scheme.stack import ALPHA, TAU
 from pde2net.verify.certificate import Certificate, Claim, Status, because
+from pde2net.verify.subject import values_line
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,8 +76,23 @@ def certify(module: nn.Module | str | Path) -> Certificate:
     for name, claim in claims.items():
         if tables and name != "consistency" and claim.status != Status.NOT_APPLICABLE:
             claims[name] = _unknown(claim, "trained tables")
-    first = found[0] if len(found) == 1 and not _kept(network) else stated
-    return replace(first, claims=claims)
+    if len(found) == 1 and not _kept(network):
+        return replace(found[0], claims=claims)
+    return _of_weights(replace(stated, claims=claims), own)
+
+
+def _of_weights(certificate: Certificate, module: nn.Module) -> Certificate:
+    """A certificate whose declaration does not hold the weights that it is about: it names them."""
+    training = certificate.training
+    assert training is not None  # certificates of modules that carry a declaration have one
+    digest = hashlib.sha256()
+    for name, value in sorted(module.named_parameters()):
+        digest.update(name.encode() + value.detach().double().cpu().numpy().astype("<f8").tobytes())
+    named = replace(training, weights=digest.hexdigest())
+    problem = certificate.declaration.problem
+    given = {s.name: v for s, v in problem.parameters.items() if s.name not in training.trainable}
+    rows = {"parameters": values_line(given), "training": str(named)}
+    return replace(certificate, training=named, subject={**certificate.subject, **rows})
 
 
 def _values(module: nn.Module) -> list[dict[str, Any]]:

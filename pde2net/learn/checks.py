@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,16 @@ RULES: Mapping[str, Rule] = {
     "log": optional(FOLDER),
     "fields": optional((lambda v: isinstance(v, Mapping), "a mapping of names")),
 }
+
+
+def warn_of_units(sigma: float, spread: float) -> None:
+    """Warn of noise that hides all there is to see in values that span `spread`."""
+    if 0 < spread < sigma:
+        warnings.warn(
+            f"Noise of {sigma:g} on images whose values span {spread:g}: sigma is in units of these values, "
+            "25/255 for grey values from 0 to 1.",
+            stacklevel=4,
+        )
 
 
 def require(options: Mapping[str, Any]) -> None:

@@ -78,7 +78,13 @@ class Schedule:
                 "lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 10)."
             )
         else:
-            self.made = choice(made)
+            try:
+                self.made = choice(made)
+            except TypeError as error:
+                raise DeclarationError(
+                    f"scheduler is called with the optimizer alone, and says: {error}. A function gives it "
+                    "more, lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 10)."
+                ) from error
 
     def step(self) -> None:
         if self.made is not None and self.each_step:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pde2net.errors import DeclarationError, FileError, known_options, suggestion
-from pde2net.learn.checks import require
+from pde2net.learn.checks import require, warn_of_units
 from pde2net.learn.choices import Optimizers, Schedules, loss_of
 from pde2net.learn.folder import Folder
 from pde2net.learn.history import History
@@ -83,7 +83,8 @@ def fit(
     fields     known fields by name: a tensor with an entry per image, a number, "input", or "noise", the
                sigma of Noise; without it, data f of a fidelity is asked for
 
-    Under torchrun (torch.distributed is initialised) each process takes its part of each batch, and gradients
+    module.compile() before makes steps shorter, after some minutes of compilation. Under torchrun
+    (torch.distributed is initialised) each process takes its part of each batch, and gradients
     are those of the whole. Raises DeclarationError for what does not fit together, TrainingError if a loss is
     not finite (the module then has the weights of the last finite epoch), FileError for checkpoints that
     cannot be written or belong to another training.
@@ -97,9 +98,16 @@ def fit(
         what = "in torch.inference_mode()" if isinstance(module, nn.Module) else type(module).__name__
         what += ": network.module() makes one" if isinstance(module, Network) else ""
         raise DeclarationError(f"What is trained is a torch.nn.Module, with gradients, not {what}.")
+    trained = [p for p in module.parameters() if p.requires_grad]
+    if not trained:
+        raise DeclarationError("The module has nothing to train: compile it with trainable=[...].")
+    if any(p.is_meta for p in trained):
+        raise DeclarationError("The module is on the device meta, which holds no values: train it elsewhere.")
     known = _fields(module, fields)
     samples = Samples(inputs, targets, known, seed, patch, flips, patches)
     samples.require_one_size(batch)
+    if isinstance(inputs, Noise):
+        warn_of_units(inputs.range[0], samples.spread())
     checks = _validation(validation, known, seed)
     options: dict[str, Any] = {
         "batch": batch,
@@ -123,8 +131,6 @@ def fit(
         options["epochs"] = epochs
     if patience is not None and checks is None:
         raise DeclarationError("patience counts epochs without a better validation loss: give validation=.")
-    if not [p for p in module.parameters() if p.requires_grad]:
-        raise DeclarationError("The module has nothing to train: compile it with trainable=[...].")
     margin = _crop(module, samples, crop)
     step = Step(loss_of(loss), margin, clip, batch)
     run = Run(module, samples, checks, step, lr, optimizer, scheduler, patience, Processes())

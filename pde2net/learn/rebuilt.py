@@ -126,6 +126,11 @@ def _require_part(
     wanted = space.get(kind.__qualname__) if kind.__module__ == _space(root)["__name__"] else kind
     if type(given) is not wanted:
         raise _changed(name or "the class")
+    if "_compiled_call_impl" in vars(given):
+        raise CertificateError(
+            "The module is compiled by torch, and nothing is proved of what that made: certify the file of "
+            "its weights, p2n.learn.save, or load them into a module that is not."
+        )
     vars(given).pop(KNOWN, None)
     stored, made = vars(given), vars(own)
     for key in sorted({*stored, *made}):

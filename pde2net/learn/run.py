@@ -197,9 +197,11 @@ class Run:
             if result.shape != target.shape:
                 shapes = f"{tuple(result.shape)} for targets of {tuple(target.shape)}"
                 raise DeclarationError(f"The module returns {shapes}.")
-            value = self.step.loss(self.step.cropped(result), self.step.cropped(target))
+            value = self._loss(self.step.cropped(result), self.step.cropped(target))
             if not isinstance(value, Tensor) or value.dim() > 0:
                 raise DeclarationError(f"loss returned {value!r:.60}, which is no number: it takes the mean.")
+            if not value.requires_grad:
+                raise DeclarationError("loss returned a number that does not depend on the result.")
             value = share * value
             whole = self.processes.mean(value.detach())
             if not math.isfinite(whole):
@@ -215,6 +217,13 @@ class Run:
 
         made.step(cast(Callable[[], float], closure))  # torch takes tensors too
         return found[0]
+
+    def _loss(self, result: Tensor, target: Tensor) -> Tensor:
+        try:
+            return self.step.loss(result, target)
+        except Exception as error:
+            error.add_note(f"loss was called with a result and a target of the shape {tuple(result.shape)}.")
+            raise
 
     def _known(self, fields: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: value.to(self.device) for name, value in fields.items()}

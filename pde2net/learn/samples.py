@@ -81,6 +81,11 @@ class Samples(Dataset[Sample]):
                 "Images of different sizes are in no batch together: give patch=, or batch=1."
             )
 
+    def spread(self) -> float:
+        """The largest of all targets less the smallest."""
+        low, high = zip(*(t.aminmax() for t in self.targets), strict=True)
+        return float(max(high)) - float(min(low))
+
     @property
     def count(self) -> int:
         return len(self.targets) * self.patches

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pde2net.errors import DeclarationError
 from pde2net.learn.certify import certify
+from pde2net.learn.checks import warn_of_units
 from pde2net.learn.declared import declaration_of, declared_network
 from pde2net.learn.rebuilt import rebuilt
 from pde2net.verify.certificate import Certificate
@@ -67,6 +68,8 @@ class Denoiser(nn.Module):
         self._check(u)
         data = u.float() if u.dtype in WIDER else u
         level = _positive(self._level(u, sigma).to(data))
+        if not torch.compiler.is_compiling():
+            warn_of_units(float(level.detach().min()), float(data.detach().max() - data.detach().min()))
         if self.channels == 1:
             data = data.reshape(-1, 1, *u.shape[2:])
             level = level.repeat_interleave(u.shape[1]) if len(level) > 1 else level

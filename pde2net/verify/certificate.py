@@ -139,6 +139,7 @@ class Training:
     owner        what has parameters of its own: the "network", each "block" or each "cycle"
     kept         the claims that hold for all values of what is trained; () if no condition is kept
     lipschitz, averaged  constants that are kept, None if none was asked for
+    weights      SHA-256 of the trained weights that the claims are about, if no declaration holds these
     """
 
     trainable: tuple[str, ...]
@@ -148,13 +149,16 @@ class Training:
     kept: tuple[str, ...]
     lipschitz: sp.Rational | None = None
     averaged: sp.Rational | None = None
+    weights: str | None = None
 
     def __str__(self) -> str:
         whose = "" if self.owner == "network" else f", each {self.owner} its own"
-        names = ", ".join(self.trainable) or "nothing"
-        if not self.kept:
-            return f"{names}{whose}"
-        return f"{names}{whose}; for all their values: {', '.join(self.kept).replace('_', ' ')}"
+        text = f"{', '.join(self.trainable) or 'nothing'}{whose}"
+        if self.kept:
+            text += f"; for all their values: {', '.join(self.kept).replace('_', ' ')}"
+        if self.weights is not None:
+            text += f"; the claims are about weights with the SHA-256 {self.weights}"
+        return text
 
 
 @dataclass(frozen=True)

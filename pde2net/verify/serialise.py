@@ -26,6 +26,7 @@ SECONDS = 60.0  # to read one
 _ENDS = ("lower", "upper", "lower_at", "upper_at")
 _EXPRESSIONS = ("condition", "limit", "factor")
 _FOUND = {"owner": "network", "kept": []}  # of training, what is derived from the options
+_UNDECLARED = {*_FOUND, "weights"}
 
 
 def certificate_to_json(certificate: Certificate) -> str:
@@ -48,7 +49,11 @@ def certificate_to_json(certificate: Certificate) -> str:
 def declared_to_json(certificate: Certificate) -> str:
     """What the network is compiled from, declaration and options of training, as JSON on one line."""
     training = certificate.training
-    row = None if training is None else {k: v for k, v in _training_row(training).items() if k not in _FOUND}
+    row = (
+        None
+        if training is None
+        else {k: v for k, v in _training_row(training).items() if k not in _UNDECLARED}
+    )
     document = {"declaration": certificate.declaration.to_data(), "training": row}
     return json.dumps(document, allow_nan=False)
 
@@ -179,8 +184,8 @@ def _require_format(stated: Any) -> None:
 
 
 def _training_row(training: Training) -> dict[str, Any]:
-    """The constants that are kept as text, if there are any."""
-    row = asdict(training)
+    """The constants that are kept as text, if there are any, and the digest of weights."""
+    row = {k: v for k, v in asdict(training).items() if k != "weights" or v is not None}
     for key in ("lipschitz", "averaged"):
         constant = row.pop(key)
         row |= {} if constant is None else {key: to_text(constant)}
@@ -194,8 +199,12 @@ def _training(row: Mapping[str, Any] | None) -> Training | None:
     if not all(isinstance(row[key], bool) for key in ("shared", "keep_stable")):
         raise TypeError("a flag must be true or false")
     names, kept = tuple(row["trainable"]), tuple(row["kept"])
-    constants = (from_text(row[key], {}) if key in row else None for key in ("lipschitz", "averaged"))
-    return Training(names, row["shared"], row["keep_stable"], row["owner"], kept, *constants)
+    lipschitz, averaged = (
+        from_text(row[key], {}) if key in row else None for key in ("lipschitz", "averaged")
+    )
+    weights = _digest({"sha256": row["weights"]}) if "weights" in row else None
+    shared, keep = row["shared"], row["keep_stable"]
+    return Training(names, shared, keep, row["owner"], kept, lipschitz, averaged, weights)
 
 
 def _digest(row: Mapping[str, Any] | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
@@ -32,11 +34,15 @@ def subject(plan: Plan | SystemPlan) -> dict[str, str]:
         "boundary": kinds[0]
         if len(kinds) == 1
         else ", ".join(f"{a}: {kind}" for a, kind in boundary.items()),
-        "parameters": ", ".join(f"{s} = {v}" for s, v in problem.parameters.items()),
+        "parameters": values_line(problem.parameters),
         "scheme": scheme_line(plan, form.reaction != 0),
         "grid": (f"h = {semi.spacing[0]}" if same else ", ".join(f"h_{a} = {h}" for a, h in spacing.items()))
         + f", {grid.gradient} differences of order {grid.order}",
     }
+
+
+def values_line(parameters: Mapping[sp.Symbol, sp.Expr]) -> str:
+    return ", ".join(f"{s} = {v}" for s, v in parameters.items())
 
 
 def scheme_line(plan: Plan | SystemPlan, reaction: bool) -> str:

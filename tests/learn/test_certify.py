@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,26 @@ def test_a_certificate_of_shared_weights_is_checked_again() -> None:
     assert certificate.declaration.problem.parameters[lam] == R(float(values["lambda"]))
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_certificate_names_the_weights_that_no_declaration_holds(kept: bool) -> None:
+    """It says which they are, shows none of the values to start from, and recheck says what derives it."""
+    made = module(scheme=p2n.Explicit(tau=R(1, 16), steps=2), keep_stable=kept)
+    scaled(made, 0.5)
+    certificate = certify(made)
+    digest = hashlib.sha256()
+    for name, value in sorted(made.named_parameters()):
+        digest.update(name.encode() + struct.pack(f"<{value.numel()}d", *value.double().flatten().tolist()))
+    assert certificate.training is not None and certificate.training.weights == digest.hexdigest()
+    assert "lambda" not in certificate.subject["parameters"]
+    assert digest.hexdigest() in certificate.subject["training"]
+    text = certificate.to_json()
+    assert p2n.Certificate.from_json(text).to_json() == text
+    with pytest.raises(p2n.RecheckError, match="about trained weights"):
+        p2n.recheck(text)
+    scaled(made, 0.5)
+    assert certify(made).training != certificate.training
+
+
 def test_signs_and_values_that_were_declared_are_required() -> None:
     loose = module(scheme=p2n.Explicit(tau=R(1, 4), steps=2), keep_stable=False)
     with torch.no_grad():
@@ -205,6 +227,15 @@ TAMPERED = {
     "half precision": (_half, {}),
     "parities": (_parity, {"border": "continued"}),
 }
+
+
+def test_a_module_that_torch_compiles_is_certified_from_its_file(tmp_path: Path) -> None:
+    made = module()
+    made.compile()
+    with pytest.raises(p2n.CertificateError, match="the file of its weights"):
+        certify(made)
+    p2n.learn.save(made, tmp_path / "net.safetensors")
+    assert certify(tmp_path / "net.safetensors").stable
 
 
 @pytest.mark.parametrize("name", TAMPERED)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "give patch=, or batch=1",
     ),
     "arrays": ({"targets": np.zeros((2, 1, 8))}, "torch.as_tensor"),
+    "a loss of nothing": ({"loss": lambda result, target: target.mean()}, "does not depend on the result"),
+    "a class of schedulers": ({"scheduler": torch.optim.lr_scheduler.StepLR}, "'step_size'. A function"),
+    "no values": ({"module": lambda: module().to("meta")}, "device meta"),
     "a list of arrays": ({"targets": [np.zeros((1, 8))] * 2}, "of type ndarray"),
 }
 
@@ -234,6 +238,24 @@ def test_what_does_not_fit_is_refused(name: str) -> None:
             **{**given, "inputs": inputs() if callable(inputs) else inputs, "progress": False},
         )
     assert equal(before, weights(made))
+
+
+def test_noise_beyond_the_range_of_images_is_told() -> None:
+    clean = torch.rand(2, 1, 8)
+    for sigma, warned in ((25.0, True), ((1.5, 25.0), True), ((0.1, 25.0), False), (0.5, False)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit(module(), Noise(sigma), clean, 1, progress=False)
+        assert any("units of these values" in str(w.message) for w in caught) is warned
+
+
+def test_an_error_of_a_loss_says_what_it_was_called_with() -> None:
+    def loss(result: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return (result @ target).mean()
+
+    with pytest.raises(RuntimeError) as found:
+        fit(module(), torch.rand(2, 1, 8), torch.rand(2, 1, 8), 1, loss=loss, progress=False)
+    assert "(2, 1, 8)" in found.value.__notes__[0]
 
 
 def test_data_of_a_fidelity_are_asked_for() -> None:
