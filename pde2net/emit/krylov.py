@@ -1,9 +1,15 @@
 """Krylov methods, and what they and other iterations measure, as definitions of emitted source."""
 
 KRYLOV = '''
+def magnitude(a: Tensor) -> Tensor:
+    """The largest entry of each image, 1 where there is none: squares of a over it do not underflow."""
+    largest = a.detach().abs().amax(tuple(range(1, a.dim())), keepdim=True)
+    return torch.where((largest > 0) & (largest < math.inf), largest, 1)
+
 def norm(a: Tensor) -> Tensor:
     """The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1)."""
-    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
+    scale = magnitude(a)
+    return scale * torch.linalg.vector_norm(a / scale, dim=tuple(range(1, a.dim())), keepdim=True)
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
     """The quotient of the norms of each image, shape (batch,)."""
@@ -78,11 +84,13 @@ def nearest_by_conjugate_gradients(
     product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r
 ) -> Tensor:
     """The same from the multiple of x on, and the combination of both nearest to the solution."""
+    scale = magnitude(rhs)
+    rhs, x = rhs / scale, x / scale
     start = nearest(product, rhs, [x])  # unless means
     start = nearest_with_mean(product, rhs, [x])  # if means
     found = conjugate_gradients(product, rhs, start, tol, most, precondition)
-    return nearest(product, rhs, [found, x])  # unless means
-    return nearest_with_mean(product, rhs, [found, x])  # if means
+    return scale * nearest(product, rhs, [found, x])  # unless means
+    return scale * nearest_with_mean(product, rhs, [found, x])  # if means
 
 def bicgstab(
     product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r
@@ -91,6 +99,8 @@ def bicgstab(
 
     `precondition` acts from the right, on the directions. Images that are done keep their x.
     """
+    scale = magnitude(rhs)
+    rhs, x = rhs / scale, x / scale
     r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
     bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
@@ -110,7 +120,7 @@ def bicgstab(
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
-    return x
+    return scale * x
 
 def rounding(residual: Product, v: Tensor) -> Tensor:
     """About what rounding does to the norm of residual(v): the change by the last digits of v."""

@@ -26,6 +26,7 @@ Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Betwee
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -106,9 +107,16 @@ class GradientAdjoint(LinearFunction):
         return GradientAdjoint.of(p0)
 
 
+def magnitude(a: Tensor) -> Tensor:
+    """The largest entry of each image, 1 where there is none: squares of a over it do not underflow."""
+    largest = a.detach().abs().amax(tuple(range(1, a.dim())), keepdim=True)
+    return torch.where((largest > 0) & (largest < math.inf), largest, 1)
+
+
 def norm(a: Tensor) -> Tensor:
     """The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1)."""
-    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
+    scale = magnitude(a)
+    return scale * torch.linalg.vector_norm(a / scale, dim=tuple(range(1, a.dim())), keepdim=True)
 
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
@@ -151,6 +159,8 @@ def bicgstab(
 
     `precondition` acts from the right, on the directions. Images that are done keep their x.
     """
+    scale = magnitude(rhs)
+    rhs, x = rhs / scale, x / scale
     r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
     bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
@@ -170,7 +180,7 @@ def bicgstab(
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
-    return x
+    return scale * x
 
 
 def rounding(residual: Product, v: Tensor) -> Tensor:

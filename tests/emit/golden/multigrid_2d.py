@@ -260,9 +260,16 @@ def prolong(e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
     return e
 
 
+def magnitude(a: Tensor) -> Tensor:
+    """The largest entry of each image, 1 where there is none: squares of a over it do not underflow."""
+    largest = a.detach().abs().amax(tuple(range(1, a.dim())), keepdim=True)
+    return torch.where((largest > 0) & (largest < math.inf), largest, 1)
+
+
 def norm(a: Tensor) -> Tensor:
     """The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1)."""
-    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
+    scale = magnitude(a)
+    return scale * torch.linalg.vector_norm(a / scale, dim=tuple(range(1, a.dim())), keepdim=True)
 
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
@@ -305,6 +312,8 @@ def bicgstab(
 
     `precondition` acts from the right, on the directions. Images that are done keep their x.
     """
+    scale = magnitude(rhs)
+    rhs, x = rhs / scale, x / scale
     r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
     bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
@@ -324,7 +333,7 @@ def bicgstab(
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
-    return x
+    return scale * x
 
 
 def rounding(residual: Product, v: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Betwee
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -118,9 +119,16 @@ def gradient_squares(g0: Tensor, g1: Tensor) -> Tensor:
     return forward_difference_squares(g0, -2) + forward_difference_squares(g1, -1)
 
 
+def magnitude(a: Tensor) -> Tensor:
+    """The largest entry of each image, 1 where there is none: squares of a over it do not underflow."""
+    largest = a.detach().abs().amax(tuple(range(1, a.dim())), keepdim=True)
+    return torch.where((largest > 0) & (largest < math.inf), largest, 1)
+
+
 def norm(a: Tensor) -> Tensor:
     """The Euclidean norm of each image of a batch, shape (batch, 1, ..., 1)."""
-    return torch.linalg.vector_norm(a, dim=tuple(range(1, a.dim())), keepdim=True)
+    scale = magnitude(a)
+    return scale * torch.linalg.vector_norm(a / scale, dim=tuple(range(1, a.dim())), keepdim=True)
 
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
@@ -163,6 +171,8 @@ def bicgstab(
 
     `precondition` acts from the right, on the directions. Images that are done keep their x.
     """
+    scale = magnitude(rhs)
+    rhs, x = rhs / scale, x / scale
     r = p = shadow = rhs - product(x)
     rho = size = dot(r, r)
     bound = max(tol, 4 * torch.finfo(rhs.dtype).eps) ** 2 * dot(rhs, rhs)
@@ -182,7 +192,7 @@ def bicgstab(
         size = dot(r, r)
         before, rho = rho, dot(shadow, r)
         p = r + quotient(rho, before) * quotient(alpha, omega) * (p - omega * q)
-    return x
+    return scale * x
 
 
 def rounding(residual: Product, v: Tensor) -> Tensor:
