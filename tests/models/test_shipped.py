@@ -65,7 +65,7 @@ def test_the_photographs_are_listed_with_their_licences() -> None:
         (FOLDER / "README.md").read_text(),
         re.M,
     )
-    assert len(names) == 13 and set(names) <= set(rows)
+    assert len(names) == 12 and set(names) <= set(rows)
 
 
 @pytest.mark.parametrize("sigma", [1e-3, 0.1, 2.0])
