@@ -1,0 +1,319 @@
+"""From operations on whole arrays to loops over cells: what is read at other cells is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+import sympy as sp
+
+from pde2net.discretise.arrays import Extension
+from pde2net.discretise.operators import Bank, Difference, Operation, factors
+from pde2net.discretise.stencils import Stencil
+from pde2net.errors import EmissionError
+from pde2net.graph.nodes import (
+    CHANNEL_SUM,
+    Channel,
+    Channels,
+    Convolution,
+    Coordinate,
+    Crop,
+    EdgeMean,
+    Pad,
+    Pointwise,
+    TransposedConvolution,
+)
+from pde2net.language.borders import closing
+from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Stage, Write, position, size
+from pde2net.program.records import Fold, Function, Let, Line, Loop, Op, Total, Transposed
+
+Offset = tuple[int, ...]
+Tap = tuple[Offset, sp.Expr]  # of a stencil: where it reads, and its weight
+SPATIAL = Convolution | TransposedConvolution | EdgeMean
+Group = tuple[Offset, int, bool]  # cells beyond the image, channels, whether these are summed over
+
+
+def frames(
+    function: Function, dimension: int, given: Mapping[str, Offset] | None = None
+) -> dict[str, Offset]:
+    """How many cells beyond the image the values of a function have along each axis, those in loops too.
+
+    given  those of its parameters that have some
+    """
+    found = {v: (0,) * dimension for v, _ in function.parameters} | dict(given or {})
+    for let in function.body:
+        if isinstance(let.op, Loop):
+            own, body = found[let.fed["start"]], let.op.body
+            handed = {v: own for v in (body.parameters[0][0], let.op.previous) if v}
+            found |= frames(body, dimension, {**{slot: found[v] for slot, v in let.fed.items()}, **handed})
+        else:
+            own = _frame(let, found, dimension)
+        found |= dict.fromkeys(let.outputs, own)
+    return found
+
+
+def _frame(let: Let, known: Mapping[str, Offset], dimension: int) -> Offset:
+    op = let.op
+    if isinstance(op, Line | Coordinate):
+        return (op.node if isinstance(op, Line) else op).margin
+    own = max((known[v] for v in let.fed.values()), default=(0,) * dimension)
+    if isinstance(op, Pad | Crop):
+        sign = 1 if isinstance(op, Pad) else -1
+        return tuple(a + sign * m for a, m in zip(own, op.margin, strict=True))
+    if isinstance(op, Transposed) and isinstance(op.node, Pad):
+        return tuple(a - m for a, m in zip(own, op.node.margin, strict=True))
+    return own
+
+
+def fuse(
+    function: Function, dimension: int, channels: int = 1, given: Mapping[str, Offset] | None = None
+) -> tuple[Stage, ...]:
+    """The stages of a function without loops, in order; its parameters are arrays of `channels` each.
+
+    given  how many cells beyond the image parameters have, where they have some
+
+    Raises EmissionError for operations that no stage has: solvers, Gaussians, learned filters and splines,
+    and the adjoint of repeated values.
+    """
+    return _Fusion(function, dimension, channels, given).stages()
+
+
+class _Fusion:
+    def __init__(
+        self, function: Function, dimension: int, channels: int, given: Mapping[str, Offset] | None
+    ) -> None:
+        self.function, self.dimension, self.channels = function, dimension, channels
+        self.made: dict[str, Let] = {v: let for let in function.body for v in let.outputs}
+        self.frames = frames(function, dimension, given)
+        self.counts: dict[str, int] = {v: channels for v, _ in function.parameters}
+        for let in function.body:
+            for output in let.outputs:
+                self.counts[output] = self.count(let)
+        self.kept = self._kept()
+        self.levels: dict[str, int] = {}
+
+    # -- what is known of values ---------------------------------------------------------------------
+
+    def count(self, let: Let) -> int:
+        op, fed = let.op, let.fed
+        if isinstance(op, Channel) or _summed(op, self.channels):
+            return 1
+        if isinstance(op, Fold):
+            return self.counts[fed["like"]]
+        if _channel_by_channel(op):
+            return self.channels
+        return max((self.counts[v] for v in fed.values()), default=1)
+
+    def _kept(self) -> set[str]:
+        """Values that are arrays."""
+        found = {v for v, _ in self.function.parameters} | {v for v in self.function.results if v}
+        for let in self.function.body:
+            op, inputs = let.op, let.fed
+            if isinstance(op, SPATIAL | Pad) or _is(op, EdgeMean):
+                found |= {self.source(v) for v in inputs.values()}
+            if isinstance(op, Channel):
+                found.add(self.source(inputs["u"]))
+            if self.summed(let) or _channel_by_channel(op):
+                found |= set(let.outputs)
+        return found
+
+    def summed(self, let: Let) -> bool:
+        """Whether an operation sums over channels."""
+        if isinstance(let.op, Fold):
+            return self.counts[let.fed["a"]] > self.counts[let.outputs[0]]
+        return _summed(let.op, self.channels)
+
+    def source(self, value: str) -> str:
+        """The array that a padded value is."""
+        let = self.made.get(value)
+        return self.source(let.fed["u"]) if let and isinstance(let.op, Pad) else value
+
+    # -- stages ----------------------------------------------------------------------------------------
+
+    def stages(self) -> tuple[Stage, ...]:
+        found: dict[tuple[int, Group], list[str]] = {}
+        for value in (v for let in self.function.body for v in let.outputs if v in self.kept):
+            found.setdefault((self.level(value), self.group(value)), []).append(value)
+        ordered = sorted(found.items(), key=lambda pair: pair[0][0])
+        return tuple(_Stage(self, *group).of(values) for (_, group), values in ordered)
+
+    def group(self, value: str) -> Group:
+        """What the values of a stage have in common."""
+        let = self.made[value]
+        count = 1 if _channel_by_channel(let.op) else self.counts[value]
+        return self.frames[value], count, self.summed(let)
+
+    def level(self, value: str) -> int:
+        """0 for parameters, and how many stages are before that which makes the value."""
+        if value not in self.made:
+            return 0
+        if value not in self.levels:
+            let = self.made[value]
+            apart = isinstance(let.op, SPATIAL | Pad | Channel) or _is(let.op, EdgeMean)
+            found = [1]
+            for v in dict.fromkeys(let.fed.values()):
+                array = v in self.kept and v in self.made
+                above = array and (apart or self.group(v) != self.group(value))
+                found.append(self.level(v) + above)
+            self.levels[value] = max(found)
+        return self.levels[value]
+
+
+class _Stage:
+    """The stage that makes some values."""
+
+    def __init__(self, fusion: _Fusion, frame: Offset, channels: int, summed: bool) -> None:
+        self.fusion, self.frame, self.channels, self.summed = fusion, frame, channels, summed
+        self.origin, self.inside = (0,) * fusion.dimension, (None,) * fusion.dimension
+        self.reads: dict[Read, sp.Symbol] = {}
+        self.body: dict[sp.Symbol, sp.Expr] = {}
+        self.values: dict[str, sp.Symbol] = {}
+        self.made: set[str] = set()
+
+    def of(self, values: Sequence[str]) -> Stage:
+        writes: list[Write] = []
+        self.made = set(values)
+        for value in values:
+            writes += self.written(value)
+        reads = tuple((symbol, read) for read, symbol in self.reads.items())
+        body = tuple(self.body.items())
+        return Stage(reads, body, tuple(writes), self.channels, self.summed, self.frame)
+
+    def written(self, value: str) -> list[Write]:
+        let = self.fusion.made[value]
+        if isinstance(let.op, Channels):
+            return [Write(value, self.here(let.fed[f"c{i}"]), i) for i in range(let.op.count)]
+        if isinstance(let.op, Transposed) and isinstance(let.op.node, Channel):
+            own, zero = self.here(let.fed["u"]), self.named(f"{value} elsewhere", sp.S.Zero)
+            every = range(self.fusion.channels)
+            return [Write(value, own if i == let.op.node.index else zero, i) for i in every]
+        return [Write(value, self.own(value), total=isinstance(let.op, Total))]
+
+    def named(self, value: str, expression: sp.Expr) -> sp.Symbol:
+        symbol = sp.Symbol(f"value of {value}", real=True)
+        self.body[symbol] = expression
+        return symbol
+
+    def here(self, value: str, channel: int | None = None) -> sp.Symbol:
+        """The value at the cell that is made: read, made by this stage already, or computed."""
+        fusion = self.fusion
+        if value in fusion.kept and value not in self.made:
+            return self.read(value, self.origin, self.inside, channel)
+        return self.own(value)
+
+    def own(self, value: str) -> sp.Symbol:
+        if value not in self.values:
+            let = self.fusion.made[value]
+            self.values[value] = self.named(value, self.computed(let, let.outputs.index(value)))
+        return self.values[value]
+
+    def read(
+        self, value: str, offset: Offset, rules: Sequence[Rule | None], channel: int | None = None
+    ) -> sp.Symbol:
+        """The value of an array; of one that is padded that of the array before, by the rule of padding."""
+        let = self.fusion.made.get(value)
+        if let is not None and isinstance(let.op, Pad):
+            beyond = ZERO if let.op.mode == "zero" else REPEATED
+            own = [beyond if m else r for m, r in zip(let.op.margin, rules, strict=True)]
+            return self.read(let.fed["u"], offset, own, channel)
+        read = Read(value, offset, tuple(rules), channel)
+        if read not in self.reads:
+            self.reads[read] = sp.Symbol(f"{value} at {offset}{_said(rules)}{_said(channel)}", real=True)
+        return self.reads[read]
+
+    def at(self, value: str, offset: Offset, kinds: Mapping[int, Extension]) -> sp.Symbol:
+        """The value of an array at another cell, of which the rules of some axes are known."""
+        wide = self.fusion.frames[value]
+        rules = [
+            Rule.of(kinds[axis]) if axis in kinds and not wide[axis] else None for axis in range(len(wide))
+        ]
+        return self.read(value, offset, rules)
+
+    # -- expressions ---------------------------------------------------------------------------------
+
+    def computed(self, let: Let, output: int) -> sp.Expr:
+        op, fed = let.op, let.fed
+        if isinstance(op, Pointwise):
+            found = op.expressions[output].subs(dict(op.weights))
+            return found.xreplace({s: self.here(fed[s.name]) for s in found.free_symbols if s.name in fed})
+        if isinstance(op, Convolution):
+            return self.row(op.bank, output, fed["u"], False)
+        if isinstance(op, TransposedConvolution):
+            rows = range(len(op.bank.operations))
+            return sp.Add(*(self.row(op.bank, r, fed[f"p{r}"], True) for r in rows))
+        if isinstance(op, EdgeMean):
+            border = closing(op.closure)
+            return self.pair(fed["a"], op.axis, 1, Extension(border.wraps, border.factor)) / 2
+        if isinstance(op, Transposed) and isinstance(op.node, EdgeMean):
+            return self.mean_adjoint(op.node, fed["a"])
+        if isinstance(op, Line | Coordinate):
+            node = op.node if isinstance(op, Line) else op
+            return node.origin + position(node.axis) * node.spacing
+        if isinstance(op, Channel):
+            return self.here(fed["u"], op.index)
+        if isinstance(op, Pad):
+            return self.read(let.outputs[0], self.origin, self.inside)
+        if isinstance(op, Crop):
+            return self.here(fed["u"])
+        if isinstance(op, Fold | Total):
+            return self.here(fed["a"])
+        raise EmissionError(f"There is no kernel of {type(getattr(op, 'node', op)).__name__} yet.")
+
+    def pair(self, value: str, axis: int, step: int, kind: Extension) -> sp.Expr:
+        """The sum of the values of a cell and of its neighbour along an axis."""
+        zero = self.origin
+        ends = [(*zero[:axis], d, *zero[axis + 1 :]) for d in (0, step)]
+        return sp.Add(*(self.at(value, end, {axis: kind}) for end in ends))
+
+    def mean_adjoint(self, node: EdgeMean, value: str) -> sp.Expr:
+        """A mirrored mean has the last cell twice in the last of them, and no cell before the first."""
+        border, axis = closing(node.closure), node.axis
+        if border.wraps or self.fusion.frames[value][axis]:
+            return self.pair(value, axis, -1, Extension(True, 1)) / 2
+        both = self.pair(value, axis, -1, Extension(False, 0))
+        own = border.factor * self.at(value, self.origin, {axis: Extension(False, 0)})
+        last = sp.Eq(position(axis), size(axis) - 1)
+        return (both + sp.Piecewise((own, last), (sp.S.Zero, True))) / 2
+
+    def row(self, bank: Bank, row: int, value: str, adjoint: bool) -> sp.Expr:
+        """A row of K, or of K^T, as a weighted sum of reads."""
+        terms = []
+        for weight, operation in bank.operations[row]:
+            kinds = {d.axis: d.dual_extension if adjoint else d.extension for d in factors(operation)}
+            for offset, w in taps(operation, self.fusion.dimension, adjoint):
+                terms.append(weight * operation.scale * w * self.at(value, offset, kinds))
+        return sp.Add(*terms)
+
+
+def taps(operation: Operation, dimension: int, adjoint: bool) -> Iterable[Tap]:
+    """Where a difference, or a product of some, reads, and the weights for the spacing 1."""
+    parts = factors(operation)
+    lines = [[(d, pair) for pair in _pairs(d, adjoint)] for d in parts]
+    for chosen in product(*lines):
+        offset = [0] * dimension
+        for d, (k, _) in chosen:
+            offset[d.axis] = k
+        yield tuple(offset), sp.Mul(*(w for _, (_, w) in chosen))
+
+
+def _pairs(difference: Difference, adjoint: bool) -> Iterable[tuple[int, sp.Expr]]:
+    stencil: Stencil = difference.stencil.mirrored if adjoint else difference.stencil
+    return zip(stencil.offsets, stencil.weights, strict=True)
+
+
+def _is(op: Op, kind: type) -> bool:
+    """Whether an operation is the adjoint of that kind."""
+    return isinstance(op, Transposed) and isinstance(op.node, kind)
+
+
+def _channel_by_channel(op: Op) -> bool:
+    """Whether the channels of a value are made one by one."""
+    return isinstance(op, Channels) or _is(op, Channel)
+
+
+def _summed(op: Op, channels: int) -> bool:
+    return channels > 1 and isinstance(op, Pointwise) and op.role == CHANNEL_SUM
+
+
+def _said(thing: object) -> str:
+    return "" if thing is None else f" {thing}"

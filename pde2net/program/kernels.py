@@ -1,0 +1,89 @@
+"""The records of kernels: stages, which make arrays from others in loops over cells. None of them is text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from pde2net.discretise.arrays import Extension
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How an array goes on beyond the border of an axis.
+
+    wraps, factor, edge  as of an Extension
+    repeats              it is the value at the border that goes on
+    """
+
+    wraps: bool = False
+    factor: int = 1
+    edge: bool = False
+    repeats: bool = False
+
+    @classmethod
+    def of(cls, kind: Extension) -> Rule:
+        return cls(kind.wraps, kind.factor, kind.edge)
+
+
+Rules = tuple[Rule | None, ...]  # by axis, None where nothing is read beyond the border
+ZERO, REPEATED = Rule(factor=0), Rule(repeats=True)
+
+
+@dataclass(frozen=True)
+class Read:
+    """The value of an array, `offset` cells further on.
+
+    rules    how it goes on beyond the border
+    channel  which one; None for that which is made
+    """
+
+    value: str
+    offset: tuple[int, ...]
+    rules: Rules
+    channel: int | None = None
+
+
+@dataclass(frozen=True)
+class Write:
+    """A value that a stage makes: of each channel, of one, or a number, the sum over all cells."""
+
+    value: str
+    symbol: sp.Symbol
+    channel: int | None = None
+    total: bool = False
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A loop over cells: body in order, each symbol = expression in reads, earlier ones, numbers, positions.
+
+    channels  of what is made; the loop is over them too
+    summed    whether the values are summed over all channels of what is read
+    wide      how many cells beyond the image along each axis it may be asked for
+    """
+
+    reads: tuple[tuple[sp.Symbol, Read], ...]
+    body: tuple[tuple[sp.Symbol, sp.Expr], ...]
+    writes: tuple[Write, ...]
+    channels: int
+    summed: bool = False
+    wide: tuple[int, ...] = ()
+
+    @property
+    def numbers(self) -> frozenset[sp.Symbol]:
+        """The symbols that stand for numbers, the same in all cells."""
+        own = {s for s, _ in self.reads} | {s for s, _ in self.body}
+        own |= {of(axis) for axis in range(3) for of in (position, size)}
+        return frozenset(set().union(*(e.free_symbols for _, e in self.body)) - own)
+
+
+def position(axis: int) -> sp.Symbol:
+    """The index of a cell along an axis, 0 for the first of the image."""
+    return sp.Symbol(f"index along {axis}", integer=True)
+
+
+def size(axis: int) -> sp.Symbol:
+    """The number of cells of the image along an axis."""
+    return sp.Symbol(f"cells along {axis}", integer=True)
