@@ -164,7 +164,8 @@ class _Stage:
 
     def __init__(self, fusion: _Fusion, frame: Offset, channels: int, summed: bool) -> None:
         self.fusion, self.frame, self.channels, self.summed = fusion, frame, channels, summed
-        self.origin, self.inside = (0,) * fusion.dimension, (None,) * fusion.dimension
+        self.origin: Offset = (0,) * fusion.dimension
+        self.inside: Rules = (None,) * fusion.dimension
         self.reads: dict[Read, sp.Symbol] = {}
         self.body: dict[sp.Symbol, sp.Expr] = {}
         self.values: dict[str, sp.Symbol] = {}
@@ -222,11 +223,14 @@ class _Stage:
         return self.reads[read]
 
     def at(self, value: str, offset: Offset, kinds: Mapping[int, Extension]) -> sp.Symbol:
-        """The value of an array at another cell, of which the rules of some axes are known."""
-        wide = self.fusion.frames[value]
-        rules = [
-            Rule.of(kinds[axis]) if axis in kinds and not wide[axis] else None for axis in range(len(wide))
-        ]
+        """The value of an array at another cell, of which the rules of some axes are known.
+
+        A cell of the image itself needs none, unless the border is a cell, where a rule says what is read.
+        """
+        wide, rules = self.fusion.frames[value], list(self.inside)
+        for axis, kind in kinds.items():
+            if not wide[axis] and (offset[axis] or kind.edge):
+                rules[axis] = Rule.of(kind)
         return self.read(value, offset, rules)
 
     # -- expressions ---------------------------------------------------------------------------------
