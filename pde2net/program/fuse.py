@@ -12,7 +12,6 @@ from pde2net.discretise.operators import Bank, Difference, Operation, factors
 from pde2net.discretise.stencils import Stencil
 from pde2net.errors import EmissionError
 from pde2net.graph.nodes import (
-    CHANNEL_SUM,
     Channel,
     Channels,
     Convolution,
@@ -24,8 +23,9 @@ from pde2net.graph.nodes import (
     TransposedConvolution,
 )
 from pde2net.language.borders import closing
-from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Stage, Write, position, size
-from pde2net.program.records import Fold, Function, Let, Line, Loop, Op, Total, Transposed
+from pde2net.program.extents import Extent, channel_by_channel, extents, sums_channels
+from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Rules, Stage, Write, position, size
+from pde2net.program.records import Fold, Function, Let, Line, Op, Total, Transposed
 
 Offset = tuple[int, ...]
 Tap = tuple[Offset, sp.Expr]  # of a stencil: where it reads, and its weight
@@ -33,76 +33,25 @@ SPATIAL = Convolution | TransposedConvolution | EdgeMean
 Group = tuple[Offset, int, bool]  # cells beyond the image, channels, whether these are summed over
 
 
-def frames(
-    function: Function, dimension: int, given: Mapping[str, Offset] | None = None
-) -> dict[str, Offset]:
-    """How many cells beyond the image the values of a function have along each axis, those in loops too.
-
-    given  those of its parameters that have some
-    """
-    found = {v: (0,) * dimension for v, _ in function.parameters} | dict(given or {})
-    for let in function.body:
-        if isinstance(let.op, Loop):
-            own, body = found[let.fed["start"]], let.op.body
-            handed = {v: own for v in (body.parameters[0][0], let.op.previous) if v}
-            found |= frames(body, dimension, {**{slot: found[v] for slot, v in let.fed.items()}, **handed})
-        else:
-            own = _frame(let, found, dimension)
-        found |= dict.fromkeys(let.outputs, own)
-    return found
-
-
-def _frame(let: Let, known: Mapping[str, Offset], dimension: int) -> Offset:
-    op = let.op
-    if isinstance(op, Line | Coordinate):
-        return (op.node if isinstance(op, Line) else op).margin
-    own = max((known[v] for v in let.fed.values()), default=(0,) * dimension)
-    if isinstance(op, Pad | Crop):
-        sign = 1 if isinstance(op, Pad) else -1
-        return tuple(a + sign * m for a, m in zip(own, op.margin, strict=True))
-    if isinstance(op, Transposed) and isinstance(op.node, Pad):
-        return tuple(a - m for a, m in zip(own, op.node.margin, strict=True))
-    return own
-
-
-def fuse(
-    function: Function, dimension: int, channels: int = 1, given: Mapping[str, Offset] | None = None
-) -> tuple[Stage, ...]:
-    """The stages of a function without loops, in order; its parameters are arrays of `channels` each.
-
-    given  how many cells beyond the image parameters have, where they have some
+def fuse(function: Function, given: Mapping[str, Extent]) -> tuple[Stage, ...]:
+    """The stages of a function without loops, in order; `given` says how large its parameters are.
 
     Raises EmissionError for operations that no stage has: solvers, Gaussians, learned filters and splines,
     and the adjoint of repeated values.
     """
-    return _Fusion(function, dimension, channels, given).stages()
+    return _Fusion(function, given).stages()
 
 
 class _Fusion:
-    def __init__(
-        self, function: Function, dimension: int, channels: int, given: Mapping[str, Offset] | None
-    ) -> None:
-        self.function, self.dimension, self.channels = function, dimension, channels
+    def __init__(self, function: Function, given: Mapping[str, Extent]) -> None:
+        self.function, state = function, given[function.parameters[0][0]]
+        self.dimension, self.channels = len(state.wide), state.channels
         self.made: dict[str, Let] = {v: let for let in function.body for v in let.outputs}
-        self.frames = frames(function, dimension, given)
-        self.counts: dict[str, int] = {v: channels for v, _ in function.parameters}
-        for let in function.body:
-            for output in let.outputs:
-                self.counts[output] = self.count(let)
+        self.extents = extents(function, given)
         self.kept = self._kept()
         self.levels: dict[str, int] = {}
 
     # -- what is known of values ---------------------------------------------------------------------
-
-    def count(self, let: Let) -> int:
-        op, fed = let.op, let.fed
-        if isinstance(op, Channel) or _summed(op, self.channels):
-            return 1
-        if isinstance(op, Fold):
-            return self.counts[fed["like"]]
-        if _channel_by_channel(op):
-            return self.channels
-        return max((self.counts[v] for v in fed.values()), default=1)
 
     def _kept(self) -> set[str]:
         """Values that are arrays."""
@@ -113,15 +62,15 @@ class _Fusion:
                 found |= {self.source(v) for v in inputs.values()}
             if isinstance(op, Channel):
                 found.add(self.source(inputs["u"]))
-            if self.summed(let) or _channel_by_channel(op):
+            if self.summed(let) or channel_by_channel(op):
                 found |= set(let.outputs)
         return found
 
     def summed(self, let: Let) -> bool:
         """Whether an operation sums over channels."""
         if isinstance(let.op, Fold):
-            return self.counts[let.fed["a"]] > self.counts[let.outputs[0]]
-        return _summed(let.op, self.channels)
+            return self.extents[let.fed["a"]].channels > self.extents[let.outputs[0]].channels
+        return sums_channels(let.op, self.channels)
 
     def source(self, value: str) -> str:
         """The array that a padded value is."""
@@ -140,8 +89,8 @@ class _Fusion:
     def group(self, value: str) -> Group:
         """What the values of a stage have in common."""
         let = self.made[value]
-        count = 1 if _channel_by_channel(let.op) else self.counts[value]
-        return self.frames[value], count, self.summed(let)
+        own = self.extents[value]
+        return own.wide, 1 if channel_by_channel(let.op) else own.channels, self.summed(let)
 
     def level(self, value: str) -> int:
         """0 for parameters, and how many stages are before that which makes the value."""
@@ -227,7 +176,7 @@ class _Stage:
 
         A cell of the image itself needs none, unless the border is a cell, where a rule says what is read.
         """
-        wide, rules = self.fusion.frames[value], list(self.inside)
+        wide, rules = self.fusion.extents[value].wide, list(self.inside)
         for axis, kind in kinds.items():
             if not wide[axis] and (offset[axis] or kind.edge):
                 rules[axis] = Rule.of(kind)
@@ -272,7 +221,7 @@ class _Stage:
     def mean_adjoint(self, node: EdgeMean, value: str) -> sp.Expr:
         """A mirrored mean has the last cell twice in the last of them, and no cell before the first."""
         border, axis = closing(node.closure), node.axis
-        if border.wraps or self.fusion.frames[value][axis]:
+        if border.wraps or self.fusion.extents[value].wide[axis]:
             return self.pair(value, axis, -1, Extension(True, 1)) / 2
         both = self.pair(value, axis, -1, Extension(False, 0))
         own = border.factor * self.at(value, self.origin, {axis: Extension(False, 0)})
@@ -308,15 +257,6 @@ def _pairs(difference: Difference, adjoint: bool) -> Iterable[tuple[int, sp.Expr
 def _is(op: Op, kind: type) -> bool:
     """Whether an operation is the adjoint of that kind."""
     return isinstance(op, Transposed) and isinstance(op.node, kind)
-
-
-def _channel_by_channel(op: Op) -> bool:
-    """Whether the channels of a value are made one by one."""
-    return isinstance(op, Channels) or _is(op, Channel)
-
-
-def _summed(op: Op, channels: int) -> bool:
-    return channels > 1 and isinstance(op, Pointwise) and op.role == CHANNEL_SUM
 
 
 def _said(thing: object) -> str:

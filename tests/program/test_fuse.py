@@ -18,7 +18,8 @@ from pde2net import div, grad, laplacian, norm2
 from pde2net.graph.interpret import Interpreter
 from pde2net.program import parts
 from pde2net.program.differentiate import differentiate
-from pde2net.program.fuse import frames, fuse
+from pde2net.program.extents import Extent, extents
+from pde2net.program.fuse import fuse
 from pde2net.program.guard import guard
 from pde2net.program.lower import PASSES
 from pde2net.program.merge import merge
@@ -42,7 +43,8 @@ def agree(problem: p2n.Problem, scheme: Any, grid: Any = None, channels: int = 1
     """Forward, and the vector-Jacobian product."""
     network = uncertified(problem, scheme, grid or p2n.Grid())
     plain, dimension = parts.network(network.looped, [a.name for a in problem.space]), len(problem.space)
-    wide = frames(plain, dimension)
+    image = Extent((0,) * dimension, channels)
+    known = extents(plain, {v: image for v, _ in plain.parameters})
     symbols = [sp.Symbol("tau", positive=True), *problem.parameters]
     for body in bodies(plain):
         forward = body
@@ -50,17 +52,17 @@ def agree(problem: p2n.Problem, scheme: Any, grid: Any = None, channels: int = 1
             forward = each(forward)
         backward = merge(guard(differentiate(body, symbols)))
         for function in (forward, backward):
-            own = {v: wide[v] for v, _ in function.parameters if v in wide}
-            compare(network, function, own, channels)
+            compare(network, function, {v: known.get(v, image) for v, _ in function.parameters}, channels)
 
 
-def compare(network: Any, function: Function, wide: dict[str, Any], channels: int) -> None:
+def compare(network: Any, function: Function, known: dict[str, Extent], channels: int) -> None:
     rng = np.random.default_rng(0)
     dimension = len(network.semidiscrete.form.space)
     shape = SHAPES[dimension]
-    frames_ = [wide.get(v, (0,) * dimension) for v, _ in function.parameters]
-    shapes = [[n + 2 * m for n, m in zip(shape, frame, strict=True)] for frame in frames_]
-    given = [rng.uniform(0.1, 1, size=(channels, *own)) for own in shapes]
+    given = []
+    for extent in known.values():
+        own = [n + 2 * m for n, m in zip(shape, extent.wide, strict=True)]
+        given.append(rng.uniform(0.1, 1, size=(extent.channels, *own)))
     run = Interpreter(network.looped, arithmetic=GUARDED)
     outside = [a[0][..., None] if channels == 1 else np.moveaxis(a, 0, -1)[..., None] for a in given]
     names = [str(f.func) for f in network.semidiscrete.form.problem.fields]
@@ -69,7 +71,7 @@ def compare(network: Any, function: Function, wide: dict[str, Any], channels: in
     own = {s: R(k + 2, 7) for k, (s, _) in enumerate(sorted(weights, key=str))}
     run.scope |= own
     wanted = Evaluation(run)(function, outside)
-    stages = fuse(function, dimension, channels, wide)
+    stages = fuse(function, known)
     symbols = set().union(*(s.numbers for s in stages))
     numbers = {s: float(run.number(run.value(s))) for s in symbols}
     arrays = {v: a for (v, _), a in zip(function.parameters, given, strict=True)}
@@ -140,7 +142,7 @@ def test_what_has_no_stages_is_refused() -> None:
         network = uncertified(problem, p2n.Explicit(R(1, 10), 2), p2n.Grid(gradient="staggered"))
         (body,) = bodies(parts.network(network.looped, "xy"))
         with pytest.raises(p2n.EmissionError, match="no kernel of"):
-            fuse(body, 2)
+            fuse(body, {v: Extent((0, 0), 1) for v, _ in body.parameters})
 
 
 def test_differences_are_made_again_where_they_are_read() -> None:
@@ -150,6 +152,6 @@ def test_differences_are_made_again_where_they_are_read() -> None:
     (body,) = bodies(parts.network(network.looped, "xy"))
     for each in PASSES:
         body = each(body)
-    fluxes, update = fuse(body, 2)
+    fluxes, update = fuse(body, {"block.state": Extent((0, 0), 1)})
     assert [len(s.writes) for s in (fluxes, update)] == [2, 1]
     assert [len(s.reads) for s in (fluxes, update)] == [3, 5]
