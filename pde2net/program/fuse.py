@@ -210,7 +210,9 @@ class _Stage:
             return self.here(fed["u"])
         if isinstance(op, Fold | Total):
             return self.here(fed["a"])
-        raise EmissionError(f"There is no kernel of {type(getattr(op, 'node', op)).__name__} yet.")
+        what = type(op.node).__name__ if isinstance(op, Transposed) else type(op).__name__
+        of = f"the adjoint of {what}" if isinstance(op, Transposed) else what
+        raise EmissionError(f"There is no kernel of {of} yet.")
 
     def pair(self, value: str, axis: int, step: int, kind: Extension) -> sp.Expr:
         """The sum of the values of a cell and of its neighbour along an axis."""

@@ -10,6 +10,7 @@ import sympy as sp
 from numpy.typing import NDArray
 from program.evaluate import GUARDED
 
+from pde2net.program.flatten import Call
 from pde2net.program.kernels import Read, Rule, Stage, position, size
 
 Array = NDArray[Any]
@@ -17,10 +18,12 @@ UNKNOWN = 1e3  # times what is not known: its products with 0 are 0
 
 
 def evaluated(
-    stages: Sequence[Stage], arrays: Mapping[str, Array], numbers: Mapping[sp.Symbol, float]
+    stages: Sequence[Stage],
+    arrays: Mapping[str, Array],
+    numbers: Mapping[sp.Symbol, float],
+    shape: Sequence[int],
 ) -> dict[str, Any]:
     """All values that stages make, (channels, *spatial); sums over all cells are numbers."""
-    shape = next(iter(arrays.values())).shape[1:]
     found: dict[str, Any] = dict(arrays)
     for stage in stages:
         wide = tuple(n + 2 * m for n, m in zip(shape, stage.wide, strict=True))
@@ -82,3 +85,19 @@ def continued(at: Array, n: int, rule: Rule | None) -> tuple[Array, Array]:
     if rule.edge:
         factor[(index < 0) | (index == n - 1)] = 0
     return np.maximum(index, 0), factor
+
+
+def calls(
+    made: Sequence[Call], arrays: Mapping[str, Array], values: Mapping[sp.Symbol, sp.Expr]
+) -> dict[str, Any]:
+    """All arrays and sums that calls make, one after the other."""
+    found: dict[str, Any] = dict(arrays)
+    shape = next(iter(arrays.values())).shape[1:]
+    for call in made:
+        numbers = {
+            s: float(sp.sympify(call.weights.get(s, s)).subs(values).subs(values)) for s in call.stage.numbers
+        }
+        own = {v: found[n] for v, n in call.arrays.items() if n in found}
+        results = evaluated([call.stage], own, numbers, shape)
+        found |= {call.arrays[w.value]: results[w.value] for w in call.stage.writes}
+    return found

@@ -75,7 +75,7 @@ def compare(network: Any, function: Function, known: dict[str, Extent], channels
     symbols = set().union(*(s.numbers for s in stages))
     numbers = {s: float(run.number(run.value(s))) for s in symbols}
     arrays = {v: a for (v, _), a in zip(function.parameters, given, strict=True)}
-    found = evaluated(stages, arrays, numbers)
+    found = evaluated(stages, arrays, numbers, shape)
     for name, want in zip(function.results, wanted, strict=True):
         got = found[name]
         if np.ndim(got):

@@ -1,0 +1,99 @@
+"""Calls one after the other compute what networks compute, and their vector-Jacobian products."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from emit.test_module import BOUNDARIES, SHAPES, declared
+from program.stages import calls
+from support import uncertified
+
+import pde2net as p2n
+from pde2net.program import parts
+from pde2net.program.differentiate import differentiate
+from pde2net.program.extents import Extent
+from pde2net.program.flatten import Flat, flatten
+from pde2net.program.guard import guard
+from pde2net.program.lower import PASSES, everywhere
+from pde2net.program.merge import merge
+from pde2net.program.records import Function
+
+R = sp.Rational
+TAU = sp.Symbol("tau", positive=True)
+STACKS = [
+    p2n.Explicit(tau=R(1, 40), steps=3),
+    p2n.DuFortFrankel(tau=R(1, 20), alpha=4, steps=3),
+    p2n.FSI(tau=R(1, 50), cycle_length=3, cycles=2),
+    p2n.FSI(tau=R(1, 50), cycle_length=3, freeze="step"),
+    p2n.FED(tau=R(1, 50), cycle_length=3, cycles=2),
+    p2n.RKL(order=2, tau=R(1, 20), stages=3, steps=2),
+]
+
+
+def functions(network: Any) -> tuple[Function, Function, list[sp.Symbol]]:
+    """A network, and its vector-Jacobian product with regard to input, fields and parameters."""
+    problem = network.semidiscrete.form.problem
+    plain = parts.network(network.looped, [a.name for a in problem.space])
+    symbols = [TAU, *sorted(problem.parameters, key=str)]
+    backward = everywhere(everywhere(differentiate(plain, symbols), guard), merge)
+    for each in PASSES:
+        plain = everywhere(plain, each)
+    return plain, backward, symbols
+
+
+def flat(function: Function, dimension: int, channels: int = 1) -> Flat:
+    image = Extent((0,) * dimension, channels)
+    return flatten(function, {v: image for v, _ in function.parameters})
+
+
+def evaluated(network: Any, made: Flat, arrays: dict[str, Any]) -> list[Any]:
+    """The results, sums of numbers as numbers."""
+    values = dict(network.looped.graph["values"])
+    found = calls(made.calls, arrays, values)
+
+    def number(terms: Any) -> float:
+        return sum(float(sp.sympify(a).subs(values).subs(values)) * found[name] for a, name in terms)
+
+    return [found[r] if isinstance(r, str) else number(r) for r in made.results]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("name", ["perona-malik", "fidelity", "known field", "you-kaveh"])
+@pytest.mark.parametrize("scheme", STACKS, ids=lambda s: s.label)
+def test_networks_and_their_products(scheme: Any, name: str, boundary: str) -> None:
+    problem, grid = declared(name, 2, boundary)
+    try:
+        network = uncertified(problem, scheme, grid, trainable=[TAU, *problem.parameters])
+    except p2n.Pde2NetError as error:
+        pytest.skip(str(error))
+    forward, backward, symbols = functions(network)
+    rng = np.random.default_rng(0)
+    u0, v, *more = rng.uniform(size=(4, 1, *SHAPES[2]))
+    fields = [str(f.func) for f in problem.fields]
+    known = dict(zip(fields, more, strict=False))
+    module = network.module().double()
+    u = torch.from_numpy(u0)[None].requires_grad_()
+    given = {n: torch.from_numpy(a)[None].requires_grad_() for n, a in known.items()}
+    out = module(u, **given)
+    own = {n.rpartition(".")[2].rstrip("_"): p for n, p in module.named_parameters()}
+    asked = [u, *given.values(), *(own[s.name] for s in symbols)]
+    slopes = torch.autograd.grad((out * torch.from_numpy(v)[None]).sum(), asked, allow_unused=True)
+    names = [v_ for v_, _ in forward.parameters]
+    arrays = {n: u0 if k == 0 else known[n.rpartition(".")[2]] for k, n in enumerate(names)}
+    (found,) = evaluated(network, flat(forward, 2), arrays)
+    np.testing.assert_allclose(found, out.detach().numpy()[0], rtol=1e-10, atol=1e-11)
+    if "known field" in name and boundary == "dirichlet":
+        with pytest.raises(p2n.EmissionError, match="the adjoint of Pad"):
+            flat(backward, 2)
+        return
+    last = backward.parameters[-1][0]
+    products = evaluated(network, flat(backward, 2), {**arrays, last: v})
+    order = [names[0], *sorted(names[1:], key=lambda n: fields.index(n.rpartition(".")[2]))]
+    wanted = dict(zip([*order, *symbols], slopes, strict=True))
+    for key, got in zip([*names, *symbols], products, strict=True):
+        want = 0 if wanted[key] is None else wanted[key].numpy()
+        np.testing.assert_allclose(got, want if np.ndim(want) == 0 else want[0], rtol=1e-8, atol=1e-9)
