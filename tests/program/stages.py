@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,8 @@ def evaluated(
             symbol: looked_up(found[read.value], read, shape, stage.wide) for symbol, read in stage.reads
         }
         for symbol, expression in stage.body:
-            used = sorted(expression.free_symbols, key=str)
-            value = GUARDED.function(used, expression)(*(values[s] for s in used))
+            used, function = compiled(expression)
+            value = function(*(values[s] for s in used))
             full = np.broadcast_shapes(np.shape(value), (stage.channels, *wide))
             values[symbol] = np.broadcast_to(value, full)
         for write in stage.writes:
@@ -54,6 +55,17 @@ def evaluated(
             if isinstance(value, dict):
                 found[name] = np.concatenate([value[c] for c in sorted(value)])
     return found
+
+
+@functools.lru_cache(maxsize=4096)
+def compiled(expression: sp.Expr) -> tuple[list[sp.Symbol], Callable[..., Any]]:
+    """Its symbols, and the function of these."""
+    used = sorted(expression.free_symbols, key=str)
+    return used, GUARDED.function(used, expression)
+
+
+def number(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) -> float:
+    return float(sp.sympify(expression).subs(values).subs(values))
 
 
 def looked_up(array: Array, read: Read, shape: Sequence[int], wide: Sequence[int]) -> Array:
@@ -94,9 +106,7 @@ def calls(
     found: dict[str, Any] = dict(arrays)
     shape = next(iter(arrays.values())).shape[1:]
     for call in made:
-        numbers = {
-            s: float(sp.sympify(call.weights.get(s, s)).subs(values).subs(values)) for s in call.stage.numbers
-        }
+        numbers = {s: number(call.weights.get(s, s), values) for s in call.stage.numbers}
         own = {v: found[n] for v, n in call.arrays.items() if n in found}
         results = evaluated([call.stage], own, numbers, shape)
         found |= {call.arrays[w.value]: results[w.value] for w in call.stage.writes}

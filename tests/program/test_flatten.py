@@ -9,7 +9,8 @@ import pytest
 import sympy as sp
 import torch
 from emit.test_module import BOUNDARIES, SHAPES, declared
-from program.stages import calls
+from program.rows import Rows
+from program.stages import calls, number
 from support import uncertified
 
 import pde2net as p2n
@@ -21,6 +22,7 @@ from pde2net.program.guard import guard
 from pde2net.program.lower import PASSES, everywhere
 from pde2net.program.merge import merge
 from pde2net.program.records import Function
+from pde2net.program.schedule import schedule
 
 R = sp.Rational
 TAU = sp.Symbol("tau", positive=True)
@@ -32,6 +34,8 @@ STACKS = [
     p2n.FED(tau=R(1, 50), cycle_length=3, cycles=2),
     p2n.RKL(order=2, tau=R(1, 20), stages=3, steps=2),
 ]
+
+NAMES = ["perona-malik", "fidelity", "known field", "you-kaveh"]
 
 
 def functions(network: Any) -> tuple[Function, Function, list[sp.Symbol]]:
@@ -54,15 +58,12 @@ def evaluated(network: Any, made: Flat, arrays: dict[str, Any]) -> list[Any]:
     """The results, sums of numbers as numbers."""
     values = dict(network.looped.graph["values"])
     found = calls(made.calls, arrays, values)
-
-    def number(terms: Any) -> float:
-        return sum(float(sp.sympify(a).subs(values).subs(values)) * found[name] for a, name in terms)
-
-    return [found[r] if isinstance(r, str) else number(r) for r in made.results]
+    total = lambda terms: sum(number(a, values) * found[name] for a, name in terms)  # noqa: E731
+    return [found[r] if isinstance(r, str) else total(r) for r in made.results]
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
-@pytest.mark.parametrize("name", ["perona-malik", "fidelity", "known field", "you-kaveh"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scheme", STACKS, ids=lambda s: s.label)
 def test_networks_and_their_products(scheme: Any, name: str, boundary: str) -> None:
     problem, grid = declared(name, 2, boundary)
@@ -97,3 +98,43 @@ def test_networks_and_their_products(scheme: Any, name: str, boundary: str) -> N
     for key, got in zip([*names, *symbols], products, strict=True):
         want = 0 if wanted[key] is None else wanted[key].numpy()
         np.testing.assert_allclose(got, want if np.ndim(want) == 0 else want[0], rtol=1e-8, atol=1e-9)
+
+
+PASSES_ = [
+    (scheme, NAMES[(k + j) % len(NAMES)], boundary)
+    for k, scheme in enumerate(STACKS)
+    for j, boundary in enumerate(BOUNDARIES)
+]
+
+
+@pytest.mark.parametrize("scheme,name,boundary", PASSES_, ids=lambda v: getattr(v, "label", v))
+def test_one_pass_over_memory(scheme: Any, name: str, boundary: str) -> None:
+    """Row by row, in bands, with rings: the same as one call after the other."""
+    problem, grid = declared(name, 2, boundary)
+    network = uncertified(problem, scheme, grid, trainable=[TAU, *problem.parameters])
+    forward, backward, _ = functions(network)
+    rng, values = np.random.default_rng(0), dict(network.looped.graph["values"])
+    for function in (forward, backward):
+        try:
+            made = flat(function, 2)
+        except p2n.EmissionError:
+            continue
+        shape = SHAPES[2]
+        arrays = {v: rng.uniform(size=(1, *shape)) for v in made.parameters}
+        wanted = calls(made.calls, arrays, values)
+        results = [r for r in made.results if isinstance(r, str)]
+        numbers = [n for r in made.results if not isinstance(r, str) for _, n in r]
+        plan = schedule(made.calls, made.parameters, results)
+        for bands in ([(0, shape[0])], [(0, 2), (2, 3), (3, shape[0])]):
+            sums = dict.fromkeys(numbers, 0.0)
+            for a, b in bands:
+                channels = {n: e.channels for n, e in made.extents.items()}
+                rows = Rows(plan, channels, arrays, values, shape, (a, b))
+                rows.run()
+                for name_ in results:
+                    got, want = rows.results[name_][:, a:b], wanted[name_][:, a:b]
+                    np.testing.assert_allclose(got, want, rtol=1e-10, atol=1e-11)
+                for n in numbers:
+                    sums[n] += rows.sums[n]
+            for n in numbers:
+                np.testing.assert_allclose(sums[n], wanted[n], rtol=1e-9, atol=1e-10)
