@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +13,20 @@ from typing import TYPE_CHECKING, Any
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
-from pde2net.errors import EmissionError
+from pde2net.errors import DeclarationError, EmissionError
 from pde2net.files import write_text
 from pde2net.graph.draw import to_svg, to_text
-from pde2net.graph.network import Graph
+from pde2net.graph.network import Graph, node_of
+from pde2net.graph.nodes import Coordinate
 from pde2net.graph.unroll import unrolled
 from pde2net.language.schemes import Scheme
+from pde2net.program.parts import network
+from pde2net.program.reach import reach
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
 
 if TYPE_CHECKING:
+    import dask.array as da
     import torch
 
 
@@ -53,6 +59,62 @@ class Network:
         """ "residual stack", "recurrent cell" or "u-net"."""
         name: str = self.looped.graph["architecture"]
         return name
+
+    @cached_property
+    def halo(self) -> tuple[int | float, ...]:
+        """Cells along each axis, at most, between a result and a value it depends on; inf for implicit steps.
+
+        Raises EmissionError if the width of a Gaussian has no value.
+        """
+        space = self.semidiscrete.form.space
+        if self.architecture != "residual stack":
+            return (math.inf,) * len(space)
+        whole = network(self.looped, [a.name for a in space])
+        return tuple(max(ends) for ends in reach(whole, len(space), self.looped.graph["values"]))
+
+    def map_blocks(self, array: Any, *, module: torch.nn.Module | None = None, **fields: Any) -> da.Array:
+        """The network applied to a Dask array, or what makes one: a memory map, an array of Zarr.
+
+        Blocks are those of the array, computed with `halo` more cells on each side when they are asked for,
+        so that the results are those of the whole array. Its shape is that of the image, or (images,
+        channels, *spatial); that of known fields likewise.
+
+        module  a module of this network whose weights are taken; networks that learned need one
+
+        Raises DeclarationError for implicit networks, whose results depend on all cells, and for arrays and
+        fields that do not fit.
+        """
+        from pde2net.emit.blocks import mapped, shifted
+
+        if math.inf in self.halo:
+            raise DeclarationError(
+                "Results of implicit steps and multigrid cycles depend on all cells: there are no blocks; "
+                "those of explicit, FED, RKL and FSI schemes do not."
+            )
+        problem, plain = self.semidiscrete.form.problem, self.source()
+        if problem.operators and module is None:
+            raise DeclarationError("This network has learned operators: map_blocks(array, module=...).")
+        nodes = [node_of(self.looped, name) for name in self.looped]
+        moving = {node.axis for node in nodes if isinstance(node, Coordinate)}
+
+        def source(first: Sequence[int]) -> str:
+            """That of a block whose first cell has these indices."""
+            if not any(first[axis] for axis in moving):
+                return plain
+            return replace(self, looped=shifted(self.looped, first)).source()
+
+        return mapped(
+            array,
+            fields,
+            [str(f.func) for f in problem.fields],
+            int(problem.channels),
+            [int(h) for h in self.halo],
+            [problem.boundary[a] == "periodic" for a in self.semidiscrete.form.space],
+            [axis in moving for axis in range(len(self.halo))],
+            self.semidiscrete.multiple if isinstance(self.semidiscrete, Semidiscrete) else 1,
+            source,
+            None if module is None else module.state_dict(),
+        )
 
     def source(self) -> str:
         """Standalone Python source that imports torch and math only; the same bytes on every call.

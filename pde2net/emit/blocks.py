@@ -1,0 +1,162 @@
+"""Networks on arrays that are larger than memory, block by block: Dask arrays, files of Zarr, memory maps."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pde2net.errors import DeclarationError, suggestion
+from pde2net.graph.network import Graph, node_of
+from pde2net.graph.nodes import Coordinate
+
+if TYPE_CHECKING:
+    import dask.array as da
+    import torch
+
+Cut = tuple[slice, slice]  # of an array: what is handed in, and what of the result is kept
+
+
+def mapped(
+    array: Any,
+    fields: Mapping[str, Any],
+    known: Sequence[str],
+    channels: int,
+    halo: Sequence[int],
+    periodic: Sequence[bool],
+    moving: Sequence[bool],
+    multiple: int,
+    source: Callable[[Sequence[int]], str],
+    state: Mapping[str, torch.Tensor] | None,
+) -> da.Array:
+    """The Dask array of the results, each block made from its cells and `halo` more along each axis.
+
+    known     the fields that there are to give
+    channels  of the network
+    moving    whether the equation contains the position along an axis
+    multiple  of how many cells blocks have to be
+    source    of the module for a block whose first cell has these indices
+    state     that of the module, None for a new one
+    """
+    try:
+        import dask
+        import dask.array as da
+    except ImportError as error:
+        raise DeclarationError("map_blocks needs Dask: pip install 'pde2net[dask]'.") from error
+
+    given = {"u": da.asarray(array), **{name: da.asarray(value) for name, value in fields.items()}}
+    _check(given, known, len(halo), channels)
+    chunks = given["u"].chunks
+    leading = len(chunks) - len(halo)  # axes of images and channels
+    if any(n % multiple for axis in chunks[leading:] for n in axis):
+        raise DeclarationError(f"Blocks have multiples of {multiple} cells along each axis: rechunk them.")
+    several = [len(axis) > 1 for axis in chunks[leading:]]
+    if any(s and w and m for s, w, m in zip(several, periodic, moving, strict=True)):
+        raise DeclarationError(
+            "The equation contains the position along a periodic axis, which has to be one block: rechunk it."
+        )
+    cells = (s * -(-h // multiple) * multiple for s, h in zip(several, halo, strict=True))
+    margin = [0] * leading + list(cells)
+    wraps = [False] * leading + [s and w for s, w in zip(several, periodic, strict=True)]
+    wide = {name: _wrapped(a, margin, wraps) for name, a in given.items()}
+    cuts = [list(_cuts(*axis)) for axis in zip(chunks, margin, wraps, strict=True)]
+    run, parts = dask.delayed(_run, pure=True), np.empty(given["u"].numblocks, dtype=object)
+    for place in itertools.product(*map(range, parts.shape)):
+        own = [cuts[axis][k] for axis, k in enumerate(place)]
+        taken = {name: a[tuple(c[0] for c in own)] for name, a in wide.items()}
+        first = [c[0].start - h * w for c, h, w in zip(own, margin, wraps, strict=True)]
+        made = run(source(first[leading:]), state, [c[1] for c in own], leading > 0, taken)
+        sizes = [axis[k] for axis, k in zip(chunks, place, strict=True)]
+        parts[place] = da.from_delayed(made, sizes, given["u"].dtype)
+    found: da.Array = da.block(parts.tolist())
+    return found
+
+
+def shifted(graph: Graph, first: Sequence[int]) -> Graph:
+    """The same graph for a block of the grid, whose first cell has these indices."""
+    moved = graph.copy()
+    for name in moved:
+        node = node_of(moved, name)
+        if isinstance(node, Coordinate):
+            origin = node.origin + first[node.axis] * node.spacing
+            moved.nodes[name]["node"] = Coordinate(node.symbol, node.axis, origin, node.spacing, node.margin)
+    return moved
+
+
+def _check(given: Mapping[str, da.Array], known: Sequence[str], dimension: int, channels: int) -> None:
+    u = given["u"]
+    if u.ndim not in (dimension, dimension + 2) or u.dtype.kind != "f":
+        raise DeclarationError(
+            f"map_blocks takes floating point arrays of {dimension} axes, or with images and channels before "
+            f"these, not {u.dtype} of the shape {u.shape}."
+        )
+    own, parts = (u.shape[1], u.numblocks[1]) if u.ndim > dimension else (1, 1)
+    if own != channels or parts > 1:
+        raise DeclarationError(
+            f"Arrays of this network have {channels} channels in one block, not {own} in {parts}: they are "
+            "(images, channels, *spatial)."
+        )
+    names = given.keys() - {"u"}
+    wrong = sorted(names ^ set(known))
+    if wrong:
+        what = "takes no field" if wrong[0] in names else "needs the field"
+        raise DeclarationError(f"The network {what} {wrong[0]}.{suggestion(wrong[0], known)}")
+    for name in names:
+        if given[name].shape[-dimension:] != u.shape[-dimension:] or given[name].ndim != u.ndim:
+            raise DeclarationError(f"{name} has the shape {given[name].shape}, u {u.shape}: they must agree.")
+
+
+def _wrapped(array: da.Array, margin: Sequence[int], periodic: Sequence[bool]) -> da.Array:
+    """With the cells of the other end beyond the borders of periodic axes."""
+    import dask.array as da
+
+    for axis, (h, wraps) in enumerate(zip(margin, periodic, strict=True)):
+        if wraps and h:
+            n = array.shape[axis]
+            index = np.arange(-h, n + h) % n
+            ends = [da.take(array, part, axis=axis) for part in (index[:h], index[-h:])]
+            array = da.concatenate([ends[0], array, ends[1]], axis=axis)
+    return array
+
+
+def _cuts(sizes: Sequence[int], margin: int, wraps: bool) -> Iterator[Cut]:
+    """For each block along an axis."""
+    total, start = sum(sizes), 0
+    for size in sizes:
+        low, high = (
+            (start, start + size + 2 * margin)
+            if wraps
+            else (
+                max(start - margin, 0),
+                min(start + size + margin, total),
+            )
+        )
+        inner = margin if wraps else start - low
+        yield slice(low, high), slice(inner, inner + size)
+        start += size
+
+
+def _run(
+    source: str,
+    state: Mapping[str, torch.Tensor] | None,
+    kept: Sequence[slice],
+    batched: bool,
+    taken: Mapping[str, Any],
+) -> Any:
+    """The result of one block, whose first axes are those of images and channels if it is `batched`."""
+    import torch
+
+    from pde2net.emit.execute import execute
+
+    module = execute(source).eval()
+    if state is not None:
+        module.load_state_dict(state)
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in taken.items()}
+    if not batched:
+        tensors = {name: a[None, None] for name, a in tensors.items()}
+    u = tensors.pop("u")
+    with torch.no_grad():
+        found = module.to(u.dtype)(u, **tensors)
+    return (found if batched else found[0, 0])[tuple(kept)].numpy()
