@@ -95,6 +95,14 @@ class Network:
         if problem.operators and module is None:
             raise DeclarationError("This network has learned operators: map_blocks(array, module=...).")
         nodes = [node_of(self.looped, name) for name in self.looped]
+        state = None if module is None else module.state_dict()
+        if state is not None:
+            try:
+                self.module().load_state_dict(state)
+            except RuntimeError as error:
+                raise DeclarationError(
+                    f"The weights are not those of a module of this network. {error}"
+                ) from error
         moving = {node.axis for node in nodes if isinstance(node, Coordinate)}
 
         def source(first: Sequence[int]) -> str:
@@ -113,7 +121,7 @@ class Network:
             [axis in moving for axis in range(len(self.halo))],
             self.semidiscrete.multiple if isinstance(self.semidiscrete, Semidiscrete) else 1,
             source,
-            None if module is None else module.state_dict(),
+            state,
         )
 
     def source(self) -> str:

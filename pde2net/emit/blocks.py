@@ -46,7 +46,10 @@ def mapped(
     except ImportError as error:
         raise DeclarationError("map_blocks needs Dask: pip install 'pde2net[dask]'.") from error
 
-    given = {"u": da.asarray(array), **{name: da.asarray(value) for name, value in fields.items()}}
+    try:
+        given = {name: da.asarray(value) for name, value in {"u": array, **fields}.items()}
+    except TypeError as error:
+        raise DeclarationError(f"map_blocks takes arrays of Dask or NumPy: {error}.") from error
     _check(given, known, len(halo), channels)
     chunks = given["u"].chunks
     leading = len(chunks) - len(halo)  # axes of images and channels
@@ -87,10 +90,14 @@ def shifted(graph: Graph, first: Sequence[int]) -> Graph:
 
 def _check(given: Mapping[str, da.Array], known: Sequence[str], dimension: int, channels: int) -> None:
     u = given["u"]
-    if u.ndim not in (dimension, dimension + 2) or u.dtype.kind != "f":
+    if u.ndim not in (dimension, dimension + 2) or u.dtype not in (np.float32, np.float64):
         raise DeclarationError(
-            f"map_blocks takes floating point arrays of {dimension} axes, or with images and channels before "
-            f"these, not {u.dtype} of the shape {u.shape}."
+            f"map_blocks takes arrays of float32 or float64 of {dimension} axes, or with images and channels "
+            f"before these, not {u.dtype} of the shape {u.shape}."
+        )
+    if any(np.isnan(n) for axis in u.chunks for n in axis):
+        raise DeclarationError(
+            "The sizes of the blocks are not known: array.compute_chunk_sizes() finds them."
         )
     own, parts = (u.shape[1], u.numblocks[1]) if u.ndim > dimension else (1, 1)
     if own != channels or parts > 1:

@@ -87,6 +87,10 @@ def test_images_channels_and_learned_filters() -> None:
     np.testing.assert_allclose(blocks.compute(), module(u).detach().numpy(), atol=1e-6)
     with pytest.raises(p2n.DeclarationError, match="module="):
         network.map_blocks(u.numpy())
+    with pytest.raises(p2n.DeclarationError, match="not those of a module of this network"):
+        network.map_blocks(u.numpy(), module=torch.nn.Linear(2, 2))
+    with pytest.raises(p2n.DeclarationError, match="Dask or NumPy"):
+        network.map_blocks(u, module=module)
 
 
 def test_systems() -> None:
@@ -110,8 +114,11 @@ def test_files_are_read_block_by_block(tmp_path: Any) -> None:
 
 
 REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
-    "integers": (np.zeros((8, 8), dtype=int), {}, "floating point"),
-    "axes": (np.zeros((8, 8, 8)), {}, "arrays of 2 axes"),
+    "integers": (np.zeros((8, 8), dtype=int), {}, "float32 or float64"),
+    "half precision": (np.zeros((8, 8), dtype=np.float16), {}, "float32 or float64"),
+    "another order of bytes": (np.zeros((8, 8), dtype=">f4"), {}, "float32 or float64"),
+    "unknown blocks": (da.ones((8, 8))[da.ones(8) > 0], {}, "not known"),
+    "axes": (np.zeros((8, 8, 8)), {}, "of 2 axes"),
     "no field": (np.zeros((8, 8)), {}, "needs the field f"),
     "another field": (np.zeros((8, 8)), {"f": np.zeros((8, 8)), "g": 0}, "takes no field g"),
     "a field of another shape": (np.zeros((8, 8)), {"f": np.zeros((8, 7))}, "must agree"),
