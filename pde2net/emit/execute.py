@@ -34,11 +34,11 @@ def _module(source: str) -> types.ModuleType:
     exec(compile(source, filename, "exec"), module.__dict__)
     for kind in list(vars(module).values()):
         if isinstance(kind, type) and issubclass(kind, torch.nn.Module) and kind.__module__ == name:
-            kind.__reduce__ = functools.partialmethod(_reduced, source)  # type: ignore[assignment]
+            kind.__reduce__ = functools.partialmethod(reduced, source)  # type: ignore[assignment]
     return module
 
 
-def _reduced(self: torch.nn.Module, source: str) -> tuple[Any, ...]:
+def reduced(self: torch.nn.Module, source: str) -> tuple[Any, ...]:
     """What pickle stores of an instance: the source, the name of its class, its state."""
     return _blank, (source, type(self).__name__), self.__getstate__()  # type: ignore[no-untyped-call]
 

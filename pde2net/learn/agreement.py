@@ -33,7 +33,7 @@ def require_same_result(network: Network, graph: Graph, module: nn.Module, value
     problem, semi = network.certificate.declaration.problem, network.semidiscrete
     multiple = getattr(semi, "multiple", 1)
     cells = [multiple * -(-max(n, CELLS[len(semi.smallest)]) // multiple) for n in semi.smallest]
-    channels = problem.channels * len(problem.unknowns)
+    channels = problem.channels
     random = np.random.default_rng(0)
     u = random.uniform(0.2, 0.8, (channels, *cells))
     inputs = {s.name: INPUT for s in problem.inputs}

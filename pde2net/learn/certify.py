@@ -42,7 +42,7 @@ OF_EACH = (
     "frozen_stability",
     "bounded_by_data",
 )
-ROUNDING = sp.Rational(1, 2**40)
+ROUNDING = sp.Rational(1, 2**20)  # steps are rounded to the type of the module, float32 as a rule
 POSITIVE = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
 
 

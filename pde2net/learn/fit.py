@@ -101,6 +101,10 @@ def fit(
     trained = [p for p in module.parameters() if p.requires_grad]
     if not trained:
         raise DeclarationError("The module has nothing to train: compile it with trainable=[...].")
+    if any(p.dtype in (torch.float16, torch.bfloat16) for p in trained):
+        raise DeclarationError(
+            "The module has weights of half precision, in which steps are lost: module.float()."
+        )
     if any(p.is_meta for p in trained):
         raise DeclarationError("The module is on the device meta, which holds no values: train it elsewhere.")
     known = _fields(module, fields)
@@ -206,6 +210,8 @@ def _validation(given: Sequence[Any] | None, fields: Mapping[str, Any], seed: in
     if not isinstance(given, Sequence) or len(given) not in (2, 3):
         raise DeclarationError("validation is (inputs, targets), or (inputs, targets, fields).")
     inputs, targets, *more = given
+    if more and not isinstance(more[0], Mapping):
+        raise DeclarationError("The third of validation are fields by name, (inputs, targets, {...}).")
     own = dict(more[0]) if more else {n: v for n, v in fields.items() if not isinstance(v, Tensor)}
     missing = sorted(fields.keys() - own.keys())
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from typing import Any
 
@@ -9,12 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import _has_any_global_hook as has_any_global_hook
 
-from pde2net.emit.execute import execute
+from pde2net.emit.execute import execute, reduced
 from pde2net.errors import CertificateError
 from pde2net.network import Network
 
 KNOWN = "known without gradients"  # what a network keeps in eval(): it is computed anew
-Homes = tuple[str, str]  # the names of the modules of both sources
+Spaces = tuple[dict[str, Any], dict[str, Any]]  # what both sources define
+NOWHERE: Spaces = ({"__name__": ""}, {"__name__": ""})  # where nothing is defined
+OF_CLASSES = {"__dict__", "__weakref__", "__doc__", "__module__", "__firstlineno__", "__static_attributes__"}
 PLAIN = (bool, int, float, str, tuple, list)
 PRECISE = (torch.float32, torch.float64)
 
@@ -63,11 +66,11 @@ def rebuilt(module: nn.Module, network: Network) -> nn.Module:
 
 
 def _require_code(module: nn.Module, made: nn.Module) -> None:
-    """All that the source defines must be as it defines it."""
-    given, own = _space(module), _space(made)
-    homes = given["__name__"], own["__name__"]
-    for name, thing in own.items():
-        if not name.startswith("__") and not _same(given.get(name), thing, homes):
+    """All that the source defines must be as it defines it, and no more, which may hide builtins."""
+    spaces = _space(module), _space(made)
+    given, own = ({n: v for n, v in space.items() if not n.startswith("__")} for space in spaces)
+    for name in sorted(given.keys() | own.keys()):
+        if name not in given or name not in own or not _same(given[name], own[name], spaces):
             raise _changed(name)
 
 
@@ -77,45 +80,72 @@ def _space(module: nn.Module) -> dict[str, Any]:
     return found
 
 
-def _same(given: Any, own: Any, homes: Homes) -> bool:
+def _same(given: Any, own: Any, spaces: Spaces) -> bool:
     """Whether two things that sources define are equal; those from elsewhere are one."""
     if isinstance(own, staticmethod | classmethod):
-        return type(given) is type(own) and _same(given.__func__, own.__func__, homes)
+        return type(given) is type(own) and _same(given.__func__, own.__func__, spaces)
     if isinstance(own, property):
-        return isinstance(given, property) and _same(given.fget, own.fget, homes) and given.fset is None
+        return isinstance(given, property) and _same(given.fget, own.fget, spaces) and given.fset is None
     if isinstance(own, types.FunctionType):
-        return isinstance(given, types.FunctionType) and _function(given, own, homes)
-    if isinstance(own, type) and own.__module__ == homes[1]:
-        return (
-            isinstance(given, type)
-            and _bases(given, homes[0]) == _bases(own, homes[1])
-            and _members(given, own, homes)
-        )
+        return type(given) is type(own) and _function(given, own, spaces)
+    if isinstance(own, type) and own.__module__ == spaces[1]["__name__"]:
+        return type(given) is type(own) and _bases(given, own, spaces) and _members(given, own, spaces)
     if isinstance(own, Tensor):
         return isinstance(given, Tensor) and torch.equal(given, own)
     return bool(given is own or (type(given) is type(own) and given == own))
 
 
-def _bases(kind: type, home: str) -> list[tuple[str, str]]:
-    """The classes that it inherits from; the same for a source that stands in a file of another name."""
-    return [("" if b.__module__ == home else b.__module__, b.__qualname__) for b in kind.__mro__]
+def _bases(given: type, own: type, spaces: Spaces) -> bool:
+    """Whether both inherit from the same classes, those of the sources by name: each is compared itself."""
+    homes = [space["__name__"] for space in spaces]
+    pairs = list(zip(given.__mro__, own.__mro__, strict=False))
+    alike = [
+        a is b or (a.__module__ == homes[0] and b.__module__ == homes[1] and a.__qualname__ == b.__qualname__)
+        for a, b in pairs
+    ]
+    return len(given.__mro__) == len(own.__mro__) and all(alike)
 
 
-def _function(given: types.FunctionType, own: types.FunctionType, homes: Homes) -> bool:
-    """Code, and defaults, which may be functions themselves."""
+def _function(given: types.FunctionType, own: types.FunctionType, spaces: Spaces) -> bool:
+    """Code, what its names mean, and defaults, which may be functions themselves."""
+    at_home = own.__globals__ is spaces[1]
+    around = given.__globals__ is (spaces[0] if at_home else own.__globals__)
+    cells = [[c.cell_contents for c in f.__closure__ or ()] for f in (given, own)]
     defaults = (given.__defaults__ or (), own.__defaults__ or ())
     named = given.__kwdefaults__ or {}, own.__kwdefaults__ or {}
-    pairs = [*zip(*defaults, strict=False), *((named[0].get(n), v) for n, v in named[1].items())]
-    sizes = len(defaults[0]) == len(defaults[1]) and len(named[0]) == len(named[1])
-    return given.__code__ == own.__code__ and sizes and all(_same(a, b, homes) for a, b in pairs)
+    sizes = [len(a) == len(b) for a, b in (cells, defaults, named)]
+    hidden = getattr(given, "__builtins__", 0) is not getattr(own, "__builtins__", 1)
+    if not around or hidden or given.__code__ != own.__code__ or not all(sizes):
+        return False
+    pairs = [*zip(*defaults, strict=True), *((named[0].get(n), v) for n, v in named[1].items())]
+    return all(_same(a, b, spaces) for a, b in pairs) and all(
+        _cell(a, b, spaces) for a, b in zip(*cells, strict=True)
+    )
 
 
-def _members(given: type, own: type, homes: Homes) -> bool:
-    """What a class defines itself; `torch` adds members of its own to functions with derivatives."""
-    kinds = types.FunctionType, staticmethod, classmethod, property
-    defined = {name: value for name, value in vars(own).items() if isinstance(value, kinds)}
-    found = {name for name, value in vars(given).items() if isinstance(value, kinds)}
-    return found == defined.keys() and all(_same(vars(given)[n], v, homes) for n, v in defined.items())
+def _cell(given: Any, own: Any, spaces: Spaces) -> bool:
+    """What a function has from around it: the class that it is in, or what a decorator was given."""
+    if isinstance(own, type) and own.__module__ == spaces[1]["__name__"]:
+        return isinstance(given, type) and given is spaces[0].get(own.__qualname__)
+    return isinstance(given, type(own)) and (not callable(own) or _same(given, own, spaces))
+
+
+def _members(given: type, own: type, spaces: Spaces) -> bool:
+    """What a class defines itself. Names that Python or torch give to each class are its own."""
+    names = (vars(given).keys() | vars(own).keys()) - OF_CLASSES
+    for name in names:
+        a, b = (vars(kind).get(name) for kind in (given, own))
+        if name == "__reduce__" and (a is None or _pickles(a)) and _pickles(b):
+            continue
+        of_torch = isinstance(b, type) and name.startswith("_") and type(a) is type(b)
+        if name not in vars(given) or name not in vars(own) or not (of_torch or _same(a, b, spaces)):
+            return False
+    return True
+
+
+def _pickles(member: Any) -> bool:
+    """Whether it is what instances of executed sources are pickled by."""
+    return isinstance(member, functools.partialmethod) and member.func is reduced
 
 
 def _require_part(
@@ -140,7 +170,7 @@ def _require_part(
         value, declared = stored[key], made[key]
         hooked = "hook" in key and bool(value)
         table = key in ("_parameters", "_buffers", "_modules") and value.keys() != declared.keys()
-        constant = key != "training" and isinstance(declared, PLAIN) and not _same(value, declared, ("", ""))
+        constant = key != "training" and isinstance(declared, PLAIN) and not _same(value, declared, NOWHERE)
         if hooked or table or constant or isinstance(value, types.FunctionType | types.MethodType):
             raise _changed(where)
 

@@ -137,7 +137,8 @@ def batches(count: int, batch: int, seed: int, epoch: int) -> list[list[int]]:
 
 def _check(inputs: Images | Noise, targets: Images, patch: int | None) -> None:
     for what, given in (("targets", targets), ("inputs", inputs)):
-        if not isinstance(given, Tensor | list | tuple | Noise):
+        noise = what == "inputs" and isinstance(given, Noise)
+        if not noise and not isinstance(given, Tensor | list | tuple):
             kind = type(given).__name__
             raise DeclarationError(
                 f"{what} are a tensor or a list of tensors, not {kind}: torch.as_tensor makes one of arrays, "

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import functools
 import hashlib
 import json
 import struct
+import types
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from learn.trained import EXPLICIT, K, equal, f, lam, module, network, t, u, wei
 from safetensors.torch import load_file, save_file
 
 import pde2net as p2n
+from pde2net.emit.execute import execute
 from pde2net.learn import certify, checkpoint
 from pde2net.verify.certificate import Status
 
@@ -236,6 +240,82 @@ def test_a_module_that_torch_compiles_is_certified_from_its_file(tmp_path: Path)
         certify(made)
     p2n.learn.save(made, tmp_path / "net.safetensors")
     assert certify(tmp_path / "net.safetensors").stable
+
+
+def _hidden(space: dict[str, Any]) -> None:
+    space["zip"] = lambda *a, **k: [(x, y / 10) for x, y in zip(*a, **k)]  # noqa: B905
+
+
+def _called(space: dict[str, Any]) -> None:
+    call = torch.nn.Module.__call__
+    twice = functools.partialmethod(lambda self, *a, **k: 2 * call(self, *a, **k))
+    space["DiffusionNetwork"].__call__ = twice
+
+
+def _forward(space: dict[str, Any], around: dict[str, Any]) -> None:
+    """The same code, whose names mean what `around` says."""
+    kind = space["DiffusionNetwork"]
+    old = kind.forward
+    kind.forward = types.FunctionType(old.__code__, around, "forward", None, old.__closure__)
+    kind.forward.__kwdefaults__ = old.__kwdefaults__
+
+
+def _elsewhere(space: dict[str, Any]) -> None:
+    _forward(space, {**space, "zip": min})
+
+
+def _builtins(space: dict[str, Any]) -> None:
+    space["__builtins__"] = {**vars(builtins), "zip": min}
+    _forward(space, space)
+
+
+def _base(space: dict[str, Any]) -> None:
+    class Module(torch.nn.Module):
+        def __call__(self, *a: Any, **k: Any) -> Any:
+            return 2 * super().__call__(*a, **k)
+
+    Module.__module__, Module.__qualname__ = torch.nn.Module.__module__, "Module"
+    space["DiffusionNetwork"].__bases__ = (Module,)
+
+
+def _attribute(space: dict[str, Any]) -> None:
+    space["DiffusionNetwork"].more = 1
+
+
+SPACES = {f.__name__.strip("_"): f for f in (_hidden, _called, _elsewhere, _builtins, _base, _attribute)}
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_sources_that_define_something_else_are_refused(name: str) -> None:
+    """Names that hide others, members of every kind, functions that look elsewhere, bases called alike."""
+    source = network().source()
+    assert certify(execute(source, anew=True)).stable
+    made = execute(source, anew=True)
+    SPACES[name](type(made).forward.__globals__)
+    with pytest.raises(p2n.CertificateError, match="changed or edited"):
+        certify(made)
+
+
+def test_systems_are_certified() -> None:
+    a, b = (sp.Function(name)(x, t) for name in "ab")
+    k = sp.Symbol("k", positive=True)
+    equations = [sp.Eq(a.diff(t), p2n.laplacian(a) / 5), sp.Eq(b.diff(t), k * p2n.laplacian(b))]
+    problem = p2n.Problem(equations, parameters={k: R(1, 10)}, boundary="periodic")
+    made = p2n.compile(problem, p2n.Explicit(tau=R(1, 2), steps=2), trainable=[k]).module()
+    assert certify(made).stable
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(3.5)
+    with pytest.raises(p2n.CertificateError):
+        certify(made)
+
+
+@pytest.mark.parametrize("size,border", [(1, "inside"), (1, "continued"), (2, "inside"), (3, "continued")])
+def test_kept_steps_at_the_limit_are_confirmed(size: int, border: str) -> None:
+    own = p2n.LinearOperator("K", 3, size, border=border)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -own.adjoint(own(u))))
+    scheme = p2n.Explicit(tau=None, steps=2)
+    assert certify(p2n.compile(problem, scheme, trainable=[own], keep_stable=True).module()).stable
 
 
 @pytest.mark.parametrize("name", TAMPERED)

@@ -218,6 +218,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "arrays": ({"targets": np.zeros((2, 1, 8))}, "torch.as_tensor"),
     "a loss of nothing": ({"loss": lambda result, target: target.mean()}, "does not depend on the result"),
     "a class of schedulers": ({"scheduler": torch.optim.lr_scheduler.StepLR}, "'step_size'. A function"),
+    "noise as targets": ({"targets": lambda: Noise(0.1)}, "not Noise"),
+    "fields of validation": ({"validation": (torch.rand(1, 1, 8),) * 3}, "fields by name"),
+    "half precision": ({"module": lambda: module().half()}, "half precision"),
     "no values": ({"module": lambda: module().to("meta")}, "device meta"),
     "a list of arrays": ({"targets": [np.zeros((1, 8))] * 2}, "of type ndarray"),
 }
@@ -232,11 +235,9 @@ def test_what_does_not_fit_is_refused(name: str) -> None:
     before = weights(made)
     with pytest.raises(p2n.DeclarationError, match=message):
         given = {"inputs": torch.rand(2, 1, 8), "targets": torch.rand(2, 1, 8), "epochs": 1, **options}
-        inputs = given["inputs"]
-        fit(
-            other() if other else made,
-            **{**given, "inputs": inputs() if callable(inputs) else inputs, "progress": False},
-        )
+        for key in ("inputs", "targets"):
+            given[key] = given[key]() if callable(given[key]) else given[key]
+        fit(other() if other else made, **given, progress=False)
     assert equal(before, weights(made))
 
 
