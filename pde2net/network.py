@@ -122,6 +122,7 @@ class Network:
             self.semidiscrete.multiple if isinstance(self.semidiscrete, Semidiscrete) else 1,
             source,
             state,
+            [s.name for s in problem.inputs],
         )
 
     def source(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ def mapped(
     multiple: int,
     source: Callable[[Sequence[int]], str],
     state: Mapping[str, torch.Tensor] | None,
+    inputs: Collection[str],
 ) -> da.Array:
     """The Dask array of the results, each block made from its cells and `halo` more along each axis.
 
@@ -39,6 +40,7 @@ def mapped(
     multiple  of how many cells blocks have to be
     source    of the module for a block whose first cell has these indices
     state     that of the module, None for a new one
+    inputs    the numbers that there are to give
     """
     try:
         import dask
@@ -46,6 +48,13 @@ def mapped(
     except ImportError as error:
         raise DeclarationError("map_blocks needs Dask: pip install 'pde2net[dask]'.") from error
 
+    numbers = {name: _number(name, fields[name]) for name in inputs if name in fields}
+    fields = {name: value for name, value in fields.items() if name not in inputs}
+    missing = sorted(set(inputs) - numbers.keys())
+    if missing:
+        raise DeclarationError(
+            f"The network needs the number {missing[0]}: map_blocks(array, {missing[0]}=...)."
+        )
     try:
         given = {name: da.asarray(value) for name, value in {"u": array, **fields}.items()}
     except TypeError as error:
@@ -68,9 +77,10 @@ def mapped(
     run, parts = dask.delayed(_run, pure=True), np.empty(given["u"].numblocks, dtype=object)
     for place in itertools.product(*map(range, parts.shape)):
         own = [cuts[axis][k] for axis, k in enumerate(place)]
-        taken = {name: a[tuple(c[0] for c in own)] for name, a in wide.items()}
+        taken = {name: a[_part(a.shape, leading, [c[0] for c in own])] for name, a in wide.items()}
         first = [c[0].start - h * w for c, h, w in zip(own, margin, wraps, strict=True)]
-        made = run(source(first[leading:]), state, [c[1] for c in own], leading > 0, taken)
+        kept = [c[1] for c in own]
+        made = run(source(first[leading:]), state, kept, leading > 0, taken, numbers)
         sizes = [axis[k] for axis, k in zip(chunks, place, strict=True)]
         parts[place] = da.from_delayed(made, sizes, given["u"].dtype)
     found: da.Array = da.block(parts.tolist())
@@ -111,8 +121,28 @@ def _check(given: Mapping[str, da.Array], known: Sequence[str], dimension: int, 
         what = "takes no field" if wrong[0] in names else "needs the field"
         raise DeclarationError(f"The network {what} {wrong[0]}.{suggestion(wrong[0], known)}")
     for name in names:
-        if given[name].shape[-dimension:] != u.shape[-dimension:] or given[name].ndim != u.ndim:
-            raise DeclarationError(f"{name} has the shape {given[name].shape}, u {u.shape}: they must agree.")
+        f = given[name]
+        leading = zip(f.shape[:-dimension], u.shape[:-dimension], strict=False)
+        fits = f.ndim == u.ndim and f.shape[-dimension:] == u.shape[-dimension:]
+        if not fits or any(n not in (1, m) for n, m in leading):
+            raise DeclarationError(f"{name} has the shape {f.shape}, u {u.shape}: they must agree.")
+        if f.dtype != u.dtype:
+            raise DeclarationError(f"{name} is {f.dtype}, u {u.dtype}: give it the type of u.")
+
+
+def _part(shape: Sequence[int], leading: int, cuts: Sequence[slice]) -> tuple[slice, ...]:
+    """Of an array that may stand for all images, or all channels."""
+    return tuple(
+        slice(None) if axis < leading and n == 1 else cut
+        for axis, (n, cut) in enumerate(zip(shape, cuts, strict=True))
+    )
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise DeclarationError(f"{name} is a number, not {value!r:.60}.") from error
 
 
 def _wrapped(array: da.Array, margin: Sequence[int], periodic: Sequence[bool]) -> da.Array:
@@ -151,13 +181,14 @@ def _run(
     kept: Sequence[slice],
     batched: bool,
     taken: Mapping[str, Any],
+    numbers: Mapping[str, float],
 ) -> Any:
     """The result of one block, whose first axes are those of images and channels if it is `batched`."""
     import torch
 
     from pde2net.emit.execute import execute
 
-    module = execute(source).eval()
+    module = execute(source).eval().to(torch.from_numpy(taken["u"][..., :0]).dtype)
     if state is not None:
         module.load_state_dict(state)
     tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in taken.items()}
@@ -165,5 +196,5 @@ def _run(
         tensors = {name: a[None, None] for name, a in tensors.items()}
     u = tensors.pop("u")
     with torch.no_grad():
-        found = module.to(u.dtype)(u, **tensors)
+        found = module(u, **tensors, **numbers)
     return (found if batched else found[0, 0])[tuple(kept)].numpy()

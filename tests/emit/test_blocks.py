@@ -93,6 +93,24 @@ def test_images_channels_and_learned_filters() -> None:
         network.map_blocks(u, module=module)
 
 
+def test_weights_fields_and_numbers_are_those_of_the_whole() -> None:
+    """Weights in float64, one field for all images, and a number at the call."""
+    K, sigma, f = p2n.LinearOperator("K", 2, 3), p2n.Input("sigma", positive=True), sp.Function("f")(x, y)
+    rhs = -K.adjoint(K(u2) / (1 + K(u2) ** 2 / sigma**2)) + (f - u2) / 2
+    network = p2n.compile(p2n.Problem(equation(rhs, 2)), p2n.Explicit(tau=R(1, 50), steps=3), trainable=[K])
+    module = network.module().double()
+    with torch.no_grad():
+        for p in module.parameters():
+            p.add_(torch.randn_like(p) / 3)
+    u, known = torch.rand(3, 1, 20, 23, dtype=torch.float64), torch.rand(1, 1, 20, 23, dtype=torch.float64)
+    lazy = da.from_array(u.numpy(), chunks=(2, 1, 9, 8))
+    blocks = network.map_blocks(lazy, module=module, f=known.numpy(), sigma=0.3)
+    wanted = module(u, f=known.expand(3, 1, 20, 23), sigma=0.3).detach().numpy()
+    np.testing.assert_allclose(blocks.compute(), wanted, rtol=0, atol=1e-13)
+    with pytest.raises(p2n.DeclarationError, match="needs the number sigma"):
+        network.map_blocks(lazy, module=module, f=known.numpy())
+
+
 def test_systems() -> None:
     t = sp.Symbol("t", real=True)
     a, b = (sp.Function(name)(x, y, t) for name in "ab")
@@ -121,6 +139,9 @@ REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
     "axes": (np.zeros((8, 8, 8)), {}, "of 2 axes"),
     "no field": (np.zeros((8, 8)), {}, "needs the field f"),
     "another field": (np.zeros((8, 8)), {"f": np.zeros((8, 8)), "g": 0}, "takes no field g"),
+    "a field of another type": (np.zeros((8, 8)), {"f": np.zeros((8, 8), np.float32)}, "the type of u"),
+    "more images": (np.zeros((3, 1, 8, 8)), {"f": np.zeros((4, 1, 8, 8))}, "must agree"),
+    "more channels": (np.zeros((3, 1, 8, 8)), {"f": np.zeros((3, 3, 8, 8))}, "must agree"),
     "a field of another shape": (np.zeros((8, 8)), {"f": np.zeros((8, 7))}, "must agree"),
 }
 
