@@ -154,7 +154,8 @@ def measured(clean: Tensor, make: Callable[[Tensor], Task], steps: int | None, f
     denoiser = p2n.models.denoiser("t3")
     count = steps or task.steps
     x, residuals = plug_and_play(denoiser, task, count)
-    rises = [b > a * (1 + 1e-6) for a, b in itertools.pairwise(residuals)]
+    rounding = torch.finfo(clean.dtype).eps * float(clean.norm())
+    rises = [b > a * (1 + 1e-6) + rounding for a, b in itertools.pairwise(residuals)]
     best = max(psnr(total_variation(task, w * NOISE, fista), clean) for w in WEIGHTS)
     return Row(task.name, psnr(task.start, clean), best, psnr(x, clean), not any(rises), count)
 
