@@ -101,7 +101,7 @@ def fit(
     trained = [p for p in module.parameters() if p.requires_grad]
     if not trained:
         raise DeclarationError("The module has nothing to train: compile it with trainable=[...].")
-    if any(p.dtype in (torch.float16, torch.bfloat16) for p in trained):
+    if any(p.dtype == torch.float16 for p in trained):
         raise DeclarationError(
             "The module has weights of half precision, in which steps are lost: module.float()."
         )

@@ -127,6 +127,9 @@ def _cell(given: Any, own: Any, spaces: Spaces) -> bool:
     """What a function has from around it: the class that it is in, or what a decorator was given."""
     if isinstance(own, type) and own.__module__ == spaces[1]["__name__"]:
         return isinstance(given, type) and given is spaces[0].get(own.__qualname__)
+    if isinstance(own, types.MethodType):  # of torch.no_grad
+        alike = isinstance(given, types.MethodType) and given.__func__ is own.__func__
+        return alike and type(given.__self__) is type(own.__self__)
     return isinstance(given, type(own)) and (not callable(own) or _same(given, own, spaces))
 
 
