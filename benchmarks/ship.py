@@ -19,7 +19,7 @@ import pde2net as p2n
 
 MODELS = Path(p2n.__file__).parent / "models"
 LEVELS = p2n.learn.Noise((5 / 255, 55 / 255))
-EPOCHS = {"t1": 20, "t3": 20}  # validation has no more to gain after about ten
+EPOCHS = {"t1": 20, "t3": 20}  # validation is flat by then
 MIDDLE = 128  # cells to each side of the middle of a photograph, for validation
 DRAWS = 4  # of noise and its level, for each of these
 

@@ -152,7 +152,7 @@ def train(
     rate: float,
 ) -> nn.Module:
     """Goes on where a training in that folder stopped. The network that is returned is not compiled."""
-    module.compile()  # the same steps in half the time, after some minutes
+    module.compile()  # shorter steps, after some minutes
     p2n.learn.fit(
         module,
         noise,

@@ -24,7 +24,7 @@ def extents(function: Function, given: Mapping[str, Extent]) -> dict[str, Extent
     for let in function.body:
         op, fed = let.op, let.fed
         if isinstance(op, Loop):
-            found |= extents(op.body, handed(op, fed, found))
+            found |= extents(op.body, _handed(op, fed, found))
             found[let.outputs[0]] = found[fed["start"]]
         elif isinstance(op, Reversed):
             found |= zip(let.outputs, (found[v] for v in fed.values()), strict=False)
@@ -33,7 +33,7 @@ def extents(function: Function, given: Mapping[str, Extent]) -> dict[str, Extent
     return found
 
 
-def handed(loop: Loop, fed: Mapping[str, str], known: Mapping[str, Extent]) -> dict[str, Extent]:
+def _handed(loop: Loop, fed: Mapping[str, str], known: Mapping[str, Extent]) -> dict[str, Extent]:
     """What the body of a loop is handed."""
     state, start = loop.body.parameters[0][0], known[fed["start"]]
     own = dict.fromkeys((v for v in (state, loop.previous) if v), start)

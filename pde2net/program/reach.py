@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from pde2net.discretise.operators import factors
+from pde2net.errors import EmissionError
 from pde2net.graph.nodes import (
     Convolution,
     EdgeMean,
@@ -25,6 +26,8 @@ def reach(function: Function, dimension: int, values: Mapping[sp.Symbol, sp.Expr
     """What the results of a stack see of its parameters, along each axis.
 
     values  those of symbols, for the widths of Gaussians
+
+    Raises EmissionError for a width without a value.
     """
     start = {v: ((0, 0),) * dimension for v, _ in function.parameters}
     return _largest(_followed(function, start, values))
@@ -72,7 +75,12 @@ def _steps(op: Op, output: int, dimension: int, values: Mapping[sp.Symbol, sp.Ex
         ends[op.axis] = (0, 1)
     if isinstance(op, Gaussian):
         for axis, h in enumerate(op.spacing):
-            radius = int(4 * float((op.sigma / h).subs(values).subs(values)) + 0.5)
+            width = (op.sigma / h).subs(values).subs(values)
+            if not width.is_number:
+                raise EmissionError(
+                    f"The reach of a Gaussian of the width {op.sigma} is not known: give values."
+                )
+            radius = int(4 * float(width) + 0.5)
             ends[axis] = (radius, radius)
     if isinstance(op, Filter | TransposedFilter):
         left, right = (op.kernel_size - 1) // 2, op.kernel_size // 2

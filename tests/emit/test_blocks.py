@@ -75,6 +75,14 @@ def test_the_halo_is_what_a_value_reaches(scheme: Any, gradient: str, order: int
         assert tuple(places.tolist()) == network.halo
 
 
+def test_a_width_without_a_value_is_told() -> None:
+    width = sp.Symbol("s", positive=True)
+    rhs = div(grad(u2) / (1 + norm2(grad(p2n.smooth(u2, width)))))
+    network = uncertified(p2n.Problem(equation(rhs, 2)), p2n.Explicit(tau=R(1, 10), steps=2))
+    with pytest.raises(p2n.EmissionError, match="width s"):
+        _ = network.halo
+
+
 def test_images_channels_and_learned_filters() -> None:
     K = p2n.LinearOperator("K", 3, 5)
     rhs = -K.adjoint(K(u2) / (1 + K(u2) ** 2))
