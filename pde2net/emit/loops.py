@@ -42,7 +42,7 @@ def until(
         *(["best, least = v, size"] if best else []),
         "for _ in range(self.most):",
         "    done = (size <= bound) | ~size.isfinite()",
-        "    if done.all():",
+        "    if for_all(done):",
         "        break",
         *(f"    {line}" for line in update("size")),
         "    v = torch.where(done, v, new)",
@@ -54,7 +54,7 @@ def until(
             "    least = torch.where(size < least, size, least)",
         ]
     missed = "size, scale, self.most"
-    body.append("if not (size <= bound).all():")
+    body.append("if not for_all(size <= bound):")
     if on_failure == "warn":
         body.append("    worse = first.isfinite() & ~(size <= first + rounding(residual, v))")
         missed += ", worse"

@@ -185,14 +185,14 @@ class ConvergenceError(RuntimeError):
 
 def not_converged(reached: Tensor, scale: Tensor, iterations: int) -> None:  # unless warn
     """Say that the tolerance was not reached."""
-    size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
+    size = unwrapped(reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
     raise ConvergenceError(f"$missed")  # if error
     warnings.warn(f"$missed", stacklevel=3)  # unless error
 
 def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor) -> None:  # if warn
     """Say that the tolerance was not reached; an error if images ended worse than they started."""
-    size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
-    if worse.any():
+    size = unwrapped(reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
+    if not for_all(~worse):
         raise ConvergenceError(f"diverges: $missed; see on_failure")
     warnings.warn(f"$missed", stacklevel=3)
 '''

@@ -77,9 +77,7 @@ def _steps(op: Op, output: int, dimension: int, values: Mapping[sp.Symbol, sp.Ex
         for axis, h in enumerate(op.spacing):
             width = (op.sigma / h).subs(values).subs(values)
             if not width.is_number:
-                raise EmissionError(
-                    f"The reach of a Gaussian of the width {op.sigma} is not known: give values."
-                )
+                raise EmissionError(f"The reach of a Gaussian of the width {op.sigma} is not known.")
             radius = int(4 * float(width) + 0.5)
             ends[axis] = (radius, radius)
     if isinstance(op, Filter | TransposedFilter):

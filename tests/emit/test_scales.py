@@ -1,6 +1,8 @@
-"""Images and gradients as small or large as their type holds: squares of them are no numbers of it."""
+"""Implicit modules for images of every size of values, and for calls that torch.vmap puts together."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -36,3 +38,25 @@ def test_linear_networks_are_homogeneous(name: str, size: float) -> None:
     torch.testing.assert_close(found / size, wanted, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(same, gradient, rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(pulled / size, gradient, rtol=1e-5, atol=1e-6)
+
+
+CURVED = p2n.Problem(sp.Eq(u.diff(t), p2n.div(p2n.grad(u) / sp.sqrt(1 + p2n.norm2(p2n.grad(u))))))
+CELLS = {
+    "linear": (HEAT, p2n.Implicit(tau=1, steps=1)),
+    "theta": (HEAT, p2n.Theta(tau=sp.Rational(1, 4), steps=1, theta=sp.Rational(1, 2))),
+    "Kacanov": (CURVED, p2n.Implicit(tau=1, steps=1)),
+    "Newton": (CURVED, p2n.Implicit(tau=1, steps=1, solver=p2n.Newton())),
+    "fixed point": (CURVED, p2n.Implicit(tau=sp.Rational(1, 16), steps=1, solver=p2n.FixedPoint())),
+    "cycles to a tolerance": (CURVED, p2n.Multigrid(tau=1, cycles=20, tol=1e-6)),
+    "missed": (CURVED, p2n.Implicit(tau=1, steps=1, solver=p2n.Kacanov(tol=1e-12, max_iterations=1))),
+}
+
+
+@pytest.mark.filterwarnings("ignore")  # that a tolerance is missed
+@pytest.mark.parametrize("name", CELLS)
+def test_calls_that_are_put_together_are_those_alone(name: str) -> None:
+    problem, scheme = CELLS[name]
+    made: Any = p2n.compile(problem, scheme, on_unstable="ignore").module().double()
+    images = torch.rand(2, 3, 1, 6, 7, dtype=torch.float64)
+    alone = torch.stack([made(each) for each in images])
+    torch.testing.assert_close(torch.vmap(made)(images), alone)

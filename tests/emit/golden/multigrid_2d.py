@@ -277,16 +277,24 @@ def relative(residual: Tensor, against: Tensor) -> Tensor:
     return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
 
 
-def finished(done: Tensor) -> bool:
-    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
-    if torch.compiler.is_compiling():
-        return False
+def for_all(done: Tensor) -> bool:
+    """Whether it is so for all images, those of all calls where torch.vmap hides them."""
     try:
         return bool(done.all())
-    except RuntimeError:  # torch.vmap hides images: those of all its calls are asked
-        while torch._C._functorch.is_functorch_wrapped_tensor(done):
-            done = torch._C._functorch.get_unwrapped(done)
-        return bool(done.all())
+    except RuntimeError:
+        return bool(unwrapped(done).all())
+
+
+def unwrapped(a: Tensor) -> Tensor:
+    """The values of all calls of torch.vmap."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(a):
+        a = torch._C._functorch.get_unwrapped(a)
+    return a
+
+
+def finished(done: Tensor) -> bool:
+    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
+    return not torch.compiler.is_compiling() and for_all(done)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:

@@ -136,16 +136,24 @@ def relative(residual: Tensor, against: Tensor) -> Tensor:
     return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
 
 
-def finished(done: Tensor) -> bool:
-    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
-    if torch.compiler.is_compiling():
-        return False
+def for_all(done: Tensor) -> bool:
+    """Whether it is so for all images, those of all calls where torch.vmap hides them."""
     try:
         return bool(done.all())
-    except RuntimeError:  # torch.vmap hides images: those of all its calls are asked
-        while torch._C._functorch.is_functorch_wrapped_tensor(done):
-            done = torch._C._functorch.get_unwrapped(done)
-        return bool(done.all())
+    except RuntimeError:
+        return bool(unwrapped(done).all())
+
+
+def unwrapped(a: Tensor) -> Tensor:
+    """The values of all calls of torch.vmap."""
+    while torch._C._functorch.is_functorch_wrapped_tensor(a):
+        a = torch._C._functorch.get_unwrapped(a)
+    return a
+
+
+def finished(done: Tensor) -> bool:
+    """Whether all images are done; not asked while the network is traced, when loops run to their end."""
+    return not torch.compiler.is_compiling() and for_all(done)
 
 
 def dot(a: Tensor, b: Tensor) -> Tensor:
@@ -225,8 +233,8 @@ class ConvergenceError(RuntimeError):
 
 def not_converged(reached: Tensor, scale: Tensor, iterations: int, worse: Tensor) -> None:
     """Say that the tolerance was not reached; an error if images ended worse than they started."""
-    size = (reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
-    if worse.any():
+    size = unwrapped(reached / scale.clamp_min(torch.finfo(scale.dtype).tiny)).max().item()
+    if not for_all(~worse):
         raise ConvergenceError(
             f"diverges: relative residual {size:.2g} after {iterations} iterations; see on_failure"
         )
@@ -446,12 +454,12 @@ class DiffusionNetwork(nn.Module):
         bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale
         for _ in range(self.most):
             done = (size <= bound) | ~size.isfinite()
-            if done.all():
+            if for_all(done):
                 break
             new = line_search(residual, v, cell(v, rhs), size)
             v = torch.where(done, v, new)
             size = norm(residual(v))
-        if not (size <= bound).all():
+        if not for_all(size <= bound):
             worse = first.isfinite() & ~(size <= first + rounding(residual, v))
             not_converged(size, scale, self.most, worse)
             v = torch.where(size.isfinite(), v, torch.nan)
