@@ -96,14 +96,13 @@ def _same(given: Any, own: Any, spaces: Spaces) -> bool:
 
 
 def _bases(given: type, own: type, spaces: Spaces) -> bool:
-    """Whether both inherit from the same classes, those of the sources by name: each is compared itself."""
-    homes = [space["__name__"] for space in spaces]
-    pairs = list(zip(given.__mro__, own.__mro__, strict=False))
-    alike = [
-        a is b or (a.__module__ == homes[0] and b.__module__ == homes[1] and a.__qualname__ == b.__qualname__)
-        for a, b in pairs
-    ]
-    return len(given.__mro__) == len(own.__mro__) and all(alike)
+    """Whether both inherit from the same classes, or from what the sources define by the same names."""
+
+    def alike(a: type, b: type) -> bool:
+        name = b.__qualname__
+        return a is b or (b is spaces[1].get(name) and a is spaces[0].get(name))
+
+    return len(given.__mro__) == len(own.__mro__) and all(map(alike, given.__mro__, own.__mro__))
 
 
 def _function(given: types.FunctionType, own: types.FunctionType, spaces: Spaces) -> bool:

@@ -296,6 +296,22 @@ def test_sources_that_define_something_else_are_refused(name: str) -> None:
         certify(made)
 
 
+def test_classes_that_inherit_from_others_of_the_same_name_are_refused() -> None:
+    k = sp.Symbol("k", positive=True)
+    problem = p2n.Problem(sp.Eq(u.diff(t), k * p2n.laplacian(u)), parameters={k: R(1, 10)})
+    source = p2n.compile(problem, p2n.Explicit(tau=R(1, 2), steps=2), trainable=[k]).source()
+    made = execute(source, anew=True)
+    assert certify(made).stable
+    space = type(made).forward.__globals__
+    base = space["LinearFunction"]
+    members = {n: v for n, v in vars(base).items() if "__" not in n}
+    other = type(base.__name__, base.__bases__, {**members, "of": classmethod(lambda cls, *a: 2 * a[0])})
+    other.__module__ = space["__name__"]
+    space["Gradient"].__bases__ = (other,)
+    with pytest.raises(p2n.CertificateError, match="changed or edited"):
+        certify(made)
+
+
 def test_systems_are_certified() -> None:
     a, b = (sp.Function(name)(x, t) for name in "ab")
     k = sp.Symbol("k", positive=True)
