@@ -125,8 +125,11 @@ class Network:
             [s.name for s in problem.inputs],
         )
 
-    def source(self) -> str:
+    def source(self, backend: str = "torch", *, steps: tuple[int, int] = (8, 4)) -> str:
         """Standalone Python source that imports torch and math only; the same bytes on every call.
+
+        backend  "torch", or "numba" for kernels in loops over cells, which imports numba and NumPy too
+        steps    of kernels in one pass over memory, and in one that keeps what derivatives need
 
         Raises EmissionError if the step, the spacing or a parameter has no value.
         """
@@ -144,6 +147,8 @@ class Network:
                 kept=self.kept,
                 arrays=self.semidiscrete.form.problem.arrays,
                 multiple=semi.multiple if isinstance(semi, Semidiscrete) else 1,
+                backend=backend,
+                steps=steps,
             )
         )
 
@@ -165,7 +170,7 @@ class Network:
         if certificate is not None:
             write_text(certificate, self.certificate.to_json())
 
-    def module(self) -> torch.nn.Module:
+    def module(self, backend: str = "torch") -> torch.nn.Module:
         """The torch.nn.Module that `source()` defines, with fresh parameters.
 
         It maps (batch, channels, *spatial) to the same shape, dtype and device; known fields are keyword
@@ -174,7 +179,7 @@ class Network:
         """
         from pde2net.emit.execute import execute
 
-        return execute(self.source())
+        return execute(self.source(backend))
 
     def __str__(self) -> str:
         """The equation and the graph, in characters for a terminal."""

@@ -45,6 +45,8 @@ class Request:
     unknowns  the names of those of a system
     arrays    values of what is learned, to start from or to keep
     multiple  what the sizes of images are multiples of
+    backend   "torch" or "numba"
+    steps     of kernels in one pass over memory, and in one that keeps what derivatives need
     namer     makes identifiers
     """
 
@@ -59,6 +61,8 @@ class Request:
     kept: Kept | None = None
     arrays: Mapping[str, Array] = field(default_factory=dict)
     multiple: int = 1
+    backend: str = "torch"
+    steps: tuple[int, int] = (8, 4)
     namer: Namer = field(default_factory=Namer)
 
 
@@ -315,12 +319,15 @@ class Emitter(ABC):
         products = any(word == "Product" for d in definitions for word in words(lines(d)))
         constants = [f'__all__ = ["{NETWORK}"]', *self.constants()]
         constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
-        abstract = [a for a in ("Callable", "Sequence") if a in found or (products and a == "Callable")]
-        standard = [f"import {name}" for name in ("math", "warnings") if name in found]
+        abstract = [
+            a for a in ("Callable", "Collection", "Sequence") if a in found or (products and a == "Callable")
+        ]
+        standard = [f"import {name}" for name in ("math", "threading", "warnings") if name in found]
         standard += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
+        standard += ["from functools import partial"] if "partial" in found else []
         standard += ["from typing import Any"] if "Any" in found else []
         imports = ["from __future__ import annotations", "", *standard, *([""] if standard else [])]
-        imports += ["import torch", *(["import torch.nn.functional as F"] if "F" in found else [])]
+        imports += [*self.libraries(), *(["import torch.nn.functional as F"] if "F" in found else [])]
         imports.append("from torch import Tensor, nn")
         return render(Source(doc, imports, constants, definitions))
 
@@ -349,6 +356,10 @@ class Emitter(ABC):
     def trained_names(self) -> list[str]:
         """What the docstring says is trained."""
         return [self.scalar_name(s) for s in self.scalars if self.trained(s)]
+
+    def libraries(self) -> list[str]:
+        """Imports of what is installed."""
+        return ["import torch"]
 
     def functions(self) -> list[Definition]:
         """More functions that the classes use."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from pde2net.emit.base import NETWORK, Emitter, Request
 from pde2net.emit.cell import CellEmitter
@@ -10,10 +12,11 @@ from pde2net.emit.stack import StackEmitter
 from pde2net.emit.tree import Class
 from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.words import namer, words
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, EmissionError
 from pde2net.graph.network import fields
 from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
+from pde2net.program.records import Program
 
 EMITTERS: dict[str, type[Emitter]] = {
     "residual stack": StackEmitter,
@@ -28,9 +31,9 @@ def emit(request: Request) -> str:
     Raises EmissionError if a symbol has no value, and DeclarationError if a known field is called what the
     methods that take it need for themselves.
     """
-    emitter = EMITTERS[request.graph.graph["architecture"]]
     chosen = (request.trainable, request.shared, request.kept)
     program = lower(request.graph, request.axes, request.update, *chosen)
+    emitter = _emitter(request, program)
     draft = emitter(replace(request, namer=Namer(mark=MARK)), program)
     made = emitter(replace(request, namer=namer(draft.definitions())), program)
     definitions = made.definitions()
@@ -39,6 +42,17 @@ def emit(request: Request) -> str:
         if made.names[field.name] != field.name:
             _check_free(field.name, network)
     return made.text(definitions)
+
+
+def _emitter(request: Request, program: Program) -> Callable[[Request, Program], Emitter]:
+    architecture: str = request.graph.graph["architecture"]
+    if request.backend == "torch":
+        return EMITTERS[architecture]
+    if architecture != "residual stack":
+        raise EmissionError(f"There are no kernels of a {architecture} yet; residual stacks have them.")
+    from pde2net.emit.kernels.stack import KernelEmitter, planned
+
+    return partial(KernelEmitter, journey=planned(request, program))
 
 
 def _check_free(argument: str, network: Class) -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import linecache
+import os
+import sys
 import types
+import warnings
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from pde2net.errors import EmissionError, FileError
+from pde2net.files import write_text
 
 
 def execute(source: str, anew: bool = False) -> torch.nn.Module:
@@ -16,6 +23,9 @@ def execute(source: str, anew: bool = False) -> torch.nn.Module:
 
     The lines are handed to linecache, so tracebacks and inspect show them. Instances carry the source when
     they are pickled or copied, so that they can be read where it was never executed; reading them runs it.
+
+    A source with kernels is written to `cache_folder()`, where numba finds what it has compiled of it. Raises
+    EmissionError without numba.
     """
     module = (_module.__wrapped__ if anew else _module)(source)
     network: torch.nn.Module = getattr(module, module.__dict__["__all__"][0])()
@@ -27,8 +37,11 @@ def _module(source: str) -> types.ModuleType:
     """The module of `source`, one for equal texts."""
     digest = hashlib.sha256(source.encode()).hexdigest()[:16]
     name = f"pde2net_generated_{digest}"
-    filename = f"<{name}>"
+    kernels = "\nimport numba\n" in source
+    filename = _stored(name, source) if kernels else f"<{name}>"
     module = types.ModuleType(name)
+    if kernels:  # numba looks for the module of what it reads from disk
+        sys.modules[name] = module
     module.__file__ = filename
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     exec(compile(source, filename, "exec"), module.__dict__)
@@ -36,6 +49,30 @@ def _module(source: str) -> types.ModuleType:
         if isinstance(kind, type) and issubclass(kind, torch.nn.Module) and kind.__module__ == name:
             kind.__reduce__ = functools.partialmethod(reduced, source)  # type: ignore[assignment]
     return module
+
+
+def cache_folder() -> Path:
+    """Where kernels are kept: $PDE2NET_CACHE, or pde2net in the user's folder of caches."""
+    own = os.environ.get("PDE2NET_CACHE")
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(own or Path(caches) / "pde2net").expanduser()
+
+
+def _stored(name: str, source: str) -> str:
+    """The file that has a source with kernels; with a warning no file's name, if none can be written."""
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        raise EmissionError('The backend "numba" needs numba: pip install "pde2net[fast]".') from error
+    path = cache_folder() / f"{name}.py"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != source:
+            write_text(path, source)
+    except (OSError, FileError) as error:
+        warnings.warn(f"Kernels are compiled again in each process: {error}", stacklevel=2)
+        return f"<{name}>"
+    return str(path)
 
 
 def reduced(self: torch.nn.Module, source: str) -> tuple[Any, ...]:

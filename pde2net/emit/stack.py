@@ -213,6 +213,29 @@ class StackEmitter(KeepingEmitter):
 
     def _loop(self, names: list[str], data: list[str]) -> list[str]:
         """The loop over the stages of a cycle."""
+        lines, block, after = self._stages()
+        passed = [
+            "u",
+            *names,
+            *self.frozen.values(),
+            *data,
+            *(self.weight_names[w] for w in self.tables),
+        ]
+        if self.clock is not None:
+            passed.append(self._clock_of_stage())
+        call = f"{block}({', '.join(passed)})"
+        if "previous" in names:
+            return [*lines, f"    u, previous = {call}, u", *after]
+        return [*lines, f"    u = {call}", *after]
+
+    def _clock_of_stage(self) -> str:
+        """The time that a stage is handed."""
+        if self.stack.repeated and not self.own:
+            return self.time_at(lambda k: self.stack.clock(0, k), "self.block.")
+        return self.now
+
+    def _stages(self) -> tuple[list[str], str, list[str]]:
+        """The head of the loop over the stages of a cycle, the block of a stage, statements at its end."""
         weights = [self.weight_names[w] for w in self.tables]
         tables = [f"self.{table_of(w)}" for w in self.tables]
         block = "self.block"
@@ -230,29 +253,15 @@ class StackEmitter(KeepingEmitter):
         else:
             over = tables[0] if len(tables) == 1 else f"zip({', '.join(tables)}, strict=True)"
             loop = f"for {', '.join(weights)} in {over}:"
-        passed = [
-            "u",
-            *names,
-            *self.frozen.values(),
-            *data,
-            *(self.weight_names[w] for w in self.tables),
-        ]
         after: list[str] = []
         if self.clock is not None and self.stack.repeated and not self.own:
             loop = f"for {self.counter} in range(self.steps):"
             if tables:
                 entries = f"({', '.join(weights)})" if len(weights) > 1 else weights[0]
                 loop = f"for {self.counter}, {entries} in enumerate({over}):"
-            passed.append(self.time_at(lambda k: self.stack.clock(0, k), "self.block."))
         elif self.clock is not None:
-            passed.append(self.now)
             step = self.printer({}, "block.").doprint(self.clock + TAU)
             after = [f"    {self.now} = {step}"] if self.stack.repeated else []
-        call = f"{block}({', '.join(passed)})"
         if self.handed and self.own and not self.per_cycle:
-            lines = [loop, f"    {self.kept_by('block', self._given())}"]
-        else:
-            lines = [loop]
-        if "previous" in names:
-            return [*lines, f"    u, previous = {call}, u", *after]
-        return [*lines, f"    u = {call}", *after]
+            return [loop, f"    {self.kept_by('block', self._given())}"], block, after
+        return [loop], block, after

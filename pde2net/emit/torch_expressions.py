@@ -14,7 +14,7 @@ from pde2net.program.guard import AtLeast
 
 EXACT_INTEGERS = 2**53  # up to here floating point has all; torch takes none above 2**63
 _ABOVE_PRODUCT = PRECEDENCE["Mul"] + 1
-_SHARED = (
+SHARED = (
     "exp",
     "log",
     "expm1",
@@ -142,13 +142,13 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
 
     def _print_Function(self, expr: sp.Expr) -> str:
         name = type(expr).__name__
-        if name in _SHARED:
+        if name in SHARED:
             return self._call(f"{'torch' if self.is_tensor(expr) else 'math'}.{name}", expr)
         if name in _OWN:
             return self._call(_OWN[name], expr)
         raise EmissionError(
             f"The function {name} in {expr} cannot be emitted; rewrite it with one of: "
-            f"{', '.join(_SHARED)}, Abs, sign, Min, Max, Piecewise."
+            f"{', '.join(SHARED)}, Abs, sign, Min, Max, Piecewise."
         )
 
     def _print_AtLeast(self, expr: AtLeast) -> str:

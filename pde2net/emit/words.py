@@ -11,9 +11,9 @@ from pde2net.program.names import MARK, Namer
 # Strings, which are passed over, and words; neither attributes nor the names of arguments that are passed.
 _WORD = re.compile(r'f?"(?:[^"\\]|\\.)*"|(?<![\w.])([^\W\d]\w*)(?!\w|=[^=])')
 _OWN = re.compile(r"\bself\.(\w+)")
-_MODULE = re.compile(r"(?<![\w.])(F|math|warnings)\.")
+_MODULE = re.compile(r"(?<![\w.])(F|math|threading|warnings)\.")
 ALWAYS = ("Tensor", "annotations", "nn", "torch")  # which every module imports
-TYPES = ("Any", "Callable", "Sequence")  # where they are used
+TYPES = ("Any", "Callable", "Collection", "Sequence", "partial")  # where they are used
 
 
 def words(lines: Iterable[str]) -> list[str]:

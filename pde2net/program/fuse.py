@@ -25,18 +25,18 @@ from pde2net.graph.nodes import (
 from pde2net.language.borders import closing
 from pde2net.program.extents import Extent, channel_by_channel, extents, sums_channels
 from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Rules, Stage, Write, position, size
-from pde2net.program.records import Fold, Function, Let, Line, Op, Total, Transposed
+from pde2net.program.records import Fold, Function, Let, Line, Op, Sum, Total, Transposed
 
 Offset = tuple[int, ...]
 Tap = tuple[Offset, sp.Expr]  # of a stencil: where it reads, and its weight
-SPATIAL = Convolution | TransposedConvolution | EdgeMean
+SPATIAL = Convolution | TransposedConvolution | EdgeMean | Sum
 Group = tuple[Offset, int, bool]  # cells beyond the image, channels, whether these are summed over
 
 
 def fuse(function: Function, given: Mapping[str, Extent]) -> tuple[Stage, ...]:
     """The stages of a function without loops, in order; `given` says how large its parameters are.
 
-    Raises EmissionError for operations that no stage has: solvers, Gaussians, learned filters and splines,
+    Raises EmissionError for operations that no stage has: solvers, learned filters and splines,
     and the adjoint of repeated values.
     """
     return _Fusion(function, given).stages()
@@ -89,7 +89,7 @@ class _Fusion:
     def group(self, value: str) -> Group:
         """What the values of a stage have in common."""
         let = self.made[value]
-        own = self.extents[value]
+        own = self.extents[let.fed["a"] if isinstance(let.op, Total) else value]
         return own.wide, 1 if channel_by_channel(let.op) else own.channels, self.summed(let)
 
     def level(self, value: str) -> int:
@@ -188,12 +188,15 @@ class _Stage:
         op, fed = let.op, let.fed
         if isinstance(op, Pointwise):
             found = op.expressions[output].subs(dict(op.weights))
-            return found.xreplace({s: self.here(fed[s.name]) for s in found.free_symbols if s.name in fed})
+            used = sorted((s for s in found.free_symbols if s.name in fed), key=str)
+            return found.xreplace({s: self.here(fed[s.name]) for s in used})
         if isinstance(op, Convolution):
             return self.row(op.bank, output, fed["u"], False)
         if isinstance(op, TransposedConvolution):
             rows = range(len(op.bank.operations))
             return sp.Add(*(self.row(op.bank, r, fed[f"p{r}"], True) for r in rows))
+        if isinstance(op, Sum):
+            return self.line(op, fed["u"])
         if isinstance(op, EdgeMean):
             border = closing(op.closure)
             return self.pair(fed["a"], op.axis, 1, Extension(border.wraps, border.factor)) / 2
@@ -213,6 +216,13 @@ class _Stage:
         what = type(op.node).__name__ if isinstance(op, Transposed) else type(op).__name__
         of = f"the adjoint of {what}" if isinstance(op, Transposed) else what
         raise EmissionError(f"There is no kernel of {of} yet.")
+
+    def line(self, op: Sum, value: str) -> sp.Expr:
+        """A weighted sum along an axis."""
+        zero, radius = self.origin, len(op.weights) // 2
+        ends = [(*zero[: op.axis], k - radius, *zero[op.axis + 1 :]) for k in range(len(op.weights))]
+        reads = (self.at(value, end, {op.axis: op.extension}) for end in ends)
+        return sp.Add(*(w * r for w, r in zip(op.weights, reads, strict=True)))
 
     def pair(self, value: str, axis: int, step: int, kind: Extension) -> sp.Expr:
         """The sum of the values of a cell and of its neighbour along an axis."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import sympy as sp
 
@@ -71,12 +73,29 @@ class Stage:
     summed: bool = False
     wide: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def numbers(self) -> frozenset[sp.Symbol]:
         """The symbols that stand for numbers, the same in all cells."""
         own = {s for s, _ in self.reads} | {s for s, _ in self.body}
         own |= {of(axis) for axis in range(3) for of in (position, size)}
         return frozenset(set().union(*(e.free_symbols for _, e in self.body)) - own)
+
+    def only(self, writes: Iterable[Write]) -> Stage:
+        """What makes some of the values, in an order that depends on these alone."""
+        kept, known = tuple(writes), dict(self.body)
+        body: dict[sp.Symbol, sp.Expr] = {}
+
+        def add(symbol: sp.Symbol) -> None:
+            if symbol in known and symbol not in body:
+                for part in sorted(known[symbol].free_symbols, key=str):
+                    add(part)
+                body[symbol] = known[symbol]
+
+        for write in kept:
+            add(write.symbol)
+        used = {w.symbol for w in kept}.union(*(e.free_symbols for e in body.values()))
+        reads = tuple((s, r) for s, r in sorted(self.reads, key=str) if s in used)
+        return replace(self, reads=reads, body=tuple(body.items()), writes=kept)
 
 
 def position(axis: int) -> sp.Symbol:

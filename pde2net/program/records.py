@@ -12,6 +12,7 @@ from enum import Enum, auto
 
 import sympy as sp
 
+from pde2net.discretise.arrays import Extension
 from pde2net.graph.nodes import Channel, Coordinate, EdgeMean, Filter, Node, Pad, Repeat, SquaredAdjoint
 
 Given = tuple[str, str]  # a value that a function is handed, and what it would be called
@@ -102,7 +103,19 @@ class FilterSlope:
     node: Filter
 
 
-Op = Node | Line | Squares | OnGrid | Stored | Loop | Reversed | Transposed | Fold | Total | FilterSlope
+@dataclass(frozen=True)
+class Sum:
+    """A weighted sum of "u" and its neighbours along an axis; the weights are symmetric.
+
+    extension  how "u" goes on beyond the border
+    """
+
+    axis: int
+    weights: tuple[sp.Expr, ...]
+    extension: Extension
+
+
+Op = Node | Line | Squares | OnGrid | Stored | Loop | Reversed | Transposed | Fold | Total | FilterSlope | Sum
 
 
 @dataclass(frozen=True)

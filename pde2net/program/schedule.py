@@ -92,12 +92,15 @@ class Pass:
     wraps: bool
 
 
-def schedule(calls: Sequence[Call], given: Collection[str], results: Collection[str]) -> Pass:
-    """The pass that makes the arrays `results` from those that are `given`, and all sums over cells."""
+def schedule(calls: Sequence[Call], given: Collection[str], results: Mapping[str, tuple[int, ...]]) -> Pass:
+    """The pass that makes `results` from the arrays that are `given`, and all sums over cells.
+
+    Results are made as far beyond the image as they say, by axis.
+    """
     plain: Rules = (None,) * len(calls[0].stage.wide)
     variants = _variants([*((r, plain) for r in results), *((a, r.rules) for a, r in _reads(calls))])
     wraps = any(r.rules[0] is not None and r.rules[0].wraps for _, r in _reads(calls))
-    regions = _regions(calls, results, len(plain))
+    regions = _regions(calls, results)
     rings = _Rings(variants)
     turns = []
     for array in given:
@@ -188,10 +191,9 @@ def unified(a: Rules, b: Rules) -> Rules | None:
     return tuple(one or other for one, other in zip(a, b, strict=True))
 
 
-def _regions(calls: Sequence[Call], results: Collection[str], dimension: int) -> dict[str, Region]:
+def _regions(calls: Sequence[Call], results: Mapping[str, tuple[int, ...]]) -> dict[str, Region]:
     """Of all arrays that are read, from the last call to the first."""
-    image = Region((0, 0), ((0, 0),) * dimension)
-    found = dict.fromkeys(results, image)
+    found = {r: _framed(wide) for r, wide in results.items()}
     for call in reversed(calls):
         region = _made(call, found)
         if region is None:
@@ -206,11 +208,16 @@ def _made(call: Call, known: Mapping[str, Region]) -> Region | None:
     """The cells that a call makes; None if nobody reads any. Sums are over all that there are."""
     found = [known[a] for a in (call.arrays[w.value] for w in call.stage.writes) if a in known]
     if any(w.total for w in call.stage.writes):
-        found.append(Region((0, 0), tuple((m, m) for m in call.stage.wide)))
+        found.append(_framed(call.stage.wide))
     region = found[0] if found else None
     for other in found[1:]:
         region = other | region if region is not None else other
     return region
+
+
+def _framed(wide: tuple[int, ...]) -> Region:
+    """An image and cells beyond it."""
+    return Region((wide[0], wide[0]), tuple((m, m) for m in wide))
 
 
 def _behind(offset: int, rule: Rule | None, first: int) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
-from program.stages import compiled, number
+from program.stages import compiled, numbers
 
-from pde2net.program.flatten import Call
+from pde2net.program.flatten import Call, Flat
 from pde2net.program.kernels import Rule, position, size
 from pde2net.program.schedule import Ends, Pass, Turn
 
@@ -23,13 +23,14 @@ class Rows:
     def __init__(
         self,
         made: Pass,
-        channels: Mapping[str, int],
+        flat: Flat,
         arrays: Mapping[str, Array],
         values: Mapping[sp.Symbol, Any],
         shape: Sequence[int],
         band: Ends,
     ) -> None:
         self.made, self.arrays, self.values, self.shape, self.band = made, arrays, values, shape, band
+        self.flat, channels = flat, {n: e.channels for n, e in flat.extents.items()}
         self.store = []
         for ring in made.rings:
             sizes = [n + a + b for n, (a, b) in zip(shape[1:], ring.beyond[1:], strict=True)]
@@ -80,10 +81,8 @@ class Rows:
                 self.results[name][:, row] = whole[(slice(None), *inner)]
 
     def numbers(self, call: Call) -> dict[sp.Symbol, float]:
-        """What stands for the same number in all cells."""
         if id(call) not in self.known:
-            weights = {s: sp.sympify(call.weights.get(s, s)) for s in call.stage.numbers}
-            self.known[id(call)] = {s: number(e, self.values) for s, e in weights.items()}
+            self.known[id(call)] = numbers(call, self.flat, self.values)
         return self.known[id(call)]
 
     # -- what is made --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import sympy as sp
 from numpy.typing import NDArray
 from program.evaluate import GUARDED
 
-from pde2net.program.flatten import Call
+from pde2net.program.flatten import Call, Flat
 from pde2net.program.kernels import Read, Rule, Stage, position, size
 
 Array = NDArray[Any]
@@ -99,15 +99,18 @@ def continued(at: Array, n: int, rule: Rule | None) -> tuple[Array, Array]:
     return np.maximum(index, 0), factor
 
 
-def calls(
-    made: Sequence[Call], arrays: Mapping[str, Array], values: Mapping[sp.Symbol, sp.Expr]
-) -> dict[str, Any]:
+def numbers(call: Call, made: Flat, values: Mapping[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, float]:
+    """What stands for the same number in all cells."""
+    weights = made.weights[call.line]
+    return {s: number(weights.get(s, s), values) for s in call.stage.numbers}
+
+
+def calls(made: Flat, arrays: Mapping[str, Array], values: Mapping[sp.Symbol, sp.Expr]) -> dict[str, Any]:
     """All arrays and sums that calls make, one after the other."""
     found: dict[str, Any] = dict(arrays)
     shape = next(iter(arrays.values())).shape[1:]
-    for call in made:
-        numbers = {s: number(call.weights.get(s, s), values) for s in call.stage.numbers}
+    for call in made.calls:
         own = {v: found[n] for v, n in call.arrays.items() if n in found}
-        results = evaluated([call.stage], own, numbers, shape)
+        results = evaluated([call.stage], own, numbers(call, made, values), shape)
         found |= {call.arrays[w.value]: results[w.value] for w in call.stage.writes}
     return found

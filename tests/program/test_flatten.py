@@ -49,17 +49,22 @@ def functions(network: Any) -> tuple[Function, Function, list[sp.Symbol]]:
     return plain, backward, symbols
 
 
-def flat(function: Function, dimension: int, channels: int = 1) -> Flat:
+def flat(function: Function, symbols: Any, dimension: int, channels: int = 1) -> Flat:
     image = Extent((0,) * dimension, channels)
-    return flatten(function, {v: image for v, _ in function.parameters})
+    return flatten(function, {v: image for v, _ in function.parameters}, symbols)
 
 
-def evaluated(network: Any, made: Flat, arrays: dict[str, Any]) -> list[Any]:
-    """The results, sums of numbers as numbers."""
+def evaluated(network: Any, made: Flat, arrays: dict[str, Any], symbols: Any = ()) -> list[Any]:
+    """The results, and derivatives by symbols."""
     values = dict(network.looped.graph["values"])
-    found = calls(made.calls, arrays, values)
-    total = lambda terms: sum(number(a, values) * found[name] for a, name in terms)  # noqa: E731
-    return [found[r] if isinstance(r, str) else total(r) for r in made.results]
+    found = calls(made, arrays, values)
+    slopes = dict.fromkeys(symbols, 0.0)
+    for (line, key), terms in made.totals.items():
+        total = sum(number(a, values) * found[name] for a, name in terms)
+        for symbol in symbols:
+            inner = sp.sympify(made.weights[line].get(key, key)).diff(symbol)
+            slopes[symbol] += number(inner, values) * total
+    return [found[r] for r in made.results if r] + list(slopes.values())
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -85,14 +90,14 @@ def test_networks_and_their_products(scheme: Any, name: str, boundary: str) -> N
     slopes = torch.autograd.grad((out * torch.from_numpy(v)[None]).sum(), asked, allow_unused=True)
     names = [v_ for v_, _ in forward.parameters]
     arrays = {n: u0 if k == 0 else known[n.rpartition(".")[2]] for k, n in enumerate(names)}
-    (found,) = evaluated(network, flat(forward, 2), arrays)
+    (found,) = evaluated(network, flat(forward, (), 2), arrays)
     np.testing.assert_allclose(found, out.detach().numpy()[0], rtol=1e-10, atol=1e-11)
     if "known field" in name and boundary == "dirichlet":
         with pytest.raises(p2n.EmissionError, match="the adjoint of Pad"):
-            flat(backward, 2)
+            flat(backward, symbols, 2)
         return
     last = backward.parameters[-1][0]
-    products = evaluated(network, flat(backward, 2), {**arrays, last: v})
+    products = evaluated(network, flat(backward, symbols, 2), {**arrays, last: v}, symbols)
     order = [names[0], *sorted(names[1:], key=lambda n: fields.index(n.rpartition(".")[2]))]
     wanted = dict(zip([*order, *symbols], slopes, strict=True))
     for key, got in zip([*names, *symbols], products, strict=True):
@@ -112,24 +117,23 @@ def test_one_pass_over_memory(scheme: Any, name: str, boundary: str) -> None:
     """Row by row, in bands, with rings: the same as one call after the other."""
     problem, grid = declared(name, 2, boundary)
     network = uncertified(problem, scheme, grid, trainable=[TAU, *problem.parameters])
-    forward, backward, _ = functions(network)
+    forward, backward, symbols = functions(network)
     rng, values = np.random.default_rng(0), dict(network.looped.graph["values"])
-    for function in (forward, backward):
+    for function, by in ((forward, ()), (backward, symbols)):
         try:
-            made = flat(function, 2)
+            made = flat(function, by, 2)
         except p2n.EmissionError:
             continue
         shape = SHAPES[2]
         arrays = {v: rng.uniform(size=(1, *shape)) for v in made.parameters}
-        wanted = calls(made.calls, arrays, values)
-        results = [r for r in made.results if isinstance(r, str)]
-        numbers = [n for r in made.results if not isinstance(r, str) for _, n in r]
-        plan = schedule(made.calls, made.parameters, results)
+        wanted = calls(made, arrays, values)
+        results = [r for r in made.results if r]
+        numbers = [n for terms in made.totals.values() for _, n in terms]
+        plan = schedule(made.calls, made.parameters, dict.fromkeys(results, (0, 0)))
         for bands in ([(0, shape[0])], [(0, 2), (2, 3), (3, shape[0])]):
             sums = dict.fromkeys(numbers, 0.0)
             for a, b in bands:
-                channels = {n: e.channels for n, e in made.extents.items()}
-                rows = Rows(plan, channels, arrays, values, shape, (a, b))
+                rows = Rows(plan, made, arrays, values, shape, (a, b))
                 rows.run()
                 for name_ in results:
                     got, want = rows.results[name_][:, a:b], wanted[name_][:, a:b]

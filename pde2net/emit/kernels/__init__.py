@@ -1,0 +1,1 @@
+"""Text of loops over cells, for numba: the same program as that of the torch module."""

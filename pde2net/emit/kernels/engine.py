@@ -1,0 +1,502 @@
+"""The text that every module with kernels has: one loop over the rows of a pass, borders, threads."""
+
+from __future__ import annotations
+
+OPTIONS = 'FLAGS = {"fastmath": {"nsz", "arcp", "contract"}, "error_model": "numpy", "nogil": True}'
+SCHEMAS = [
+    'ADVANCE = "(Tensor u, Tensor[] fields, Tensor numbers, bool keep) -> Tensor[]"',
+    'DERIVATIVES = "(Tensor u, Tensor[] fields, Tensor numbers, Tensor[] kept, Tensor slope) -> Tensor[]"',
+]
+LIBRARIES = [
+    "import numba",
+    "import numpy as np",
+    "from numba.core.compiler import Compiler",
+]
+
+HEAD = '''
+class Separate(Compiler):
+    """Compiles functions of lines: the arrays that they are handed do not overlap."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.state.flags.noalias = True
+
+
+def compiled(function: Callable, **options: Any) -> Callable:
+    """By numba, kept on disk beside this file, or in memory where that cannot be written."""
+    try:
+        return numba.njit(cache=True, **FLAGS, **options)(function)
+    except RuntimeError:
+        return numba.njit(**FLAGS, **options)(function)
+
+
+def kernel(function: Callable) -> Callable:
+    """A function of numbers and of all memory."""
+    return compiled(function)
+
+
+def line(function: Callable) -> Callable:
+    """A function of lines, which do not overlap."""
+    return compiled(function, pipeline_class=Separate)
+'''
+
+CELLS = '''
+@kernel
+def square(x) -> float:
+    return x * x
+
+
+@kernel
+def largest(x, y) -> float:
+    """NaN if one of them is."""
+    return x if (x > y) | (x != x) else y
+
+
+@kernel
+def least(x, y) -> float:
+    """NaN if one of them is."""
+    return x if (x < y) | (x != x) else y
+
+
+@kernel
+def at_least_tiny(x, power, tiny) -> float:
+    """x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow."""
+    return largest(x, tiny**power)
+
+
+@kernel
+def onto(a, b, square, tiny) -> float:
+    """a b/|v|^2 for two components of v, 0 where |v|^2 underflows."""
+    return tiny - tiny if square < tiny else a * b / square
+
+
+@line
+def total(n, a) -> float:
+    """The sum of a line, in double precision."""
+    even, odd = 0.0, 0.0
+    for j in range(0, n - 1, 2):
+        even += a[j]
+        odd += a[j + 1]
+    if n % 2:
+        even += a[n - 1]
+    return even + odd
+
+
+@line
+def clear(n, a) -> None:
+    for j in range(n):
+        a[j] = 0
+'''
+
+SWEEP = '''
+@kernel
+def begins(ring, channel, row, y, x, rings, places) -> int:
+    """Where a cell of a ring is in memory."""
+    where, own = places[ring], rings[ring]
+    row = row % own[0] if own[0] > 1 else 0
+    return where[0] + row * where[1] + channel * where[2] + (y + own[4]) * where[3] + x + own[6]
+
+
+@kernel
+def mirrored(at, n, rule) -> int:
+    """The cell that stands for one beyond the border."""
+    kind, edge = rule % 8, rule // 8
+    if kind == 1:
+        return at % n
+    if kind == 5:
+        return 0 if at < 0 else n - 1
+    return -1 - edge - at if at < 0 else 2 * n - 1 - edge - at
+
+
+@kernel
+def move(memory, to, source, n, rule, inside) -> None:
+    """A line beyond the border from that which stands for it; 0 if that is outside too."""
+    kind = rule % 8
+    if kind == 2 or not inside:
+        for j in range(n):
+            memory[to + j] = 0
+    elif kind == 4:
+        for j in range(n):
+            memory[to + j] = -memory[source + j]
+    else:
+        for j in range(n):
+            memory[to + j] = memory[source + j]
+
+
+@kernel
+def close(ring, row, shape, wraps, rings, places, memory) -> None:
+    """Fill what is beyond the borders of a row of a ring, and rows above for which this one stands."""
+    own, per_line = rings[ring], places[ring, 3]
+    low1, high1, low2, high2 = own[4], own[5], own[6], own[7]
+    rule0, rule1, rule2 = own[8], own[9], own[10]
+    for c in range(own[1]):
+        first = begins(ring, c, row, -low1, -low2, rings, places)
+        if rule1:
+            if rule1 >= 8:
+                move(memory, first + (low1 + shape[1] - 1) * per_line, 0, per_line, 2, False)
+            for k in range(low1 + high1):
+                y = k - low1 if k < low1 else shape[1] + k - low1
+                other = mirrored(y, shape[1], rule1)
+                to, source = first + (low1 + y) * per_line, first + (low1 + other) * per_line
+                move(memory, to, source, per_line, rule1, 0 <= other < shape[1])
+        if rule2:
+            for y in range(low1 + shape[1] + high1):
+                at = first + y * per_line + low2
+                if rule2 >= 8:
+                    memory[at + shape[2] - 1] = 0
+                for k in range(low2 + high2):
+                    x = k - low2 if k < low2 else shape[2] + k - low2
+                    other = mirrored(x, shape[2], rule2)
+                    move(memory, at + x, at + other, 1, rule2, 0 <= other < shape[2])
+    if rule0 and not wraps:
+        whole = places[ring, 1]
+        here = begins(ring, 0, row, -low1, -low2, rings, places)
+        if rule0 >= 8 and row == shape[0] - 1:
+            move(memory, here, 0, whole, 2, False)
+        for beyond in range(-own[2], 0):
+            original = mirrored(beyond, shape[0], rule0)
+            to = begins(ring, 0, beyond, -low1, -low2, rings, places)
+            if rule0 % 8 != 2 and original == row:
+                move(memory, to, here, whole, rule0, True)
+            elif original < 0 and row == 0:
+                move(memory, to, 0, whole, 2, False)
+
+
+@kernel
+def end(ring, row, shape, rings, places, memory) -> None:
+    """A row beyond the image."""
+    own, n = rings[ring], shape[0]
+    low1, low2, rule = own[4], own[6], own[8]
+    after = n <= row < n + own[3]
+    if rule and (after or (rule % 8 == 2 and -own[2] <= row < 0)):
+        to = begins(ring, 0, row, -low1, -low2, rings, places)
+        original = mirrored(row, n, rule)
+        source = begins(ring, 0, original, -low1, -low2, rings, places)
+        move(memory, to, source, places[ring, 1], rule, True)
+
+
+@kernel
+def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
+    """Copy the row `own` of an array, (channels, rows, lines, columns), which may be wider than the image."""
+    ring = writes[turn[17], 0]
+    low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
+    first = own + (array.shape[1] - shape[0]) // 2
+    cut1, cut2 = (array.shape[2] - shape[1]) // 2 - low1, (array.shape[3] - shape[2]) // 2 - low2
+    for c in range(turn[3]):
+        for y in range(low1 + shape[1] + high1):
+            to = begins(ring, c, row, y - low1, -low2, rings, places)
+            source = array[c, first, cut1 + y]
+            for j in range(low2 + shape[2] + high2):
+                memory[to + j] = source[cut2 + j]
+
+
+@kernel
+def store(stored, row, shape, array, rings, places, memory) -> None:
+    """Copy a row of a ring to an array, with the cells beyond the image that this has."""
+    ring, wide0, wide1, wide2 = stored[0], stored[2], stored[3], stored[4]
+    for c in range(array.shape[0]):
+        for y in range(array.shape[2]):
+            source = begins(ring, c, row, y - wide1, -wide2, rings, places)
+            to = array[c, row + wide0, y]
+            for j in range(array.shape[3]):
+                to[j] = memory[source + j]
+
+
+@kernel
+def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
+    """What a turn made in one ring, in another that has the same array."""
+    low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
+    for c in range(rings[ring, 1]) if channel < 0 else range(channel, channel + 1):
+        for y in range(-low1, shape[1] + high1):
+            source = begins(ring, c, row, y, -low2, rings, places)
+            target = begins(to, c, row, y, -low2, rings, places)
+            for j in range(low2 + shape[2] + high2):
+                memory[target + j] = memory[source + j]
+
+
+@kernel
+def make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, memory, sums) -> None:
+    """A row of what a function of lines makes, line by line; sums of what is `inside` the band."""
+    low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
+    n, count, made = low2 + shape[2] + high2, turn[16] - turn[15], turn[18] - turn[17]
+    where[2] = -low2
+    for y in range(-low1, shape[1] + high1):
+        where[1] = y
+        for c in range(turn[3]):
+            for k in range(count):
+                read = reads[turn[15] + k]
+                channel = read[4] if read[4] >= 0 else c if rings[read[0], 1] > 1 else 0
+                at[k] = begins(read[0], channel, row + read[1], y + read[2], read[3] - low2, rings, places)
+            for k in range(made):
+                write = writes[turn[17] + k]
+                if write[0] < 0:
+                    at[count + k] = 64 + k * places[0, 3]
+                else:
+                    channel = write[1] if write[1] >= 0 else 0 if turn[4] else c
+                    at[count + k] = begins(write[0], channel, row, y, -low2, rings, places)
+                if turn[4] and c == 0:
+                    clear(n, memory[at[count + k] : at[count + k] + n])
+            call(turn[0], n, p, where, memory, at)
+            for k in range(made):
+                number = writes[turn[17] + k, 2]
+                if number >= 0 and inside and (not turn[4] or c == turn[3] - 1):
+                    sums[number] += total(n, memory[at[count + k] : at[count + k] + n])
+
+
+@kernel
+def sweep(
+    turns,
+    reads,
+    writes,
+    copies,
+    stores,
+    rings,
+    places,
+    wraps,
+    shape,
+    band,
+    image,
+    arrays,
+    results,
+    numbers,
+    memory,
+    sums,
+    spans,
+    at,
+    where,
+) -> None:
+    """Make the rows `band` of an image in one pass.
+
+    A turn is
+
+        0        the function of lines; -1: load a row of an array
+        1        how many rows it is behind
+        2        its line of numbers; the array
+        3, 4     channels that it makes, or sums over if the second is 1
+        5, 6     rows that it makes before and after the band
+        7 - 12   cells that it makes beyond the image, at both ends of each axis
+        13, 14   rows beyond the image that its rings have
+        15 - 20  its reads, writes and stores: from, to
+    """
+    n = shape[0]
+    early, late = band[1], band[0]
+    for k in range(len(turns)):
+        turn = turns[k]
+        first, last = band[0] - turn[5], band[1] + turn[6]
+        if not wraps:
+            first, last = max(first, -turn[7]), min(last, n + turn[8])
+        spans[k, 0], spans[k, 1] = first, last
+        early, late = min(early, first + turn[1] - turn[13]), max(late, last + turn[1] + turn[14])
+    for k in range(3):
+        where[3 + k] = shape[k]
+    for now in range(early, late):
+        for k in range(len(turns)):
+            turn = turns[k]
+            row = now - turn[1]
+            if not spans[k, 0] <= row < spans[k, 1]:
+                if not wraps:
+                    for w in range(turn[17], turn[18]):
+                        if writes[w, 0] >= 0:
+                            end(writes[w, 0], row, shape, rings, places, memory)
+                        for c in range(writes[w, 3], writes[w, 4]):
+                            end(copies[c, 0], row, shape, rings, places, memory)
+                continue
+            where[0] = row % n if wraps else row
+            beyond = not wraps and ((row < 0 and band[0] == 0) or (row >= n and band[1] == n))
+            inside = band[0] <= row < band[1] or beyond
+            if turn[0] < 0:
+                load(turn, row, where[0], shape, arrays[turn[2]][image], writes, rings, places, memory)
+            else:
+                p = numbers[turn[2]]
+                make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, memory, sums)
+            for w in range(turn[17], turn[18]):
+                ring = writes[w, 0]
+                if ring >= 0:
+                    for c in range(writes[w, 3], writes[w, 4]):
+                        copy(ring, copies[c, 0], writes[w, 1], turn, row, shape, rings, places, memory)
+                        close(copies[c, 0], row, shape, wraps, rings, places, memory)
+                    close(ring, row, shape, wraps, rings, places, memory)
+            if inside:
+                for s in range(turn[19], turn[20]):
+                    store(stores[s], row, shape, results[stores[s, 1]][image], rings, places, memory)
+'''
+
+
+DRIVE = '''
+def places(rings: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, int]:
+    """Where rings begin in memory, and how far their rows, channels and lines are apart; its length."""
+    _, channels, _, _, low1, high1, low2, high2, *_ = rings.T
+    line = (shape[2] + low2 + high2 + 15) // 16 * 16 + 16
+    line[:] = line.max()
+    channel = (shape[1] + low1 + high1) * line
+    row = channels * channel
+    whole = rings[:, 0] * row
+    first = 64 + MOST * line.max()
+    return np.stack([first + np.cumsum(whole) - whole, row, channel, line], 1), int(first + whole.sum() + 64)
+
+
+def bands(rows: int, lag: int, images: int, threads: int) -> list[tuple[int, int]]:
+    """Rows for each thread, many more than those that bands have in common."""
+    count = max(1, min(-(-threads // max(images, 1)), rows // (8 * lag + 8)))
+    ends = [rows * k // count for k in range(count + 1)]
+    return list(zip(ends[:-1], ends[1:], strict=True))
+
+
+def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
+    """Do what there is to do, in some threads."""
+    failed: list[BaseException] = []
+
+    def some(first: int) -> None:
+        try:
+            for each in work[first::threads]:
+                each()
+        except BaseException as error:
+            failed.append(error)
+
+    others = [threading.Thread(target=some, args=(k,)) for k in range(1, min(threads, len(work)))]
+    for other in others:
+        other.start()
+    some(0)
+    for other in others:
+        other.join()
+    if failed:
+        raise failed[0]
+
+
+def travel(
+    trips: Sequence[tuple], known: dict[int, Tensor], wanted: Collection[int], numbers: Tensor
+) -> Tensor:
+    """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers."""
+    like = next(iter(known.values()))
+    images, size = len(like), like.shape[2:]
+    shape = np.array([*size[:-1], *[1] * (3 - len(size)), size[-1]][-3:], np.int64)
+    found = np.zeros(numbers.shape)
+    values = numbers.detach().to(like.dtype).numpy()
+    threads = torch.get_num_threads()
+    last = {slot: k for k, trip in enumerate(trips) for slot in trip[2]}
+    for k, (table, first, given, results) in enumerate(trips):
+        turns, reads, writes, copies, stores, rings, sums, wraps = TABLES[table]
+        for slot in results:
+            channels, *wide = ARRAYS[slot]
+            sizes = (n + 2 * w for n, w in zip(size, wide, strict=True))
+            known[slot] = like.new_empty(images, channels, *sizes)
+        arrays, made = handed(given, known), handed(results or given, known)
+        where, length = places(rings, shape)
+        parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
+        totals = np.zeros((images, len(parts), len(sums)))
+
+        def part(image: int, band: int) -> None:
+            memory, spans = np.empty(length, values.dtype), np.empty((len(turns), 2), np.int64)
+            sweep(
+                turns,
+                reads,
+                writes,
+                copies,
+                stores,
+                rings,
+                where,
+                wraps,
+                shape,
+                np.array(parts[band]),
+                image,
+                arrays,
+                made,
+                values[first:],
+                memory,
+                totals[image, band],
+                spans,
+                np.empty(MOST, np.int64),
+                np.empty(6, np.int64),
+            )
+
+        at_once([partial(part, i, b) for i in range(images) for b in range(len(parts))], threads)
+        for (line, column, factor), entry in zip(sums, totals.sum((0, 1)), strict=True):
+            found[first + line, column] += factor * entry
+        for slot in [s for s in known if last.get(s, -1) <= k and s not in wanted]:
+            del known[slot]
+    return torch.from_numpy(found).to(numbers.dtype)
+
+
+def handed(slots: Sequence[int], known: dict[int, Tensor]) -> tuple[np.ndarray, ...]:
+    """Arrays, as many as functions are compiled for."""
+    found = [lifted(known[slot]) for slot in slots]
+    return (*found, *found[:1] * (HANDED - len(found)))
+
+
+def lifted(a: Tensor) -> np.ndarray:
+    """With three axes: images have rows of one line, signals one row."""
+    lines = a.contiguous().detach()
+    if a.dim() == 3:
+        return lines[:, :, None, None].numpy()
+    return (lines[:, :, :, None] if a.dim() == 4 else lines).numpy()
+'''
+
+OPERATORS = '''
+def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
+    """Numbers, some of which may be trained."""
+    return torch.stack([torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in own]) for own in lines])
+
+
+def suited(u: Tensor, fields: Sequence[Tensor]) -> bool:
+    """Whether passes over memory take these arrays: on the CPU, float32 or float64, not too small."""
+    own = torch._C._functorch.is_functorch_wrapped_tensor
+    return (
+        all(a.device.type == "cpu" and a.dtype == u.dtype and not own(a) for a in (u, *fields))
+        and u.dtype in (torch.float32, torch.float64)
+        and all(n >= least for n, least in zip(u.shape[2:], SMALLEST, strict=True))
+    )
+
+
+@torch.library.custom_op("pde2net::$name", mutates_args=(), schema=ADVANCE)
+def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
+    """The state after all steps, and what derivatives need if `keep`."""
+    known = dict(zip(GIVEN, (u, *fields), strict=True))
+    wanted = (RESULTS[keep], *(KEPT if keep else ()))
+    travel(KEEPING if keep else FORWARD, known, wanted, numbers)
+    return [known[slot] for slot in wanted]
+
+
+@advance.register_fake
+def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
+    found = [u.new_empty(u.shape)]
+    for slot in KEPT if keep else ():
+        channels, *wide = ARRAYS[slot]
+        sizes = (n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True))
+        found.append(u.new_empty(len(u), channels, *sizes))
+    return found
+
+
+@torch.library.custom_op("pde2net::${name}_derivatives", mutates_args=(), schema=DERIVATIVES)
+def derivatives(
+    u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
+) -> list[Tensor]:
+    """The vector-Jacobian product: cotangents of u, of the fields, and of the numbers."""
+    known = dict(zip((*GIVEN, *KEPT, SLOPE), (u, *fields, *kept, slope), strict=True))
+    found = travel(BACKWARD, known, COTANGENTS, numbers)
+    return [*(known[slot] for slot in COTANGENTS), found]
+
+
+@derivatives.register_fake
+def shapes_of_derivatives(
+    u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
+) -> list[Tensor]:
+    return [torch.empty_like(a, memory_format=torch.contiguous_format) for a in (u, *fields, numbers)]
+
+
+def keep_for_backward(ctx: Any, inputs: Any, output: Any) -> None:
+    u, fields, numbers, _ = inputs
+    ctx.fields = len(fields)
+    ctx.save_for_backward(u, numbers, *fields, *output[1:])
+    ctx.set_materialize_grads(False)
+
+
+@partial(advance.register_autograd, setup_context=keep_for_backward)
+def backward(ctx: Any, slopes: Any) -> Any:
+    u, numbers, *rest = ctx.saved_tensors
+    if slopes[0] is None:
+        return None, [None] * ctx.fields, None, None
+    own, *fields, found = derivatives(
+        u, rest[: ctx.fields], numbers, rest[ctx.fields :], slopes[0].contiguous()
+    )
+    return own, fields, found, None
+'''

@@ -1,0 +1,321 @@
+"""A residual stack for numba: the torch module, which has passes over memory for images on the CPU."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+from textwrap import TextWrapper
+
+import sympy as sp
+
+from pde2net.emit.base import Request
+from pde2net.emit.kernels.engine import CELLS, DRIVE, HEAD, LIBRARIES, OPERATORS, OPTIONS, SCHEMAS, SWEEP
+from pde2net.emit.kernels.lines import Line
+from pde2net.emit.kernels.tables import Table, Tables, Trip
+from pde2net.emit.parse import parse
+from pde2net.emit.stack import StackEmitter
+from pde2net.emit.tree import Class, Definition, Function
+from pde2net.errors import EmissionError
+from pde2net.graph.network import repeats
+from pde2net.program.parts import network
+from pde2net.program.passes import Journey, Leg, journey
+from pde2net.program.records import Program, Transform
+from pde2net.scheme.registry import table_of
+from pde2net.scheme.stack import TAU
+
+MIRRORED = (3, 4)
+ROWS = TextWrapper(96, initial_indent=" " * 12, subsequent_indent=" " * 12)
+
+
+def planned(request: Request, program: Program) -> Journey:
+    """The passes of a network.
+
+    Raises EmissionError for operations that have no kernels.
+    """
+    graph, update = request.graph, request.update
+    trained = set(request.trainable)
+    if request.kept is not None and request.kept.norms:
+        raise EmissionError("There are no kernels of networks that bound the norms of their filters yet.")
+    own = program.parameters
+    symbols = [p.symbol for p in own if p.symbol.name in trained or p.transform != Transform.IDENTITY]
+    weights = [w for w in update.stages[0] if table_of(w) in trained]
+    weights += [w for w, e in update.stages[0].items() if sp.sympify(e).free_symbols.intersection(symbols)]
+    weights += [t for repeat in repeats(graph) for t, _ in repeat.clock if TAU in symbols]
+    return journey(
+        network(graph, request.axes),
+        len(request.axes),
+        graph.graph["channels"],
+        symbols,
+        weights,
+        graph.graph["values"],
+        request.steps,
+    )
+
+
+class KernelEmitter(StackEmitter):
+    """The torch module whose network asks kernels first; it runs without them where these do not apply."""
+
+    def __init__(self, request: Request, program: Program, *, journey: Journey) -> None:
+        super().__init__(request, program)
+        self.journey = journey
+        self.numbered = self._symbols()
+        legs = (*journey.keeping, *journey.backward)
+        self.slots = _numbered([*journey.flat.parameters, *journey.kept, *_arrays(legs)], 0)
+        own = _numbered([*journey.given, *_arrays(journey.forward)], len(self.slots))
+        self.plain = {a: self.slots[a] if a in journey.given else k for a, k in own.items()}
+        self.made = Tables(journey, self.numbered)
+        self.trips = {
+            "forward": self.made.trips(journey.forward, self.plain),
+            "keeping": self.made.trips(journey.keeping, self.slots),
+            "backward": self.made.trips(journey.backward, self.slots),
+        }
+        self.field_names = [self.names[v.rpartition(".")[2]] for v in journey.given[1:]]
+
+    def _symbols(self) -> list[sp.Symbol]:
+        """The numbers of a line."""
+        flat = self.journey.flat
+        used = set().union(*(call.stage.numbers for call in flat.calls), (s for _, s in flat.totals))
+        return sorted(used, key=str)
+
+    # -- text ------------------------------------------------------------------------------------
+
+    def libraries(self) -> list[str]:
+        return [*LIBRARIES, *super().libraries()]
+
+    def functions(self) -> list[Definition]:
+        name = self._digest()
+        before = [d for text in (HEAD, CELLS) for d in parse(text)]
+        after = [d for text in (SWEEP, DRIVE, OPERATORS) for d in parse(text, name=name)]
+        return [*super().functions(), *before, *self._lines(), *after]
+
+    def checks(self) -> list[str]:
+        """The kernels follow the checks."""
+        handed = ", ".join(["u", *self.field_names])
+        return [
+            *super().checks(),
+            f"found = self.by_kernels({handed})",
+            "if found is not None:",
+            "    return found",
+        ]
+
+    def network(self) -> Class:
+        made = super().network()
+        return replace(made, members=[*made.members, self._by_kernels(), self._numbers()])
+
+    def constants(self) -> list[str]:
+        made = self.trips
+        given = [self.slots[a] for a in self.journey.given]
+        flat = self.journey.flat
+        slope, end = self.slots[flat.parameters[-1]], flat.results[0]
+        arrays = [*self.slots, *sorted(self.plain, key=lambda a: self.plain[a])]
+        results = self.plain[end], self.slots.get(end, 0)
+        lines = ["", OPTIONS, *SCHEMAS, "", "# How to read these: see sweep and travel."]
+        lines += ["TABLES = [", *(t for table in self.made.tables for t in self._table(table)), "]"]
+        lines += _listed("ARRAYS", _equal([self._sizes(a) for a in arrays]))
+        lines += [line for name, trips in made.items() for line in _listed(name.upper(), _regular(trips))]
+        lines += [f"GIVEN = {_tuple(given)}", f"RESULTS = {_tuple(results)}"]
+        lines += [f"KEPT = {_range([self.slots[a] for a in self.journey.kept])}", f"SLOPE = {slope}"]
+        cotangents = [self.slots[a] for a in flat.results[1:] if a] if made["backward"] else []
+        lines += [f"COTANGENTS = {_tuple(cotangents)}"]
+        trips = [trip for name in made for trip in made[name]]
+        handed = max(len(of) for trip in trips for of in (trip.given, trip.results))
+        most = max(len(f.groups) + f.writes for f in self.made.lines.values())
+        lines += [f"HANDED = {handed}", f"MOST = {most}", f"SMALLEST = {_tuple(self._smallest())}"]
+        lines += [f"LINES = {len(flat.places)}"]
+        return [*super().constants(), *lines]
+
+    def _sizes(self, array: str) -> str:
+        extent = self.journey.flat.extents[array]
+        return _tuple([extent.channels, *extent.wide[-self.dimension :]])
+
+    def _smallest(self) -> list[int]:
+        """Cells along each axis, of which each beyond the border that is read mirrors one."""
+        axes = {1: [2], 2: [0, 2], 3: [0, 1, 2]}[self.dimension]
+        least = []
+        for axis in axes:
+            sizes = [1]
+            for table in self.made.tables:
+                for ring in table.rings:
+                    low, high, rule = ring[2 + 2 * axis], ring[3 + 2 * axis], ring[8 + axis]
+                    if rule % 8 in MIRRORED:
+                        sizes += [low, high + rule // 8]
+            least.append(max(sizes))
+        return least
+
+    def _lines(self) -> list[Definition]:
+        """The functions of lines, and that which calls them by number."""
+        lines = list(self.made.lines.values())
+        body = []
+        for number, line in enumerate(lines):
+            body.append(f"{'if' if number == 0 else 'elif'} number == {number}:")
+            body.append(f"    {_called(line)}")
+        doc = "Make one line."
+        arguments = ["number", "n", "p", "where", "memory", "at"]
+        return [*(line.text for line in lines), Function("call", arguments, "None", doc, body, ["@kernel"])]
+
+    def _table(self, table: Table) -> list[str]:
+        names = [line.name for line in self.made.lines.values()]
+        lines = ["    ("]
+        for name in ("turns", "reads", "writes", "copies", "stores", "rings"):
+            rows = getattr(table, name)
+            if not rows:
+                lines.append(f"        np.empty((0, 5), np.int64),  # {name}")
+                continue
+            lines += [f"        np.array([  # {name}"]
+            if name == "turns":
+                notes = (names[row[0]] if row[0] >= 0 else "load" for row in rows)
+                lines += [f"            {_tuple(row)},  # {n}" for row, n in zip(rows, notes, strict=True)]
+            else:
+                lines += ROWS.wrap(" ".join(f"{_packed(row)}," for row in rows))
+            lines += ["        ], np.int64),"]
+        lines += [f"        {_tuple(_tuple(s) for s in table.sums)},  # sums"]
+        lines += [f"        {table.wraps},  # wraps", "    ),"]
+        return lines
+
+    def _digest(self) -> str:
+        text = f"{self.request.certificate.to_json()}{self.made.tables}{self.request.trainable}"
+        return "net_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def _by_kernels(self) -> Function:
+        names = self.field_names
+        doc = "The state after all steps, by passes over memory; None where these do not apply."
+        arguments = ["self", "u: Tensor", *(f"{n}: Tensor" for n in names)]
+        body = [f"fields = [{', '.join(f'{n}.expand_as(u)' for n in names)}]"]
+        body += ["if not suited(u, fields):", "    return None", "numbers = self.numbers()"]
+        body += ["moving = any(a.requires_grad for a in (u, *fields, numbers))"]
+        body += ["keep = torch.is_grad_enabled() and moving"]
+        body += ["if len(numbers) != LINES or (keep and not BACKWARD):", "    return None"]
+        body += ["return advance(u, fields, numbers, keep)[0]"]
+        return Function("by_kernels", arguments, "Tensor | None", doc, body)
+
+    def _numbers(self) -> Function:
+        """The method that fills the matrix of numbers, with the loops of the forward method."""
+        first, owner = (
+            ("self.blocks[0]." if self.own else "self.block."),
+            "block." if self.own else "self.block.",
+        )
+        zero = {
+            **dict.fromkeys(self.weights, "0.0"),
+            **({self.clock: "0.0"} if self.clock is not None else {}),
+        }
+        body = [f"lines = [{self._entries(first, zero)}]"]
+        depth = max(map(len, self.journey.flat.places))
+        begin, start, after = self._times(first)
+        indent = "" if self.stack.repeated else "    "
+        if self.own and not self.stack.repeated and not self.per_cycle:
+            body.append("blocks = iter(self.blocks)")
+        body += begin
+        if self.per_cycle:
+            body.append("for block in self.blocks:")
+        elif not self.stack.repeated:
+            body.append(f"for {'_' if self.clock is None else self.counter} in range(self.cycles):")
+        now = {} if self.clock is None else {self.clock: self.now}
+        inner = [*start]
+        if depth > 1:
+            own = "self.block." if not self.own else "block." if self.per_cycle else "self.blocks[0]."
+            inner.append(f"lines.append({self._entries(own, {**zero, **now})})")
+        loop, block, ends = self._stages()
+        weights = {}
+        for weight in self.weights:
+            weights[weight] = self.weight_names[weight]
+            if weight not in self.tables:
+                weights[weight] = self.printer({}, owner).doprint(self.stack.stages[0][weight])
+        if self.clock is not None:
+            weights[self.clock] = self._clock_of_stage()
+        inner += loop
+        if block == "next(blocks)":
+            inner.append("    block = next(blocks)")
+        inner.append(f"    lines.append({self._entries(owner, weights)})")
+        body += [indent + line for line in (*inner, *ends, *after)]
+        named = ", ".join(map(str, self.numbered)) or "nothing"
+        doc = f"What each step computes with, a line for each: {named}."
+        return Function("numbers", ["self"], "Tensor", doc, [*body, "return matrix(lines)"])
+
+    def _entries(self, owner: str, own: dict[sp.Symbol, str]) -> str:
+        printer = self.printer({}, owner)
+        found = [own[s] if s in own else printer.doprint(s) for s in self.numbered]
+        return _tuple(found)
+
+
+def _arrays(legs: Sequence[Leg]) -> Iterator[str]:
+    """What is in memory between passes, in order."""
+    return (a for leg in legs for a in (*leg.given, *leg.results))
+
+
+def _numbered(arrays: Sequence[str], first: int) -> dict[str, int]:
+    return {a: first + k for k, a in enumerate(dict.fromkeys(arrays))}
+
+
+def _called(line: Line) -> str:
+    reads = [f"memory[at[{k}] : at[{k}] + n{f' + {s}' if s else ''}]" for k, s in enumerate(line.span)]
+    first = len(reads)
+    writes = [f"memory[at[{first + k}] : at[{first + k}] + n]" for k in range(line.writes)]
+    return f"{line.name}({', '.join(['n', 'p', *(['where'] if line.located else []), *reads, *writes])})"
+
+
+def _tuple(entries: Iterable[object]) -> str:
+    found = [str(e) for e in entries]
+    return f"({', '.join(found)}{',' if len(found) == 1 else ''})"
+
+
+def _packed(row: Sequence[int]) -> str:
+    """A tuple without spaces, which is kept on one line."""
+    return _tuple(row).replace(" ", "")
+
+
+def _range(numbers: Sequence[int]) -> str:
+    """A tuple; as a range where it is a long one."""
+    first, last = (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
+    long = len(numbers) > 4 and list(numbers) == list(range(first, last))
+    return f"tuple(range({first}, {last}))" if long else _tuple(numbers)
+
+
+def _listed(name: str, entries: Iterable[object]) -> list[str]:
+    found = [str(e) for e in entries]
+    if not found:
+        return [f"{name} = ()"]
+    return [f"{name} = (", *(f"    {e}," for e in found), ")"]
+
+
+def _equal(entries: Sequence[str]) -> Iterator[str]:
+    """Entries of a tuple; many equal ones as one expression."""
+    for entry, own in groupby(entries):
+        count = len(list(own))
+        yield entry if count == 1 else f"*({entry},) * {count}"
+
+
+def _regular(trips: Sequence[Trip]) -> Iterator[str]:
+    """Entries of a tuple; trips whose numbers grow by the same steps as one expression."""
+    rest = [(t.table, t.line, *t.given, None, *t.results) for t in trips]
+    shapes = [(len(t.given), len(t.results)) for t in trips]
+    k = 0
+    while k < len(rest):
+        count, steps = 1, tuple[int, ...]()
+        while k + count < len(rest) and shapes[k + count] == shapes[k]:
+            new = tuple(
+                b - a for a, b in zip(_whole(rest[k + count - 1]), _whole(rest[k + count]), strict=True)
+            )
+            if new[0] or (steps and new != steps):
+                break
+            count, steps = count + 1, new
+        if count < 4:
+            count, steps = 1, ()
+        yield _trip(trips[k], steps, count)
+        k += count
+
+
+def _whole(numbers: Iterable[int | None]) -> list[int]:
+    return [n for n in numbers if n is not None]
+
+
+def _trip(trip: Trip, steps: Sequence[int], count: int) -> str:
+    numbers = (trip.table, trip.line, *trip.given, *trip.results)
+    said = [
+        f"{n}{' + ' if step > 0 else ' - '}{f'{abs(step)} * ' if abs(step) > 1 else ''}k" if step else str(n)
+        for n, step in zip(numbers, steps or (0,) * len(numbers), strict=True)
+    ]
+    split = 2 + len(trip.given)
+    entry = _tuple([*said[:2], _tuple(said[2:split]), _tuple(said[split:])])
+    return entry if count == 1 else f"*({entry} for k in range({count}))"

@@ -1,0 +1,312 @@
+"""Kernels compute what the torch module computes, and its derivatives, for all there is in the language."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from emit.test_module import SHAPES, declared, inputs_of, rows
+from hypothesis import given
+from hypothesis import strategies as st
+from support import uncertified
+
+import pde2net as p2n
+from pde2net import div, grad, laplacian, norm2
+from pde2net.emit.execute import execute
+
+R = sp.Rational
+x, y, t = sp.symbols("x y t", real=True)
+u, v = (sp.Function(name)(x, y, t) for name in "uv")
+lam = sp.Symbol("lambda", positive=True)
+TAU = sp.Symbol("tau", positive=True)
+SCHEMES = [
+    p2n.Explicit(tau=R(1, 40), steps=7),
+    p2n.DuFortFrankel(tau=R(1, 20), alpha=4, steps=6),
+    p2n.FSI(tau=R(1, 50), cycle_length=3, cycles=2),
+    p2n.FSI(tau=R(1, 50), cycle_length=5, freeze="step"),
+    p2n.FED(tau=R(1, 50), cycle_length=3, cycles=2),
+    p2n.RKL(order=2, tau=R(1, 20), stages=3, steps=2),
+]
+
+
+GALLERY = Path(p2n.__file__).parent.parent / "examples" / "gallery"
+
+
+@pytest.fixture
+def uncompiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """The loops of kernels in Python, and NaN in memory that nobody has written."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path))
+    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, _unknown(dtype), dtype))
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda a, *shape: a.new_full(shape, math.nan))
+    with np.errstate(all="ignore"):
+        yield
+
+
+def _unknown(dtype: Any) -> Any:
+    return math.nan if np.dtype(dtype).kind == "f" else 10**12
+
+
+def modules(
+    network: Any, steps: tuple[int, int] = (8, 4), bands: Sequence[tuple[int, int]] = ()
+) -> tuple[torch.nn.Module, torch.nn.Module]:
+    """That of torch, and that with kernels, in double precision."""
+    fast = execute(network.source("numba", steps=steps), anew=True).double()
+    if bands:
+        vars(sys.modules[type(fast).__module__])["bands"] = lambda *_: bands
+    return network.module().double(), fast
+
+
+def slopes(module: torch.nn.Module, u0: torch.Tensor, fields: dict[str, torch.Tensor]) -> list[Any]:
+    """The result, and derivatives of a functional of it by everything."""
+    image = u0.clone().requires_grad_()
+    known = {n: a.clone().requires_grad_() for n, a in fields.items()}
+    out = module(image, **known)
+    weights = torch.linspace(-1, 1, out.numel(), dtype=out.dtype).reshape(out.shape)
+    asked = [image, *known.values(), *module.parameters()]
+    found = torch.autograd.grad((out * weights).sum(), asked, allow_unused=True)
+    return [out.detach(), *(torch.zeros(1) if a is None else a for a in found)]
+
+
+def agree(
+    network: Any, u0: Any, fields: Any, tolerance: float = 1e-10, kernels: bool = True, **how: Any
+) -> None:
+    """Results, with and without what derivatives need, and derivatives are equal."""
+    plain, fast = modules(network, **how)
+    image, known = torch.as_tensor(u0), {n: torch.as_tensor(a) for n, a in fields.items()}
+    with torch.no_grad():
+        found = fast.by_kernels(image, *known.values())
+        assert (found is not None) == kernels
+        want = plain(image, **known)
+        if kernels:
+            assert close(found, want, 1e-12)
+    for a, b in zip(slopes(fast, image, known), slopes(plain, image, known), strict=True):
+        assert close(a, b, tolerance)
+
+
+def close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
+    return bool(((a - b).abs() <= tolerance * (1 + b.abs().max())).all())
+
+
+@pytest.mark.parametrize("name,dim,boundary,gradient,order", rows())
+def test_equations_borders_and_stencils(
+    name: str, dim: int, boundary: str, gradient: str, order: int, uncompiled: None
+) -> None:
+    problem, grid = declared(name, dim, boundary, gradient=gradient, order=order)
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 100), steps=5), grid)
+    agree(network, *inputs_of(network, SHAPES[dim]))
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda s: s.label)
+def test_schemes(scheme: Any, boundary: str, uncompiled: None) -> None:
+    for name in ("perona-malik", "known field", "you-kaveh"):
+        problem, grid = declared(name, 2, boundary)
+        trained = [TAU, *problem.parameters]
+        network = uncertified(problem, scheme, grid, trainable=trained)
+        agree(network, *inputs_of(network, SHAPES[2]))
+
+
+COUPLED = {
+    "1d": p2n.Problem(sp.Eq(sp.Function("u")(x, t).diff(t), div(grad(sp.Function("u")(x, t))))),
+    "colour": p2n.Problem(sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u))))), channels=3),
+    "joint": p2n.Problem(
+        sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u))))),
+        channels=3,
+        boundary="periodic",
+    ),
+    "system": p2n.Problem(
+        [
+            sp.Eq(u.diff(t), laplacian(u) / 5 - u * v**2),
+            sp.Eq(v.diff(t), div(grad(v) / (1 + norm2(grad(u)))) + u * v**2 - v / 10),
+        ]
+    ),
+    "smoothed": p2n.Problem(sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(p2n.smooth(u, R(1, 2)))))))),
+    "of time": p2n.Problem(sp.Eq(u.diff(t), sp.exp(-t) * div(grad(u) / (1 + norm2(grad(u)))))),
+    "mixed borders": p2n.Problem(
+        sp.Eq(u.diff(t), div((1 + x**2) * grad(u))), boundary={x: "dirichlet", y: "reflecting"}
+    ),
+}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES, ids=lambda s: s.label)
+@pytest.mark.parametrize("name", COUPLED)
+def test_channels_systems_and_what_changes(name: str, scheme: Any, uncompiled: None) -> None:
+    problem = COUPLED[name]
+    try:
+        network = uncertified(problem, scheme, p2n.Grid(), trainable=[TAU])
+    except p2n.Pde2NetError as error:
+        pytest.skip(str(error))
+    channels = max(problem.channels, len(problem.equations))
+    u0 = np.random.default_rng(0).uniform(size=(2, channels, *(9, 7)[: len(problem.space)]))
+    agree(network, u0, {})
+
+
+@pytest.mark.parametrize("path", sorted(GALLERY.glob("*.pde")), ids=lambda p: p.stem)
+def test_models_of_the_gallery(path: Path, uncompiled: None) -> None:
+    """A few steps of each that is a stack; others say that they have no kernels."""
+    made = p2n.load(path)
+    scheme = made.scheme
+    for name in ("steps", "cycles"):
+        if getattr(scheme, name, 0) > 2:
+            scheme = replace(scheme, **{name: 2})
+    network = uncertified(made.problem, scheme, made.grid)
+    if network.architecture != "residual stack":
+        with pytest.raises(p2n.EmissionError, match="no kernels of a"):
+            network.source("numba")
+        return
+    problem = made.problem
+    channels = max(problem.channels, len(problem.equations))
+    rng = np.random.default_rng(0)
+    shape = (1, channels, *(20, 22)[: len(problem.space)])
+    agree(network, rng.uniform(size=shape), {str(f.func): rng.uniform(size=shape) for f in problem.fields})
+
+
+@given(data=st.data())
+def test_sizes_steps_and_bands(data: Any) -> None:
+    """Whatever the number of steps in a pass, wherever bands begin, for images down to the smallest."""
+    name = data.draw(st.sampled_from(["perona-malik", "you-kaveh", "of position", "known field"]))
+    boundary = data.draw(st.sampled_from(["reflecting", "periodic", "dirichlet"]))
+    order = data.draw(st.sampled_from([2, 4]))
+    dim = data.draw(st.sampled_from([1, 2, 3]))
+    problem, grid = declared(name, dim, boundary, gradient=data.draw(st.sampled_from(GRADIENTS)), order=order)
+    network = uncertified(problem, data.draw(st.sampled_from(SCHEMES)), grid)
+    steps = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
+    least = network.semidiscrete.smallest
+    shape = [data.draw(st.integers(n, n + 5)) for n in least]
+    cuts = (
+        sorted(data.draw(st.sets(st.integers(1, shape[0]), max_size=2)) | {0, shape[0]})
+        if dim > 1
+        else [0, 1]
+    )
+    bands = list(pairwise(cuts))
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder, np.errstate(all="ignore"):
+        patch.setattr(numba.config, "DISABLE_JIT", True)
+        patch.setenv("PDE2NET_CACHE", folder)
+        u0, fields = inputs_of(network, shape)
+        source = network.source("numba", steps=steps)
+        smallest = [int(n) for n in re.search(r"^SMALLEST = \((.*)\)$", source, re.M)[1].split(",") if n]
+        suited = all(n >= m for n, m in zip(shape, smallest, strict=True))
+        agree(network, u0, fields, kernels=suited, steps=steps, bands=bands)
+
+
+GRADIENTS = ["forward", "central", "staggered"]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, torch.nn.Module, Path]]:
+    """A network, and its module with compiled kernels, which are kept in a folder."""
+    folder = tmp_path_factory.mktemp("kernels")
+    problem = p2n.Problem(
+        sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u)) / lam**2))), parameters={lam: R(1, 2)}
+    )
+    network = p2n.compile(problem, p2n.Explicit(tau=R(1, 5), steps=10), trainable=[lam, "tau"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PDE2NET_CACHE", str(folder))
+        yield network, network.module(backend="numba").double(), folder
+
+
+def test_threads_strides_and_odd_values(compiled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    network, fast, _ = compiled
+    plain = network.module().double()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    rng = torch.Generator().manual_seed(0)
+    for shape in ((1, 1, 400, 31), (2, 1, 31, 400), (5, 1, 17, 9), (1, 1, 2, 2), (0, 1, 8, 8)):
+        image = torch.rand(shape, generator=rng, dtype=torch.float64)
+        for a, b in zip(slopes(fast, image, {}), slopes(plain, image, {}), strict=True):
+            assert close(a, b, 1e-10) if a.numel() else a.shape == b.shape
+    image = torch.rand(1, 1, 40, 30, dtype=torch.float64, generator=rng)
+    for changed in (image.transpose(2, 3), image[..., ::2], image.expand(3, 1, 40, 30)):
+        assert close(fast(changed), plain(changed), 1e-12)
+    for value in (math.nan, math.inf, -math.inf, 1e300):
+        image[0, 0, 20, 15] = value
+        assert torch.equal(fast(image), plain(image)) or _same(fast(image), plain(image))
+
+
+def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return bool(torch.allclose(a, b, rtol=1e-12, atol=1e-12, equal_nan=True))
+
+
+def test_derivatives_and_transformations(compiled: Any) -> None:
+    network, fast, _ = compiled
+    image = torch.rand(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(fast, image)
+    (slope,) = torch.autograd.grad(fast(image).square().sum(), image, create_graph=True)
+    with pytest.raises(RuntimeError, match="no autograd formula"):
+        slope.sum().backward()
+    plain = network.module().double()
+    images = torch.rand(3, 1, 1, 6, 6, dtype=torch.float64)
+    assert close(torch.vmap(fast)(images), torch.stack([plain(i) for i in images]), 1e-12)
+    traced = torch.export.export(fast, (images[0],))
+    assert close(traced.module()(images[1]), plain(images[1]), 1e-12)
+    for dtype in (torch.float16, torch.bfloat16):
+        assert fast(images[0].to(dtype)).dtype == dtype, "without kernels"
+    again = network.module(backend="numba")
+    again.steps = 3
+    assert again(images[0]).isfinite().all(), "another number of steps runs without kernels"
+
+
+def test_kernels_are_kept_on_disk(compiled: Any) -> None:
+    """A second process compiles nothing; where nothing can be written, each compiles and says so."""
+    network, fast, folder = compiled
+    fast(torch.rand(1, 1, 8, 8, dtype=torch.float64))
+    (source,) = folder.glob("*.py")
+    assert source.read_text() == network.source("numba")
+    compile(source.read_text(), "net", "exec")
+    before = {p: p.stat().st_mtime_ns for p in folder.rglob("*.nb?")}
+    assert before
+    program = f"""
+import sys; sys.path.insert(0, {str(folder)!r})
+import torch, numba.core.compiler
+net = __import__({source.stem!r})
+def none(*args, **options): raise AssertionError("compiled again")
+numba.core.compiler.compile_extra = none
+print(net.DiffusionNetwork().double()(torch.rand(1, 1, 8, 8, dtype=torch.float64)).shape)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=3600)
+    assert done.returncode == 0 and "torch.Size" in done.stdout, done.stderr
+    assert {p: p.stat().st_mtime_ns for p in folder.rglob("*.nb?")} == before
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    network = p2n.compile(p2n.Problem(sp.Eq(u.diff(t), laplacian(u))), p2n.Explicit(tau=R(1, 8), steps=2))
+    with pytest.warns(UserWarning, match="compiled again in each process"):
+        fast = execute(network.source("numba"), anew=True)
+    assert close(fast(torch.ones(1, 1, 4, 4)), torch.ones(1, 1, 4, 4), 1e-6)
+
+
+def test_the_text_is_the_same_each_time() -> None:
+    """Whatever the order of sets is."""
+    program = (
+        "import pde2net as p2n, sympy as sp\n"
+        "x, y, t = sp.symbols('x y t', real=True); u = sp.Function('u')(x, y, t)\n"
+        "rhs = p2n.div(p2n.grad(u) / (1 + p2n.norm2(p2n.grad(u)) * u**2))\n"
+        "s = p2n.FSI(tau=sp.Rational(1, 50), cycle_length=3, cycles=2)\n"
+        "n = p2n.compile(p2n.Problem(sp.Eq(u.diff(t), rhs)), s, trainable=['tau'], on_unstable='ignore')\n"
+        "print(n.source(backend='numba'))"
+    )
+    found = set()
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", program]
+        own = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(command, capture_output=True, text=True, env=own, timeout=3600)
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout)
+    assert len(found) == 1
