@@ -62,7 +62,7 @@ class Request:
     arrays: Mapping[str, Array] = field(default_factory=dict)
     multiple: int = 1
     backend: str = "torch"
-    steps: tuple[int, int] = (8, 4)
+    steps: tuple[int, int] | None = None
     namer: Namer = field(default_factory=Namer)
 
 

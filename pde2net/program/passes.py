@@ -137,15 +137,17 @@ class _Planner:
         return sorted(found)
 
     def chunks(self, calls: Sequence[int], steps: int) -> list[list[int]]:
-        """Some passes of the innermost loop each."""
+        """Passes of the innermost loop, at most `steps` each, and as many in all chunks as can be."""
+        inner = [n for n in calls if len(self.flat.places[self.flat.calls[n].line]) == self.depth]
+        count = len({self.flat.calls[n].line for n in inner})
+        most = -(-count // max(1, -(-count // steps)))
         chunks, lines = [list[int]()], set[int]()
         for number in calls:
             line = self.flat.calls[number].line
-            inner = len(self.flat.places[line]) == self.depth
-            if len(lines) == steps and line not in lines:
+            if len(lines) == most and line not in lines:
                 chunks.append([])
                 lines = set()
-            lines |= {line} if inner else set()
+            lines |= {line} if len(self.flat.places[line]) == self.depth else set()
             chunks[-1].append(number)
         return chunks
 

@@ -62,7 +62,7 @@ def _unknown(dtype: Any) -> Any:
 
 
 def modules(
-    network: Any, steps: tuple[int, int] = (8, 4), bands: Sequence[tuple[int, int]] = ()
+    network: Any, steps: tuple[int, int] = (3, 2), bands: Sequence[tuple[int, int]] = ()
 ) -> tuple[torch.nn.Module, torch.nn.Module]:
     """That of torch, and that with kernels, in double precision."""
     fast = execute(network.source("numba", steps=steps), anew=True).double()

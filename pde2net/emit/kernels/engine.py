@@ -10,7 +10,9 @@ SCHEMAS = [
 LIBRARIES = [
     "import numba",
     "import numpy as np",
+    "from llvmlite.ir import Constant",
     "from numba.core.compiler import Compiler",
+    "from numba.extending import intrinsic, overload",
 ]
 
 HEAD = '''
@@ -25,14 +27,46 @@ class Separate(Compiler):
 def compiled(function: Callable, **options: Any) -> Callable:
     """By numba, kept on disk beside this file, or in memory where that cannot be written."""
     try:
-        return numba.njit(cache=True, **FLAGS, **options)(function)
+        return numba.njit(cache=True, **{**FLAGS, **options})(function)
     except RuntimeError:
-        return numba.njit(**FLAGS, **options)(function)
+        return numba.njit(**{**FLAGS, **options})(function)
 
 
 def kernel(function: Callable) -> Callable:
     """A function of numbers and of all memory."""
     return compiled(function)
+
+
+def adding(function: Callable) -> Callable:
+    """A function that adds up in any order."""
+    return compiled(function, fastmath={"nsz", "reassoc"})
+
+
+@intrinsic
+def without_owner(context: Any, a: Any) -> Any:
+    """The same array, which does not own its memory."""
+
+    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        array.meminfo = Constant(array.meminfo.type, None)
+        return array._getvalue()
+
+    return a(a), made
+
+
+def borrowed(a: np.ndarray) -> np.ndarray:
+    """The same array; where it is compiled, owners are not counted whenever it is handed on."""
+    return a
+
+
+@overload(borrowed)
+def compiled_borrowed(a) -> Callable:
+    return lambda a: without_owner(a)
+
+
+def part(function: Callable) -> Callable:
+    """What is compiled where it is called: arguments are many."""
+    return compiled(function, forceinline=True)
 
 
 def line(function: Callable) -> Callable:
@@ -70,16 +104,13 @@ def onto(a, b, square, tiny) -> float:
     return tiny - tiny if square < tiny else a * b / square
 
 
-@line
+@adding
 def total(n, a) -> float:
-    """The sum of a line, in double precision."""
-    even, odd = 0.0, 0.0
-    for j in range(0, n - 1, 2):
-        even += a[j]
-        odd += a[j + 1]
-    if n % 2:
-        even += a[n - 1]
-    return even + odd
+    """The sum of a line, in double precision and in whatever order is fast."""
+    found = 0.0
+    for j in range(n):
+        found += a[j]
+    return found
 
 
 @line
@@ -89,15 +120,14 @@ def clear(n, a) -> None:
 '''
 
 SWEEP = '''
-@kernel
+@part
 def begins(ring, channel, row, y, x, rings, places) -> int:
     """Where a cell of a ring is in memory."""
-    where, own = places[ring], rings[ring]
-    row = row % own[0] if own[0] > 1 else 0
-    return where[0] + row * where[1] + channel * where[2] + (y + own[4]) * where[3] + x + own[6]
+    start = places[ring, 0] + row % rings[ring, 0] * places[ring, 1] + channel * places[ring, 2]
+    return start + (y + rings[ring, 4]) * places[ring, 3] + x + rings[ring, 6]
 
 
-@kernel
+@part
 def mirrored(at, n, rule) -> int:
     """The cell that stands for one beyond the border."""
     kind, edge = rule % 8, rule // 8
@@ -108,7 +138,7 @@ def mirrored(at, n, rule) -> int:
     return -1 - edge - at if at < 0 else 2 * n - 1 - edge - at
 
 
-@kernel
+@part
 def move(memory, to, source, n, rule, inside) -> None:
     """A line beyond the border from that which stands for it; 0 if that is outside too."""
     kind = rule % 8
@@ -123,13 +153,13 @@ def move(memory, to, source, n, rule, inside) -> None:
             memory[to + j] = memory[source + j]
 
 
-@kernel
+@part
 def close(ring, row, shape, wraps, rings, places, memory) -> None:
     """Fill what is beyond the borders of a row of a ring, and rows above for which this one stands."""
-    own, per_line = rings[ring], places[ring, 3]
-    low1, high1, low2, high2 = own[4], own[5], own[6], own[7]
-    rule0, rule1, rule2 = own[8], own[9], own[10]
-    for c in range(own[1]):
+    per_line = places[ring, 3]
+    low1, high1, low2, high2 = rings[ring, 4], rings[ring, 5], rings[ring, 6], rings[ring, 7]
+    rule0, rule1, rule2 = rings[ring, 8], rings[ring, 9], rings[ring, 10]
+    for c in range(rings[ring, 1]):
         first = begins(ring, c, row, -low1, -low2, rings, places)
         if rule1:
             if rule1 >= 8:
@@ -153,7 +183,7 @@ def close(ring, row, shape, wraps, rings, places, memory) -> None:
         here = begins(ring, 0, row, -low1, -low2, rings, places)
         if rule0 >= 8 and row == shape[0] - 1:
             move(memory, here, 0, whole, 2, False)
-        for beyond in range(-own[2], 0):
+        for beyond in range(-rings[ring, 2], 0):
             original = mirrored(beyond, shape[0], rule0)
             to = begins(ring, 0, beyond, -low1, -low2, rings, places)
             if rule0 % 8 != 2 and original == row:
@@ -162,20 +192,20 @@ def close(ring, row, shape, wraps, rings, places, memory) -> None:
                 move(memory, to, 0, whole, 2, False)
 
 
-@kernel
+@part
 def end(ring, row, shape, rings, places, memory) -> None:
     """A row beyond the image."""
-    own, n = rings[ring], shape[0]
-    low1, low2, rule = own[4], own[6], own[8]
-    after = n <= row < n + own[3]
-    if rule and (after or (rule % 8 == 2 and -own[2] <= row < 0)):
+    n = shape[0]
+    low1, low2, rule = rings[ring, 4], rings[ring, 6], rings[ring, 8]
+    after = n <= row < n + rings[ring, 3]
+    if rule and (after or (rule % 8 == 2 and -rings[ring, 2] <= row < 0)):
         to = begins(ring, 0, row, -low1, -low2, rings, places)
         original = mirrored(row, n, rule)
         source = begins(ring, 0, original, -low1, -low2, rings, places)
         move(memory, to, source, places[ring, 1], rule, True)
 
 
-@kernel
+@part
 def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
     """Copy the row `own` of an array, (channels, rows, lines, columns), which may be wider than the image."""
     ring = writes[turn[17], 0]
@@ -190,7 +220,7 @@ def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
                 memory[to + j] = source[cut2 + j]
 
 
-@kernel
+@part
 def store(stored, row, shape, array, rings, places, memory) -> None:
     """Copy a row of a ring to an array, with the cells beyond the image that this has."""
     ring, wide0, wide1, wide2 = stored[0], stored[2], stored[3], stored[4]
@@ -202,7 +232,7 @@ def store(stored, row, shape, array, rings, places, memory) -> None:
                 to[j] = memory[source + j]
 
 
-@kernel
+@part
 def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
     """What a turn made in one ring, in another that has the same array."""
     low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
@@ -214,7 +244,7 @@ def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
                 memory[target + j] = memory[source + j]
 
 
-@kernel
+@part
 def make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, memory, sums) -> None:
     """A row of what a function of lines makes, line by line; sums of what is `inside` the band."""
     low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
@@ -224,16 +254,20 @@ def make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, m
         where[1] = y
         for c in range(turn[3]):
             for k in range(count):
-                read = reads[turn[15] + k]
-                channel = read[4] if read[4] >= 0 else c if rings[read[0], 1] > 1 else 0
-                at[k] = begins(read[0], channel, row + read[1], y + read[2], read[3] - low2, rings, places)
+                r = turn[15] + k
+                ring, channel = reads[r, 0], reads[r, 4]
+                if channel < 0:
+                    channel = c if rings[ring, 1] > 1 else 0
+                d0, d1, d2 = reads[r, 1], reads[r, 2], reads[r, 3]
+                at[k] = begins(ring, channel, row + d0, y + d1, d2 - low2, rings, places)
             for k in range(made):
-                write = writes[turn[17] + k]
-                if write[0] < 0:
+                w = turn[17] + k
+                ring, channel = writes[w, 0], writes[w, 1]
+                if ring < 0:
                     at[count + k] = 64 + k * places[0, 3]
                 else:
-                    channel = write[1] if write[1] >= 0 else 0 if turn[4] else c
-                    at[count + k] = begins(write[0], channel, row, y, -low2, rings, places)
+                    channel = channel if channel >= 0 else 0 if turn[4] else c
+                    at[count + k] = begins(ring, channel, row, y, -low2, rings, places)
                 if turn[4] and c == 0:
                     clear(n, memory[at[count + k] : at[count + k] + n])
             call(turn[0], n, p, where, memory, at)
@@ -278,6 +312,10 @@ def sweep(
         13, 14   rows beyond the image that its rings have
         15 - 20  its reads, writes and stores: from, to
     """
+    turns, reads, writes = borrowed(turns), borrowed(reads), borrowed(writes)
+    copies, stores, rings, places = borrowed(copies), borrowed(stores), borrowed(rings), borrowed(places)
+    shape, band, numbers, memory = borrowed(shape), borrowed(band), borrowed(numbers), borrowed(memory)
+    sums, spans, at, where = borrowed(sums), borrowed(spans), borrowed(at), borrowed(where)
     n = shape[0]
     early, late = band[1], band[0]
     for k in range(len(turns)):
