@@ -72,14 +72,17 @@ class Network:
         whole = network(self.looped, [a.name for a in space])
         return tuple(max(ends) for ends in reach(whole, len(space), self.looped.graph["values"]))
 
-    def map_blocks(self, array: Any, *, module: torch.nn.Module | None = None, **fields: Any) -> da.Array:
+    def map_blocks(
+        self, array: Any, *, module: torch.nn.Module | None = None, backend: str = "auto", **fields: Any
+    ) -> da.Array:
         """The network applied to a Dask array, or what makes one: a memory map, an array of Zarr.
 
         Blocks are those of the array, computed with `halo` more cells on each side when they are asked for,
         so that the results are those of the whole array. Its shape is that of the image, or (images,
         channels, *spatial); that of known fields likewise.
 
-        module  a module of this network whose weights are taken; networks that learned need one
+        module   a module of this network whose weights are taken; networks that learned need one
+        backend  as of `module`; "auto" counts the cells of all blocks
 
         Raises DeclarationError for implicit networks, whose results depend on all cells, and for arrays and
         fields that do not fit.
@@ -91,7 +94,7 @@ class Network:
                 "Results of implicit steps and multigrid cycles depend on all cells: there are no blocks; "
                 "those of explicit, FED, RKL and FSI schemes do not."
             )
-        problem, plain = self.semidiscrete.form.problem, self.source()
+        problem = self.semidiscrete.form.problem
         if problem.operators and module is None:
             raise DeclarationError("This network has learned operators: map_blocks(array, module=...).")
         nodes = [node_of(self.looped, name) for name in self.looped]
@@ -104,12 +107,15 @@ class Network:
                     f"The weights are not those of a module of this network. {error}"
                 ) from error
         moving = {node.axis for node in nodes if isinstance(node, Coordinate)}
+        asked = "torch" if moving and backend == "auto" else backend  # each block has a text of its own
+        taken = self.backend(asked, float(math.prod(getattr(array, "shape", ()))))
+        plain = self.source(taken)
 
         def source(first: Sequence[int]) -> str:
             """That of a block whose first cell has these indices."""
             if not any(first[axis] for axis in moving):
                 return plain
-            return replace(self, looped=shifted(self.looped, first)).source()
+            return replace(self, looped=shifted(self.looped, first)).source(taken)
 
         return mapped(
             array,
@@ -134,6 +140,12 @@ class Network:
 
         Raises EmissionError if the step, the spacing or a parameter has no value.
         """
+        from pde2net.emit.backends import checked
+
+        if checked(backend) == "auto":
+            raise DeclarationError(
+                'source(backend="torch") or "numba": what "auto" chooses depends on the image.'
+            )
         unknowns, semi = self.semidiscrete.form.problem.unknowns, self.semidiscrete
         return emit(
             Request(
@@ -172,7 +184,10 @@ class Network:
             write_text(certificate, self.certificate.to_json())
 
     def module(self, backend: str = "torch") -> torch.nn.Module:
-        """The torch.nn.Module that `source()` defines, with fresh parameters.
+        """The torch.nn.Module that `source(backend)` defines, with fresh parameters.
+
+        "auto" is "numba" where that is installed and the network has kernels, else "torch" and a warning.
+        Raises DeclarationError for another backend, EmissionError if "numba" is asked for and that is not so.
 
         It maps (batch, channels, *spatial) to the same shape, dtype and device; known fields are keyword
         arguments of the same shape, or of one channel. Non-trainable constants are Python floats, so
@@ -180,7 +195,14 @@ class Network:
         """
         from pde2net.emit.execute import execute
 
-        return execute(self.source(backend))
+        return execute(self.source(self.backend(backend, math.inf)))
+
+    def backend(self, asked: str, cells: float, device: str = "cpu", dtype: str = "float32") -> str:
+        """ "torch" or "numba", which "auto" chooses for so many cells of all images (emit/backends.py)."""
+        from pde2net.emit.backends import chosen
+
+        passes = len(getattr(self.update, "stages", "-")) * getattr(self.update, "cycles", 1)
+        return chosen(asked, lambda: self.source("numba"), cells * passes, device, dtype)
 
     def __str__(self) -> str:
         """The equation and the graph, in characters for a terminal."""

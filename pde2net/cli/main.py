@@ -57,6 +57,14 @@ class OnUnstable(enum.StrEnum):
     IGNORE = "ignore"
 
 
+class Backend(enum.StrEnum):
+    """What runs a network."""
+
+    AUTO = "auto"
+    TORCH = "torch"
+    NUMBA = "numba"
+
+
 class Precision(enum.StrEnum):
     """The floating point type of a run."""
 
@@ -184,6 +192,9 @@ def run_(
     ] = None,
     dtype: Annotated[Precision, typer.Option(help="Precision.")] = Precision.FLOAT32,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
+    backend: Annotated[
+        Backend, typer.Option(help="torch, kernels of numba, or what is faster for the picture.")
+    ] = Backend.AUTO,
     on_unstable: Unstable = OnUnstable.ERROR,
 ) -> None:
     """Run the network of FILE on a picture.
@@ -222,7 +233,7 @@ def run_(
     """
     from pde2net.cli.run import run_file
 
-    run_file(file, source, target, stop_at, field or [], number or [], dtype, device, on_unstable)
+    run_file(file, source, target, stop_at, field or [], number or [], dtype, device, on_unstable, backend)
 
 
 @app.command()

@@ -48,6 +48,7 @@ def run_file(
     dtype: str,
     device: str,
     on_unstable: str,
+    backend: str,
 ) -> None:
     """Read, check everything, run, write, and report time and range."""
     weights = _trained(file, stop_at)
@@ -61,7 +62,7 @@ def run_file(
     network, module = weights or (network_for(file, declared, stop_at, on_unstable), None)
     check_scale(network, picture, source)
     check_fields(data, picture)
-    result, seconds = apply(network, picture.channels, data, dtype, device, given, module)
+    result, seconds = apply(network, picture.channels, data, dtype, device, given, module, backend)
     images.write(target, result, picture)
     share = images.clipped(target, result, picture)
     if share:
@@ -125,12 +126,14 @@ def apply(
     device: str,
     given: Mapping[str, float],
     module: torch.nn.Module | None = None,
+    backend: str = "auto",
 ) -> tuple[NDArray[np.float64], float]:
     """The channels, run as a batch, and the seconds that it took; a progress bar on a terminal.
 
     fields  known ones, each of shape (n, *spatial) with n = 1 or the number of channels
     given   numbers that the network takes at the call
     module  with trained weights; otherwise the one that the network makes
+    backend that of the module that the network makes
 
     A solver that does not converge is warned about. Raises DeclarationError for a device that does not
     work, input that the network refuses, a solver that is to stop the run if it does not converge, and
@@ -138,7 +141,7 @@ def apply(
     """
     import torch
 
-    module = module or network.module()
+    module = module or network.module(network.backend(backend, channels.size, device, dtype))
     number = getattr(torch, dtype)
     try:
         place = torch.device(device)

@@ -35,8 +35,7 @@ def execute(source: str, anew: bool = False) -> torch.nn.Module:
 @functools.lru_cache(maxsize=64)
 def _module(source: str) -> types.ModuleType:
     """The module of `source`, one for equal texts."""
-    digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-    name = f"pde2net_generated_{digest}"
+    name = generated(source)
     kernels = "\nimport numba\n" in source
     filename = _stored(name, source) if kernels else f"<{name}>"
     module = types.ModuleType(name)
@@ -51,6 +50,19 @@ def _module(source: str) -> types.ModuleType:
     return module
 
 
+def generated(source: str) -> str:
+    """The name of the module of a text."""
+    return f"pde2net_generated_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+
+
+def require_numba() -> None:
+    """Raises EmissionError without numba."""
+    try:
+        import numba  # noqa: F401
+    except ImportError as error:
+        raise EmissionError('The backend "numba" needs numba: pip install "pde2net[fast]".') from error
+
+
 def cache_folder() -> Path:
     """Where kernels are kept: $PDE2NET_CACHE, or pde2net in the user's folder of caches."""
     own = os.environ.get("PDE2NET_CACHE")
@@ -60,10 +72,7 @@ def cache_folder() -> Path:
 
 def _stored(name: str, source: str) -> str:
     """The file that has a source with kernels; with a warning no file's name, if none can be written."""
-    try:
-        import numba  # noqa: F401
-    except ImportError as error:
-        raise EmissionError('The backend "numba" needs numba: pip install "pde2net[fast]".') from error
+    require_numba()
     path = cache_folder() / f"{name}.py"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,66 @@
+"""Which backend is chosen, and what is said where there are no kernels."""
+
+from __future__ import annotations
+
+import builtins
+import warnings
+from typing import Any
+
+import pytest
+import sympy as sp
+import torch
+
+import pde2net as p2n
+from pde2net.emit import backends
+from pde2net.emit.backends import WARM, WORTH
+
+x, y, t = sp.symbols("x y t", real=True)
+u = sp.Function("u")(x, y, t)
+HEAT = p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u)))
+STACK = p2n.compile(HEAT, p2n.Explicit(tau=sp.Rational(1, 8), steps=10))
+CELL = p2n.compile(HEAT, p2n.Implicit(tau=1, steps=2))
+
+
+@pytest.mark.parametrize(
+    "cells,device,dtype,compiled,found",
+    [
+        (WORTH / 10, "cpu", "float32", False, "numba"),
+        (WORTH / 10 - 1, "cpu", "float64", False, "torch"),
+        (WARM / 10, "cpu", "float64", True, "numba"),
+        (WARM / 10 - 1, "cpu", "float32", True, "torch"),
+        (WORTH, "cuda", "float32", True, "torch"),
+        (WORTH, "cpu", "float16", True, "torch"),
+    ],
+)
+def test_auto(
+    cells: float, device: str, dtype: str, compiled: bool, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backends, "is_compiled", lambda source: compiled)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert STACK.backend("auto", cells, device, dtype) == found
+    assert STACK.backend("torch", cells, device, dtype) == "torch"
+
+
+def test_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(p2n.EmissionError, match="no kernels of a recurrent cell yet"):
+        CELL.module(backend="numba")
+    with pytest.warns(UserWarning, match="Torch runs this network"):
+        assert CELL.backend("auto", WORTH) == "torch"
+    with pytest.raises(p2n.DeclarationError, match='"torch", "numba" or "auto"'):
+        STACK.module(backend="nunba")
+    with pytest.raises(p2n.DeclarationError, match="depends on the image"):
+        STACK.source(backend="auto")
+    plain = builtins.__import__
+
+    def absent(name: str, *more: Any, **options: Any) -> Any:
+        if name.partition(".")[0] == "numba":
+            raise ImportError(name)
+        return plain(name, *more, **options)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(p2n.EmissionError, match=r"pip install \"pde2net\[fast\]\""):
+        STACK.module(backend="numba")
+    with pytest.warns(UserWarning, match="needs numba"):
+        assert STACK.backend("auto", WORTH) == "torch"
+    assert torch.equal(STACK.module()(torch.ones(1, 1, 4, 4)), torch.ones(1, 1, 4, 4))
