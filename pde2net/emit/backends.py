@@ -34,7 +34,7 @@ def checked(backend: str) -> str:
 def chosen(
     backend: str, kernels: Callable[[], str], work: float, device: str = "cpu", dtype: str = "float32"
 ) -> str:
-    """ "torch" or "numba", for so many cells of all images times steps; `kernels` makes the text for numba."""
+    """ "torch" or "numba", for so much `work`, cells times steps; `kernels` makes the text for numba."""
     if checked(backend) != "auto":
         return backend
     if not device.startswith("cpu") or dtype not in ("float32", "float64") or work < WARM:
