@@ -10,7 +10,6 @@ import platform
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,21 +20,10 @@ import learned
 import schemes
 import torch
 from networks import Textbook, generated
+from timing import alternate
 
 STEPS, RUNS, THREADS = 20, 5, 2
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
-
-
-def alternate(tasks: dict[str, Callable[[], object]], runs: int) -> dict[str, list[float]]:
-    """Seconds of each task, taken in turns after one warm-up round."""
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
-    for run in range(runs + 1):
-        for name, task in tasks.items():
-            start = time.perf_counter()
-            task()
-            if run:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
 
 
 def inference(network: torch.nn.Module, u: torch.Tensor) -> Callable[[], object]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 OPTIONS = 'FLAGS = {"fastmath": {"nsz", "arcp", "contract"}, "error_model": "numpy", "nogil": True}'
 SCHEMAS = [
     'ADVANCE = "(Tensor u, Tensor[] fields, Tensor numbers, bool keep) -> Tensor[]"',
@@ -118,6 +120,64 @@ def clear(n, a) -> None:
     for j in range(n):
         a[j] = 0
 '''
+
+EXP = '''
+@intrinsic
+def power_of_two(context: Any, n: Any) -> Any:
+    """2^n of an integer, float32 of 32 bits and float64 of 64, by its bits."""
+    made, bits, bias = (types.float32, 23, 127) if n.bitwidth == 32 else (types.float64, 52, 1023)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = arguments[0].type
+        shifted = builder.shl(builder.add(arguments[0], Constant(kind, bias)), Constant(kind, bits))
+        return builder.bitcast(shifted, context.get_value_type(made))
+
+    return made(n), code
+
+
+@part
+def exp_single(x) -> float:
+    """2^n times the Taylor series of the rest; 2^n in halves, for e^x near the ends of the range."""
+    real = np.float32
+    y = least(largest(x, real(-104)), real(89))
+    n = np.floor(y * real(1.4426950408889634) + real(0.5))
+    r = (y - n * real(0.693145751953125)) - n * real(1.4286068203094173e-06)
+    found = real(1 / 5040)
+    $single
+    first = np.floor(n * real(0.5))
+    return found * power_of_two(np.int32(first)) * power_of_two(np.int32(n - first))
+
+
+@part
+def exp_double(x) -> float:
+    """As exp_single, to more terms."""
+    real = np.float64
+    y = least(largest(x, real(-746)), real(710))
+    n = np.floor(y * real(1.4426950408889634) + real(0.5))
+    r = (y - n * real(0.6931471804855391)) - n * real(7.440617110012397e-11)
+    found = real(1 / 6227020800)
+    $double
+    first = np.floor(n * real(0.5))
+    return found * power_of_two(np.int64(first)) * power_of_two(np.int64(n - first))
+
+
+def exp(x: float) -> float:
+    """e^x; where it is compiled, by instructions that vectors have."""
+    return np.exp(x)
+
+
+@overload(exp)
+def compiled_exp(x) -> Callable:
+    return (lambda x: exp_single(x)) if x == types.float32 else (lambda x: exp_double(x))
+'''
+
+
+def _series(degree: int) -> list[str]:
+    """Horner's rule for the Taylor series of e^r, from the term of that degree on."""
+    return [f"found = found * r + real(1 / {math.factorial(k)})" for k in range(degree - 1, -1, -1)]
+
+
+SERIES = {"single": _series(7), "double": _series(13)}
 
 SWEEP = '''
 @part

@@ -16,7 +16,7 @@ from pde2net.program.kernels import Read, Stage, position, size
 from pde2net.program.names import Namer
 
 WORDS = ("n", "j", "p", "real", "tiny", "where", "memory", "at", "math", "np", "numba", "line")
-HELPERS = ("square", "largest", "least", "at_least_tiny", "onto", "abs")
+HELPERS = ("square", "largest", "least", "at_least_tiny", "onto", "abs", "exp")
 
 
 @dataclass(frozen=True)
@@ -281,6 +281,8 @@ class LinePrinter(TorchPrinter):
     def _print_Function(self, expr: sp.Expr) -> str:
         name = type(expr).__name__
         arguments = [str(self._print(a)) for a in expr.args]
+        if name == "exp":
+            return f"exp({arguments[0]})"
         if name in SHARED:
             return f"math.{name}({', '.join(arguments)})"
         if name == "Where":

@@ -11,12 +11,24 @@ from textwrap import TextWrapper
 import sympy as sp
 
 from pde2net.emit.base import Request
-from pde2net.emit.kernels.engine import CELLS, DRIVE, HEAD, LIBRARIES, OPERATORS, OPTIONS, SCHEMAS, SWEEP
+from pde2net.emit.kernels.engine import (
+    CELLS,
+    DRIVE,
+    EXP,
+    HEAD,
+    LIBRARIES,
+    OPERATORS,
+    OPTIONS,
+    SCHEMAS,
+    SERIES,
+    SWEEP,
+)
 from pde2net.emit.kernels.lines import Line
 from pde2net.emit.kernels.tables import Table, Tables, Trip
 from pde2net.emit.parse import parse
 from pde2net.emit.stack import StackEmitter
 from pde2net.emit.tree import Class, Definition, Function
+from pde2net.emit.words import calls
 from pde2net.errors import EmissionError
 from pde2net.graph.network import repeats
 from pde2net.program.parts import network
@@ -85,13 +97,18 @@ class KernelEmitter(StackEmitter):
     # -- text ------------------------------------------------------------------------------------
 
     def libraries(self) -> list[str]:
-        return [*LIBRARIES, *super().libraries()]
+        lines = self._lines()
+        types = ["from numba import types"] if any(calls("exp", d) for d in lines) else []
+        return [*LIBRARIES[:2], *types, *LIBRARIES[2:], *super().libraries()]
 
     def functions(self) -> list[Definition]:
         name = self._digest()
+        lines = self._lines()
         before = [d for text in (HEAD, CELLS) for d in parse(text)]
+        if any(calls("exp", d) for d in lines):
+            before += parse(EXP, **SERIES)
         after = [d for text in (SWEEP, DRIVE, OPERATORS) for d in parse(text, name=name)]
-        return [*super().functions(), *before, *self._lines(), *after]
+        return [*super().functions(), *before, *lines, *after]
 
     def checks(self) -> list[str]:
         """The kernels follow the checks."""

@@ -1,0 +1,366 @@
+"""Kernels against others on this machine: python benchmarks/peers.py [--quick]; writes docs/speed.md.
+
+The same equation, u_t = div(g(|grad u|^2) grad u) with forward differences and reflecting borders, the same
+size, precision and number of threads for all, taken in turns; medians and the fastest and slowest run. Ratios
+are what to compare. Who is not installed (pip install "pde2net[bench]") is left out, and named. pystencils is
+a measuring stick: its licence keeps it out of the package.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import torch
+from networks import Textbook
+from timing import alternate
+
+import pde2net as p2n
+from pde2net import div, grad, norm2
+
+PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
+R = sp.Rational
+STEPS, THREADS, TAU, LAMBDA = 20, 2, R(1, 8), R(3, 10)
+AXES = sp.symbols("x y z", real=True)
+t, s2 = sp.Symbol("t", real=True), sp.Symbol("s2", nonnegative=True)
+DIFFUSIVITIES = {
+    "Perona-Malik": 1 / (1 + s2 / LAMBDA**2),
+    "Charbonnier": 1 / sp.sqrt(1 + s2 / LAMBDA**2),
+    "exponential": sp.exp(-s2 / LAMBDA**2),
+}
+Task = Callable[[], Any]
+
+
+def network(name: str, dimension: int, **options: Any) -> p2n.Network:
+    u = sp.Function("u")(*AXES[:dimension], t)
+    g = DIFFUSIVITIES[name].subs(s2, norm2(grad(u)))
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(g * grad(u))))
+    return p2n.compile(problem, p2n.Explicit(tau=TAU, steps=STEPS), on_unstable="ignore", **options)
+
+
+def run_of(module: torch.nn.Module, u: torch.Tensor) -> Task:
+    def task() -> torch.Tensor:
+        with torch.no_grad():
+            return module(u)
+
+    return task
+
+
+# -- others: each makes a task for an image, which returns the state after all steps -------------------------
+
+
+def expression(name: str, at: Callable[..., Any], dimension: int) -> Any:
+    """One step, written out for one cell: u + tau sum_a (flux_a(0) - flux_a(-e_a))."""
+
+    def flux(axis: int, where: tuple[int, ...]) -> Any:
+        def slope(a: int) -> Any:
+            up = tuple(w + (k == a) for k, w in enumerate(where))
+            return at(*up) - at(*where)
+
+        square = sum(slope(a) ** 2 for a in range(dimension))
+        return DIFFUSIVITIES[name].subs(s2, square) * slope(axis)
+
+    zero = (0,) * dimension
+    total = 0
+    for axis in range(dimension):
+        total += flux(axis, zero) - flux(axis, tuple(-(k == axis) for k in range(dimension)))
+    return at(*zero) + TAU * total
+
+
+def mirrored(array: np.ndarray) -> None:
+    """Fill one cell beyond each border."""
+    for axis in range(array.ndim):
+        lines = np.moveaxis(array, axis, 0)
+        lines[0], lines[-1] = lines[1], lines[-2]
+
+
+def devito(name: str, image: np.ndarray) -> Task:
+    """One fused equation with OpenMP, and one more for each side of the border."""
+    from devito import Eq, Grid, Operator, TimeFunction, configuration
+
+    configuration["language"], configuration["log-level"] = "openmp", "ERROR"
+    grid = Grid(shape=tuple(n + 2 for n in image.shape), dtype=np.float32)
+    u = TimeFunction(name="u", grid=grid, space_order=2, time_order=1)
+    inner = grid.interior
+    where, h = grid.dimensions, grid.spacing_symbols
+    moved = lambda *d: u.subs({x: x + k * dx for x, k, dx in zip(where, d, h, strict=True)})  # noqa: E731
+    step = Eq(u.forward, expression(name, moved, image.ndim), subdomain=inner)
+    sides = []
+    for axis, (x, n) in enumerate(zip(where, grid.shape, strict=True)):
+        del axis
+        sides += [Eq(u.forward.subs(x, 0), u.forward.subs(x, 1))]
+        sides += [Eq(u.forward.subs(x, n - 1), u.forward.subs(x, n - 2))]
+    operator = Operator([step, *sides])
+    operator.cfunction  # noqa: B018  compiles
+
+    def task() -> np.ndarray:
+        inside = (slice(1, -1),) * image.ndim
+        u.data[0][inside] = image
+        mirrored(u.data[0])
+        operator.apply(time_m=0, time_M=STEPS - 1, nthreads=THREADS)
+        return np.asarray(u.data[STEPS % 2][inside])
+
+    return task
+
+
+def pystencils(name: str, image: np.ndarray) -> Task:
+    """One fused kernel with OpenMP and the widest vectors of the machine; borders by NumPy."""
+    import pystencils as ps
+
+    u, v = ps.fields(f"u, v: float32[{image.ndim}D]")
+    right = expression(name, lambda *d: u[d], image.ndim)
+    config = ps.CreateKernelConfig(target=ps.Target.CurrentCPU, default_dtype="float32")
+    config.cpu.openmp.enable = True
+    config.cpu.vectorize.enable = True
+    config.cpu.vectorize.assume_inner_stride_one = True
+    if name != "Perona-Malik":  # vectors of other functions than quotients need a library of Intel
+        config.cpu.vectorize.enable = False
+    kernel = ps.create_kernel([ps.Assignment(v[(0,) * image.ndim], right)], config).compile()
+    state = [np.zeros([n + 2 for n in image.shape], np.float32) for _ in range(2)]
+
+    def task() -> np.ndarray:
+        inside = (slice(1, -1),) * image.ndim
+        state[0][inside] = image
+        for k in range(STEPS):
+            mirrored(state[k % 2])
+            kernel(u=state[k % 2], v=state[1 - k % 2])
+        return state[STEPS % 2][inside]
+
+    return task
+
+
+def jax(name: str, image: np.ndarray) -> Task:
+    """A loop over slices of a padded array, compiled."""
+    import jax as j
+
+    def step(_: int, u: Any) -> Any:
+        wide = j.numpy.pad(u, 1, mode="edge")
+        cut = lambda *d: wide[tuple(slice(1 + k, n + 1 + k) for k, n in zip(d, u.shape, strict=True))]  # noqa: E731
+        symbols = {}
+
+        def at(*d: int) -> sp.Symbol:
+            symbols[d] = sp.Symbol("u" + "_".join(map(str, d)).replace("-", "m"))
+            return symbols[d]
+
+        made = expression(name, at, u.ndim)
+        return sp.lambdify(list(symbols.values()), made, "jax")(*(cut(*d) for d in symbols))
+
+    whole = j.jit(lambda u: j.lax.fori_loop(0, STEPS, step, u))
+    given = j.numpy.asarray(image)
+    return lambda: np.asarray(whole(given).block_until_ready())
+
+
+OTHERS = {"Devito": devito, "pystencils": pystencils, "JAX": jax}
+
+
+# -- tables --------------------------------------------------------------------------------------------------
+
+
+def against_others(name: str, shape: tuple[int, ...], runs: int, torch_too: bool) -> list[str]:
+    """Million cell-steps per second of each, and how much faster the kernels are."""
+    image = np.random.default_rng(0).random(shape, np.float32)
+    u = torch.from_numpy(image)[None, None]
+    made = network(name, len(shape))
+    kernels = run_of(made.module(backend="numba").float(), u)
+    tasks: dict[str, Task] = {"pde2net, kernels": kernels}
+    for label, of in OTHERS.items():
+        if importlib.util.find_spec(label.lower()):
+            tasks[label] = of(name, image)
+    if torch_too:
+        module = made.module().float()
+        tasks["torch.compile of the torch module"] = run_of(torch.compile(module), u)
+        tasks["pde2net, torch"] = run_of(module, u)
+    want = kernels()[0, 0].numpy()
+    for label, task in tasks.items():
+        difference = float(abs(np.asarray(task()).reshape(shape) - want).max())
+        if not difference < 1e-4:
+            raise SystemExit(f"{label} computes something else: {difference}")
+    seconds = alternate(tasks, runs)
+    cells = math.prod(shape) * STEPS / 1e6
+    own = statistics.median(seconds["pde2net, kernels"])
+    title = f"{name}, {' x '.join(map(str, shape))}"
+    lines = []
+    for label, values in seconds.items():
+        middle = statistics.median(values)
+        span = f"{cells / max(values):.0f} to {cells / min(values):.0f}"
+        lines.append(f"| {title} | {label} | {cells / middle:.0f} | {span} | {middle / own:.2f} |")
+    return lines
+
+
+def training(runs: int) -> list[str]:
+    """A step of training: forward, backward, gradients of image and contrast."""
+    u = sp.Function("u")(*AXES[:2], t)
+    lam = sp.Symbol("lambda", positive=True)
+    problem = p2n.Problem(
+        sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u)) / lam**2))), parameters={lam: LAMBDA}
+    )
+    made = p2n.compile(problem, p2n.Explicit(tau=R(1, 5), steps=STEPS), trainable=[lam, "tau"])
+    modules = {
+        "pde2net, kernels": made.module(backend="numba").float(),
+        "pde2net, torch": made.module().float(),
+        "textbook, 2 x 2 kernels": Textbook(STEPS, 2),
+    }
+    image = torch.rand(4, 1, 512, 512)
+
+    def step(module: torch.nn.Module) -> Task:
+        return lambda: module(image.clone().requires_grad_()).square().mean().backward()
+
+    seconds = alternate({label: step(m) for label, m in modules.items()}, runs)
+    own = statistics.median(seconds["pde2net, kernels"])
+    return [
+        f"| {label} | {statistics.median(v):.3f} | {min(v):.3f} to {max(v):.3f} | "
+        f"{statistics.median(v) / own:.1f} | {peak(label):.0f} |"
+        for label, v in seconds.items()
+    ]
+
+
+def peak(label: str) -> float:
+    """The memory that one step takes at most above what is there before, in MiB, of a process of its own."""
+    command = [sys.executable, __file__, "--memory", label]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def memory(label: str) -> None:
+    """Print what `peak` asks for."""
+    u = sp.Function("u")(*AXES[:2], t)
+    lam = sp.Symbol("lambda", positive=True)
+    problem = p2n.Problem(
+        sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u)) / lam**2))), parameters={lam: LAMBDA}
+    )
+    made = p2n.compile(problem, p2n.Explicit(tau=R(1, 5), steps=STEPS), trainable=[lam, "tau"])
+    module = Textbook(STEPS, 2)
+    if label.startswith("pde2net"):
+        module = made.module("numba" if "kernels" in label else "torch").float()
+
+    def step(image: torch.Tensor) -> None:
+        module(image.requires_grad_()).square().mean().backward()
+
+    step(torch.rand(1, 1, 64, 64))
+    image = torch.rand(4, 1, 512, 512)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = resident("VmRSS")
+    step(image)
+    print(resident("VmHWM") - before)
+
+
+def resident(what: str) -> float:
+    """Memory of this process in MiB, now or at most."""
+    line = next(s for s in Path("/proc/self/status").read_text().splitlines() if s.startswith(what))
+    return int(line.split()[1]) / 1024
+
+
+def models(runs: int) -> list[str]:
+    """Models of the gallery, kernels against the torch module."""
+    folder = Path(__file__).parent.parent / "examples" / "gallery"
+    lines = []
+    for stem in ("catte", "edge_enhancing", "gray_scott", "you_kaveh"):
+        declared = p2n.load(folder / f"{stem}.pde")
+        made = p2n.compile(declared.problem, p2n.Explicit(tau=R(1, 50), steps=STEPS), on_unstable="ignore")
+        channels = max(declared.problem.channels, len(declared.problem.equations))
+        u = torch.rand(1, channels, 1024, 1024)
+        tasks = {b: run_of(made.module(backend=b).float(), u) for b in ("numba", "torch")}
+        seconds = {b: statistics.median(v) for b, v in alternate(tasks, runs).items()}
+        rate = u.numel() / channels * STEPS / 1e6 / seconds["numba"]
+        lines.append(f"| {stem} | {rate:.0f} | {seconds['torch'] / seconds['numba']:.1f} |")
+    return lines
+
+
+def compiling() -> list[str]:
+    """Seconds until the first image is done, cold and from disk, each in a process of its own."""
+    program = (
+        "import time, sys, torch, numba; sys.path[:0] = {path!r}\n"
+        "from peers import network\n"
+        "made = network('Perona-Malik', 2); source = made.source('numba')\n"
+        "u = torch.rand(1, 1, 64, 64); start = time.perf_counter()\n"
+        "made.module(backend='numba').float()(u); print(time.perf_counter() - start)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        own = {**os.environ, "PDE2NET_CACHE": folder}
+        text = program.format(path=[str(Path(__file__).parent)])
+        command = [sys.executable, "-c", text]
+        how: Any = {"capture_output": True, "text": True, "check": True, "env": own}
+        cold, *warm = (float(subprocess.run(command, **how).stdout) for _ in range(4))
+    return [f"| {cold:.1f} | {statistics.median(warm):.2f} |"]
+
+
+def limits() -> list[str]:
+    """Bandwidth of a copy, and the rate of the functions of lines for lines in the first cache."""
+    from pde2net.emit.kernels.measure import copied, in_cache
+
+    module = network("Perona-Malik", 2).module(backend="numba").float()
+    rate = in_cache(module, 1024) * THREADS
+    return [f"| {copied(THREADS):.1f} | {rate:.0f} |"]
+
+
+def machine() -> str:
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    found = [f for f in ("avx512f", "avx2") if f in flags]
+    return f"{THREADS} threads on {os.cpu_count()} cores, {found[0] if found else 'no AVX2'}"
+
+
+def page(quick: bool) -> Iterator[str]:
+    size, runs = (512, 1) if quick else (4096, 5)
+    absent = [label for label in OTHERS if not importlib.util.find_spec(label.lower())]
+    yield "# Speed of kernels\n"
+    yield f"Written by `python benchmarks/peers.py`: {machine()}, float32, {STEPS} steps.\n"
+    if absent:
+        yield f"Not installed, and left out: {', '.join(absent)}.\n"
+    yield "## The same equation by others\n"
+    yield "| equation | program | million cell-steps per second | range | kernels are faster by |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name in DIFFUSIVITIES:
+        yield from against_others(name, (size, size), runs, name == "Perona-Malik")
+    if not quick:
+        yield from against_others("Perona-Malik", (512, 512), runs, True)
+        yield from against_others("Perona-Malik", (256, 256, 256), 3, False)
+    yield "\n## A step of training, 4 x 1 x 512 x 512\n"
+    yield "| network | seconds | range | kernels are faster by | MiB at most |"
+    yield "| --- | --- | --- | --- | --- |"
+    yield from training(runs)
+    yield "\n## Models of the gallery, 1024 x 1024\n"
+    yield "| model | million cell-steps per second | faster than the torch module by |"
+    yield "| --- | --- | --- |"
+    yield from models(runs)
+    yield "\n## Compiling Perona-Malik: seconds until the first image is done\n"
+    yield "| cold | from disk |"
+    yield "| --- | --- |"
+    yield from compiling()
+    yield "\n## Limits of the machine\n"
+    yield "| copy, GB per second | lines in the first cache, million cell-steps per second |"
+    yield "| --- | --- |"
+    yield from limits()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small images, one run, to the terminal")
+    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    torch.set_num_threads(THREADS)
+    if arguments.memory:
+        memory(arguments.memory)
+        return
+    started = time.perf_counter()
+    lines = []
+    for line in page(arguments.quick):
+        print(line, flush=True)
+        lines.append(line)
+    print(f"{time.perf_counter() - started:.0f} s", file=sys.stderr)
+    if not arguments.quick:
+        PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
