@@ -146,23 +146,25 @@ class Network:
             raise DeclarationError(
                 'source(backend="torch") or "numba": what "auto" chooses depends on the image.'
             )
+        return emit(self.request(backend, steps))
+
+    def request(self, backend: str = "torch", steps: tuple[int, int] | None = None) -> Request:
+        """What `source` asks for."""
         unknowns, semi = self.semidiscrete.form.problem.unknowns, self.semidiscrete
-        return emit(
-            Request(
-                graph=self.looped,
-                update=self.update,
-                certificate=self.certificate,
-                axes=tuple(a.name for a in self.semidiscrete.form.space),
-                smallest=self.semidiscrete.smallest,
-                unknowns=tuple(str(u.func) for u in unknowns) if len(unknowns) > 1 else (),
-                trainable=self.trainable,
-                shared=self.shared,
-                kept=self.kept,
-                arrays=self.semidiscrete.form.problem.arrays,
-                multiple=semi.multiple if isinstance(semi, Semidiscrete) else 1,
-                backend=backend,
-                steps=steps,
-            )
+        return Request(
+            graph=self.looped,
+            update=self.update,
+            certificate=self.certificate,
+            axes=tuple(a.name for a in self.semidiscrete.form.space),
+            smallest=self.semidiscrete.smallest,
+            unknowns=tuple(str(u.func) for u in unknowns) if len(unknowns) > 1 else (),
+            trainable=self.trainable,
+            shared=self.shared,
+            kept=self.kept,
+            arrays=self.semidiscrete.form.problem.arrays,
+            multiple=semi.multiple if isinstance(semi, Semidiscrete) else 1,
+            backend=backend,
+            steps=steps,
         )
 
     def with_digest(self) -> Network:

@@ -343,6 +343,37 @@ def demo(
     run_demo(output, None if chosen is None else chosen.value)
 
 
+@app.command()
+def bench(
+    file: File,
+    size: Annotated[
+        list[int] | None, typer.Option(metavar="CELLS", help="Along each axis; repeat for several.")
+    ] = None,
+    runs: Annotated[int, typer.Option(min=1, help="Runs of each backend, of which the median counts.")] = 5,
+    threads: Annotated[int, typer.Option(min=0, help="Of all backends; 0 for as many as torch takes.")] = 0,
+    picture: Annotated[
+        Path | None, typer.Option(help="Draw what memory and the first cache allow, .png, .svg or .pdf.")
+    ] = None,
+    on_unstable: Unstable = OnUnstable.ERROR,
+) -> None:
+    """Measure how fast the backends run the network of FILE here.
+
+    The image is noise of 2^20 cells, in single precision. All backends run in
+    turns, after one round that compiles: torch, torch.compile, and kernels of
+    numba where the network has them. Beside them stand what a copy moves, and
+    how fast the functions of lines are on lines that are in the first cache.
+    Bytes are those that go through memory for each cell and step.
+
+    Example: pde2net bench examples/perona_malik.py --size 1024 --picture roofline.png
+
+    Exit status: 0 measured; 1 stability is refuted and --on-unstable is error;
+    2 for bad usage or input.
+    """
+    from pde2net.cli.bench import bench_file
+
+    bench_file(file, size or [], runs, threads, picture, on_unstable)
+
+
 def run() -> None:
     """The console script: user errors end in one message on stderr, never in a traceback."""
     for stream in (sys.stdout, sys.stderr):

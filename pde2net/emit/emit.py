@@ -16,6 +16,7 @@ from pde2net.errors import DeclarationError, EmissionError
 from pde2net.graph.network import fields
 from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
+from pde2net.program.passes import Journey
 from pde2net.program.records import Program
 
 EMITTERS: dict[str, type[Emitter]] = {
@@ -31,9 +32,8 @@ def emit(request: Request) -> str:
     Raises EmissionError if a symbol has no value, and DeclarationError if a known field is called what the
     methods that take it need for themselves.
     """
-    chosen = (request.trainable, request.shared, request.kept)
-    program = lower(request.graph, request.axes, request.update, *chosen)
-    emitter = _emitter(request, program)
+    program = program_of(request)
+    emitter = _emitter(request)
     draft = emitter(replace(request, namer=Namer(mark=MARK)), program)
     made = emitter(replace(request, namer=namer(draft.definitions())), program)
     definitions = made.definitions()
@@ -44,15 +44,30 @@ def emit(request: Request) -> str:
     return made.text(definitions)
 
 
-def _emitter(request: Request, program: Program) -> Callable[[Request, Program], Emitter]:
+def program_of(request: Request) -> Program:
+    """What backends print."""
+    chosen = (request.trainable, request.shared, request.kept)
+    return lower(request.graph, request.axes, request.update, *chosen)
+
+
+def passes_of(request: Request) -> Journey:
+    """The passes over memory of kernels. Raises EmissionError if a network has none."""
+    architecture: str = request.graph.graph["architecture"]
+    if architecture != "residual stack":
+        raise EmissionError(f"There are no kernels of a {architecture} yet; residual stacks have them.")
+    from pde2net.emit.kernels.stack import planned
+
+    return planned(request, program_of(request))
+
+
+def _emitter(request: Request) -> Callable[[Request, Program], Emitter]:
     architecture: str = request.graph.graph["architecture"]
     if request.backend == "torch":
         return EMITTERS[architecture]
-    if architecture != "residual stack":
-        raise EmissionError(f"There are no kernels of a {architecture} yet; residual stacks have them.")
-    from pde2net.emit.kernels.stack import KernelEmitter, planned
+    journey = passes_of(request)
+    from pde2net.emit.kernels.stack import KernelEmitter
 
-    return partial(KernelEmitter, journey=planned(request, program))
+    return partial(KernelEmitter, journey=journey)
 
 
 def _check_free(argument: str, network: Class) -> None:

@@ -13,7 +13,7 @@ _WORD = re.compile(r'f?"(?:[^"\\]|\\.)*"|(?<![\w.])([^\W\d]\w*)(?!\w|=[^=])')
 _OWN = re.compile(r"\bself\.(\w+)")
 _MODULE = re.compile(r"(?<![\w.])(F|math|threading|warnings)\.")
 ALWAYS = ("Tensor", "annotations", "nn", "torch")  # which every module imports
-TYPES = ("Any", "Callable", "Collection", "Sequence", "partial")  # where they are used
+TYPES = ("Any", "Callable", "Collection", "Sequence", "lru_cache", "partial")  # where they are used
 
 
 def words(lines: Iterable[str]) -> list[str]:

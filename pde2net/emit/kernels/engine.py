@@ -13,6 +13,7 @@ LIBRARIES = [
     "import numba",
     "import numpy as np",
     "from llvmlite.ir import Constant",
+    "from numba import types",
     "from numba.core.compiler import Compiler",
     "from numba.extending import intrinsic, overload",
 ]
@@ -54,6 +55,26 @@ def without_owner(context: Any, a: Any) -> Any:
         return array._getvalue()
 
     return a(a), made
+
+
+@intrinsic
+def prefer_512_bits(context: Any) -> Any:
+    """Lets LLVM use the widest vectors that there are in this function."""
+
+    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
+        return context.get_dummy_value()
+
+    return types.none(), made
+
+
+def wide() -> None:
+    """The function that calls this has the widest vectors that there are, where it is compiled."""
+
+
+@overload(wide, inline="always")
+def compiled_wide() -> Callable:
+    return lambda: prefer_512_bits()
 
 
 def borrowed(a: np.ndarray) -> np.ndarray:
@@ -113,6 +134,12 @@ def total(n, a) -> float:
     for j in range(n):
         found += a[j]
     return found
+
+
+@line
+def duplicate(n, a, b) -> None:
+    for j in range(n):
+        b[j] = a[j]
 
 
 @line
@@ -274,10 +301,8 @@ def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
     cut1, cut2 = (array.shape[2] - shape[1]) // 2 - low1, (array.shape[3] - shape[2]) // 2 - low2
     for c in range(turn[3]):
         for y in range(low1 + shape[1] + high1):
-            to = begins(ring, c, row, y - low1, -low2, rings, places)
-            source = array[c, first, cut1 + y]
-            for j in range(low2 + shape[2] + high2):
-                memory[to + j] = source[cut2 + j]
+            to, n = begins(ring, c, row, y - low1, -low2, rings, places), low2 + shape[2] + high2
+            duplicate(n, array[c, first, cut1 + y, cut2 : cut2 + n], memory[to : to + n])
 
 
 @part
@@ -286,10 +311,8 @@ def store(stored, row, shape, array, rings, places, memory) -> None:
     ring, wide0, wide1, wide2 = stored[0], stored[2], stored[3], stored[4]
     for c in range(array.shape[0]):
         for y in range(array.shape[2]):
-            source = begins(ring, c, row, y - wide1, -wide2, rings, places)
-            to = array[c, row + wide0, y]
-            for j in range(array.shape[3]):
-                to[j] = memory[source + j]
+            source, n = begins(ring, c, row, y - wide1, -wide2, rings, places), array.shape[3]
+            duplicate(n, memory[source : source + n], array[c, row + wide0, y])
 
 
 @part
@@ -299,9 +322,8 @@ def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
     for c in range(rings[ring, 1]) if channel < 0 else range(channel, channel + 1):
         for y in range(-low1, shape[1] + high1):
             source = begins(ring, c, row, y, -low2, rings, places)
-            target = begins(to, c, row, y, -low2, rings, places)
-            for j in range(low2 + shape[2] + high2):
-                memory[target + j] = memory[source + j]
+            target, n = begins(to, c, row, y, -low2, rings, places), low2 + shape[2] + high2
+            duplicate(n, memory[source : source + n], memory[target : target + n])
 
 
 @part
@@ -403,7 +425,8 @@ def sweep(
             beyond = not wraps and ((row < 0 and band[0] == 0) or (row >= n and band[1] == n))
             inside = band[0] <= row < band[1] or beyond
             if turn[0] < 0:
-                load(turn, row, where[0], shape, arrays[turn[2]][image], writes, rings, places, memory)
+                array = borrowed(arrays[turn[2]])
+                load(turn, row, where[0], shape, array[image], writes, rings, places, memory)
             else:
                 p = numbers[turn[2]]
                 make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, memory, sums)
@@ -416,13 +439,16 @@ def sweep(
                     close(ring, row, shape, wraps, rings, places, memory)
             if inside:
                 for s in range(turn[19], turn[20]):
-                    store(stores[s], row, shape, results[stores[s, 1]][image], rings, places, memory)
+                    array = borrowed(results[stores[s, 1]])
+                    store(stores[s], row, shape, array[image], rings, places, memory)
 '''
 
 
 DRIVE = '''
-def places(rings: np.ndarray, shape: Sequence[int]) -> tuple[np.ndarray, int]:
-    """Where rings begin in memory, and how far their rows, channels and lines are apart; its length."""
+@lru_cache(maxsize=64)
+def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
+    """Where rings begin, how far their rows, channels and lines are apart; the memory of all."""
+    rings = TABLES[table][5]
     _, channels, _, _, low1, high1, low2, high2, *_ = rings.T
     line = (shape[2] + low2 + high2 + 15) // 16 * 16 + 16
     line[:] = line.max()
@@ -477,9 +503,9 @@ def travel(
         for slot in results:
             channels, *wide = ARRAYS[slot]
             sizes = (n + 2 * w for n, w in zip(size, wide, strict=True))
-            known[slot] = like.new_empty(images, channels, *sizes)
+            known[slot] = torch.from_numpy(np.empty((images, channels, *sizes), values.dtype))
         arrays, made = handed(given, known), handed(results or given, known)
-        where, length = places(rings, shape)
+        where, length = places(table, *map(int, shape))
         parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
         totals = np.zeros((images, len(parts), len(sums)))
 
@@ -531,8 +557,11 @@ def lifted(a: Tensor) -> np.ndarray:
 
 OPERATORS = '''
 def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
-    """Numbers, some of which may be trained."""
-    return torch.stack([torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in own]) for own in lines])
+    """Numbers, some of which may be trained, each of them once in what torch differentiates."""
+    entries = {id(v): v for own in lines for v in own}
+    places = {key: k for k, key in enumerate(entries)}
+    values = torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in entries.values()])
+    return values[torch.tensor([[places[id(v)] for v in own] for own in lines])]
 
 
 def suited(u: Tensor, fields: Sequence[Tensor]) -> bool:

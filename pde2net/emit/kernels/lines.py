@@ -16,7 +16,7 @@ from pde2net.program.kernels import Read, Stage, position, size
 from pde2net.program.names import Namer
 
 WORDS = ("n", "j", "p", "real", "tiny", "where", "memory", "at", "math", "np", "numba", "line")
-HELPERS = ("square", "largest", "least", "at_least_tiny", "onto", "abs", "exp")
+HELPERS = ("square", "largest", "least", "at_least_tiny", "onto", "abs", "exp", "wide")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class _Line:
         symbols = [self.words[w.symbol] for w in self.stage.writes]
         inside += [f"{t}[j] {assigned} {s}" for t, s in zip(self.targets, symbols, strict=True)]
         text = "\n".join([*before, *inside])
-        head = [f"real = {self.targets[0]}.dtype.type"]
+        head = ["wide()", f"real = {self.targets[0]}.dtype.type"]
         if "tiny" in re.findall(r"\w+", text):
             head.append(f"tiny = np.finfo({self.targets[0]}.dtype).tiny")
         found = set(re.findall(r"\w+", text))

@@ -97,9 +97,7 @@ class KernelEmitter(StackEmitter):
     # -- text ------------------------------------------------------------------------------------
 
     def libraries(self) -> list[str]:
-        lines = self._lines()
-        types = ["from numba import types"] if any(calls("exp", d) for d in lines) else []
-        return [*LIBRARIES[:2], *types, *LIBRARIES[2:], *super().libraries()]
+        return [*LIBRARIES, *super().libraries()]
 
     def functions(self) -> list[Definition]:
         name = self._digest()

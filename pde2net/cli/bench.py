@@ -1,0 +1,222 @@
+"""`pde2net bench`: how fast the backends run a network on this machine, and what the machine allows."""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+import typer
+
+from pde2net.cli.inputs import compiled, declaration, in_its_words
+from pde2net.emit.emit import passes_of
+from pde2net.errors import DeclarationError, EmissionError, FileError
+from pde2net.figures.save import FORMATS
+from pde2net.files import write_with
+from pde2net.network import Network
+from pde2net.program.passes import Leg
+
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+
+CELLS = 1 << 20  # of the image that is run, if no size is given
+ITEM = 4  # bytes of a number in single precision
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a backend does. Rates are millions of cells and steps per second.
+
+    bytes       that go through memory for each cell and step, None where that is not counted
+    operations  for each cell and step, of all channels
+    """
+
+    backend: str
+    seconds: float
+    slowest: float
+    rate: float
+    bytes: float | None
+    operations: float
+
+
+@in_its_words
+def bench_file(
+    file: Path, size: Sequence[int], runs: int, threads: int, picture: Path | None, on_unstable: str
+) -> None:
+    """Run a network in float32 by all backends, in turns, and print and draw what was measured."""
+    import torch
+
+    if picture is not None and picture.suffix.lower() not in FORMATS:
+        raise FileError(f"{picture}: a figure is written as {', '.join(FORMATS)}.")
+    network = compiled(file, declaration(file), on_unstable)
+    if threads:
+        torch.set_num_threads(threads)
+    shape = _shape(size, len(network.semidiscrete.form.space))
+    modules, said = _modules(network)
+    image = torch.rand(1, network.looped.graph["channels"], *shape)
+    problem = network.semidiscrete.form.problem
+    given = {str(f.func): torch.rand_like(image) for f in problem.fields}
+    given |= {s.name: torch.tensor(0.1) for s in problem.inputs}
+    seconds = _times(modules, image, given, runs)
+    rows = _rows(network, seconds, image[0, 0].numel())
+    copy, peak = _limits(modules)
+    said = [*said, *_table(rows, copy, peak, shape, torch.get_num_threads())]
+    typer.echo("\n".join(said))
+    if picture is not None:
+        title = f"{file.name}, {' x '.join(map(str, shape))}"
+        write_with(picture, roofline(rows, copy, peak, title).savefig)
+        typer.echo(f"{picture}")
+
+
+def _shape(size: Sequence[int], dimension: int) -> tuple[int, ...]:
+    if not size:
+        return (round(CELLS ** (1 / dimension)),) * dimension
+    if len(size) not in (1, dimension) or min(size) < 1:
+        raise DeclarationError(f"--size is one number of cells, or {dimension}, one for each axis.")
+    return tuple(size) * (dimension if len(size) == 1 else 1)
+
+
+def _modules(network: Network) -> tuple[dict[str, torch.nn.Module], list[str]]:
+    """The module of each backend, and why there are no others."""
+    import torch
+
+    plain = network.module().float().eval()
+    found: dict[str, torch.nn.Module] = {"torch": plain}
+    said = []
+    try:
+        found["numba"] = network.module(backend="numba").float().eval()
+    except EmissionError as error:
+        said.append(str(error))
+    found["torch.compile"] = torch.compile(network.module().float().eval())  # type: ignore[assignment]
+    return found, said
+
+
+def _times(
+    modules: dict[str, torch.nn.Module], image: torch.Tensor, given: dict[str, Any], runs: int
+) -> dict[str, list[float]]:
+    """Seconds of each, in turns after one round that compiles."""
+    import torch
+
+    seconds: dict[str, list[float]] = {name: [] for name in modules}
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for run in range(runs + 1):
+            for name, module in modules.items():
+                start = time.perf_counter()
+                module(image, **given)
+                if run:
+                    seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def _rows(network: Network, seconds: dict[str, list[float]], cells: int) -> list[Row]:
+    steps = len(getattr(network.update, "stages", "-")) * getattr(network.update, "cycles", 1)
+    through, operations = _counted(network, steps)
+    rows = []
+    for name, values in seconds.items():
+        middle = statistics.median(values)
+        moved = through if name == "numba" else None
+        rows.append(Row(name, middle, max(values), cells * steps / middle / 1e6, moved, operations))
+    return sorted(rows, key=lambda row: -row.rate)
+
+
+def _counted(network: Network, steps: int) -> tuple[float, float]:
+    """Bytes through memory in passes of kernels, and operations of their lines, for a cell and a step.
+
+    0 for networks without kernels.
+    """
+    try:
+        journey = passes_of(network.request("numba"))
+    except EmissionError:
+        return 0.0, 0.0
+    channels = {name: extent.channels for name, extent in journey.flat.extents.items()}
+    moved = sum(channels[a] for leg in journey.forward for a in (*leg.given, *leg.results))
+    return ITEM * moved / steps, sum(map(_operations, journey.forward)) / steps
+
+
+def _operations(leg: Leg) -> float:
+    """Additions, products, quotients and functions of all turns of a pass, after common parts are found."""
+    found: dict[int, float] = {}
+    total = 0.0
+    for turn in leg.made.turns:
+        if turn.call is None:
+            continue
+        stage = turn.call.stage
+        if id(stage) not in found:
+            common, reduced = sp.cse([e for _, e in stage.body], order="none")
+            count = sum(sp.count_ops(e) for e in (*(part for _, part in common), *reduced))
+            found[id(stage)] = float(count) * stage.channels
+        total += found[id(stage)]
+    return total
+
+
+def _limits(modules: dict[str, torch.nn.Module]) -> tuple[float, float | None]:
+    """GB per second of a copy, and million cells and steps per second of lines in the first cache."""
+    import torch
+
+    from pde2net.emit.kernels.measure import copied, in_cache
+
+    threads = torch.get_num_threads()
+    peak = in_cache(modules["numba"], 1024) * threads if "numba" in modules else None
+    return copied(threads), peak
+
+
+def _table(
+    rows: Sequence[Row], copy: float, peak: float | None, shape: tuple[int, ...], threads: int
+) -> list[str]:
+    slowest = rows[-1].rate
+    lines = [
+        f"{' x '.join(map(str, shape))} cells, float32, {threads} threads",
+        "",
+        f"{'backend':<15}{'seconds':>9}{'slowest':>9}{'10^6 cell-steps/s':>19}{'faster by':>11}{'bytes':>8}",
+    ]
+    for row in rows:
+        moved = "" if not row.bytes else f"{row.bytes:.2f}"
+        lines.append(
+            f"{row.backend:<15}{row.seconds:>9.4f}{row.slowest:>9.4f}{row.rate:>19.0f}"
+            f"{row.rate / slowest:>11.1f}{moved:>8}"
+        )
+    lines += ["", f"a copy moves {copy:.1f} GB/s"]
+    if peak is not None:
+        own = next(row for row in rows if row.backend == "numba")
+        allowed = copy * 1e3 / own.bytes if own.bytes else float("inf")
+        lines += [
+            f"lines in the first cache {peak:.0f}; kernels reach {100 * own.rate / peak:.0f} % of it",
+            f"memory alone would allow {allowed:.0f}; {own.operations:.0f} operations per cell and step",
+        ]
+    return lines
+
+
+def roofline(rows: Sequence[Row], copy: float, peak: float | None, title: str) -> Figure:
+    """Operations per second over operations per byte: what memory and the first cache allow, and backends."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise DeclarationError("A figure needs matplotlib: pip install 'pde2net[plot]'.") from error
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    operations = max(row.operations for row in rows) or 1.0
+    through = next((row.bytes for row in rows if row.bytes), None)
+    top = (peak or max(row.rate for row in rows)) * operations / 1e3
+    own = operations / through if through else 1.0
+    ends = [min(0.1, own / 10), own * 10]
+    corner = top / copy
+    line = [ends[0], max(corner, ends[0]), max(ends[1], corner * 2)]
+    axes.plot(line, [min(top, copy * x) for x in line], color="black", label="what the machine allows")
+    for row, colour in zip(rows, ("tab:blue", "tab:orange", "tab:green"), strict=False):
+        height = row.rate * operations / 1e3
+        style: Callable[..., Any] = axes.plot
+        if row.bytes:
+            style([own], [height], "o", color=colour, label=f"{row.backend}, {row.rate:.0f}")
+        else:
+            axes.axhline(height, color=colour, linestyle=":", label=f"{row.backend}, {row.rate:.0f}")
+    axes.set(xscale="log", yscale="log", title=title, xlabel="operations per byte of memory")
+    axes.set_ylabel("10^9 operations per second")
+    axes.legend(title="10^6 cell-steps per second", fontsize="small")
+    return figure
