@@ -241,6 +241,21 @@ def move(memory, to, source, n, rule, inside) -> None:
 
 
 @part
+def columns(memory, to, source, lines, per_line, rule, inside) -> None:
+    """As `move`, a column of some lines."""
+    factor = 0 if rule % 8 == 2 or not inside else -1 if rule % 8 == 4 else 1
+    for y in range(lines):
+        if factor == 0:
+            memory[to] = 0
+        elif factor < 0:
+            memory[to] = -memory[source]
+        else:
+            memory[to] = memory[source]
+        to += per_line
+        source += per_line
+
+
+@part
 def close(ring, row, shape, wraps, rings, places, memory) -> None:
     """Fill what is beyond the borders of a row of a ring, and rows above for which this one stands."""
     per_line = places[ring, 3]
@@ -257,14 +272,13 @@ def close(ring, row, shape, wraps, rings, places, memory) -> None:
                 to, source = first + (low1 + y) * per_line, first + (low1 + other) * per_line
                 move(memory, to, source, per_line, rule1, 0 <= other < shape[1])
         if rule2:
-            for y in range(low1 + shape[1] + high1):
-                at = first + y * per_line + low2
-                if rule2 >= 8:
-                    memory[at + shape[2] - 1] = 0
-                for k in range(low2 + high2):
-                    x = k - low2 if k < low2 else shape[2] + k - low2
-                    other = mirrored(x, shape[2], rule2)
-                    move(memory, at + x, at + other, 1, rule2, 0 <= other < shape[2])
+            at, lines = first + low2, low1 + shape[1] + high1
+            if rule2 >= 8:
+                columns(memory, at + shape[2] - 1, 0, lines, per_line, 2, False)
+            for k in range(low2 + high2):
+                x = k - low2 if k < low2 else shape[2] + k - low2
+                other = mirrored(x, shape[2], rule2)
+                columns(memory, at + x, at + other, lines, per_line, rule2, 0 <= other < shape[2])
     if rule0 and not wraps:
         whole = places[ring, 1]
         here = begins(ring, 0, row, -low1, -low2, rings, places)
@@ -294,7 +308,7 @@ def end(ring, row, shape, rings, places, memory) -> None:
 
 @part
 def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
-    """Copy the row `own` of an array, (channels, rows, lines, columns), which may be wider than the image."""
+    """Copy the row `own` of an array, (channels, rows, lines, columns), perhaps wider than the image."""
     ring = writes[turn[17], 0]
     low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
     first = own + (array.shape[1] - shape[0]) // 2
@@ -327,36 +341,52 @@ def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
 
 
 @part
-def make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, memory, sums) -> None:
-    """A row of what a function of lines makes, line by line; sums of what is `inside` the band."""
-    low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
-    n, count, made = low2 + shape[2] + high2, turn[16] - turn[15], turn[18] - turn[17]
-    where[2] = -low2
-    for y in range(-low1, shape[1] + high1):
-        where[1] = y
-        for c in range(turn[3]):
-            for k in range(count):
-                r = turn[15] + k
-                ring, channel = reads[r, 0], reads[r, 4]
-                if channel < 0:
-                    channel = c if rings[ring, 1] > 1 else 0
-                d0, d1, d2 = reads[r, 1], reads[r, 2], reads[r, 3]
-                at[k] = begins(ring, channel, row + d0, y + d1, d2 - low2, rings, places)
+def aim(turn, row, c, reads, writes, rings, places, at, step) -> None:
+    """Where the first lines are that make a channel of a row, and how far the next ones are from them."""
+    low1, low2, count = turn[9], turn[11], turn[16] - turn[15]
+    for k in range(count):
+        r = turn[15] + k
+        ring, channel = reads[r, 0], reads[r, 4]
+        if channel < 0:
+            channel = c if rings[ring, 1] > 1 else 0
+        y, x = reads[r, 2] - low1, reads[r, 3] - low2
+        at[k] = begins(ring, channel, row + reads[r, 1], y, x, rings, places)
+        step[k] = places[ring, 3]
+    for k in range(turn[18] - turn[17]):
+        w = turn[17] + k
+        ring, channel = writes[w, 0], writes[w, 1]
+        if ring < 0:
+            at[count + k], step[count + k] = 64 + k * places[0, 3], 0
+        else:
+            channel = channel if channel >= 0 else 0 if turn[4] else c
+            at[count + k] = begins(ring, channel, row, -low1, -low2, rings, places)
+            step[count + k] = places[ring, 3]
+
+
+@part
+def make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, where, memory, sums) -> None:
+    """A row of what a function of lines makes; sums of what is `inside` the band.
+
+    All lines are one, with what is between them, unless cells are asked for their place, or summed.
+    """
+    lines = turn[9] + shape[1] + turn[10]
+    n, count, made = turn[11] + shape[2] + turn[12], turn[16] - turn[15], turn[18] - turn[17]
+    where[2] = -turn[11]
+    if turn[21] == 0:
+        n, lines = (lines - 1) * places[0, 3] + n, 1
+    for c in range(turn[3]):
+        aim(turn, row, c, reads, writes, rings, places, at, step)
+        for y in range(lines):
+            where[1] = y - turn[9]
             for k in range(made):
-                w = turn[17] + k
-                ring, channel = writes[w, 0], writes[w, 1]
-                if ring < 0:
-                    at[count + k] = 64 + k * places[0, 3]
-                else:
-                    channel = channel if channel >= 0 else 0 if turn[4] else c
-                    at[count + k] = begins(ring, channel, row, y, -low2, rings, places)
-                if turn[4] and c == 0:
+                if turn[4] and (c == 0 or writes[turn[17] + k, 0] < 0):
                     clear(n, memory[at[count + k] : at[count + k] + n])
             call(turn[0], n, p, where, memory, at)
             for k in range(made):
-                number = writes[turn[17] + k, 2]
-                if number >= 0 and inside and (not turn[4] or c == turn[3] - 1):
-                    sums[number] += total(n, memory[at[count + k] : at[count + k] + n])
+                if writes[turn[17] + k, 2] >= 0 and inside:
+                    sums[writes[turn[17] + k, 2]] += total(n, memory[at[count + k] : at[count + k] + n])
+            for k in range(count + made):
+                at[k] += step[k]
 
 
 @kernel
@@ -379,6 +409,7 @@ def sweep(
     sums,
     spans,
     at,
+    step,
     where,
 ) -> None:
     """Make the rows `band` of an image in one pass.
@@ -393,11 +424,13 @@ def sweep(
         7 - 12   cells that it makes beyond the image, at both ends of each axis
         13, 14   rows beyond the image that its rings have
         15 - 20  its reads, writes and stores: from, to
+        21       whether its lines have to be made one by one
     """
     turns, reads, writes = borrowed(turns), borrowed(reads), borrowed(writes)
     copies, stores, rings, places = borrowed(copies), borrowed(stores), borrowed(rings), borrowed(places)
     shape, band, numbers, memory = borrowed(shape), borrowed(band), borrowed(numbers), borrowed(memory)
-    sums, spans, at, where = borrowed(sums), borrowed(spans), borrowed(at), borrowed(where)
+    sums, spans, at = borrowed(sums), borrowed(spans), borrowed(at)
+    step, where = borrowed(step), borrowed(where)
     n = shape[0]
     early, late = band[1], band[0]
     for k in range(len(turns)):
@@ -429,7 +462,7 @@ def sweep(
                 load(turn, row, where[0], shape, array[image], writes, rings, places, memory)
             else:
                 p = numbers[turn[2]]
-                make(turn, row, shape, inside, reads, writes, rings, places, p, at, where, memory, sums)
+                make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, where, memory, sums)
             for w in range(turn[17], turn[18]):
                 ring = writes[w, 0]
                 if ring >= 0:
@@ -447,21 +480,25 @@ def sweep(
 DRIVE = '''
 @lru_cache(maxsize=64)
 def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
-    """Where rings begin, how far their rows, channels and lines are apart; the memory of all."""
+    """Where rings begin, how far their rows, channels and lines are apart; the memory of all.
+
+    All have lines of one length, and rows of images do not begin at the same place of a cache.
+    """
     rings = TABLES[table][5]
     _, channels, _, _, low1, high1, low2, high2, *_ = rings.T
-    line = (shape[2] + low2 + high2 + 15) // 16 * 16 + 16
-    line[:] = line.max()
+    line = (shape[2] + low2 + high2 + 15) // 16 * 16
+    line[:] = line.max() + (16 if shape[1] == 1 else 0)
     channel = (shape[1] + low1 + high1) * line
     row = channels * channel
     whole = rings[:, 0] * row
     first = 64 + MOST * line.max()
-    return np.stack([first + np.cumsum(whole) - whole, row, channel, line], 1), int(first + whole.sum() + 64)
+    begin = first + np.cumsum(whole) - whole
+    return np.stack([begin, row, channel, line], 1), int(first + whole.sum() + line.max() + 64)
 
 
 def bands(rows: int, lag: int, images: int, threads: int) -> list[tuple[int, int]]:
     """Rows for each thread, many more than those that bands have in common."""
-    count = max(1, min(-(-threads // max(images, 1)), rows // (8 * lag + 8)))
+    count = max(1, min(-(-threads // max(images, 1)), rows // (3 * lag + 4)))
     ends = [rows * k // count for k in range(count + 1)]
     return list(zip(ends[:-1], ends[1:], strict=True))
 
@@ -529,6 +566,7 @@ def travel(
                 memory,
                 totals[image, band],
                 spans,
+                np.empty(MOST, np.int64),
                 np.empty(MOST, np.int64),
                 np.empty(6, np.int64),
             )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-RUNS = 5
+RUNS, REPEATS = 5, 1000
 
 
 def copied(threads: int, size: int = 1 << 26) -> float:
@@ -43,10 +43,11 @@ def in_cache(module: torch.nn.Module, columns: int, dtype: torch.dtype = torch.f
     import numba
 
     text: Any = vars(sys.modules[type(module).__module__])
-    call, most = text["call"], text["MOST"]
+    call, most, borrowed = text["call"], text["MOST"], text["borrowed"]
 
     @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
     def again(count: int, number: int, n: int, p: Any, where: Any, memory: Any, at: Any) -> None:
+        p, where, memory, at = borrowed(p), borrowed(where), borrowed(memory), borrowed(at)
         for _ in range(count):
             call(number, n, p, where, memory, at)
 
@@ -61,7 +62,7 @@ def in_cache(module: torch.nn.Module, columns: int, dtype: torch.dtype = torch.f
     for number, count in zip(functions, counts, strict=True):
         found = []
         for run in range(RUNS + 1):
-            repeats = 1000 if run else 1
+            repeats = REPEATS if run else 1
             start = time.perf_counter()
             again(repeats, number, columns, numbers, np.zeros(6, np.int64), memory, at)
             found.append((time.perf_counter() - start) / repeats)

@@ -37,9 +37,9 @@ from pde2net.program.records import Program, Transform
 from pde2net.scheme.registry import table_of
 from pde2net.scheme.stack import TAU
 
-# Steps in a pass, and in one that keeps what derivatives need, by dimension. Perona-Malik has 5 rows in rings
-# for each step, and backward 2 more for each step that follows. Planes of volumes are in the last cache.
-STEPS = {1: (16, 8), 2: (16, 8), 3: (4, 4)}
+# Steps in a pass, and in one that keeps what derivatives need, by dimension: for Perona-Malik 5 rows of 4096
+# numbers in rings for each step, and backward 2 more for each step that follows, are in a cache of 2 MiB.
+STEPS = {1: (20, 8), 2: (20, 8), 3: (10, 4)}
 MIRRORED = (3, 4)
 ROWS = TextWrapper(96, initial_indent=" " * 12, subsequent_indent=" " * 12)
 

@@ -125,7 +125,7 @@ class _Table:
 
     def turn(self, turn: Turn) -> Row:
         rings = self.leg.made.rings
-        number, channels, summed, line_ = LOAD, 0, 0, 0
+        number, channels, summed, line_, apart = LOAD, 0, 0, 0, 0
         reads, writes = len(self.reads), len(self.writes)
         if turn.call is None:
             ring = turn.writes[0][0]
@@ -146,6 +146,8 @@ class _Table:
                     total = self.total(turn.call.arrays[write.value])
                 self.write(own, -1 if write.channel is None else write.channel, total)
             channels, summed = stage.channels, int(stage.summed)
+            dead = not all(turn.writes)
+            apart = int(function.located or summed or dead or any(w.total for w in stage.writes))
             if summed:
                 channels = max(self.flat.extents[turn.call.arrays[r.value]].channels for _, r in stage.reads)
         own_rings = [r for own in turn.writes for r in own]
@@ -162,7 +164,7 @@ class _Table:
             *turn.region.more,
             *(n for pair in region for n in pair),
             *(above, below),
-            *(reads, len(self.reads), writes, len(self.writes), store, len(self.stores)),
+            *(reads, len(self.reads), writes, len(self.writes), store, len(self.stores), apart),
         )
 
     def groups(self, turn: Turn) -> tuple[tuple[int, ...], ...]:
