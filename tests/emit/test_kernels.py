@@ -246,7 +246,7 @@ def test_derivatives_and_transformations(compiled: Any) -> None:
     image = torch.rand(1, 1, 4, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(fast, image)
     (slope,) = torch.autograd.grad(fast(image).square().sum(), image, create_graph=True)
-    with pytest.raises(RuntimeError, match="no autograd formula"):
+    with pytest.raises(RuntimeError, match="no second derivatives"):
         slope.sum().backward()
     plain = network.module().double()
     images = torch.rand(3, 1, 1, 6, 6, dtype=torch.float64)

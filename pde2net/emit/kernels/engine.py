@@ -5,10 +5,17 @@ from __future__ import annotations
 import math
 
 OPTIONS = 'FLAGS = {"fastmath": {"nsz", "arcp", "contract"}, "error_model": "numpy", "nogil": True}'
-SCHEMAS = [
-    'ADVANCE = "(Tensor u, Tensor[] fields, Tensor numbers, bool keep) -> Tensor[]"',
-    'DERIVATIVES = "(Tensor u, Tensor[] fields, Tensor numbers, Tensor[] kept, Tensor slope) -> Tensor[]"',
-]
+
+
+def schemas(name: str) -> list[str]:
+    """Those of the operators of a network, as lines of its module."""
+    handed = "Tensor u, Tensor[] fields, Tensor numbers"
+    return [
+        f'ADVANCE = "{name}({handed}, bool keep) -> Tensor[]"',
+        f'DERIVATIVES = "{name}_derivatives({handed}, Tensor[] kept, Tensor slope) -> Tensor[]"',
+    ]
+
+
 LIBRARIES = [
     "import numba",
     "import numpy as np",
@@ -612,26 +619,32 @@ def suited(u: Tensor, fields: Sequence[Tensor]) -> bool:
     )
 
 
-@torch.library.custom_op("pde2net::$name", mutates_args=(), schema=ADVANCE)
-def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
-    """The state after all steps, and what derivatives need if `keep`."""
-    known = dict(zip(GIVEN, (u, *fields), strict=True))
-    wanted = (RESULTS[keep], *(KEPT if keep else ()))
-    travel(KEEPING if keep else FORWARD, known, wanted, numbers)
-    return [known[slot] for slot in wanted]
+def operator(schema: str, shapes: Callable, kept: Callable, backward: Callable, function: Callable) -> Any:
+    """A function as an operator of torch, which modules of the same text have in common."""
+    name = schema.partition("(")[0]
+    if not hasattr(torch.ops.pde2net, name):
+        torch.library.define(f"pde2net::{name}", schema.removeprefix(name))
+        torch.library.impl(f"pde2net::{name}", "cpu", function)
+        torch.library.register_fake(f"pde2net::{name}", shapes)
+        torch.library.register_autograd(f"pde2net::{name}", backward, setup_context=kept)
+    return getattr(torch.ops.pde2net, name)
 
 
-@advance.register_fake
-def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
-    found = [u.new_empty(u.shape)]
-    for slot in KEPT if keep else ():
-        channels, *wide = ARRAYS[slot]
-        sizes = (n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True))
-        found.append(u.new_empty(len(u), channels, *sizes))
-    return found
+def shapes_of_derivatives(
+    u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
+) -> list[Tensor]:
+    return [torch.empty_like(a, memory_format=torch.contiguous_format) for a in (u, *fields, numbers)]
 
 
-@torch.library.custom_op("pde2net::${name}_derivatives", mutates_args=(), schema=DERIVATIVES)
+def keep_nothing(ctx: Any, inputs: Any, output: Any) -> None:
+    """For there is no second derivative."""
+
+
+def no_second_derivative(ctx: Any, *slopes: Any) -> Any:
+    raise RuntimeError('Kernels have no second derivatives: take module(backend="torch").')
+
+
+@partial(operator, DERIVATIVES, shapes_of_derivatives, keep_nothing, no_second_derivative)
 def derivatives(
     u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
 ) -> list[Tensor]:
@@ -641,11 +654,13 @@ def derivatives(
     return [*(known[slot] for slot in COTANGENTS), found]
 
 
-@derivatives.register_fake
-def shapes_of_derivatives(
-    u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
-) -> list[Tensor]:
-    return [torch.empty_like(a, memory_format=torch.contiguous_format) for a in (u, *fields, numbers)]
+def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
+    found = [u.new_empty(u.shape)]
+    for slot in KEPT if keep else ():
+        channels, *wide = ARRAYS[slot]
+        sizes = (n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True))
+        found.append(u.new_empty(len(u), channels, *sizes))
+    return found
 
 
 def keep_for_backward(ctx: Any, inputs: Any, output: Any) -> None:
@@ -655,7 +670,6 @@ def keep_for_backward(ctx: Any, inputs: Any, output: Any) -> None:
     ctx.set_materialize_grads(False)
 
 
-@partial(advance.register_autograd, setup_context=keep_for_backward)
 def backward(ctx: Any, slopes: Any) -> Any:
     u, numbers, *rest = ctx.saved_tensors
     if slopes[0] is None:
@@ -664,4 +678,13 @@ def backward(ctx: Any, slopes: Any) -> Any:
         u, rest[: ctx.fields], numbers, rest[ctx.fields :], slopes[0].contiguous()
     )
     return own, fields, found, None
+
+
+@partial(operator, ADVANCE, shapes, keep_for_backward, backward)
+def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
+    """The state after all steps, and what derivatives need if `keep`."""
+    known = dict(zip(GIVEN, (u, *fields), strict=True))
+    wanted = (RESULTS[keep], *(KEPT if keep else ()))
+    travel(KEEPING if keep else FORWARD, known, wanted, numbers)
+    return [known[slot] for slot in wanted]
 '''

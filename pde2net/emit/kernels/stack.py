@@ -19,9 +19,9 @@ from pde2net.emit.kernels.engine import (
     LIBRARIES,
     OPERATORS,
     OPTIONS,
-    SCHEMAS,
     SERIES,
     SWEEP,
+    schemas,
 )
 from pde2net.emit.kernels.lines import Line
 from pde2net.emit.kernels.tables import Table, Tables, Trip
@@ -100,12 +100,11 @@ class KernelEmitter(StackEmitter):
         return [*LIBRARIES, *super().libraries()]
 
     def functions(self) -> list[Definition]:
-        name = self._digest()
         lines = self._lines()
         before = [d for text in (HEAD, CELLS) for d in parse(text)]
         if any(calls("exp", d) for d in lines):
             before += parse(EXP, **SERIES)
-        after = [d for text in (SWEEP, DRIVE, OPERATORS) for d in parse(text, name=name)]
+        after = [d for text in (SWEEP, DRIVE, OPERATORS) for d in parse(text)]
         return [*super().functions(), *before, *lines, *after]
 
     def checks(self) -> list[str]:
@@ -129,7 +128,7 @@ class KernelEmitter(StackEmitter):
         slope, end = self.slots[flat.parameters[-1]], flat.results[0]
         arrays = [*self.slots, *sorted(self.plain, key=lambda a: self.plain[a])]
         results = self.plain[end], self.slots.get(end, 0)
-        lines = ["", OPTIONS, *SCHEMAS, "", "# How to read these: see sweep and travel."]
+        lines = ["", OPTIONS, *schemas(self._digest()), "", "# How to read these: see sweep and travel."]
         lines += ["TABLES = [", *(t for table in self.made.tables for t in self._table(table)), "]"]
         lines += _listed("ARRAYS", _equal([self._sizes(a) for a in arrays]))
         lines += [line for name, trips in made.items() for line in _listed(name.upper(), _regular(trips))]
