@@ -221,7 +221,7 @@ def begins(ring, channel, row, y, x, rings, places) -> int:
     return start + (y + rings[ring, 4]) * places[ring, 3] + x + rings[ring, 6]
 
 
-@part
+@kernel
 def mirrored(at, n, rule) -> int:
     """The cell that stands for one beyond the border."""
     kind, edge = rule % 8, rule // 8
@@ -232,7 +232,7 @@ def mirrored(at, n, rule) -> int:
     return -1 - edge - at if at < 0 else 2 * n - 1 - edge - at
 
 
-@part
+@kernel
 def move(memory, to, source, n, rule, inside) -> None:
     """A line beyond the border from that which stands for it; 0 if that is outside too."""
     kind = rule % 8
@@ -247,7 +247,7 @@ def move(memory, to, source, n, rule, inside) -> None:
             memory[to + j] = memory[source + j]
 
 
-@part
+@kernel
 def columns(memory, to, source, lines, per_line, rule, inside) -> None:
     """As `move`, a column of some lines."""
     factor = 0 if rule % 8 == 2 or not inside else -1 if rule % 8 == 4 else 1
@@ -300,7 +300,7 @@ def close(ring, row, shape, wraps, rings, places, memory) -> None:
                 move(memory, to, 0, whole, 2, False)
 
 
-@part
+@kernel
 def end(ring, row, shape, rings, places, memory) -> None:
     """A row beyond the image."""
     n = shape[0]
@@ -313,7 +313,7 @@ def end(ring, row, shape, rings, places, memory) -> None:
         move(memory, to, source, places[ring, 1], rule, True)
 
 
-@part
+@kernel
 def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
     """Copy the row `own` of an array, (channels, rows, lines, columns), perhaps wider than the image."""
     ring = writes[turn[17], 0]
@@ -326,7 +326,7 @@ def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
             duplicate(n, array[c, first, cut1 + y, cut2 : cut2 + n], memory[to : to + n])
 
 
-@part
+@kernel
 def store(stored, row, shape, array, rings, places, memory) -> None:
     """Copy a row of a ring to an array, with the cells beyond the image that this has."""
     ring, wide0, wide1, wide2 = stored[0], stored[2], stored[3], stored[4]
@@ -336,7 +336,7 @@ def store(stored, row, shape, array, rings, places, memory) -> None:
             duplicate(n, memory[source : source + n], array[c, row + wide0, y])
 
 
-@part
+@kernel
 def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
     """What a turn made in one ring, in another that has the same array."""
     low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
