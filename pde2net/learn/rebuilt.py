@@ -29,6 +29,12 @@ def rebuilt(module: nn.Module, network: Network) -> nn.Module:
     functions, parts, constants and buffers that were replaced, hooks, parametrisations, and for weights that
     are not finite or of half precision.
     """
+    if "numba" in _space(module):
+        raise CertificateError(
+            "Claims are about the text of torch. Kernels compute the same but for rounding, and their code, "
+            "which numba may have kept on disk, is not compared: load the weights into the module of torch, "
+            "network.module().load_state_dict(module.state_dict())."
+        )
     made = execute(network.source(), anew=True)
     if has_any_global_hook():  # type: ignore[no-untyped-call, unused-ignore]
         raise CertificateError(

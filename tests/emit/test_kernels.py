@@ -260,6 +260,22 @@ def test_derivatives_and_transformations(compiled: Any) -> None:
     assert again(images[0]).isfinite().all(), "another number of steps runs without kernels"
 
 
+def test_weights_are_those_of_the_torch_module(compiled: Any) -> None:
+    """What kernels learned is certified in the module of torch, which takes their weights."""
+    network, fast, _ = compiled
+    with pytest.raises(p2n.CertificateError, match="Claims are about the text of torch"):
+        p2n.learn.certify(fast)
+    plain = network.module().double()
+    with torch.no_grad():
+        fast.block.lambda_ += 0.25
+    plain.load_state_dict(fast.state_dict())
+    image = torch.rand(1, 1, 9, 7, dtype=torch.float64)
+    assert close(fast(image), plain(image), 1e-12)
+    assert p2n.learn.certify(plain).claims["l2_stability"].status == "proved"
+    with torch.no_grad():
+        fast.block.lambda_ -= 0.25
+
+
 def test_kernels_are_kept_on_disk(compiled: Any) -> None:
     """A second process compiles nothing; where nothing can be written, each compiles and says so."""
     network, fast, folder = compiled
