@@ -326,3 +326,21 @@ def test_the_text_is_the_same_each_time() -> None:
         assert done.returncode == 0, done.stderr
         found.add(done.stdout)
     assert len(found) == 1
+
+
+def test_exponentials_of_both_precisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their own series, for arguments from 0 to beyond all underflow, and NaN."""
+    monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path))
+    w = sp.Function("w")(x, t)
+    problem = p2n.Problem(sp.Eq(w.diff(t), div(sp.exp(-norm2(grad(w))) * grad(w))))
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 4), steps=1), p2n.Grid())
+    fast, plain = network.module(backend="numba"), network.module()
+    steps = torch.cat(
+        [torch.linspace(0, 12, 301), torch.linspace(12, 40, 301), torch.tensor([math.nan, 1, 1e30])]
+    )
+    image = torch.cumsum(steps * torch.tensor([1, -1]).repeat(303)[:605], 0)[None, None]
+    for dtype, tolerance in ((torch.float32, 1e-6), (torch.float64, 1e-14)):
+        found, want = fast(image.to(dtype)), plain(image.to(dtype))
+        assert torch.equal(found.isnan(), want.isnan()) and found.isnan().sum() > 0
+        error = (found - want).abs() / want.abs().clamp_min(1)
+        assert error[~found.isnan()].max() < tolerance
