@@ -146,6 +146,10 @@ class Network:
             raise DeclarationError(
                 'source(backend="torch") or "numba": what "auto" chooses depends on the image.'
             )
+        if steps is not None and not (
+            isinstance(steps, tuple) and len(steps) == 2 and all(type(n) is int and n > 0 for n in steps)
+        ):
+            raise DeclarationError(f"steps is a pair of numbers of steps, such as (20, 8), not {steps!r}.")
         return emit(self.request(backend, steps))
 
     def request(self, backend: str = "torch", steps: tuple[int, int] | None = None) -> Request:

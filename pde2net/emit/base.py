@@ -319,13 +319,13 @@ class Emitter(ABC):
         products = any(word == "Product" for d in definitions for word in words(lines(d)))
         constants = [f'__all__ = ["{NETWORK}"]', *self.constants()]
         constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
-        abstract = [
-            a for a in ("Callable", "Collection", "Sequence") if a in found or (products and a == "Callable")
-        ]
-        standard = [f"import {name}" for name in ("math", "threading", "warnings") if name in found]
+        used = {*found, *(["Callable"] if products else [])}
+        abstract = [a for a in ("Callable", "Collection", "Iterable", "Sequence") if a in used]
+        standard = [f"import {name}" for name in ("math", "pickle", "threading", "warnings") if name in found]
         standard += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
         tools = [name for name in ("lru_cache", "partial") if name in found]
         standard += [f"from functools import {', '.join(tools)}"] if tools else []
+        standard += ["from pathlib import Path"] if "Path" in found else []
         standard += ["from typing import Any"] if "Any" in found else []
         imports = ["from __future__ import annotations", "", *standard, *([""] if standard else [])]
         imports += [*self.libraries(), *(["import torch.nn.functional as F"] if "F" in found else [])]

@@ -11,9 +11,10 @@ from pde2net.program.names import MARK, Namer
 # Strings, which are passed over, and words; neither attributes nor the names of arguments that are passed.
 _WORD = re.compile(r'f?"(?:[^"\\]|\\.)*"|(?<![\w.])([^\W\d]\w*)(?!\w|=[^=])')
 _OWN = re.compile(r"\bself\.(\w+)")
-_MODULE = re.compile(r"(?<![\w.])(F|math|threading|warnings)\.")
+_MODULE = re.compile(r"(?<![\w.])(F|math|pickle|threading|warnings)\.")
 ALWAYS = ("Tensor", "annotations", "nn", "torch")  # which every module imports
-TYPES = ("Any", "Callable", "Collection", "Sequence", "lru_cache", "partial")  # where they are used
+# Where they are used.
+TYPES = ("Any", "Callable", "Collection", "Iterable", "Path", "Sequence", "lru_cache", "partial")
 
 
 def words(lines: Iterable[str]) -> list[str]:

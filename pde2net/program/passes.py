@@ -154,7 +154,7 @@ class _Planner:
     def products(self, arrays: Sequence[str], known: set[str], places: dict[int, int]) -> Iterator[list[int]]:
         """Passes backward: calls that depend on cotangents, and those that make again what they read."""
         parts, last = list[list[int]](), None
-        for number in self.dependent(self.needed(arrays, ())):
+        for number in self.dependent(self.needed(arrays, ()), arrays):
             line = self.flat.calls[number].line
             part = places.get(line, last)
             if not parts or (part != last and len(self.flat.places[line]) == self.depth):
@@ -167,11 +167,12 @@ class _Planner:
             yield sorted({*self.needed(asked, known), *part_})
             known = known | own
 
-    def dependent(self, calls: Sequence[int]) -> list[int]:
-        """Those that read cotangents, or what is made of them."""
+    def dependent(self, calls: Sequence[int], arrays: Sequence[str]) -> list[int]:
+        """Those that read cotangents, or what is made of them, and those that make `arrays`."""
         moving, found = set(self.flat.parameters[self.count :]), []
         for number in calls:
-            if moving.intersection(read_by(self.flat.calls[number])):
+            made = made_by(self.flat.calls[number])
+            if moving.intersection(read_by(self.flat.calls[number])) or set(made).intersection(arrays):
                 moving.update(made_by(self.flat.calls[number]))
                 found.append(number)
         return found

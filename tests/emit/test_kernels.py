@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import dask.array as da
 import numba
 import numpy as np
 import pytest
@@ -23,9 +25,11 @@ from emit.test_module import SHAPES, declared, inputs_of, rows
 from hypothesis import given
 from hypothesis import strategies as st
 from support import uncertified
+from torch import nn
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
+from pde2net.emit.blocks import shifted
 from pde2net.emit.execute import execute
 
 R = sp.Rational
@@ -344,3 +348,127 @@ def test_exponentials_of_both_precisions(tmp_path: Path, monkeypatch: pytest.Mon
         assert torch.equal(found.isnan(), want.isnan()) and found.isnan().sum() > 0
         error = (found - want).abs() / want.abs().clamp_min(1)
         assert error[~found.isnan()].max() < tolerance
+
+
+def test_texts_have_operators_of_their_own(uncompiled: None) -> None:
+    """Blocks of an array differ in their first position alone."""
+    rhs = div((1 + x**2) * grad(u))
+    network = uncertified(
+        p2n.Problem(sp.Eq(u.diff(t), rhs)), p2n.Explicit(tau=R(1, 9999), steps=3), p2n.Grid()
+    )
+    moved = replace(network, looped=shifted(network.looped, (20, 0)))
+    image = torch.rand(1, 1, 6, 5, dtype=torch.float64)
+    first, second = (execute(n.source("numba"), anew=True).double() for n in (network, moved))
+    for fast, other in ((first, network), (second, moved)):
+        assert close(fast(image), other.module().double()(image), 1e-12)
+    array = np.random.default_rng(0).random((40, 9))
+    blocks = network.map_blocks(da.from_array(array, chunks=(20, 9)), backend="numba")
+    whole = network.module().double()(torch.from_numpy(array)[None, None])[0, 0]
+    assert close(torch.from_numpy(blocks.compute(scheduler="synchronous")), whole, 1e-12)
+
+
+def test_widths_that_change_are_not_those_that_were_compiled(uncompiled: None) -> None:
+    rhs = div(grad(u) / (1 + 100 * norm2(grad(p2n.smooth(u, lam)))))
+    image = torch.rand(1, 1, 12, 12, dtype=torch.float64)
+    for trained in ([lam], []):
+        problem = p2n.Problem(sp.Eq(u.diff(t), rhs), parameters={lam: R(7, 10)})
+        network = uncertified(problem, p2n.Explicit(tau=R(1, 8), steps=3), p2n.Grid(), trainable=trained)
+        plain, fast = modules(network)
+        with torch.no_grad():
+            assert fast.by_kernels(image) is not None and fast.float().double().by_kernels(image) is not None
+            assert close(fast(image), plain(image), 1e-6)
+            for module in (plain, fast):
+                module.block.lambda_ = nn.Parameter(torch.tensor(1.4).double()) if trained else 1.4
+            assert close(fast(image), plain(image), 1e-12)
+
+
+def test_sums_over_channels_of_a_field_of_one_channel(uncompiled: None) -> None:
+    f = sp.Function("f")(x, y)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(f))))), channels=2)
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 40), steps=2), p2n.Grid())
+    rng = np.random.default_rng(0)
+    u0, grey, colour = (rng.random((2, c, 5, 6)) for c in (2, 1, 2))
+    agree(network, u0, {"f": colour})
+    agree(network, u0, {"f": grey}, kernels=False)
+
+
+def test_parameters_of_each_block_and_the_time(uncompiled: None) -> None:
+    problem = p2n.Problem(sp.Eq(u.diff(t), sp.exp(-t) * laplacian(u)))
+    for scheme in SCHEMES[:2]:
+        network = uncertified(problem, scheme, p2n.Grid(), trainable=[TAU], shared=False)
+        agree(network, np.random.default_rng(0).random((1, 1, 7, 6)), {})
+
+
+@pytest.mark.parametrize("rhs", ["sign", "pieces"])
+def test_fields_on_which_nothing_depends_smoothly(rhs: str, uncompiled: None) -> None:
+    f = sp.Function("f")(x, y)
+    half = R(1, 2)
+    found = {
+        "sign": laplacian(u) + sp.sign(f - half),
+        "pieces": div(sp.Piecewise((1, f > half), (R(1, 10), True)) * grad(u)),
+    }
+    network = uncertified(p2n.Problem(sp.Eq(u.diff(t), found[rhs])), p2n.Explicit(R(1, 40), 2), p2n.Grid())
+    rng = np.random.default_rng(0)
+    agree(network, rng.random((1, 1, 6, 5)), {"f": rng.random((1, 1, 6, 5))})
+
+
+@pytest.mark.parametrize("name", ["range", "square", "memory", "real", "found", "line"])
+def test_words_of_the_text_as_parameters(name: str, uncompiled: None) -> None:
+    own = sp.Symbol(name, positive=True)
+    problem = p2n.Problem(
+        sp.Eq(u.diff(t), div(sp.exp(-norm2(grad(u)) / own**2) * grad(u))), parameters={own: R(7, 10)}
+    )
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 40), steps=3), p2n.Grid(), trainable=[own])
+    agree(network, np.random.default_rng(0).random((1, 1, 7, 6)), {})
+
+
+def test_transformations_of_parameters_and_batches_of_gradients(uncompiled: None) -> None:
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u)) / lam**2))), parameters={lam: 1})
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 5), steps=3), p2n.Grid(), trainable=[lam, TAU])
+    image, results = torch.rand(1, 1, 6, 5, dtype=torch.float64), []
+    for module in modules(network):
+        own = {k: v.detach() for k, v in module.named_parameters()}
+        of = lambda p, module=module: torch.func.functional_call(module, p, (image,))  # noqa: E731
+        ones = {k: torch.ones_like(v) for k, v in own.items()}
+        found = [
+            torch.func.jvp(of, (own,), (ones,))[1],
+            torch.func.grad(lambda p, of=of: of(p).sum())(own)["block.tau"],
+        ]
+        found.append(torch.vmap(of)({k: torch.stack([v, 2 * v]) for k, v in own.items()}))
+        with torch.autograd.forward_ad.dual_level():
+            dual = torch.autograd.forward_ad.make_dual(image, torch.ones_like(image))
+            found.append(torch.autograd.forward_ad.unpack_dual(module(dual)).tangent)
+        with torch.inference_mode():
+            given = image.clone()
+        found.append(module(given).detach())
+        results.append(found)
+        jacobian = partial(torch.autograd.functional.jacobian, module, image, vectorize=True)
+    assert all(close(a, b, 1e-10) for a, b in zip(*results, strict=True))
+    with pytest.raises(RuntimeError, match="Batching rule not implemented"):
+        jacobian()
+
+
+@pytest.mark.parametrize("steps", [(0, 1), (3,), 5, ("a", 1), (-1, 2), (2.5, 1)])
+def test_steps_that_are_none(steps: Any) -> None:
+    network = p2n.compile(p2n.Problem(sp.Eq(u.diff(t), laplacian(u))), p2n.Explicit(tau=R(1, 8), steps=2))
+    with pytest.raises(p2n.DeclarationError, match="a pair of numbers of steps"):
+        network.source("numba", steps=steps)
+
+
+def test_damaged_files_are_made_anew(compiled: Any) -> None:
+    """And torch.compile has kernels in whole graphs."""
+    _, fast, folder = compiled
+    image = torch.rand(1, 1, 8, 8, dtype=torch.float64)
+    want = fast(image).detach()
+    traced = torch.compile(fast, fullgraph=True, backend="aot_eager")
+    assert close(traced(image), want, 1e-12)
+    (source,) = folder.glob("*.py")
+    for kept, text in zip(sorted(folder.rglob("*.nb?")), [b"", b"garbage"] * 99, strict=False):
+        kept.write_bytes(text)
+    program = (
+        f"import sys, torch; sys.path.insert(0, {str(folder)!r})\n"
+        f"net = __import__({source.stem!r}).DiffusionNetwork().double()\n"
+        "print(float(net(torch.ones(1, 1, 8, 8, dtype=torch.float64)).mean()))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=3600)
+    assert done.returncode == 0 and abs(float(done.stdout) - 1) < 1e-12, done.stderr

@@ -531,6 +531,13 @@ def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
         raise failed[0]
 
 
+def forget() -> None:
+    """Delete what numba has kept of this file, which it cannot read."""
+    file = Path(__file__)
+    for kept in file.parent.glob(f"__pycache__/{file.stem}.*.nb?"):
+        kept.unlink(missing_ok=True)
+
+
 def travel(
     trips: Sequence[tuple], known: dict[int, Tensor], wanted: Collection[int], numbers: Tensor
 ) -> Tensor:
@@ -578,7 +585,13 @@ def travel(
                 np.empty(6, np.int64),
             )
 
-        at_once([partial(part, i, b) for i in range(images) for b in range(len(parts))], threads)
+        work = [partial(part, i, b) for i in range(images) for b in range(len(parts))]
+        try:
+            at_once(work, threads)
+        except (EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, ValueError):
+            forget()
+            totals[:] = 0
+            at_once(work, threads)
         for (line, column, factor), entry in zip(sums, totals.sum((0, 1)), strict=True):
             found[first + line, column] += factor * entry
         for slot in [s for s in known if last.get(s, -1) <= k and s not in wanted]:
@@ -603,19 +616,44 @@ def lifted(a: Tensor) -> np.ndarray:
 OPERATORS = '''
 def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
     """Numbers, some of which may be trained, each of them once in what torch differentiates."""
+    if torch.compiler.is_compiling():
+        rows = [torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in own]) for own in lines]
+        return torch.stack(rows)
     entries = {id(v): v for own in lines for v in own}
     places = {key: k for k, key in enumerate(entries)}
     values = torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in entries.values()])
     return values[torch.tensor([[places[id(v)] for v in own] for own in lines])]
 
 
-def suited(u: Tensor, fields: Sequence[Tensor]) -> bool:
-    """Whether passes over memory take these arrays: on the CPU, float32 or float64, not too small."""
-    own = torch._C._functorch.is_functorch_wrapped_tensor
+def is_still(numbers: Iterable[Tensor | float], value: float) -> bool:
+    """Whether numbers have the value that was compiled, exactly or in single precision."""
+    return not torch.compiler.is_compiling() and all(
+        float(a) in (value, float(np.float32(value))) for a in numbers
+    )
+
+
+def suited(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> bool:
+    """Whether passes over memory take these arrays: on the CPU, float32 or float64, not too small.
+
+    And the steps are as many as were compiled, and nothing is transformed or differentiated in another way.
+    """
+    if torch.compiler.is_exporting() or len(numbers) != LINES or (keep and not BACKWARD):
+        return False
+    if u.dtype not in (torch.float32, torch.float64) or numbers.device.type != "cpu":
+        return False
+    if any(a.device.type != "cpu" or a.dtype != u.dtype for a in (u, *fields)):
+        return False
+    if any(n < least for n, least in zip(u.shape[2:], SMALLEST, strict=True)):
+        return False
+    return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in (u, *fields, numbers))
+
+
+def hidden(a: Tensor, keep: bool) -> bool:
+    """Whether an array has more than its values: those of torch.func, of forward mode, of inference mode."""
     return (
-        all(a.device.type == "cpu" and a.dtype == u.dtype and not own(a) for a in (u, *fields))
-        and u.dtype in (torch.float32, torch.float64)
-        and all(n >= least for n, least in zip(u.shape[2:], SMALLEST, strict=True))
+        torch._C._functorch.is_functorch_wrapped_tensor(a)
+        or torch.autograd.forward_ad.unpack_dual(a).tangent is not None
+        or (keep and a.is_inference())
     )
 
 

@@ -16,7 +16,7 @@ from pde2net.program.kernels import Read, Stage, position, size
 from pde2net.program.names import Namer
 
 WORDS = ("n", "j", "p", "real", "tiny", "where", "memory", "at", "math", "np", "numba", "line")
-HELPERS = ("square", "largest", "least", "at_least_tiny", "onto", "abs", "exp", "wide")
+HELPERS = ("square", "largest", "least", "at_least_tiny", "onto", "abs", "exp", "wide", "range")
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,12 @@ from pde2net.emit.kernels.lines import Line
 from pde2net.emit.kernels.tables import Table, Tables, Trip
 from pde2net.emit.parse import parse
 from pde2net.emit.stack import StackEmitter
+from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Definition, Function
 from pde2net.emit.words import calls
 from pde2net.errors import EmissionError
-from pde2net.graph.network import repeats
+from pde2net.graph.network import node_of, repeats
+from pde2net.graph.nodes import CHANNEL_SUM, Gaussian, Pointwise
 from pde2net.program.parts import network
 from pde2net.program.passes import Journey, Leg, journey
 from pde2net.program.records import Program, Transform
@@ -41,6 +43,7 @@ from pde2net.scheme.stack import TAU
 # numbers in rings for each step, and backward 2 more for each step that follows, are in a cache of 2 MiB.
 STEPS = {1: (20, 8), 2: (20, 8), 3: (10, 4)}
 MIRRORED = (3, 4)
+OPERATOR = "net_of_this_text"
 ROWS = TextWrapper(96, initial_indent=" " * 12, subsequent_indent=" " * 12)
 
 
@@ -110,11 +113,12 @@ class KernelEmitter(StackEmitter):
     def checks(self) -> list[str]:
         """The kernels follow the checks."""
         handed = ", ".join(["u", *self.field_names])
+        found = self.namer.identifier("found", [*self.names.values(), *self.data.values()])
         return [
             *super().checks(),
-            f"found = self.by_kernels({handed})",
-            "if found is not None:",
-            "    return found",
+            f"{found} = self.by_kernels({handed})",
+            f"if {found} is not None:",
+            f"    return {found}",
         ]
 
     def network(self) -> Class:
@@ -128,7 +132,7 @@ class KernelEmitter(StackEmitter):
         slope, end = self.slots[flat.parameters[-1]], flat.results[0]
         arrays = [*self.slots, *sorted(self.plain, key=lambda a: self.plain[a])]
         results = self.plain[end], self.slots.get(end, 0)
-        lines = ["", OPTIONS, *schemas(self._digest()), "", "# How to read these: see sweep and travel."]
+        lines = ["", OPTIONS, *schemas(OPERATOR), "", "# How to read these: see sweep and travel."]
         lines += ["TABLES = [", *(t for table in self.made.tables for t in self._table(table)), "]"]
         lines += _listed("ARRAYS", _equal([self._sizes(a) for a in arrays]))
         lines += [line for name, trips in made.items() for line in _listed(name.upper(), _regular(trips))]
@@ -165,8 +169,8 @@ class KernelEmitter(StackEmitter):
         """The functions of lines, and that which calls them by number."""
         lines = list(self.made.lines.values())
         body = []
-        for number, line in enumerate(lines):
-            body.append(f"{'if' if number == 0 else 'elif'} number == {number}:")
+        for k, line in enumerate(lines):
+            body.append(f"{'if' if k == 0 else 'elif'} number == {k}:")
             body.append(f"    {_called(line)}")
         doc = "Make one line."
         arguments = ["number", "n", "p", "where", "memory", "at"]
@@ -191,21 +195,40 @@ class KernelEmitter(StackEmitter):
         lines += [f"        {table.wraps},  # wraps", "    ),"]
         return lines
 
-    def _digest(self) -> str:
-        text = f"{self.request.certificate.to_json()}{self.made.tables}{self.request.trainable}"
-        return "net_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    def text(self, definitions: list[Definition]) -> str:
+        """The operators are called after all of the text: others of that name compute the same."""
+        found = super().text(definitions)
+        return found.replace(OPERATOR, f"net_{hashlib.sha256(found.encode()).hexdigest()[:16]}")
 
     def _by_kernels(self) -> Function:
         names = self.field_names
         doc = "The state after all steps, by passes over memory; None where these do not apply."
         arguments = ["self", "u: Tensor", *(f"{n}: Tensor" for n in names)]
-        body = [f"fields = [{', '.join(f'{n}.expand_as(u)' for n in names)}]"]
-        body += ["if not suited(u, fields):", "    return None", "numbers = self.numbers()"]
+        body = []
+        if self.channels > 1 and names and self._sums_of_data():
+            shapes = ", ".join(f"{n}.shape[1]" for n in names)
+            body += [f"if {{{shapes}}} != {{u.shape[1]}}:", "    return None"]
+        for owner, value in self._widths():
+            body += [f"if not is_still({owner}, {number(value)}):", "    return None"]
+        body += [f"fields = [{', '.join(f'{n}.expand_as(u)' for n in names)}]", "numbers = self.numbers()"]
         body += ["moving = any(a.requires_grad for a in (u, *fields, numbers))"]
         body += ["keep = torch.is_grad_enabled() and moving"]
-        body += ["if len(numbers) != LINES or (keep and not BACKWARD):", "    return None"]
+        body += ["if not suited(u, fields, numbers, keep):", "    return None"]
         body += ["return advance(u, fields, numbers, keep)[0]"]
         return Function("by_kernels", arguments, "Tensor | None", doc, body)
+
+    def _sums_of_data(self) -> bool:
+        """Whether channels of known data are summed: those of one channel are not as many equal ones."""
+        ops = (op for op in self.program["known"].ops if isinstance(op, Pointwise))
+        return any(op.role == CHANNEL_SUM for op in ops)
+
+    def _widths(self) -> list[tuple[str, sp.Expr]]:
+        """The parameters that widths of Gaussians have, and their values, which are numbers in kernels."""
+        nodes = [node_of(self.graph, name) for name in self.graph]
+        used = set().union(*(n.sigma.free_symbols for n in nodes if isinstance(n, Gaussian)))
+        owners = "(block.{} for block in self.blocks)" if self.own else "(self.block.{},)"
+        kept = sorted(used.intersection(self.scalars), key=str)
+        return [(owners.format(self.scalar_name(s)), self.value(s)) for s in kept]
 
     def _numbers(self) -> Function:
         """The method that fills the matrix of numbers, with the loops of the forward method."""
@@ -223,7 +246,7 @@ class KernelEmitter(StackEmitter):
         indent = "" if self.stack.repeated else "    "
         if self.own and not self.stack.repeated and not self.per_cycle:
             body.append("blocks = iter(self.blocks)")
-        body += begin
+        body += [line.replace(", device=u.device", "") for line in begin]
         if self.per_cycle:
             body.append("for block in self.blocks:")
         elif not self.stack.repeated:
