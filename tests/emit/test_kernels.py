@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -65,11 +65,15 @@ def _unknown(dtype: Any) -> Any:
     return math.nan if np.dtype(dtype).kind == "f" else 10**12
 
 
+NUMBERS = count()
+
+
 def modules(
     network: Any, steps: tuple[int, int] = (3, 2), bands: Sequence[tuple[int, int]] = ()
 ) -> tuple[torch.nn.Module, torch.nn.Module]:
-    """That of torch, and that with kernels, in double precision."""
-    fast = execute(network.source("numba", steps=steps), anew=True).double()
+    """That of torch, and that with kernels, in double precision; these with operators of their own."""
+    source = re.sub(r"\bnet_(?=[0-9a-f]{16})", f"net_{next(NUMBERS)}_", network.source("numba", steps=steps))
+    fast = execute(source, anew=True).double()
     if bands:
         vars(sys.modules[type(fast).__module__])["bands"] = lambda *_: bands
     return network.module().double(), fast
