@@ -49,6 +49,18 @@ class Flat:
     weights: tuple[Weights, ...]
     totals: Mapping[tuple[int, sp.Symbol], Terms]
 
+    @property
+    def terms_of_totals(self) -> dict[str, list[tuple[int, sp.Symbol, sp.Expr]]]:
+        """Of each sum of numbers the derivatives that it is part of: line and symbol, and its factor.
+
+        Derivatives by symbols that occur in one expression alone are one number.
+        """
+        found: dict[str, list[tuple[int, sp.Symbol, sp.Expr]]] = {}
+        for (line, symbol), terms in self.totals.items():
+            for factor, name in terms:
+                found.setdefault(name, []).append((line, symbol, factor))
+        return found
+
 
 def flatten(function: Function, given: Mapping[str, Extent], symbols: Sequence[sp.Symbol] = ()) -> Flat:
     """`given` has the extents of the parameters; the last results are derivatives by `symbols`.

@@ -104,11 +104,7 @@ class _Planner:
         self.depth = max(map(len, flat.places))
         self.result = flat.results[0]
         self.known: dict[object, Leg] = {}
-        self.totals = {
-            name: (line, symbol, factor)
-            for (line, symbol), terms in flat.totals.items()
-            for factor, name in terms
-        }
+        self.totals = flat.terms_of_totals
 
     def journey(self, steps: int, keeping: int) -> Journey:
         ahead = self.needed([self.result], ())
@@ -197,8 +193,8 @@ class _Planner:
         for call in calls:
             for a in made_by(call):
                 numbers[a] = len(numbers)
-            totals = (self.totals[a] for a in made_by(call) if a in self.totals)
-            sums = [(at - line, symbol, factor) for at, symbol, factor in totals]
+            totals = ((k, term) for k, a in enumerate(made_by(call)) for term in self.totals.get(a, ()))
+            sums = [(k, at - line, symbol, factor) for k, (at, symbol, factor) in totals]
             arrays = [numbers[a] for a in (*read_by(call), *made_by(call))]
             key.append((id(call.stage), call.line - line, tuple(arrays), tuple(sums)))
         extents = tuple(self.flat.extents[a] for a in (*given, *results))

@@ -396,6 +396,14 @@ def test_sums_over_channels_of_a_field_of_one_channel(uncompiled: None) -> None:
     agree(network, u0, {"f": grey}, kernels=False)
 
 
+def test_why_there_are_no_passes_backward(uncompiled: None) -> None:
+    """Then results are those of kernels, derivatives those of torch, and the text says why."""
+    problem, grid = declared("known field", 2, "dirichlet")
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 40), steps=2), grid)
+    assert "# Derivatives by torch: There is no kernel of the adjoint of Pad yet." in network.source("numba")
+    agree(network, *inputs_of(network, SHAPES[2]))
+
+
 def test_parameters_of_each_block_and_the_time(uncompiled: None) -> None:
     problem = p2n.Problem(sp.Eq(u.diff(t), sp.exp(-t) * laplacian(u)))
     for scheme in SCHEMES[:2]:
@@ -414,6 +422,18 @@ def test_fields_on_which_nothing_depends_smoothly(rhs: str, uncompiled: None) ->
     network = uncertified(p2n.Problem(sp.Eq(u.diff(t), found[rhs])), p2n.Explicit(R(1, 40), 2), p2n.Grid())
     rng = np.random.default_rng(0)
     agree(network, rng.random((1, 1, 6, 5)), {"f": rng.random((1, 1, 6, 5))})
+
+
+def test_derivatives_that_are_equal(uncompiled: None) -> None:
+    """By two parameters, or two fields, of which the equation has the sum alone: one number, one array."""
+    a, b = sp.symbols("a b", positive=True)
+    f, g = (sp.Function(n)(x, y) for n in "fg")
+    rhs = div(grad(u) / (1 + (a + b) * norm2(grad(u)))) + f + g
+    problem = p2n.Problem(sp.Eq(u.diff(t), rhs), parameters={a: R(1, 3), b: R(1, 2)})
+    network = uncertified(problem, p2n.Explicit(tau=R(1, 40), steps=3), p2n.Grid(), trainable=[a, b, TAU])
+    rng = np.random.default_rng(0)
+    shape = (1, 1, 7, 6)
+    agree(network, rng.random(shape), {n: rng.random(shape) for n in "fg"})
 
 
 @pytest.mark.parametrize("name", ["range", "square", "memory", "real", "found", "line"])

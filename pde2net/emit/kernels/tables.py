@@ -30,7 +30,7 @@ class Table:
     copies  rings that have the same array by another rule
     stores  ring, array in memory, cells beyond the image
     rings   rows, channels, cells beyond the image at both ends of each axis, rules of each axis
-    sums    for each number of the pass: line of numbers relative to the first, column, factor
+    sums    parts of derivatives: number of the pass, line of numbers relative to the first, column, factor
     """
 
     turns: tuple[Row, ...]
@@ -39,7 +39,7 @@ class Table:
     copies: tuple[Row, ...]
     stores: tuple[Row, ...]
     rings: tuple[Row, ...]
-    sums: tuple[tuple[int, int, float], ...]
+    sums: tuple[tuple[int, int, int, float], ...]
     wraps: bool
 
 
@@ -92,12 +92,8 @@ class _Table:
         self.writes: list[Row] = []
         self.copies: list[Row] = []
         self.stores: list[Row] = []
-        self.sums: list[tuple[int, int, float]] = []
-        self.factors = {
-            name: (at, column, factor)
-            for (at, column), terms in self.flat.totals.items()
-            for factor, name in terms
-        }
+        self.sums: list[tuple[int, int, int, float]] = []
+        self.terms, self.numbers = self.flat.terms_of_totals, 0
 
     def made(self) -> Table:
         turns = tuple(self.turn(turn) for turn in self.leg.made.turns)
@@ -181,9 +177,11 @@ class _Table:
         self.writes.append((rings[0] if rings else -1, channel, total, start, len(self.copies)))
 
     def total(self, name: str) -> int:
-        line_, column, factor = self.factors[name]
-        self.sums.append((line_ - self.first, list(self.tables.columns).index(column), float(factor)))
-        return len(self.sums) - 1
+        for line_, symbol, factor in self.terms[name]:
+            column = list(self.tables.columns).index(symbol)
+            self.sums.append((self.numbers, line_ - self.first, column, float(factor)))
+        self.numbers += 1
+        return self.numbers - 1
 
 
 def lifted(values: Sequence[T], one: T) -> tuple[T, ...]:
