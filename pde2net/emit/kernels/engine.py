@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+from pde2net.emit.parse import parse
+from pde2net.emit.tree import Definition
+
 OPTIONS = 'FLAGS = {"fastmath": {"nsz", "arcp", "contract"}, "error_model": "numpy", "nogil": True}'
 
 
@@ -155,7 +158,7 @@ def clear(n, a) -> None:
         a[j] = 0
 '''
 
-EXP = '''
+POWERS = '''
 @intrinsic
 def power_of_two(context: Any, n: Any) -> Any:
     """2^n of an integer, float32 of 32 bits and float64 of 64, by its bits."""
@@ -167,34 +170,9 @@ def power_of_two(context: Any, n: Any) -> Any:
         return builder.bitcast(shifted, context.get_value_type(made))
 
     return made(n), code
+'''
 
-
-@part
-def exp_single(x) -> float:
-    """2^n times the Taylor series of the rest; 2^n in halves, for e^x near the ends of the range."""
-    real = np.float32
-    y = least(largest(x, real(-104)), real(89))
-    n = np.floor(y * real(1.4426950408889634) + real(0.5))
-    r = (y - n * real(0.693145751953125)) - n * real(1.4286068203094173e-06)
-    found = real(1 / 5040)
-    $single
-    first = np.floor(n * real(0.5))
-    return found * power_of_two(np.int32(first)) * power_of_two(np.int32(n - first))
-
-
-@part
-def exp_double(x) -> float:
-    """As exp_single, to more terms."""
-    real = np.float64
-    y = least(largest(x, real(-746)), real(710))
-    n = np.floor(y * real(1.4426950408889634) + real(0.5))
-    r = (y - n * real(0.6931471804855391)) - n * real(7.440617110012397e-11)
-    found = real(1 / 6227020800)
-    $double
-    first = np.floor(n * real(0.5))
-    return found * power_of_two(np.int64(first)) * power_of_two(np.int64(n - first))
-
-
+EXP = '''
 def exp(x: float) -> float:
     """e^x; where it is compiled, by instructions that vectors have."""
     return np.exp(x)
@@ -205,13 +183,35 @@ def compiled_exp(x) -> Callable:
     return (lambda x: exp_single(x)) if x == types.float32 else (lambda x: exp_double(x))
 '''
 
+SERIES = '''
+@part
+def $name(x) -> float:
+    """2^n times the Taylor series of the rest; 2^n in halves, for e^x near the ends of the range."""
+    real = np.$real
+    y = least(largest(x, real($low)), real($high))
+    n = np.floor(y * real(1.4426950408889634) + real(0.5))
+    r = (y - n * real($large)) - n * real($small)
+    found = real(0)
+    $terms
+    first = np.floor(n * real(0.5))
+    return found * power_of_two(np.$whole(first)) * power_of_two(np.$whole(n - first))
+'''
 
-def _series(degree: int) -> list[str]:
-    """Horner's rule for the Taylor series of e^r, from the term of that degree on."""
-    return [f"found = found * r + real(1 / {math.factorial(k)})" for k in range(degree - 1, -1, -1)]
+
+def exponentials() -> list[Definition]:
+    """exp of both precisions; log 2 is the sum of a number of few digits and a small one."""
+    single = {"name": "exp_single", "real": "float32", "whole": "int32", "low": "-104", "high": "89"}
+    single |= {"large": "0.693145751953125", "small": "1.4286068203094173e-06"}
+    double = {"name": "exp_double", "real": "float64", "whole": "int64", "low": "-746", "high": "710"}
+    double |= {"large": "0.6931471804855391", "small": "7.440617110012397e-11"}
+    series = (parse(SERIES, terms=_terms(n), **own) for own, n in ((single, 7), (double, 13)))
+    return [*parse(POWERS), *(d for own in series for d in own), *parse(EXP)]
 
 
-SERIES = {"single": _series(7), "double": _series(13)}
+def _terms(degree: int) -> list[str]:
+    """Horner's rule for the Taylor series of e^r."""
+    return [f"found = found * r + real(1 / {math.factorial(k)})" for k in range(degree, -1, -1)]
+
 
 SWEEP = '''
 @part
@@ -558,7 +558,7 @@ def travel(
         arrays, made = handed(given, known), handed(results or given, known)
         where, length = places(table, *map(int, shape))
         parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
-        totals = np.zeros((images, len(parts), len(sums)))
+        totals = np.zeros((images, len(parts), 1 + max((s[0] for s in sums), default=-1)))
 
         def part(image: int, band: int) -> None:
             memory, spans = np.empty(length, values.dtype), np.empty((len(turns), 2), np.int64)
@@ -592,8 +592,9 @@ def travel(
             forget()
             totals[:] = 0
             at_once(work, threads)
-        for (line, column, factor), entry in zip(sums, totals.sum((0, 1)), strict=True):
-            found[first + line, column] += factor * entry
+        numbered = totals.sum((0, 1))
+        for number, line, column, factor in sums:
+            found[first + line, column] += factor * numbered[number]
         for slot in [s for s in known if last.get(s, -1) <= k and s not in wanted]:
             del known[slot]
     return torch.from_numpy(found).to(numbers.dtype)
@@ -689,7 +690,8 @@ def derivatives(
     """The vector-Jacobian product: cotangents of u, of the fields, and of the numbers."""
     known = dict(zip((*GIVEN, *KEPT, SLOPE), (u, *fields, *kept, slope), strict=True))
     found = travel(BACKWARD, known, COTANGENTS, numbers)
-    return [*(known[slot] for slot in COTANGENTS), found]
+    once = len({*COTANGENTS, *GIVEN, SLOPE}) == len(COTANGENTS) + len(GIVEN) + 1
+    return [*(known[slot] if once else known[slot].clone() for slot in COTANGENTS), found]
 
 
 def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:

@@ -14,13 +14,12 @@ from pde2net.emit.base import Request
 from pde2net.emit.kernels.engine import (
     CELLS,
     DRIVE,
-    EXP,
     HEAD,
     LIBRARIES,
     OPERATORS,
     OPTIONS,
-    SERIES,
     SWEEP,
+    exponentials,
     schemas,
 )
 from pde2net.emit.kernels.lines import Line
@@ -106,7 +105,7 @@ class KernelEmitter(StackEmitter):
         lines = self._lines()
         before = [d for text in (HEAD, CELLS) for d in parse(text)]
         if any(calls("exp", d) for d in lines):
-            before += parse(EXP, **SERIES)
+            before += exponentials()
         after = [d for text in (SWEEP, DRIVE, OPERATORS) for d in parse(text)]
         return [*super().functions(), *before, *lines, *after]
 
@@ -134,6 +133,7 @@ class KernelEmitter(StackEmitter):
         results = self.plain[end], self.slots.get(end, 0)
         lines = ["", OPTIONS, *schemas(OPERATOR), "", "# How to read these: see sweep and travel."]
         lines += ["TABLES = [", *(t for table in self.made.tables for t in self._table(table)), "]"]
+        lines += [f"# Derivatives by torch: {self.journey.why}"] if self.journey.why else []
         lines += _listed("ARRAYS", _equal([self._sizes(a) for a in arrays]))
         lines += [line for name, trips in made.items() for line in _listed(name.upper(), _regular(trips))]
         lines += [f"GIVEN = {_tuple(given)}", f"RESULTS = {_tuple(results)}"]
