@@ -242,7 +242,7 @@ def test_threads_strides_and_odd_values(compiled: Any, monkeypatch: pytest.Monke
         assert close(fast(changed), plain(changed), 1e-12)
     for value in (math.nan, math.inf, -math.inf, 1e300):
         image[0, 0, 20, 15] = value
-        assert torch.equal(fast(image), plain(image)) or _same(fast(image), plain(image))
+        assert _same(fast(image), plain(image))
 
 
 def _same(a: torch.Tensor, b: torch.Tensor) -> bool:
