@@ -62,6 +62,15 @@ class Flat:
         return found
 
 
+def made_by(call: Call) -> list[str]:
+    """The arrays and numbers."""
+    return [call.arrays[v] for v in dict.fromkeys(w.value for w in call.stage.writes)]
+
+
+def read_by(call: Call) -> list[str]:
+    return [call.arrays[v] for v in dict.fromkeys(r.value for _, r in call.stage.reads)]
+
+
 def flatten(function: Function, given: Mapping[str, Extent], symbols: Sequence[sp.Symbol] = ()) -> Flat:
     """`given` has the extents of the parameters; the last results are derivatives by `symbols`.
 

@@ -24,7 +24,7 @@ from pde2net.graph.nodes import (
 )
 from pde2net.language.borders import closing
 from pde2net.program.extents import Extent, channel_by_channel, extents, sums_channels
-from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Rules, Stage, Write, position, size
+from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Rules, Stage, Write, position, size, symbol_of
 from pde2net.program.records import Fold, Function, Let, Line, Op, Sum, Total, Transposed
 
 Offset = tuple[int, ...]
@@ -167,9 +167,7 @@ class _Stage:
             own = [beyond if m else r for m, r in zip(let.op.margin, rules, strict=True)]
             return self.read(let.fed["u"], offset, own, channel)
         read = Read(value, offset, tuple(rules), channel)
-        if read not in self.reads:
-            self.reads[read] = sp.Symbol(f"{value} at {offset}{_said(rules)}{_said(channel)}", real=True)
-        return self.reads[read]
+        return self.reads.setdefault(read, symbol_of(read))
 
     def at(self, value: str, offset: Offset, kinds: Mapping[int, Extension]) -> sp.Symbol:
         """The value of an array at another cell, of which the rules of some axes are known.
@@ -269,7 +267,3 @@ def _pairs(difference: Difference, adjoint: bool) -> Iterable[tuple[int, sp.Expr
 def _is(op: Op, kind: type) -> bool:
     """Whether an operation is the adjoint of that kind."""
     return isinstance(op, Transposed) and isinstance(op.node, kind)
-
-
-def _said(thing: object) -> str:
-    return "" if thing is None else f" {thing}"

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.errors import EmissionError
+from pde2net.program.carry import carried
 from pde2net.program.differentiate import differentiate
 from pde2net.program.extents import Extent
-from pde2net.program.flatten import Call, Flat, flatten
+from pde2net.program.flatten import Call, Flat, flatten, made_by, read_by
 from pde2net.program.guard import guard
 from pde2net.program.kernels import Stage, position, size
 from pde2net.program.lower import everywhere
@@ -84,7 +85,7 @@ def journey(
             whole = everywhere(whole, each)
         made = flatten(whole, extents, by)
         made = replace(made, totals={k: v for k, v in made.totals.items() if k[1] in wanted})
-        return _with_wanted_totals(_lifted(made) if dimension == 1 else made)
+        return carried(_with_wanted_totals(_lifted(made) if dimension == 1 else made))
 
     try:
         backward = differentiate(function, symbols)
@@ -207,15 +208,6 @@ class _Planner:
         return self.known[whole]
 
 
-def made_by(call: Call) -> list[str]:
-    """The arrays and numbers."""
-    return [call.arrays[v] for v in dict.fromkeys(w.value for w in call.stage.writes)]
-
-
-def read_by(call: Call) -> list[str]:
-    return [call.arrays[v] for v in dict.fromkeys(r.value for _, r in call.stage.reads)]
-
-
 def _with_wanted_totals(flat: Flat) -> Flat:
     """Stages that make no number which nobody asks for, or which is 0."""
     wanted = {name for terms in flat.totals.values() for _, name in terms}
@@ -223,7 +215,7 @@ def _with_wanted_totals(flat: Flat) -> Flat:
     calls = []
     for call in flat.calls:
         stage = call.stage
-        if any(w.total for w in stage.writes):
+        if stage.totals:
             zero = {w.value for w in stage.writes if w.total and dict(stage.body).get(w.symbol) == 0}
             none |= {call.arrays[v] for v in zero}
             asked = {v for v, a in call.arrays.items() if a in wanted} - zero

@@ -5,11 +5,15 @@ Rows are the cells with one index along the first axis. In turn t a call makes r
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import functools
+import operator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import sympy as sp
+
 from pde2net.program.flatten import Call
-from pde2net.program.kernels import Read, Rule, Rules
+from pde2net.program.kernels import Carried, Read, Rule, Rules
 
 Ends = tuple[int, int]  # at the lower and at the upper end of an axis
 
@@ -34,6 +38,14 @@ class Region:
         moved = [_moved(ends, d) for ends, d in zip(self.beyond, read.offset, strict=True)]
         return Region(_moved(self.more, read.offset[0]), tuple(moved))
 
+    def before(self, carried: Carried) -> Region:
+        """With the cells that are made for what is carried on from them."""
+        axis, rule = carried.axis, carried.rule
+        beyond = list(self.beyond)
+        if rule is None or (rule.wraps and axis):
+            beyond[axis] = beyond[axis][0] + 1, beyond[axis][1]
+        return Region((self.more[0] + (axis == 0), self.more[1]), tuple(beyond))
+
     def inside(self, rules: Rules) -> Region:
         """What is no continuation."""
         return replace(
@@ -52,6 +64,8 @@ class Ring:
     rules   how the array goes on beyond the border, by axis
     beyond  how far, or how far it is made beyond the image where it has no rule, by axis
     lag     of the rows that are made
+    carried  along which axis it is read one cell back by the stage that makes it, which has one row of it, or
+             one line; None for all that is read by others
     """
 
     array: str
@@ -59,6 +73,7 @@ class Ring:
     rules: Rules
     beyond: tuple[Ends, ...]
     lag: int
+    carried: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +84,7 @@ class Turn:
     lag     how many rows it is behind
     reads   the rings of the reads of the stage, in their order
     writes  those of each write of the stage, none for a sum
+    carried  those of what is carried on, None for a number
     """
 
     call: Call | None
@@ -76,6 +92,7 @@ class Turn:
     reads: tuple[int, ...]
     writes: tuple[tuple[int, ...], ...]
     region: Region
+    carried: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +126,7 @@ def schedule(calls: Sequence[Call], given: Collection[str], results: Mapping[str
             rings.made(writes, 0, regions[array])
             turns.append(Turn(None, 0, (), (writes,), regions[array]))
     for call in calls:
-        region = _made(call, regions)
+        region = _union(_made(call, regions).values())
         if region is None:
             continue
         reads = [(rings.find(call.arrays[r.value], r.rules), r) for _, r in call.stage.reads]
@@ -119,7 +136,8 @@ def schedule(calls: Sequence[Call], given: Collection[str], results: Mapping[str
         own = tuple(() if w.total else rings.of(call.arrays[w.value]) for w in call.stage.writes)
         for writes in own:
             rings.made(writes, lag, region)
-        turns.append(Turn(call, lag, tuple(ring for ring, _ in reads), own, region))
+        kept = tuple(rings.carried(call.arrays[c.value], c.axis, lag, region) for c in call.stage.carried)
+        turns.append(Turn(call, lag, tuple(ring for ring, _ in reads), own, region, kept))
     return Pass(tuple(turns), rings.all(wraps), {r: rings.find(r, plain) for r in results}, wraps)
 
 
@@ -131,6 +149,7 @@ class _Rings:
         self.rows = [1] * len(self.keys)
         self.lags = [0] * len(self.keys)
         self.beyond = [((0, 0),) * len(rules) for _, rules in self.keys]
+        self.axes: dict[int, int] = {}
 
     def of(self, array: str) -> tuple[int, ...]:
         """All rings of an array."""
@@ -154,13 +173,24 @@ class _Rings:
             self.lags[ring] = lag
             self.beyond[ring] = _largest_each(self.beyond[ring], region.beyond)
 
+    def carried(self, array: str, axis: int, lag: int, region: Region) -> int | None:
+        """The ring of what is carried on along an axis; along the last one it is a number."""
+        if axis == len(region.beyond) - 1:
+            return None
+        self.axes[len(self.keys)] = axis
+        self.keys.append((array, (None,) * len(region.beyond)))
+        self.rows.append(1)
+        self.lags.append(lag)
+        self.beyond.append(region.beyond)
+        return len(self.keys) - 1
+
     def all(self, wraps: bool) -> tuple[Ring, ...]:
         found = []
-        for (array, rules), rows, lag, beyond in zip(
-            self.keys, self.rows, self.lags, self.beyond, strict=True
-        ):
+        for number, (array, rules) in enumerate(self.keys):
+            beyond = self.beyond[number]
             least = 1 if wraps else _copied(rules[0], *beyond[0])
-            found.append(Ring(array, max(rows, least), rules, beyond, lag))
+            rows, lag, axis = max(self.rows[number], least), self.lags[number], self.axes.get(number)
+            found.append(Ring(array, rows, rules, beyond, lag, axis))
         return tuple(found)
 
 
@@ -195,24 +225,38 @@ def _regions(calls: Sequence[Call], results: Mapping[str, tuple[int, ...]]) -> d
     """Of all arrays that are read, from the last call to the first."""
     found = {r: _framed(wide) for r, wide in results.items()}
     for call in reversed(calls):
-        region = _made(call, found)
-        if region is None:
-            continue
-        for _, read in call.stage.reads:
-            array, asked = call.arrays[read.value], region.read(read).inside(read.rules)
-            found[array] = found.get(array, asked) | asked
+        regions = _made(call, found)
+        for symbol, read in call.stage.reads:
+            region = _union(regions[v] for v in call.stage.users.get(symbol, ()) if v in regions)
+            if region is not None:
+                array, asked = call.arrays[read.value], region.read(read).inside(read.rules)
+                found[array] = found.get(array, asked) | asked
     return found
 
 
-def _made(call: Call, known: Mapping[str, Region]) -> Region | None:
-    """The cells that a call makes; None if nobody reads any. Sums are over all that there are."""
-    found = [known[a] for a in (call.arrays[w.value] for w in call.stage.writes) if a in known]
-    if any(w.total for w in call.stage.writes):
-        found.append(_framed(call.stage.wide))
-    region = found[0] if found else None
-    for other in found[1:]:
-        region = other | region if region is not None else other
-    return region
+def _made(call: Call, known: Mapping[str, Region]) -> dict[sp.Symbol, Region]:
+    """The cells in which values of a call are asked for; none if nobody reads any.
+
+    Sums are over all cells that there are, and what is carried on is made one cell before its readers.
+    """
+    found: dict[sp.Symbol, Region] = {}
+    for write in call.stage.writes:
+        own = _framed(call.stage.wide) if write.total else known.get(call.arrays[write.value])
+        if own is not None:
+            found[write.symbol] = found.get(write.symbol, own) | own
+    readers = dict(found)
+    for carried in call.stage.carried:
+        users = call.stage.users.get(carried.symbol, frozenset())
+        region = _union(readers[v] for v in users if v in readers)
+        if region is not None:
+            own = region | region.before(carried)
+            found[carried.source] = found.get(carried.source, own) | own
+    return found
+
+
+def _union(regions: Iterable[Region]) -> Region | None:
+    found = list(regions)
+    return functools.reduce(operator.or_, found) if found else None
 
 
 def _framed(wide: tuple[int, ...]) -> Region:

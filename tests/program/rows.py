@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from program.stages import compiled, numbers
 
 from pde2net.program.flatten import Call, Flat
-from pde2net.program.kernels import Rule, position, size
+from pde2net.program.kernels import ZERO, Carried, Rule, position, size
 from pde2net.program.schedule import Ends, Pass, Turn
 
 Array = NDArray[Any]
@@ -38,6 +38,7 @@ class Rows:
         self.results = {r: np.full((channels[r], *shape), np.nan) for r in made.results}
         self.sums: dict[str, float] = {}
         self.known: dict[int, dict[sp.Symbol, float]] = {}
+        self.before: dict[tuple[int, sp.Symbol], Array] = {}
 
     def run(self) -> None:
         spans = [self.span(turn) for turn in self.made.turns]
@@ -68,7 +69,7 @@ class Rows:
             for rings, value in zip(turn.writes, self.row(turn, row), strict=True):
                 for ring in rings:
                     self.keep(ring, row, value, turn)
-        elif not self.made.wraps:
+        if not self.made.wraps and not (span[0] <= row < span[1] and 0 <= row < self.shape[0]):
             for ring in self.rings(turn):
                 self.beyond(ring, row)
         for name, ring in self.made.results.items():
@@ -114,7 +115,20 @@ class Rows:
             used, function = compiled(expression)
             value = function(*(values[s] for s in used))
             values[symbol] = np.broadcast_to(value, np.broadcast_shapes(np.shape(value), full))
+            for carried in stage.carried:
+                if carried.source == symbol:
+                    values[carried.symbol] = self.one_back(turn, carried, values[symbol])
         return [self.written(turn, k, values[w.symbol], row) for k, w in enumerate(stage.writes)]
+
+    def one_back(self, turn: Turn, carried: Carried, value: Array) -> Array:
+        """What a stage made one cell before."""
+        key, first = (id(turn), carried.symbol), 0.0 if carried.rule == ZERO else np.nan
+        if carried.axis == 0:
+            before = self.before.get(key, np.full_like(value, first))
+            self.before[key] = value.copy()  # not a view of a ring
+            return before
+        lines = np.moveaxis(value, carried.axis, 0)
+        return np.moveaxis(np.concatenate([np.full_like(lines[:1], first), lines[:-1]]), 0, carried.axis)
 
     def written(self, turn: Turn, number: int, value: Array, row: int) -> Array:
         assert turn.call is not None
@@ -122,11 +136,16 @@ class Rows:
         if turn.call.stage.summed:
             value = value.sum(axis=0, keepdims=True)
         if write.total:
-            (a, b), n = self.band, self.shape[0]
-            beyond = (row < 0 and a == 0) or (row >= n and b == n)
-            if a <= row < b or (beyond and not self.made.wraps):
-                name = turn.call.arrays[write.value]
-                self.sums[name] = self.sums.get(name, 0.0) + float(value.sum())
+            (a, b), n, wide = self.band, self.shape[0], turn.call.stage.wide
+            m = 0 if self.made.wraps else wide[0]
+            if (a if a else -m) <= row < (b if b < n else n + m):
+                name, ends = turn.call.arrays[write.value], turn.region.beyond[1:]
+                frame = tuple(
+                    slice(low - m, low + n + m)
+                    for (low, _), m, n in zip(ends, wide[1:], self.shape[1:], strict=True)
+                )
+                own = value[(slice(None), *frame)]
+                self.sums[name] = self.sums.get(name, 0.0) + float(own.sum())
         return value
 
     def keep(self, number: int, row: int, value: Array, turn: Turn) -> None:

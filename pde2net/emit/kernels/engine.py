@@ -313,6 +313,15 @@ def end(ring, row, shape, rings, places, memory) -> None:
         move(memory, to, source, places[ring, 1], rule, True)
 
 
+@part
+def finish(ring, row, made, shape, wraps, rings, places, memory) -> None:
+    """What a rule says of cells beyond the image, after a row was `made`, or would be."""
+    if made:
+        close(ring, row, shape, wraps, rings, places, memory)
+    if not wraps and not (made and 0 <= row < shape[0]):
+        end(ring, row, shape, rings, places, memory)
+
+
 @kernel
 def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
     """Copy the row `own` of an array, (channels, rows, lines, columns), perhaps wider than the image."""
@@ -347,6 +356,14 @@ def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
             duplicate(n, memory[source : source + n], memory[target : target + n])
 
 
+@kernel
+def owned(row, band, n, wide) -> bool:
+    """Whether a row is one of a band, which has those beyond the image, `wide` of them, if it is there."""
+    first = -wide if band[0] == 0 else band[0]
+    last = n + wide if band[1] == n else band[1]
+    return first <= row < last
+
+
 @part
 def aim(turn, row, c, reads, writes, rings, places, at, step) -> None:
     """Where the first lines are that make a channel of a row, and how far the next ones are from them."""
@@ -378,20 +395,26 @@ def make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, wh
     """
     lines = turn[9] + shape[1] + turn[10]
     n, count, made = turn[11] + shape[2] + turn[12], turn[16] - turn[15], turn[18] - turn[17]
+    cells = shape[2] + 2 * turn[24]
     where[2] = -turn[11]
     if turn[21] == 0:
         n, lines = (lines - 1) * places[0, 3] + n, 1
     for c in range(turn[3]):
         aim(turn, row, c, reads, writes, rings, places, at, step)
+        for k in range(made):
+            if writes[turn[17] + k, 5] == 2:
+                clear(n, memory[at[count + k] : at[count + k] + n])
         for y in range(lines):
             where[1] = y - turn[9]
             for k in range(made):
                 if turn[4] and (c == 0 or writes[turn[17] + k, 0] < 0):
                     clear(n, memory[at[count + k] : at[count + k] + n])
             call(turn[0], n, p, where, memory, at)
+            counted = inside and -turn[23] <= where[1] < shape[1] + turn[23]
             for k in range(made):
-                if writes[turn[17] + k, 2] >= 0 and inside:
-                    sums[writes[turn[17] + k, 2]] += total(n, memory[at[count + k] : at[count + k] + n])
+                if writes[turn[17] + k, 2] >= 0 and counted:
+                    first = at[count + k] + turn[11] - turn[24]
+                    sums[writes[turn[17] + k, 2]] += total(cells, memory[first : first + cells])
             for k in range(count + made):
                 at[k] += step[k]
 
@@ -432,6 +455,7 @@ def sweep(
         13, 14   rows beyond the image that its rings have
         15 - 20  its reads, writes and stores: from, to
         21       whether its lines have to be made one by one
+        22 - 24  cells beyond the image that its sums are over, for each axis
     """
     turns, reads, writes = borrowed(turns), borrowed(reads), borrowed(writes)
     copies, stores, rings, places = borrowed(copies), borrowed(stores), borrowed(rings), borrowed(places)
@@ -447,38 +471,38 @@ def sweep(
             first, last = max(first, -turn[7]), min(last, n + turn[8])
         spans[k, 0], spans[k, 1] = first, last
         early, late = min(early, first + turn[1] - turn[13]), max(late, last + turn[1] + turn[14])
+        for w in range(turn[17], turn[18]):
+            if writes[w, 5] == 1:
+                ring = writes[w, 0]
+                clear(places[ring, 1], memory[places[ring, 0] : places[ring, 0] + places[ring, 1]])
     for k in range(3):
         where[3 + k] = shape[k]
     for now in range(early, late):
         for k in range(len(turns)):
             turn = turns[k]
             row = now - turn[1]
-            if not spans[k, 0] <= row < spans[k, 1]:
-                if not wraps:
-                    for w in range(turn[17], turn[18]):
-                        if writes[w, 0] >= 0:
-                            end(writes[w, 0], row, shape, rings, places, memory)
-                        for c in range(writes[w, 3], writes[w, 4]):
-                            end(copies[c, 0], row, shape, rings, places, memory)
-                continue
+            there = spans[k, 0] <= row < spans[k, 1]
             where[0] = row % n if wraps else row
-            beyond = not wraps and ((row < 0 and band[0] == 0) or (row >= n and band[1] == n))
-            inside = band[0] <= row < band[1] or beyond
-            if turn[0] < 0:
+            if there and turn[0] < 0:
                 array = borrowed(arrays[turn[2]])
                 load(turn, row, where[0], shape, array[image], writes, rings, places, memory)
-            else:
+            elif there:
                 p = numbers[turn[2]]
+                inside = owned(row, band, n, 0 if wraps else turn[22])
                 make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, where, memory, sums)
             for w in range(turn[17], turn[18]):
                 ring = writes[w, 0]
-                if ring >= 0:
-                    for c in range(writes[w, 3], writes[w, 4]):
+                if ring < 0 or writes[w, 5]:
+                    continue
+                for c in range(writes[w, 3], writes[w, 4]):
+                    if there:
                         copy(ring, copies[c, 0], writes[w, 1], turn, row, shape, rings, places, memory)
-                        close(copies[c, 0], row, shape, wraps, rings, places, memory)
-                    close(ring, row, shape, wraps, rings, places, memory)
-            if inside:
-                for s in range(turn[19], turn[20]):
+                    finish(copies[c, 0], row, there, shape, wraps, rings, places, memory)
+                finish(ring, row, there, shape, wraps, rings, places, memory)
+            if not there:
+                continue
+            for s in range(turn[19], turn[20]):
+                if owned(row, band, n, 0 if wraps else stores[s, 2]):
                     array = borrowed(results[stores[s, 1]])
                     store(stores[s], row, shape, array[image], rings, places, memory)
 '''
@@ -492,10 +516,11 @@ def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
     All have lines of one length, and rows of images do not begin at the same place of a cache.
     """
     rings = TABLES[table][5]
-    _, channels, _, _, low1, high1, low2, high2, *_ = rings.T
+    _, channels, _, _, low1, high1, low2, high2, *_, one = rings.T
     line = (shape[2] + low2 + high2 + 15) // 16 * 16
     line[:] = line.max() + (16 if shape[1] == 1 else 0)
-    channel = (shape[1] + low1 + high1) * line
+    channel = np.where(one, 1, shape[1] + low1 + high1) * line
+    line[one > 0] = 0
     row = channels * channel
     whole = rings[:, 0] * row
     first = 64 + MOST * line.max()

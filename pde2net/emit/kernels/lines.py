@@ -27,6 +27,7 @@ class Line:
     groups   the reads of each argument that is read, those of one row of one ring, as numbers of the stage's
     first    the least offset along the last axis in each
     span     by how much the largest exceeds it
+    writes   how many arrays it writes, those last that it carries on
     text     the function
     located  whether it asks where a cell is
     """
@@ -58,6 +59,8 @@ class _Line:
         ]
         self.arguments = [self.fresh(_of(self.read(g[0]))) for g in groups]
         self.targets = [self.fresh(_plain(w.value)) for w in stage.writes]
+        self.carried = {c: self.fresh(_plain(c.value)) for c in stage.carried}
+        self.last = [c for c in stage.carried if c.axis == self.axes - 1]
         self.words: dict[sp.Symbol, str] = {}
         for group, first, argument in zip(groups, self.first, self.arguments, strict=True):
             for i in group:
@@ -65,6 +68,9 @@ class _Line:
                 shift = read.offset[-1] - first
                 self.words[symbol] = f"{argument}[j + {shift}]" if shift else f"{argument}[j]"
         self.varying = {s for s, _ in stage.reads}
+        for carried, name in self.carried.items():
+            self.words[carried.symbol] = name if carried in self.last else f"{name}[j]"
+            self.varying.add(carried.symbol)
 
     def read(self, i: int) -> Read:
         return self.stage.reads[i][1]
@@ -78,6 +84,8 @@ class _Line:
         assigned = "+=" if self.stage.summed else "="
         symbols = [self.words[w.symbol] for w in self.stage.writes]
         inside += [f"{t}[j] {assigned} {s}" for t, s in zip(self.targets, symbols, strict=True)]
+        inside += [f"{self.words[c.symbol]} = {self.words[c.source]}" for c in self.carried]
+        before += [f"{self.carried[c]} = real(0)" for c in self.last]
         text = "\n".join([*before, *inside])
         head = ["wide()", f"real = {self.targets[0]}.dtype.type"]
         if "tiny" in re.findall(r"\w+", text):
@@ -87,7 +95,8 @@ class _Line:
             if symbol in self.words and self.words[symbol] in found:
                 head.append(f"{self.words[symbol]} = p[{k}]")
         located = "where" in found
-        arguments = ["n", "p", *(["where"] if located else []), *self.arguments, *self.targets]
+        kept = [name for c, name in self.carried.items() if c not in self.last]
+        arguments = ["n", "p", *(["where"] if located else []), *self.arguments, *self.targets, *kept]
         name = self.namer.identifier("line_of_" + "_".join(self.targets)[:40], ())
         reads = ", ".join(dict.fromkeys(_plain(self.read(g[0]).value) for g in self.groups)) or "numbers"
         doc = f"A line of {', '.join(self.targets)} from {reads}."
@@ -98,7 +107,7 @@ class _Line:
             tuple(map(tuple, self.groups)),
             tuple(self.first),
             tuple(self.span),
-            len(self.targets),
+            len(self.targets) + len(kept),
             function,
             located,
         )
@@ -152,13 +161,13 @@ class _Line:
                 yield from ((s, e) for e, s in hoisted.items())
             yield symbol, expression
 
-        for write in self.stage.writes:
-            target = aliases.get(write.symbol, write.symbol)
-            yield from visit(target)
-        for write in self.stage.writes:
-            target = aliases.get(write.symbol, write.symbol)
-            if target != write.symbol or target not in known:
-                self.aliased(write.symbol, target)
+        made = [w.symbol for w in self.stage.writes] + [c.source for c in self.stage.carried]
+        for symbol in made:
+            yield from visit(aliases.get(symbol, symbol))
+        for symbol in made:
+            target = aliases.get(symbol, symbol)
+            if target != symbol or target not in known:
+                self.aliased(symbol, target)
 
     def aliased(self, symbol: sp.Symbol, target: sp.Symbol) -> None:
         """A value that another symbol has."""

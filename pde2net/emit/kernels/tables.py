@@ -26,10 +26,12 @@ class Table:
 
     turns   see the text of `sweep` in engine.py
     reads   ring, row and line and first column relative to what is made, channel (-1: that which is made)
-    writes  ring (-1: a line for sums), channel, sum (-1: none), copies after it: rings that begin at ...
+    writes  ring (-1: a line for sums), channel, sum (-1: none), copies of it: from, to; what of it is 0
+            before it is made, as it is read one cell back: 0 nothing, 1 a row, 2 a line
     copies  rings that have the same array by another rule
     stores  ring, array in memory, cells beyond the image
-    rings   rows, channels, cells beyond the image at both ends of each axis, rules of each axis
+    rings   rows, channels, cells beyond the image at both ends of each axis, rules of each axis, 1 if all
+            lines of a row are in the same place
     sums    parts of derivatives: number of the pass, line of numbers relative to the first, column, factor
     """
 
@@ -117,11 +119,13 @@ class _Table:
             self.flat.extents[ring.array].channels,
             *(n for pair in ends for n in pair),
             *(code(r) for r in lifted(ring.rules, None)),
+            int(bool(ring.carried)),
         )
 
     def turn(self, turn: Turn) -> Row:
         rings = self.leg.made.rings
         number, channels, summed, line_, apart = LOAD, 0, 0, 0, 0
+        frame: tuple[int, ...] = (0, 0, 0)
         reads, writes = len(self.reads), len(self.writes)
         if turn.call is None:
             ring = turn.writes[0][0]
@@ -143,7 +147,11 @@ class _Table:
                 self.write(own, -1 if write.channel is None else write.channel, total)
             channels, summed = stage.channels, int(stage.summed)
             dead = not all(turn.writes)
-            apart = int(function.located or summed or dead or any(w.total for w in stage.writes))
+            for kept in turn.carried:
+                if kept is not None:
+                    self.write([kept], -1, -1, 1 + int(bool(rings[kept].carried)))
+            frame = lifted(stage.wide, 0)
+            apart = int(function.located or summed or dead or stage.totals or bool(turn.carried))
             if summed:
                 channels = max(self.flat.extents[turn.call.arrays[r.value]].channels for _, r in stage.reads)
         own_rings = [r for own in turn.writes for r in own]
@@ -160,7 +168,7 @@ class _Table:
             *turn.region.more,
             *(n for pair in region for n in pair),
             *(above, below),
-            *(reads, len(self.reads), writes, len(self.writes), store, len(self.stores), apart),
+            *(reads, len(self.reads), writes, len(self.writes), store, len(self.stores), apart, *frame),
         )
 
     def groups(self, turn: Turn) -> tuple[tuple[int, ...], ...]:
@@ -171,10 +179,10 @@ class _Table:
             found.setdefault((ring, read.offset[:-1], read.channel), []).append(i)
         return tuple(map(tuple, found.values()))
 
-    def write(self, rings: Sequence[int], channel: int, total: int) -> None:
+    def write(self, rings: Sequence[int], channel: int, total: int, zero: int = 0) -> None:
         start = len(self.copies)
         self.copies += [(ring,) for ring in rings[1:]]
-        self.writes.append((rings[0] if rings else -1, channel, total, start, len(self.copies)))
+        self.writes.append((rings[0] if rings else -1, channel, total, start, len(self.copies), zero))
 
     def total(self, name: str) -> int:
         for line_, symbol, factor in self.terms[name]:

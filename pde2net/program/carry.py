@@ -1,0 +1,260 @@
+"""Two stages in one loop: what the second reads one cell back of what the first makes is carried on.
+
+K^T at a cell reads fluxes there and one cell back along each axis, and nobody else reads these. So the loop
+over cells that makes fluxes has all that the update needs, if it keeps a number for the cell before in the
+line, a line for the one before in the plane, and a plane for the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from pde2net.program.extents import Extent
+from pde2net.program.flatten import Call, Flat, made_by, read_by
+from pde2net.program.kernels import ZERO, Carried, Read, Rule, Stage, symbol_of
+
+
+def carried(flat: Flat) -> Flat:
+    """The same with as few calls as can be."""
+    return _Carrying(flat).flat()
+
+
+@dataclass(frozen=True)
+class Back:
+    """How an array is read one cell back: along which axis, and what is before the first cell."""
+
+    axis: int
+    rule: Rule | None
+
+    @property
+    def begins_with_zero(self) -> bool:
+        """Else the cell before the first one is made like others."""
+        return self.rule is not None and not self.rule.wraps
+
+
+class _Carrying:
+    def __init__(self, flat: Flat) -> None:
+        self.made = flat
+        self.maker = {a: call for call in flat.calls for a in made_by(call)}
+        self.readers: dict[str, list[Call]] = {}
+        for call in flat.calls:
+            for array in read_by(call):
+                self.readers.setdefault(array, []).append(call)
+        self.place = {id(call): k for k, call in enumerate(flat.calls)}
+        self.wanted = {*flat.results, *flat.terms_of_totals}
+        self.known: dict[object, Stage] = {}
+        self.same: dict[Stage, Stage] = {}
+
+    def flat(self) -> Flat:
+        merged, gone = dict[int, Call](), set[int]()
+        for call in self.made.calls:
+            earlier = {}
+            for array in read_by(call):
+                first = self.maker.get(array)
+                if first is None or id(first) in earlier or id(first) in (*merged, *gone):
+                    continue
+                backs = self.backs(first, call)
+                if backs:
+                    earlier[id(first)] = first, backs
+            earlier = dict(self.compatible(call, earlier))
+            if earlier:
+                merged[id(call)] = self.together(call, list(earlier.values()))
+                gone |= set(earlier)
+        calls = (merged.get(id(call), call) for call in self.made.calls if id(call) not in gone)
+        return replace(self.made, calls=tuple(calls))
+
+    # -- what can be made in one loop --------------------------------------------------------------
+
+    def backs(self, first: Call, then: Call) -> dict[str, Back]:
+        """The arrays of the first call that the second reads one cell back; none if they stay two."""
+        a, b = first.stage, then.stage
+        if a.summed or b.summed or a.channels != b.channels or (a.totals and a.wide != b.wide):
+            return {}
+        if a.numbers and b.numbers and first.line != then.line:
+            return {}
+        found = dict[str, Back]()
+        for array in made_by(first):
+            readers = self.readers.get(array, [])
+            if any(self.place[id(r)] < self.place[id(then)] for r in readers):
+                return {}
+            reads = [r for _, r in b.reads if then.arrays[r.value] == array]
+            back = _back(reads)
+            if back is None or (back.axis >= 0 and (array in self.wanted or len(readers) > 1)):
+                return {}
+            if back.axis >= 0:
+                found[array] = back
+        values = {array: value for value, array in first.arrays.items()}
+        for array, back in found.items():
+            axis, rule = back.axis, back.rule
+            if back.begins_with_zero and (a.wide[axis] or b.wide[axis]):
+                return {}
+            if rule is not None and rule.edge and not _ends_in_zero(a, values[array], axis):
+                return {}
+        return {} if any(w.channel is not None for w in a.writes) else found
+
+    def compatible(
+        self, then: Call, earlier: Mapping[int, tuple[Call, dict[str, Back]]]
+    ) -> Iterator[tuple[int, tuple[Call, dict[str, Back]]]]:
+        """Calls that have numbers of one line, and are periodic along the same axes."""
+        line = then.line if then.stage.numbers else None
+        kinds = dict[int, bool]()
+        for key, (first, backs) in earlier.items():
+            if first.stage.numbers and line is not None and first.line != line:
+                continue
+            own = {b.axis: _wraps(b.rule) for b in backs.values()}
+            if any(kinds.get(a, w) != w for a, w in own.items()):
+                continue
+            around = [a for a, wraps in own.items() if wraps]
+            rules = [r.rules[a] for _, r in first.stage.reads for a in around]
+            if any(rule is not None and not rule.wraps for rule in rules):
+                continue
+            line = first.line if first.stage.numbers else line
+            kinds |= own
+            yield key, (first, backs)
+
+    # -- the loop ------------------------------------------------------------------------------------
+
+    def together(self, then: Call, earlier: Sequence[tuple[Call, dict[str, Back]]]) -> Call:
+        calls = [*(first for first, _ in earlier), then]
+        names = _names(calls)
+        backs = {array: back for _, own in earlier for array, back in own.items()}
+        key = (
+            *(id(call.stage) for call in calls),
+            *(names[array] for call in calls for array in call.arrays.values()),
+            *(self.made.extents.get(array) for call in calls for array in call.arrays.values()),
+            *((names[array], back) for array, back in backs.items()),
+        )
+        if key not in self.known:
+            stage = _Merged(names, backs, self.made.extents).stage(calls)
+            self.known[key] = self.same.setdefault(stage, stage)
+        line = next((call.line for call in reversed(calls) if call.stage.numbers), then.line)
+        return Call(self.known[key], {names[a]: a for call in calls for a in call.arrays.values()}, line)
+
+
+class _Merged:
+    """Bodies one after the other, with names for arrays that all calls have in common."""
+
+    def __init__(
+        self, names: Mapping[str, str], backs: Mapping[str, Back], extents: Mapping[str, Extent]
+    ) -> None:
+        self.names, self.backs, self.extents = names, backs, extents
+        self.reads: dict[Read, sp.Symbol] = {}
+        self.body: dict[sp.Symbol, sp.Expr] = {}
+        self.made: dict[str, sp.Symbol] = {}
+        self.before: dict[str, sp.Symbol] = {}
+        around = {back.axis for back in backs.values() if _wraps(back.rule)}
+        self.around = {axis: Rule(wraps=True) for axis in around}
+
+    def stage(self, calls: Sequence[Call]) -> Stage:
+        writes = []
+        for call in calls:
+            own: dict[sp.Symbol, sp.Symbol] = {}
+            for symbol, read in call.stage.reads:
+                own[symbol] = self.read(call.arrays[read.value], read, call is not calls[-1])
+            for symbol, expression in call.stage.body:
+                own[symbol] = self.named(symbol, expression.xreplace(own))
+            for write in call.stage.writes:
+                array = call.arrays[write.value]
+                self.made[array] = own[write.symbol]
+                if array not in self.backs:
+                    writes.append(replace(write, value=self.names[array], symbol=own[write.symbol]))
+        kept = tuple(
+            Carried(
+                self.before[array],
+                self.made[array],
+                self.names[array],
+                back.axis,
+                ZERO if back.begins_with_zero else back.rule,
+            )
+            for array, back in self.backs.items()
+        )
+        reads = tuple((symbol, read) for read, symbol in self.reads.items())
+        last = calls[-1].stage
+        wide = next((call.stage.wide for call in calls if call.stage.totals), last.wide)
+        return Stage(reads, tuple(self.body.items()), tuple(writes), last.channels, wide=wide, carried=kept)
+
+    def read(self, array: str, read: Read, first: bool) -> sp.Symbol:
+        if array in self.made:
+            if not any(read.offset):
+                return self.made[array]
+            value = self.names[array]
+            return self.before.setdefault(array, sp.Symbol(f"{value} one cell back", real=True))
+        rules = read.rules
+        if first:  # it is made before the first cell of periodic axes too
+            ends = enumerate(zip(read.rules, self.extents[array].wide, strict=True))
+            rules = tuple(rule or (None if wide else self.around.get(axis)) for axis, (rule, wide) in ends)
+        new = replace(read, value=self.names[array], rules=rules)
+        return self.reads.setdefault(new, symbol_of(new))
+
+    def named(self, symbol: sp.Symbol, expression: sp.Expr) -> sp.Symbol:
+        name, number = symbol, 0
+        while self.body.get(name, expression) != expression:
+            number += 1
+            name = sp.Symbol(f"{symbol.name} {number}", real=True)
+        self.body[name] = expression
+        return name
+
+
+def _back(reads: Sequence[Read]) -> Back | None:
+    """How an array is read: here (axis -1), or here and one cell back along an axis; None if otherwise."""
+    found = Back(-1, None)
+    for read in reads:
+        if read.channel is not None:
+            return None
+        if any(read.offset):
+            axis = next(a for a, d in enumerate(read.offset) if d)
+            if found.axis not in (-1, axis) or sum(map(abs, read.offset)) != 1 or read.offset[axis] != -1:
+                return None
+            rule = read.rules[axis]
+            if rule is not None and not (rule.wraps or rule.factor == 0 or rule.edge):
+                return None
+            found = Back(axis, rule)
+    for read in reads:
+        if any(r is not None and r.edge and a != found.axis for a, r in enumerate(read.rules)):
+            return None
+    return found
+
+
+def _ends_in_zero(stage: Stage, value: str, axis: int) -> bool:
+    """Whether a value is 0 in the last cell of an axis, as a rule with `edge` says, or need not be."""
+    last = dict[sp.Symbol, sp.Expr]()
+    for symbol, read in stage.reads:
+        offset, rule = read.offset[axis], read.rules[axis]
+        if offset == 0:
+            if rule is not None and rule.edge:
+                last[symbol] = sp.S.Zero
+            continue
+        if offset != 1 or rule is None or rule.wraps or rule.edge:
+            return False
+        here = (*read.offset[:axis], 0, *read.offset[axis + 1 :])
+        same = [
+            s for s, r in stage.reads if (r.value, r.channel, r.offset) == (read.value, read.channel, here)
+        ]
+        if rule.factor and not same:
+            return False
+        last[symbol] = (1 if rule.repeats else rule.factor) * same[0] if rule.factor else sp.S.Zero
+    for symbol, expression in stage.body:
+        last[symbol] = expression.xreplace(last)
+    return all(last[w.symbol] == 0 for w in stage.writes if w.value == value)
+
+
+def _names(calls: Sequence[Call]) -> dict[str, str]:
+    """A value for each array."""
+    found, taken = dict[str, str](), set[str]()
+    for call in calls:
+        for value, array in call.arrays.items():
+            if array not in found:
+                name, number = value, 0
+                while name in taken:
+                    number += 1
+                    name = f"{value}_{number}"
+                taken.add(name)
+                found[array] = name
+    return found
+
+
+def _wraps(rule: Rule | None) -> bool:
+    return rule is not None and rule.wraps
