@@ -7,7 +7,7 @@ line, a line for the one before in the plane, and a plane for the one before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -35,100 +35,109 @@ class Back:
         return self.rule is not None and not self.rule.wraps
 
 
+Part = tuple[Call, dict[str, Back]]  # a call, and what is read one cell back of what it makes
+READERS = 2  # at most, each of which makes again what it reads
+
+
 class _Carrying:
     def __init__(self, flat: Flat) -> None:
         self.made = flat
-        self.maker = {a: call for call in flat.calls for a in made_by(call)}
         self.readers: dict[str, list[Call]] = {}
         for call in flat.calls:
             for array in read_by(call):
                 self.readers.setdefault(array, []).append(call)
         self.place = {id(call): k for k, call in enumerate(flat.calls)}
         self.wanted = {*flat.results, *flat.terms_of_totals}
+        self.parts: dict[int, list[Part]] = {}  # of calls that follow others in one loop
+        self.vanished: set[str] = set()  # arrays that only these read
         self.known: dict[object, Stage] = {}
         self.same: dict[Stage, Stage] = {}
 
     def flat(self) -> Flat:
-        merged, gone = dict[int, Call](), set[int]()
-        for call in self.made.calls:
-            earlier = {}
-            for array in read_by(call):
-                first = self.maker.get(array)
-                if first is None or id(first) in earlier or id(first) in (*merged, *gone):
-                    continue
-                backs = self.backs(first, call)
-                if backs:
-                    earlier[id(first)] = first, backs
-            earlier = dict(self.compatible(call, earlier))
-            if earlier:
-                merged[id(call)] = self.together(call, list(earlier.values()))
-                gone |= set(earlier)
-        calls = (merged.get(id(call), call) for call in self.made.calls if id(call) not in gone)
-        return replace(self.made, calls=tuple(calls))
+        gone = set[int]()
+        for first in self.made.calls:
+            if id(first) not in self.parts and self.spread(first):
+                gone.add(id(first))
+        calls = [call for call in self.made.calls if id(call) not in gone]
+        merged = (self.together(call) if id(call) in self.parts else call for call in calls)
+        return replace(self.made, calls=tuple(merged))
 
     # -- what can be made in one loop --------------------------------------------------------------
 
-    def backs(self, first: Call, then: Call) -> dict[str, Back]:
-        """The arrays of the first call that the second reads one cell back; none if they stay two."""
+    def spread(self, first: Call) -> bool:
+        """Make a call a part of those that read what it makes one cell back, if all can have it."""
+        found = {id(then): then for array in made_by(first) for then in self.readers.get(array, ())}
+        plan = {key: self.backs(first, then) for key, then in found.items()}
+        near = {array for backs in plan.values() for array in backs or ()}
+        chosen = [key for key in plan if any(found[key] in self.readers[array] for array in near)]
+        if not 1 <= len(chosen) <= READERS or near & self.wanted:
+            return False
+        others = [key for key in found if key not in chosen]
+        kept = self.wanted.intersection(made_by(first))
+        if (others or kept) and (
+            len(chosen) > 1 or any(self.place[k] < self.place[chosen[0]] for k in others)
+        ):
+            return False
+        for key in chosen:
+            backs = plan[key]
+            if backs is None or not self.compatible(found[key], first, backs):
+                return False
+        for key in chosen:
+            self.parts.setdefault(key, []).append((first, plan[key] or {}))
+        inside = (a for a in made_by(first) if {id(r) for r in self.readers.get(a, ())} <= {*chosen})
+        self.vanished.update(array for array in inside if array not in self.wanted)
+        return True
+
+    def backs(self, first: Call, then: Call) -> dict[str, Back] | None:
+        """The arrays of the first call that the second reads one cell back; None if they stay two."""
         a, b = first.stage, then.stage
         if a.summed or b.summed or a.channels != b.channels or (a.totals and a.wide != b.wide):
-            return {}
-        if a.numbers and b.numbers and first.line != then.line:
-            return {}
+            return None
+        if any(w.channel is not None for w in a.writes):
+            return None
+        values = {array: value for value, array in first.arrays.items()}
         found = dict[str, Back]()
         for array in made_by(first):
-            readers = self.readers.get(array, [])
-            if any(self.place[id(r)] < self.place[id(then)] for r in readers):
-                return {}
-            reads = [r for _, r in b.reads if then.arrays[r.value] == array]
-            back = _back(reads)
-            if back is None or (back.axis >= 0 and (array in self.wanted or len(readers) > 1)):
-                return {}
-            if back.axis >= 0:
-                found[array] = back
-        values = {array: value for value, array in first.arrays.items()}
-        for array, back in found.items():
+            back = _back([r for _, r in b.reads if then.arrays[r.value] == array])
+            if back is None:
+                return None
             axis, rule = back.axis, back.rule
+            if axis < 0:
+                continue
             if back.begins_with_zero and (a.wide[axis] or b.wide[axis]):
-                return {}
+                return None
             if rule is not None and rule.edge and not _ends_in_zero(a, values[array], axis):
-                return {}
-        return {} if any(w.channel is not None for w in a.writes) else found
+                return None
+            found[array] = back
+        return found
 
-    def compatible(
-        self, then: Call, earlier: Mapping[int, tuple[Call, dict[str, Back]]]
-    ) -> Iterator[tuple[int, tuple[Call, dict[str, Back]]]]:
-        """Calls that have numbers of one line, and are periodic along the same axes."""
-        line = then.line if then.stage.numbers else None
-        kinds = dict[int, bool]()
-        for key, (first, backs) in earlier.items():
-            if first.stage.numbers and line is not None and first.line != line:
-                continue
-            own = {b.axis: _wraps(b.rule) for b in backs.values()}
-            if any(kinds.get(a, w) != w for a, w in own.items()):
-                continue
-            around = [a for a, wraps in own.items() if wraps]
-            rules = [r.rules[a] for _, r in first.stage.reads for a in around]
-            if any(rule is not None and not rule.wraps for rule in rules):
-                continue
-            line = first.line if first.stage.numbers else line
-            kinds |= own
-            yield key, (first, backs)
+    def compatible(self, then: Call, first: Call, backs: Mapping[str, Back]) -> bool:
+        """Whether all parts of a loop have numbers of one line, and are periodic along the same axes."""
+        parts = [*self.parts.get(id(then), ()), (first, backs)]
+        lines = {call.line for call in (then, *(call for call, _ in parts)) if call.stage.numbers}
+        kinds = {(b.axis, _wraps(b.rule)) for _, own in parts for b in own.values()}
+        around = [axis for axis, wraps in kinds if wraps]
+        rules = [r.rules[axis] for call, _ in parts for _, r in call.stage.reads for axis in around]
+        periodic = all(rule is None or rule.wraps for rule in rules)
+        return len(lines) <= 1 and len({axis for axis, _ in kinds}) == len(kinds) and periodic
 
     # -- the loop ------------------------------------------------------------------------------------
 
-    def together(self, then: Call, earlier: Sequence[tuple[Call, dict[str, Back]]]) -> Call:
-        calls = [*(first for first, _ in earlier), then]
+    def together(self, then: Call) -> Call:
+        parts = self.parts[id(then)]
+        calls = [*(first for first, _ in parts), then]
         names = _names(calls)
-        backs = {array: back for _, own in earlier for array, back in own.items()}
+        backs = {array: back for _, own in parts for array, back in own.items()}
+        made = [array for call in calls for array in made_by(call) if array not in self.vanished]
         key = (
             *(id(call.stage) for call in calls),
             *(names[array] for call in calls for array in call.arrays.values()),
             *(self.made.extents.get(array) for call in calls for array in call.arrays.values()),
             *((names[array], back) for array, back in backs.items()),
+            *(names[array] for array in made),
         )
         if key not in self.known:
-            stage = _Merged(names, backs, self.made.extents).stage(calls)
+            stage = _Merged(names, backs, self.made.extents).stage(calls, made)
             self.known[key] = self.same.setdefault(stage, stage)
         line = next((call.line for call in reversed(calls) if call.stage.numbers), then.line)
         return Call(self.known[key], {names[a]: a for call in calls for a in call.arrays.values()}, line)
@@ -148,7 +157,7 @@ class _Merged:
         around = {back.axis for back in backs.values() if _wraps(back.rule)}
         self.around = {axis: Rule(wraps=True) for axis in around}
 
-    def stage(self, calls: Sequence[Call]) -> Stage:
+    def stage(self, calls: Sequence[Call], written: Collection[str]) -> Stage:
         writes = []
         for call in calls:
             own: dict[sp.Symbol, sp.Symbol] = {}
@@ -159,7 +168,7 @@ class _Merged:
             for write in call.stage.writes:
                 array = call.arrays[write.value]
                 self.made[array] = own[write.symbol]
-                if array not in self.backs:
+                if array in written:
                     writes.append(replace(write, value=self.names[array], symbol=own[write.symbol]))
         kept = tuple(
             Carried(
