@@ -7,14 +7,14 @@ line, a line for the one before in the plane, and a plane for the one before.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from pde2net.program.extents import Extent
 from pde2net.program.flatten import Call, Flat, made_by, read_by
-from pde2net.program.kernels import ZERO, Carried, Read, Rule, Stage, symbol_of
+from pde2net.program.kernels import ZERO, Carried, Read, Rule, Stage, Write, symbol_of
 
 
 def carried(flat: Flat) -> Flat:
@@ -59,8 +59,8 @@ class _Carrying:
             if id(first) not in self.parts and self.spread(first):
                 gone.add(id(first))
         calls = [call for call in self.made.calls if id(call) not in gone]
-        merged = (self.together(call) if id(call) in self.parts else call for call in calls)
-        return replace(self.made, calls=tuple(merged))
+        merged = [self.followed(call) if id(call) in self.parts else call for call in calls]
+        return replace(self.made, calls=tuple(self.with_sums(merged)))
 
     # -- what can be made in one loop --------------------------------------------------------------
 
@@ -123,11 +123,26 @@ class _Carrying:
 
     # -- the loop ------------------------------------------------------------------------------------
 
-    def together(self, then: Call) -> Call:
+    def followed(self, then: Call) -> Call:
+        """A call with those that it follows."""
         parts = self.parts[id(then)]
-        calls = [*(first for first, _ in parts), then]
-        names = _names(calls)
         backs = {array: back for _, own in parts for array, back in own.items()}
+        return self.together([*(first for first, _ in parts), then], backs)
+
+    def with_sums(self, calls: Sequence[Call]) -> Iterator[Call]:
+        """Sums over cells are made by the next call that reads the same and more."""
+        waiting: list[Call] = []
+        for call in calls:
+            if all(w.total for w in call.stage.writes):
+                waiting.append(call)
+                continue
+            own = [sums for sums in waiting if _is_part(sums, call)]
+            waiting = [sums for sums in waiting if sums not in own]
+            yield self.together([*own, call], {}) if own else call
+        yield from waiting
+
+    def together(self, calls: Sequence[Call], backs: Mapping[str, Back]) -> Call:
+        names = _names(calls)
         made = [array for call in calls for array in made_by(call) if array not in self.vanished]
         key = (
             *(id(call.stage) for call in calls),
@@ -139,7 +154,7 @@ class _Carrying:
         if key not in self.known:
             stage = _Merged(names, backs, self.made.extents).stage(calls, made)
             self.known[key] = self.same.setdefault(stage, stage)
-        line = next((call.line for call in reversed(calls) if call.stage.numbers), then.line)
+        line = next((call.line for call in reversed(calls) if call.stage.numbers), calls[-1].line)
         return Call(self.known[key], {names[a]: a for call in calls for a in call.arrays.values()}, line)
 
 
@@ -153,14 +168,15 @@ class _Merged:
         self.reads: dict[Read, sp.Symbol] = {}
         self.body: dict[sp.Symbol, sp.Expr] = {}
         self.made: dict[str, sp.Symbol] = {}
-        self.before: dict[str, sp.Symbol] = {}
         around = {back.axis for back in backs.values() if _wraps(back.rule)}
         self.around = {axis: Rule(wraps=True) for axis in around}
 
     def stage(self, calls: Sequence[Call], written: Collection[str]) -> Stage:
-        writes = []
+        writes, kept = list[Write](), list[Carried]()
         for call in calls:
             own: dict[sp.Symbol, sp.Symbol] = {}
+            for carried in call.stage.carried:
+                own[carried.symbol] = _one_back(self.names[call.arrays[carried.value]])
             for symbol, read in call.stage.reads:
                 own[symbol] = self.read(call.arrays[read.value], read, call is not calls[-1])
             for symbol, expression in call.stage.body:
@@ -170,27 +186,25 @@ class _Merged:
                 self.made[array] = own[write.symbol]
                 if array in written:
                     writes.append(replace(write, value=self.names[array], symbol=own[write.symbol]))
-        kept = tuple(
-            Carried(
-                self.before[array],
-                self.made[array],
-                self.names[array],
-                back.axis,
-                ZERO if back.begins_with_zero else back.rule,
-            )
-            for array, back in self.backs.items()
+            for carried in call.stage.carried:
+                value, symbol = self.names[call.arrays[carried.value]], own[carried.symbol]
+                kept.append(replace(carried, symbol=symbol, source=own[carried.source], value=value))
+        for array, back in self.backs.items():
+            value, rule = self.names[array], ZERO if back.begins_with_zero else back.rule
+            kept.append(Carried(_one_back(value), self.made[array], value, back.axis, rule))
+        return replace(
+            calls[-1].stage,
+            reads=tuple((symbol, read) for read, symbol in self.reads.items()),
+            body=tuple(self.body.items()),
+            writes=tuple(writes),
+            carried=tuple(dict.fromkeys(kept)),
         )
-        reads = tuple((symbol, read) for read, symbol in self.reads.items())
-        last = calls[-1].stage
-        wide = next((call.stage.wide for call in calls if call.stage.totals), last.wide)
-        return Stage(reads, tuple(self.body.items()), tuple(writes), last.channels, wide=wide, carried=kept)
 
     def read(self, array: str, read: Read, first: bool) -> sp.Symbol:
         if array in self.made:
             if not any(read.offset):
                 return self.made[array]
-            value = self.names[array]
-            return self.before.setdefault(array, sp.Symbol(f"{value} one cell back", real=True))
+            return _one_back(self.names[array])
         rules = read.rules
         if first:  # it is made before the first cell of periodic axes too
             ends = enumerate(zip(read.rules, self.extents[array].wide, strict=True))
@@ -219,6 +233,8 @@ def _back(reads: Sequence[Read]) -> Back | None:
                 return None
             rule = read.rules[axis]
             if rule is not None and not (rule.wraps or rule.factor == 0 or rule.edge):
+                return None
+            if found.axis == axis and found.rule != rule:
                 return None
             found = Back(axis, rule)
     for read in reads:
@@ -263,6 +279,21 @@ def _names(calls: Sequence[Call]) -> dict[str, str]:
                 taken.add(name)
                 found[array] = name
     return found
+
+
+def _one_back(value: str) -> sp.Symbol:
+    return sp.Symbol(f"{value} one cell back", real=True)
+
+
+def _is_part(sums: Call, call: Call) -> bool:
+    """Whether sums over cells can be made by the loop of a call, which has all that they read."""
+    a, b = sums.stage, call.stage
+    if a.summed or b.summed or (a.channels, a.wide) != (b.channels, b.wide):
+        return False
+    if a.numbers and b.numbers and sums.line != call.line:
+        return False
+    read = {(call.arrays[r.value], r.offset, r.channel) for _, r in b.reads}
+    return all((sums.arrays[r.value], r.offset, r.channel) in read for _, r in a.reads)
 
 
 def _wraps(rule: Rule | None) -> bool:

@@ -16,6 +16,7 @@ from pde2net.program.differentiate import differentiate
 from pde2net.program.extents import Extent
 from pde2net.program.flatten import Call, Flat, flatten, made_by, read_by
 from pde2net.program.guard import guard
+from pde2net.program.inline import inlined
 from pde2net.program.kernels import Stage, position, size
 from pde2net.program.lower import everywhere
 from pde2net.program.merge import merge
@@ -85,7 +86,8 @@ def journey(
             whole = everywhere(whole, each)
         made = flatten(whole, extents, by)
         made = replace(made, totals={k: v for k, v in made.totals.items() if k[1] in wanted})
-        return carried(_with_wanted_totals(_lifted(made) if dimension == 1 else made))
+        made = _with_wanted_totals(_lifted(made) if dimension == 1 else made)
+        return carried(inlined(made))
 
     try:
         backward = differentiate(function, symbols)

@@ -20,6 +20,7 @@ from pde2net.program.differentiate import differentiate
 from pde2net.program.extents import Extent
 from pde2net.program.flatten import Flat, flatten
 from pde2net.program.guard import guard
+from pde2net.program.inline import inlined
 from pde2net.program.lower import PASSES, everywhere
 from pde2net.program.merge import merge
 from pde2net.program.records import Function
@@ -130,7 +131,7 @@ def test_one_pass_over_memory(scheme: Any, name: str, boundary: str) -> None:
         wanted = calls(made, arrays, values)
         results = [r for r in made.results if r]
         numbers = [n for terms in made.totals.values() for _, n in terms]
-        merged = carried(made)
+        merged = carried(inlined(made))
         assert len(merged.calls) < len(made.calls) or name == "you-kaveh" or function is backward
         plan = schedule(merged.calls, made.parameters, dict.fromkeys(results, (0, 0)))
         for bands in ([(0, shape[0])], [(0, 2), (2, 3), (3, shape[0])]):

@@ -364,43 +364,51 @@ def owned(row, band, n, wide) -> bool:
     return first <= row < last
 
 
-@part
-def aim(turn, row, c, reads, writes, rings, places, at, step) -> None:
-    """Where the first lines are that make a channel of a row, and how far the next ones are from them."""
+@kernel
+def begin(turn, row, reads, writes, rings, places, starts) -> None:
+    """What a turn reads and writes when it makes its first row, in lines of `starts`:
+
+    the first cell; how far it moves with each channel, line and row; where rows end; memory of all rows.
+    """
     low1, low2, count = turn[9], turn[11], turn[16] - turn[15]
-    for k in range(count):
-        r = turn[15] + k
-        ring, channel = reads[r, 0], reads[r, 4]
-        if channel < 0:
-            channel = c if rings[ring, 1] > 1 else 0
-        y, x = reads[r, 2] - low1, reads[r, 3] - low2
-        at[k] = begins(ring, channel, row + reads[r, 1], y, x, rings, places)
-        step[k] = places[ring, 3]
-    for k in range(turn[18] - turn[17]):
-        w = turn[17] + k
-        ring, channel = writes[w, 0], writes[w, 1]
-        if ring < 0:
-            at[count + k], step[count + k] = 64 + k * places[0, 3], 0
+    for k in range(count + turn[18] - turn[17]):
+        start = starts[turn[15] + turn[17] + k]
+        ahead, y, x = 0, 0, 0
+        if k < count:
+            read = reads[turn[15] + k]
+            ring, channel, ahead, y, x = read[0], read[4], read[1], read[2], read[3]
+            moves = channel < 0 and rings[ring, 1] > 1
         else:
-            channel = channel if channel >= 0 else 0 if turn[4] else c
-            at[count + k] = begins(ring, channel, row, -low1, -low2, rings, places)
-            step[count + k] = places[ring, 3]
+            write = writes[turn[17] + k - count]
+            ring, channel = write[0], write[1]
+            moves = channel < 0 and turn[4] == 0
+        if ring < 0:
+            start[:] = 0
+            start[0] = 64 + (k - count) * places[0, 3]
+            continue
+        start[0] = begins(ring, max(channel, 0), row + ahead, y - low1, x - low2, rings, places)
+        start[1] = places[ring, 2] if moves else 0
+        start[2] = places[ring, 3]
+        start[3] = places[ring, 1]
+        start[5] = rings[ring, 0] * places[ring, 1]
+        start[4] = begins(ring, max(channel, 0), 0, y - low1, x - low2, rings, places) + start[5]
 
 
 @part
-def make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, where, memory, sums) -> None:
+def make(turn, shape, inside, writes, places, p, starts, at, where, memory, sums) -> None:
     """A row of what a function of lines makes; sums of what is `inside` the band.
 
     All lines are one, with what is between them, unless cells are asked for their place, or summed.
     """
     lines = turn[9] + shape[1] + turn[10]
     n, count, made = turn[11] + shape[2] + turn[12], turn[16] - turn[15], turn[18] - turn[17]
-    cells = shape[2] + 2 * turn[24]
+    cells, first = shape[2] + 2 * turn[24], turn[15] + turn[17]
     where[2] = -turn[11]
     if turn[21] == 0:
         n, lines = (lines - 1) * places[0, 3] + n, 1
     for c in range(turn[3]):
-        aim(turn, row, c, reads, writes, rings, places, at, step)
+        for k in range(count + made):
+            at[k] = starts[first + k, 0] + c * starts[first + k, 1]
         for k in range(made):
             if writes[turn[17] + k, 5] == 2:
                 clear(n, memory[at[count + k] : at[count + k] + n])
@@ -413,10 +421,14 @@ def make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, wh
             counted = inside and -turn[23] <= where[1] < shape[1] + turn[23]
             for k in range(made):
                 if writes[turn[17] + k, 2] >= 0 and counted:
-                    first = at[count + k] + turn[11] - turn[24]
-                    sums[writes[turn[17] + k, 2]] += total(cells, memory[first : first + cells])
+                    own = at[count + k] + turn[11] - turn[24]
+                    sums[writes[turn[17] + k, 2]] += total(cells, memory[own : own + cells])
             for k in range(count + made):
-                at[k] += step[k]
+                at[k] += starts[first + k, 2]
+    for k in range(first, first + count + made):
+        starts[k, 0] += starts[k, 3]
+        if starts[k, 0] >= starts[k, 4]:
+            starts[k, 0] -= starts[k, 5]
 
 
 @kernel
@@ -438,8 +450,8 @@ def sweep(
     memory,
     sums,
     spans,
+    starts,
     at,
-    step,
     where,
 ) -> None:
     """Make the rows `band` of an image in one pass.
@@ -460,8 +472,8 @@ def sweep(
     turns, reads, writes = borrowed(turns), borrowed(reads), borrowed(writes)
     copies, stores, rings, places = borrowed(copies), borrowed(stores), borrowed(rings), borrowed(places)
     shape, band, numbers, memory = borrowed(shape), borrowed(band), borrowed(numbers), borrowed(memory)
-    sums, spans, at = borrowed(sums), borrowed(spans), borrowed(at)
-    step, where = borrowed(step), borrowed(where)
+    sums, spans, starts = borrowed(sums), borrowed(spans), borrowed(starts)
+    at, where = borrowed(at), borrowed(where)
     n = shape[0]
     early, late = band[1], band[0]
     for k in range(len(turns)):
@@ -470,6 +482,7 @@ def sweep(
         if not wraps:
             first, last = max(first, -turn[7]), min(last, n + turn[8])
         spans[k, 0], spans[k, 1] = first, last
+        begin(turn, first, reads, writes, rings, places, starts)
         early, late = min(early, first + turn[1] - turn[13]), max(late, last + turn[1] + turn[14])
         for w in range(turn[17], turn[18]):
             if writes[w, 5] == 1:
@@ -489,7 +502,7 @@ def sweep(
             elif there:
                 p = numbers[turn[2]]
                 inside = owned(row, band, n, 0 if wraps else turn[22])
-                make(turn, row, shape, inside, reads, writes, rings, places, p, at, step, where, memory, sums)
+                make(turn, shape, inside, writes, places, p, starts, at, where, memory, sums)
             for w in range(turn[17], turn[18]):
                 ring = writes[w, 0]
                 if ring < 0 or writes[w, 5]:
@@ -566,20 +579,50 @@ def forget() -> None:
 def travel(
     trips: Sequence[tuple], known: dict[int, Tensor], wanted: Collection[int], numbers: Tensor
 ) -> Tensor:
-    """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers."""
+    """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers.
+
+    Threads have images of their own, all passes, or bands of all images in each pass where images are few.
+    """
+    like = next(iter(known.values()))
+    values, threads = numbers.detach().to(like.dtype).numpy(), torch.get_num_threads()
+    for slot in wanted:
+        if slot not in known:
+            known[slot] = unfilled(slot, len(like), like)
+    apart = len(like) >= threads
+    parts = [slice(k, k + 1) for k in range(len(like))] if apart else [slice(None)]
+    found = np.zeros((len(parts), *numbers.shape))
+
+    def part(k: int) -> None:
+        own = {slot: a[parts[k]] for slot, a in known.items()}
+        follow(trips, own, wanted, values, found[k], 1 if apart else threads)
+
+    at_once([partial(part, k) for k in range(len(parts))], threads)
+    return torch.from_numpy(found.sum(0)).to(numbers.dtype)
+
+
+def unfilled(slot: int, images: int, like: Tensor) -> Tensor:
+    """Memory for an array."""
+    channels, *wide = ARRAYS[slot]
+    sizes = (n + 2 * w for n, w in zip(like.shape[2:], wide, strict=True))
+    return torch.from_numpy(np.empty((images, channels, *sizes), lifted(like).dtype))
+
+
+def follow(
+    trips: Sequence[tuple],
+    known: dict[int, Tensor],
+    wanted: Collection[int],
+    values: np.ndarray,
+    found: np.ndarray,
+    threads: int,
+) -> None:
+    """As `travel`, for some images; derivatives by numbers are added to `found`."""
     like = next(iter(known.values()))
     images, size = len(like), like.shape[2:]
     shape = np.array([*size[:-1], *[1] * (3 - len(size)), size[-1]][-3:], np.int64)
-    found = np.zeros(numbers.shape)
-    values = numbers.detach().to(like.dtype).numpy()
-    threads = torch.get_num_threads()
     last = {slot: k for k, trip in enumerate(trips) for slot in trip[2]}
     for k, (table, first, given, results) in enumerate(trips):
         turns, reads, writes, copies, stores, rings, sums, wraps = TABLES[table]
-        for slot in results:
-            channels, *wide = ARRAYS[slot]
-            sizes = (n + 2 * w for n, w in zip(size, wide, strict=True))
-            known[slot] = torch.from_numpy(np.empty((images, channels, *sizes), values.dtype))
+        known |= {slot: unfilled(slot, images, like) for slot in results if slot not in known}
         arrays, made = handed(given, known), handed(results or given, known)
         where, length = places(table, *map(int, shape))
         parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
@@ -605,7 +648,7 @@ def travel(
                 memory,
                 totals[image, band],
                 spans,
-                np.empty(MOST, np.int64),
+                np.empty((len(reads) + len(writes), 6), np.int64),
                 np.empty(MOST, np.int64),
                 np.empty(6, np.int64),
             )
@@ -622,7 +665,6 @@ def travel(
             found[first + line, column] += factor * numbered[number]
         for slot in [s for s in known if last.get(s, -1) <= k and s not in wanted]:
             del known[slot]
-    return torch.from_numpy(found).to(numbers.dtype)
 
 
 def handed(slots: Sequence[int], known: dict[int, Tensor]) -> tuple[np.ndarray, ...]:

@@ -142,7 +142,7 @@ class _Line:
         kept = {s: e.xreplace(aliases) for s, e in body.items() if s not in aliases}
         names = (sp.Symbol(f"c{k}", real=True) for k in range(1, 10**6))
         common, reduced = sp.cse(list(kept.values()), symbols=names, order="none")
-        known = dict(common) | dict(zip(kept, reduced, strict=True))
+        known = _with_quotients(dict(common) | dict(zip(kept, reduced, strict=True)))
         done: set[sp.Symbol] = set()
         constants = (sp.Symbol(f"k{k}", real=True) for k in range(1, 10**6))
         varying = set(self.varying)
@@ -172,6 +172,26 @@ class _Line:
     def aliased(self, symbol: sp.Symbol, target: sp.Symbol) -> None:
         """A value that another symbol has."""
         self.words[symbol] = self.words[target]
+
+
+def _with_quotients(assigned: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
+    """Where 1/x and 1/x^2 are needed, one division and products."""
+    powers: dict[sp.Expr, set[sp.Expr]] = {}
+    for expression in assigned.values():
+        for power in expression.atoms(sp.Pow):
+            if power.exp.is_Integer and power.exp < 0 and power.base.free_symbols:
+                powers.setdefault(power.base, set()).add(power.exp)
+    bases = sorted((b for b, own in powers.items() if len(own) > 1), key=str)
+    quotients = {base: sp.Symbol(f"q{k}", real=True) for k, base in enumerate(bases, 1)}
+
+    def whole(power: sp.Pow) -> sp.Expr:
+        return quotients[power.base] ** -power.exp
+
+    def divides(part: sp.Basic) -> bool:
+        return isinstance(part, sp.Pow) and part.base in quotients and part.exp in powers[part.base]
+
+    made = {symbol: expression.replace(divides, whole) for symbol, expression in assigned.items()}
+    return {**{q: 1 / base for base, q in quotients.items()}, **made}
 
 
 def _hoisted(
