@@ -2,7 +2,8 @@
 
 K^T at a cell reads fluxes there and one cell back along each axis, and nobody else reads these. So the loop
 over cells that makes fluxes has all that the update needs, if it keeps a number for the cell before in the
-line, a line for the one before in the plane, and a plane for the one before.
+line, a line for the one before in the plane, and a plane for the one before. A rule may say that the last
+flux is 0: if that does not follow from how it is made, it is read as 0 there.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sympy as sp
 
 from pde2net.program.extents import Extent
 from pde2net.program.flatten import Call, Flat, made_by, read_by
-from pde2net.program.kernels import ZERO, Carried, Read, Rule, Stage, Write, symbol_of
+from pde2net.program.kernels import ZERO, Carried, Read, Rule, Stage, Write, position, size, symbol_of
 
 
 def carried(flat: Flat) -> Flat:
@@ -35,7 +36,8 @@ class Back:
         return self.rule is not None and not self.rule.wraps
 
 
-Part = tuple[Call, dict[str, Back]]  # a call, and what is read one cell back of what it makes
+Backs = Mapping[str, tuple[Back, ...]]
+Part = tuple[Call, Backs]  # a call, and what is read one cell back of what it makes
 READERS = 2  # at most, each of which makes again what it reads
 
 
@@ -50,6 +52,7 @@ class _Carrying:
         self.wanted = {*flat.results, *flat.terms_of_totals}
         self.parts: dict[int, list[Part]] = {}  # of calls that follow others in one loop
         self.vanished: set[str] = set()  # arrays that only these read
+        self.masks: dict[str, frozenset[int]] = {}  # axes in whose last cell an array is read as 0
         self.known: dict[object, Stage] = {}
         self.same: dict[Stage, Stage] = {}
 
@@ -68,7 +71,7 @@ class _Carrying:
         """Make a call a part of those that read what it makes one cell back, if all can have it."""
         found = {id(then): then for array in made_by(first) for then in self.readers.get(array, ())}
         plan = {key: self.backs(first, then) for key, then in found.items()}
-        near = {array for backs in plan.values() for array in backs or ()}
+        near = {array for backs in plan.values() for array, own in (backs or {}).items() if own}
         chosen = [key for key in plan if any(found[key] in self.readers[array] for array in near)]
         if not 1 <= len(chosen) <= READERS or near & self.wanted:
             return False
@@ -88,34 +91,34 @@ class _Carrying:
         self.vanished.update(array for array in inside if array not in self.wanted)
         return True
 
-    def backs(self, first: Call, then: Call) -> dict[str, Back] | None:
-        """The arrays of the first call that the second reads one cell back; None if they stay two."""
+    def backs(self, first: Call, then: Call) -> Backs | None:
+        """How the second call reads arrays of the first one; None if they stay two."""
         a, b = first.stage, then.stage
         if a.summed or b.summed or a.channels != b.channels or (a.totals and a.wide != b.wide):
             return None
         if any(w.channel is not None for w in a.writes):
             return None
-        values = {array: value for value, array in first.arrays.items()}
-        found = dict[str, Back]()
-        for array in made_by(first):
-            back = _back([r for _, r in b.reads if then.arrays[r.value] == array])
-            if back is None:
+        found = dict[str, tuple[Back, ...]]()
+        for write in a.writes:
+            array = first.arrays[write.value]
+            reads = [r for _, r in b.reads if then.arrays[r.value] == array]
+            backs = _backs(reads)
+            if backs is None or any(a.wide[k.axis] or b.wide[k.axis] for k in backs if k.begins_with_zero):
                 return None
-            axis, rule = back.axis, back.rule
-            if axis < 0:
-                continue
-            if back.begins_with_zero and (a.wide[axis] or b.wide[axis]):
-                return None
-            if rule is not None and rule.edge and not _ends_in_zero(a, values[array], axis):
-                return None
-            found[array] = back
+            ends = {
+                axis for r in reads for axis, rule in enumerate(r.rules) if rule is not None and rule.edge
+            }
+            self.masks[array] = self.masks.get(array, frozenset()) | {
+                axis for axis in ends if not _ends_in_zero(a, write.value, axis)
+            }
+            found[array] = backs
         return found
 
-    def compatible(self, then: Call, first: Call, backs: Mapping[str, Back]) -> bool:
+    def compatible(self, then: Call, first: Call, backs: Backs) -> bool:
         """Whether all parts of a loop have numbers of one line, and are periodic along the same axes."""
         parts = [*self.parts.get(id(then), ()), (first, backs)]
         lines = {call.line for call in (then, *(call for call, _ in parts)) if call.stage.numbers}
-        kinds = {(b.axis, _wraps(b.rule)) for _, own in parts for b in own.values()}
+        kinds = {(k.axis, _wraps(k.rule)) for _, own in parts for backs in own.values() for k in backs}
         around = [axis for axis, wraps in kinds if wraps]
         rules = [r.rules[axis] for call, _ in parts for _, r in call.stage.reads for axis in around]
         periodic = all(rule is None or rule.wraps for rule in rules)
@@ -126,7 +129,7 @@ class _Carrying:
     def followed(self, then: Call) -> Call:
         """A call with those that it follows."""
         parts = self.parts[id(then)]
-        backs = {array: back for _, own in parts for array, back in own.items()}
+        backs = {array: own for _, of in parts for array, own in of.items() if own}
         return self.together([*(first for first, _ in parts), then], backs)
 
     def with_sums(self, calls: Sequence[Call]) -> Iterator[Call]:
@@ -141,18 +144,19 @@ class _Carrying:
             yield self.together([*own, call], {}) if own else call
         yield from waiting
 
-    def together(self, calls: Sequence[Call], backs: Mapping[str, Back]) -> Call:
+    def together(self, calls: Sequence[Call], backs: Backs) -> Call:
         names = _names(calls)
         made = [array for call in calls for array in made_by(call) if array not in self.vanished]
         key = (
             *(id(call.stage) for call in calls),
             *(names[array] for call in calls for array in call.arrays.values()),
             *(self.made.extents.get(array) for call in calls for array in call.arrays.values()),
-            *((names[array], back) for array, back in backs.items()),
+            *((names[array], own) for array, own in backs.items()),
             *(names[array] for array in made),
+            *((names[a], self.masks[a]) for call in calls for a in made_by(call) if a in self.masks),
         )
         if key not in self.known:
-            stage = _Merged(names, backs, self.made.extents).stage(calls, made)
+            stage = _Merged(names, backs, self.made.extents, self.masks).stage(calls, made)
             self.known[key] = self.same.setdefault(stage, stage)
         line = next((call.line for call in reversed(calls) if call.stage.numbers), calls[-1].line)
         return Call(self.known[key], {names[a]: a for call in calls for a in call.arrays.values()}, line)
@@ -162,13 +166,17 @@ class _Merged:
     """Bodies one after the other, with names for arrays that all calls have in common."""
 
     def __init__(
-        self, names: Mapping[str, str], backs: Mapping[str, Back], extents: Mapping[str, Extent]
+        self,
+        names: Mapping[str, str],
+        backs: Backs,
+        extents: Mapping[str, Extent],
+        masks: Mapping[str, frozenset[int]],
     ) -> None:
-        self.names, self.backs, self.extents = names, backs, extents
+        self.names, self.backs, self.extents, self.masks = names, backs, extents, masks
         self.reads: dict[Read, sp.Symbol] = {}
         self.body: dict[sp.Symbol, sp.Expr] = {}
         self.made: dict[str, sp.Symbol] = {}
-        around = {back.axis for back in backs.values() if _wraps(back.rule)}
+        around = {back.axis for own in backs.values() for back in own if _wraps(back.rule)}
         self.around = {axis: Rule(wraps=True) for axis in around}
 
     def stage(self, calls: Sequence[Call], written: Collection[str]) -> Stage:
@@ -176,7 +184,7 @@ class _Merged:
         for call in calls:
             own: dict[sp.Symbol, sp.Symbol] = {}
             for carried in call.stage.carried:
-                own[carried.symbol] = _one_back(self.names[call.arrays[carried.value]])
+                own[carried.symbol] = _one_back(self.names[call.arrays[carried.value]], carried.axis)
             for symbol, read in call.stage.reads:
                 own[symbol] = self.read(call.arrays[read.value], read, call is not calls[-1])
             for symbol, expression in call.stage.body:
@@ -189,9 +197,10 @@ class _Merged:
             for carried in call.stage.carried:
                 value, symbol = self.names[call.arrays[carried.value]], own[carried.symbol]
                 kept.append(replace(carried, symbol=symbol, source=own[carried.source], value=value))
-        for array, back in self.backs.items():
-            value, rule = self.names[array], ZERO if back.begins_with_zero else back.rule
-            kept.append(Carried(_one_back(value), self.made[array], value, back.axis, rule))
+        for array, backs in self.backs.items():
+            for back in backs:
+                value, rule = self.names[array], ZERO if back.begins_with_zero else back.rule
+                kept.append(Carried(_one_back(value, back.axis), self.made[array], value, back.axis, rule))
         return replace(
             calls[-1].stage,
             reads=tuple((symbol, read) for read, symbol in self.reads.items()),
@@ -202,15 +211,24 @@ class _Merged:
 
     def read(self, array: str, read: Read, first: bool) -> sp.Symbol:
         if array in self.made:
-            if not any(read.offset):
-                return self.made[array]
-            return _one_back(self.names[array])
+            if any(read.offset):
+                return _one_back(self.names[array], read.offset.index(-1))
+            edges = (axis for axis, rule in enumerate(read.rules) if rule is not None and rule.edge)
+            return self.masked(array, [axis for axis in edges if axis in self.masks[array]])
         rules = read.rules
         if first:  # it is made before the first cell of periodic axes too
             ends = enumerate(zip(read.rules, self.extents[array].wide, strict=True))
             rules = tuple(rule or (None if wide else self.around.get(axis)) for axis, (rule, wide) in ends)
         new = replace(read, value=self.names[array], rules=rules)
         return self.reads.setdefault(new, symbol_of(new))
+
+    def masked(self, array: str, axes: Sequence[int]) -> sp.Symbol:
+        """What is 0 in the last cell of some axes."""
+        if not axes:
+            return self.made[array]
+        last = sp.Or(*(sp.Eq(position(axis), size(axis) - 1) for axis in axes))
+        inner = sp.Symbol(f"value of inner {self.names[array]}", real=True)
+        return self.named(inner, sp.Piecewise((sp.S.Zero, last), (self.made[array], True)))
 
     def named(self, symbol: sp.Symbol, expression: sp.Expr) -> sp.Symbol:
         name, number = symbol, 0
@@ -221,26 +239,23 @@ class _Merged:
         return name
 
 
-def _back(reads: Sequence[Read]) -> Back | None:
-    """How an array is read: here (axis -1), or here and one cell back along an axis; None if otherwise."""
-    found = Back(-1, None)
+def _backs(reads: Sequence[Read]) -> tuple[Back, ...] | None:
+    """How an array is read one cell back, if it is read here and so, along any axis; None if otherwise."""
+    found: dict[int, Back] = {}
     for read in reads:
         if read.channel is not None:
             return None
         if any(read.offset):
             axis = next(a for a, d in enumerate(read.offset) if d)
-            if found.axis not in (-1, axis) or sum(map(abs, read.offset)) != 1 or read.offset[axis] != -1:
-                return None
             rule = read.rules[axis]
+            others = any(r is not None and r.edge for a, r in enumerate(read.rules) if a != axis)
+            if sum(map(abs, read.offset)) != 1 or read.offset[axis] != -1 or others:
+                return None
             if rule is not None and not (rule.wraps or rule.factor == 0 or rule.edge):
                 return None
-            if found.axis == axis and found.rule != rule:
+            if found.setdefault(axis, Back(axis, rule)).rule != rule:
                 return None
-            found = Back(axis, rule)
-    for read in reads:
-        if any(r is not None and r.edge and a != found.axis for a, r in enumerate(read.rules)):
-            return None
-    return found
+    return tuple(found.values())
 
 
 def _ends_in_zero(stage: Stage, value: str, axis: int) -> bool:
@@ -281,8 +296,8 @@ def _names(calls: Sequence[Call]) -> dict[str, str]:
     return found
 
 
-def _one_back(value: str) -> sp.Symbol:
-    return sp.Symbol(f"{value} one cell back", real=True)
+def _one_back(value: str, axis: int) -> sp.Symbol:
+    return sp.Symbol(f"{value} one cell back along {axis}", real=True)
 
 
 def _is_part(sums: Call, call: Call) -> bool:
