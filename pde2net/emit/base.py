@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -368,6 +368,10 @@ class Emitter(ABC):
 
     def constants(self) -> list[str]:
         """Lines of the module that define more constants."""
+        return []
+
+    def asked(self, name: str, arrays: Sequence[str], several: bool = False) -> list[str]:
+        """Statements before the body of a method, which may return what it is asked for in another way."""
         return []
 
     def _what(self, bank: Bank) -> str:

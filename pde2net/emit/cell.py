@@ -45,11 +45,14 @@ class CellEmitter(KeepingEmitter):
     def __init__(self, request: Request, program: Program) -> None:
         self.cell: Cell = request.update
         operator = program.operator
-        self.preconditioner = PreconditionerEmitter(request, operator) if operator else None
+        self.preconditioner = self.preconditioner_of(request, operator) if operator else None
         super().__init__(request, program)
         self.nodes = [node_of(self.graph, n) for n in block(self.graph)]
         self.loop = next((n for n in self.nodes if isinstance(n, Iterate)), None)
         self.system = next((n for n in self.nodes if isinstance(n, LinearSolve)), None)
+
+    def preconditioner_of(self, request: Request, operator: Program) -> PreconditionerEmitter:
+        return PreconditionerEmitter(request, operator)
 
     def printer(self, tensors: Mapping[str, str], owner: str = "self.") -> TorchPrinter:
         return super().printer(tensors, f"{owner}operator." if self.preconditioner else owner)
@@ -134,7 +137,8 @@ class CellEmitter(KeepingEmitter):
             arrays.remove("rhs")
         passed = (state, *arrays, *self.passed)
         arguments = ["self", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
-        body = [*self.start(found, state), *returning(found, self.scope())]
+        asked = self.asked(name, list(dict.fromkeys(v for v, _ in found.parameters)))
+        body = [*self.start(found, state), *asked, *returning(found, self.scope())]
         return Function(name, arguments, "Tensor", doc, body)
 
     # -- the network -------------------------------------------------------------------------------

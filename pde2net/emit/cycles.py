@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pde2net.emit.parse import parse
 from pde2net.emit.solvers import ON_COARSEST
 from pde2net.emit.torch_expressions import number
@@ -11,9 +13,12 @@ from pde2net.scheme.unet import UNet
 
 
 def unet_class(
-    unet: UNet, smooth: Smooth, bottleneck: Bottleneck, uneven: bool, frozen: bool
+    unet: UNet, smooth: Smooth, bottleneck: Bottleneck, uneven: bool, frozen: bool, fused: Collection[str]
 ) -> list[Definition]:
-    """A class of a module that holds the operator and makes cycles."""
+    """A class of a module that holds the operator and makes cycles.
+
+    fused  "relaxed" if the operator has a method of a sweep, "defect" if it has one of rhs - N(v)
+    """
     product = f"self.operator.product(x, {'frozen, ' * frozen}grid)"
     change = "quotient(rhs - value, diagonal)" if unet.steady else "(rhs - value) / diagonal"
     return parse(
@@ -25,6 +30,8 @@ def unet_class(
         full=unet.cycle == "FMG",
         solution=_solution(bottleneck, product, change, frozen, unet.steady),
         kept="grid.kept * " * uneven,
+        relaxed="relaxed" in fused,
+        defect="defect" in fused,
         jacobi=smooth.kind == "jacobi",
         coloured=smooth.kind == "red-black",
         chebyshev=smooth.kind == "chebyshev",
@@ -101,7 +108,8 @@ class UNet(nn.Module):
     def encoder(self, v: Tensor, rhs: Tensor, grid: Grid, coarse: Grid) -> tuple[Tensor, Tensor, Tensor]:
         """Smooth; then the restricted solution R v and the coarse right-hand side N(R v) + R (rhs - N(v))."""
         v = self.smooth(v, rhs, grid, self.pre)
-        residual = rhs - self.operator(v, grid)
+        residual = rhs - self.operator(v, grid)  # unless defect
+        residual = self.operator.defect(v, rhs, grid)  # if defect
         start = restrict(v, grid, coarse, grid.volume)
         coarse_rhs = self.operator(start, coarse) + restrict_residual(residual, grid, coarse)
         return v, start, coarse_rhs
@@ -118,8 +126,9 @@ class UNet(nn.Module):
     def smooth(self, v: Tensor, rhs: Tensor, grid: Grid, sweeps: int) -> Tensor:  # if jacobi
         """Sweeps of damped Jacobi."""
         for _ in range(sweeps):
-            value, diagonal = self.operator.linearised(v, grid)
-            v = v + $damped
+            v = self.operator.relaxed(v, rhs, grid)  # if relaxed
+            value, diagonal = self.operator.linearised(v, grid)  # unless relaxed
+            v = v + $damped  # unless relaxed
         return v
 
     def smooth(self, v: Tensor, rhs: Tensor, grid: Grid, sweeps: int) -> Tensor:  # if coloured

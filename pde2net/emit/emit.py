@@ -12,7 +12,7 @@ from pde2net.emit.stack import StackEmitter
 from pde2net.emit.tree import Class
 from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.words import namer, words
-from pde2net.errors import DeclarationError, EmissionError
+from pde2net.errors import DeclarationError
 from pde2net.graph.network import fields
 from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
@@ -51,10 +51,7 @@ def program_of(request: Request) -> Program:
 
 
 def passes_of(request: Request) -> Journey:
-    """The passes over memory of kernels. Raises EmissionError if a network has none."""
-    architecture: str = request.graph.graph["architecture"]
-    if architecture != "residual stack":
-        raise EmissionError(f"There are no kernels of a {architecture} yet; residual stacks have them.")
+    """The passes over memory of a residual stack. Raises EmissionError if it has none."""
     from pde2net.emit.kernels.stack import planned
 
     return planned(request, program_of(request))
@@ -64,10 +61,14 @@ def _emitter(request: Request) -> Callable[[Request, Program], Emitter]:
     architecture: str = request.graph.graph["architecture"]
     if request.backend == "torch":
         return EMITTERS[architecture]
-    journey = passes_of(request)
-    from pde2net.emit.kernels.stack import KernelEmitter
+    if architecture == "residual stack":
+        from pde2net.emit.kernels.stack import KernelEmitter
 
-    return partial(KernelEmitter, journey=journey)
+        return partial(KernelEmitter, journey=passes_of(request))
+    from pde2net.emit.kernels.methods import KernelCell, KernelUNet, Methods
+
+    methods = Methods(request, program_of(request))
+    return partial(KernelCell if architecture == "recurrent cell" else KernelUNet, methods=methods)
 
 
 def _check_free(argument: str, network: Class) -> None:

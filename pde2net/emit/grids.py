@@ -46,6 +46,8 @@ def grid_definitions(
     return parse(
         GRID + _TRANSFERS,
         dimension=str(len(boundary)),
+        even=all(b.even for b in borders),
+        linear=("linear", "bilinear", "trilinear")[len(boundary) - 1],
         spacing=f"({', '.join(spacing)}{',' * (len(spacing) == 1)})",
         smallest=str(tuple(max(2, s) for s in smallest)),
         half=half,
@@ -143,6 +145,8 @@ def restrict_residual(r: Tensor, fine: Grid, coarse: Grid) -> Tensor:  # if adjo
 
 def prolong(e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
     """Linear interpolation: the transposed convolution (1, 3, 3, 1)/4 along each joined axis."""
+    if all(a.stride < b.stride and b.whole == 1 for a, b in zip(fine.axes, coarse.axes)):  # if even
+        return F.interpolate(e, scale_factor=2, mode="$linear", align_corners=False)  # if even
     for i, (a, b) in enumerate(zip(fine.axes, coarse.axes)):
         if a.stride < b.stride:
             left, right = neighbours(e, b, i + 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import sympy as sp
@@ -29,8 +30,14 @@ class UNetEmitter(OperatorEmitter):
 
     def classes(self) -> list[Function | Class]:
         smoother = self.smoother or Smooth("jacobi", 1, sp.S.One, (sp.S.One, sp.S.One))
-        cycle = unet_class(self.unet, smoother, self.bottleneck, self.operator.weighted, self.takes_frozen)
+        own = self.operator.weighted, self.takes_frozen
+        cycle = unet_class(self.unet, smoother, self.bottleneck, *own, self.fused)
         return [*self._helpers(), self.operator_class(), *cycle, self._network()]
+
+    @property
+    def fused(self) -> Collection[str]:
+        """ "relaxed" and "defect", if the operator has these methods."""
+        return ()
 
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []

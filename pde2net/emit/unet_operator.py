@@ -51,7 +51,17 @@ class OperatorEmitter(Emitter):
         state, _ = self.program[name].parameters[-1]
         found = self.named(self.program[name], {state: "v"})
         arguments = ("self", "v: Tensor", "grid: Grid")
-        return Function(name, arguments, kind, doc, self.statements(found, self.tied(found)))
+        asked = self.asked(name, ["v", *self.of_grid(found)], len(found.results) > 1)
+        return Function(name, arguments, kind, doc, [*asked, *self.statements(found, self.tied(found))])
+
+    @staticmethod
+    def of_grid(function: Described) -> list[str]:
+        """Known data of the grid that a function uses."""
+        return [f'grid.known["{let.outputs[0]}"]' for let in function.body if isinstance(let.op, Stored)]
+
+    def more(self) -> list[Function]:
+        """More methods."""
+        return []
 
     def tied(self, function: Described) -> list[str]:
         """What a method returns with the ties of the grid, if there are any."""
@@ -84,6 +94,8 @@ class OperatorEmitter(Emitter):
             stored = sum(isinstance(op, Stored) for op in found.ops)
             left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
             body.insert(stored, f"{left} = frozen")
+        handed = ["trial", *(["*frozen"] if names else []), *self.of_grid(found)]
+        body = [*self.asked("product", handed), *body]
         frozen = ("frozen: tuple[Tensor, ...]",) if names else ()
         doc = "N with frozen diffusivities, applied to `trial`."
         return Function("product", ("self", "trial: Tensor", *frozen, "grid: Grid"), "Tensor", doc, body)
@@ -95,6 +107,7 @@ class OperatorEmitter(Emitter):
         found = self.named(self.program["frozen"], {state: "v"})
         single = len(found.results) == 1
         body = self.statements(found, [f"({found.results[0]},)"] if single else found.results)
+        body = [*self.asked("frozen", ["v", *self.of_grid(found)], True), *body]
         doc = "What the linear systems of the bottleneck take at v."
         if self.operator.linear:
             doc = "What the product takes at v."
@@ -164,7 +177,7 @@ class OperatorEmitter(Emitter):
         if self.operator.weighted:
             doc = "The weights of the equations of the cells in means; how much of a correction is kept."
             members += [self.method("rows", doc, "tuple[Tensor, Tensor]"), self.ties()]
-        members += [*self.frozen(), self.product()]
+        members += [*self.frozen(), self.product(), *self.more()]
         n = "-F(v)" if self.update.steady else "v - tau F(v)"
         doc = f"N(v) = {n} on every grid: convolutions K, activations, transposed convolutions K^T."
         if self.operator.linear:

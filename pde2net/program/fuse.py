@@ -25,11 +25,11 @@ from pde2net.graph.nodes import (
 from pde2net.language.borders import closing
 from pde2net.program.extents import Extent, channel_by_channel, extents, sums_channels
 from pde2net.program.kernels import REPEATED, ZERO, Read, Rule, Rules, Stage, Write, position, size, symbol_of
-from pde2net.program.records import Fold, Function, Let, Line, Op, Sum, Total, Transposed
+from pde2net.program.records import Fold, Function, Let, Line, Op, Squares, Sum, Total, Transposed
 
 Offset = tuple[int, ...]
 Tap = tuple[Offset, sp.Expr]  # of a stencil: where it reads, and its weight
-SPATIAL = Convolution | TransposedConvolution | EdgeMean | Sum
+SPATIAL = Convolution | TransposedConvolution | EdgeMean | Sum | Squares
 Group = tuple[Offset, int, bool]  # cells beyond the image, channels, whether these are summed over
 
 
@@ -193,6 +193,8 @@ class _Stage:
         if isinstance(op, TransposedConvolution):
             rows = range(len(op.bank.operations))
             return sp.Add(*(self.row(op.bank, r, fed[f"p{r}"], True) for r in rows))
+        if isinstance(op, Squares):
+            return self.squares(op, fed)
         if isinstance(op, Sum):
             return self.line(op, fed["u"])
         if isinstance(op, EdgeMean):
@@ -214,6 +216,19 @@ class _Stage:
         what = type(op.node).__name__ if isinstance(op, Transposed) else type(op).__name__
         of = f"the adjoint of {what}" if isinstance(op, Transposed) else what
         raise EmissionError(f"There is no kernel of {of} yet.")
+
+    def squares(self, op: Squares, fed: Mapping[str, str]) -> sp.Expr:
+        """The diagonal of K^T G K."""
+        terms = []
+        for row, operations in enumerate(op.node.bank.operations):
+            for weight, operation in operations:
+                kinds = {d.axis: d.squared_extension for d in factors(operation)}
+                for offset, w in taps(operation, self.fusion.dimension, True):
+                    if f"p{row}" not in fed:
+                        raise EmissionError("There is no kernel of squared adjoints of numbers yet.")
+                    found = self.at(fed[f"p{row}"], offset, kinds)
+                    terms.append((weight * operation.scale * w) ** 2 * found)
+        return sp.Add(*terms)
 
     def line(self, op: Sum, value: str) -> sp.Expr:
         """A weighted sum along an axis."""

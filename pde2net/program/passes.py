@@ -98,6 +98,19 @@ def journey(
     return replace(_Planner(flat(function, ()), len(given)).journey(steps[0], 0), why=why)
 
 
+def single(function: Function, given: Mapping[str, Extent], values: Mapping[sp.Symbol, sp.Expr]) -> Journey:
+    """One pass that makes the results of a function without loops from its parameters, which are `given`.
+
+    Raises EmissionError as `fuse` does.
+    """
+    made = flatten(merge(separated(values)(function)), given)
+    if len(next(iter(given.values())).wide) == 1:
+        made = _lifted(made)
+    planner = _Planner(carried(inlined(made)), len(given))
+    legs = planner.legs([list(range(len(planner.flat.calls)))], list(planner.flat.results))
+    return Journey(planner.flat, planner.flat.parameters, legs)
+
+
 class _Planner:
     """`count` of the parameters are those of the network, others are cotangents."""
 

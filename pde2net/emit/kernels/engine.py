@@ -521,6 +521,8 @@ def sweep(
 '''
 
 
+ENOUGH = f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting"
+
 DRIVE = '''
 @lru_cache(maxsize=64)
 def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
@@ -584,7 +586,9 @@ def travel(
     Threads have images of their own, all passes, or bands of all images in each pass where images are few.
     """
     like = next(iter(known.values()))
-    values, threads = numbers.detach().to(like.dtype).numpy(), torch.get_num_threads()
+    values = numbers.detach().to(like.dtype).numpy()
+    made = like.numel() // max(1, like.shape[1]) * sum(len(TABLES[trip[0]][0]) for trip in trips)
+    threads = min(torch.get_num_threads(), 1 + made // ENOUGH)
     for slot in wanted:
         if slot not in known:
             known[slot] = unfilled(slot, len(like), like)
@@ -681,7 +685,7 @@ def lifted(a: Tensor) -> np.ndarray:
     return (lines[:, :, :, None] if a.dim() == 4 else lines).numpy()
 '''
 
-OPERATORS = '''
+ARRAYS = '''
 def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
     """Numbers, some of which may be trained, each of them once in what torch differentiates."""
     if torch.compiler.is_compiling():
@@ -693,6 +697,16 @@ def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
     return values[torch.tensor([[places[id(v)] for v in own] for own in lines])]
 
 
+def hidden(a: Tensor, keep: bool) -> bool:
+    """Whether an array has more than its values: those of torch.func, of forward mode, of inference mode."""
+    return (
+        torch._C._functorch.is_functorch_wrapped_tensor(a)
+        or torch.autograd.forward_ad.unpack_dual(a).tangent is not None
+        or (keep and a.is_inference())
+    )
+'''
+
+OPERATORS = '''
 def is_still(numbers: Iterable[Tensor | float], value: float) -> bool:
     """Whether numbers have the value that was compiled, exactly or in single precision."""
     return not torch.compiler.is_compiling() and all(
@@ -714,15 +728,6 @@ def suited(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> 
     if any(n < least for n, least in zip(u.shape[2:], SMALLEST, strict=True)):
         return False
     return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in (u, *fields, numbers))
-
-
-def hidden(a: Tensor, keep: bool) -> bool:
-    """Whether an array has more than its values: those of torch.func, of forward mode, of inference mode."""
-    return (
-        torch._C._functorch.is_functorch_wrapped_tensor(a)
-        or torch.autograd.forward_ad.unpack_dual(a).tangent is not None
-        or (keep and a.is_inference())
-    )
 
 
 def operator(schema: str, shapes: Callable, kept: Callable, backward: Callable, function: Callable) -> Any:
@@ -794,4 +799,49 @@ def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) ->
     wanted = (RESULTS[keep], *(KEPT if keep else ()))
     travel(KEEPING if keep else FORWARD, known, wanted, numbers)
     return [known[slot] for slot in wanted]
+'''
+
+
+METHODS = '''
+def by_kernels(
+    method: str, arrays: Sequence[Tensor], numbers: Sequence[Tensor | float]
+) -> tuple[Tensor, ...] | None:
+    """What a method returns, by one pass over memory; None where that does not apply.
+
+    It takes images on the CPU, float32 or float64, not too small, without derivatives.
+    """
+    trip, given, results, smallest = METHODS[method]
+    u, known = arrays[0], {}
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or len(arrays) != len(given):
+        return None
+    if u.dtype not in (torch.float32, torch.float64) or u.dim() != 2 + len(smallest):
+        return None
+    if any(n < least for n, least in zip(u.shape[2:], smallest, strict=True)):
+        return None
+    if any(hidden(a, False) for a in (*arrays, *(n for n in numbers if isinstance(n, Tensor)))):
+        return None
+    moving = any(a.requires_grad for a in (*arrays, *numbers) if isinstance(a, Tensor))
+    if torch.is_grad_enabled() and moving:
+        return None
+    for slot, a in zip(given, arrays, strict=True):
+        channels, *wide = ARRAYS[slot]
+        sizes = [n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True)]
+        if a.device.type != "cpu" or a.dtype != u.dtype or [a.shape[1], *a.shape[2:]] != [channels, *sizes]:
+            return None
+        known[slot] = a.expand(len(u), -1, *sizes)
+    travel((trip,), known, results, matrix([numbers]))
+    return tuple(known[slot] for slot in results)
+
+
+def on_grid(
+    method: str,
+    arrays: Sequence[Tensor],
+    numbers: Sequence[Tensor | float],
+    grid: Grid,
+    factors: Sequence[Tensor | float],
+) -> tuple[Tensor, ...] | None:
+    """The same on a grid whose cells are whole: differences are `factors` times those of the finest."""
+    if grid.volume is not None or any(isinstance(f, Tensor) for f in factors):
+        return None
+    return by_kernels(method, arrays, (*numbers, *factors))
 '''

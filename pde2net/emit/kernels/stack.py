@@ -5,30 +5,28 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
-from textwrap import TextWrapper
 
 import sympy as sp
 
 from pde2net.emit.base import Request
-from pde2net.emit.kernels.engine import (
-    CELLS,
-    DRIVE,
-    HEAD,
-    LIBRARIES,
-    OPERATORS,
-    OPTIONS,
-    SWEEP,
-    exponentials,
-    schemas,
+from pde2net.emit.kernels.engine import ARRAYS, DRIVE, ENOUGH, LIBRARIES, OPERATORS, OPTIONS, SWEEP, schemas
+from pde2net.emit.kernels.tables import Tables, Trip
+from pde2net.emit.kernels.text import (
+    equal,
+    functions_of_lines,
+    limits,
+    listed,
+    numbered,
+    range_of,
+    sizes_of,
+    smallest,
+    tables,
+    tuple_of,
 )
-from pde2net.emit.kernels.lines import Line
-from pde2net.emit.kernels.tables import Table, Tables, Trip
 from pde2net.emit.parse import parse
 from pde2net.emit.stack import StackEmitter
 from pde2net.emit.torch_expressions import number
 from pde2net.emit.tree import Class, Definition, Function
-from pde2net.emit.words import calls
 from pde2net.errors import EmissionError
 from pde2net.graph.network import node_of, repeats
 from pde2net.graph.nodes import CHANNEL_SUM, Gaussian, Pointwise
@@ -41,9 +39,7 @@ from pde2net.scheme.stack import TAU
 # Steps in a pass, and in one that keeps what derivatives need, by dimension: for Perona-Malik 5 rows of 4096
 # numbers in rings for each step, and backward 2 more for each step that follows, are in a cache of 2 MiB.
 STEPS = {1: (20, 8), 2: (20, 8), 3: (10, 4)}
-MIRRORED = (3, 4)
 OPERATOR = "net_of_this_text"
-ROWS = TextWrapper(96, initial_indent=" " * 12, subsequent_indent=" " * 12)
 
 
 def planned(request: Request, program: Program) -> Journey:
@@ -79,8 +75,8 @@ class KernelEmitter(StackEmitter):
         self.journey = journey
         self.numbered = self._symbols()
         legs = (*journey.keeping, *journey.backward)
-        self.slots = _numbered([*journey.flat.parameters, *journey.kept, *_arrays(legs)], 0)
-        own = _numbered([*journey.given, *_arrays(journey.forward)], len(self.slots))
+        self.slots = numbered([*journey.flat.parameters, *journey.kept, *_arrays(legs)], 0)
+        own = numbered([*journey.given, *_arrays(journey.forward)], len(self.slots))
         self.plain = {a: self.slots[a] if a in journey.given else k for a, k in own.items()}
         self.made = Tables(journey, self.numbered)
         self.trips = {
@@ -102,12 +98,8 @@ class KernelEmitter(StackEmitter):
         return [*LIBRARIES, *super().libraries()]
 
     def functions(self) -> list[Definition]:
-        lines = self._lines()
-        before = [d for text in (HEAD, CELLS) for d in parse(text)]
-        if any(calls("exp", d) for d in lines):
-            before += exponentials()
-        after = [d for text in (SWEEP, DRIVE, OPERATORS) for d in parse(text)]
-        return [*super().functions(), *before, *lines, *after]
+        after = [d for text in (SWEEP, DRIVE, ARRAYS, OPERATORS) for d in parse(text)]
+        return [*super().functions(), *functions_of_lines(list(self.made.lines.values())), *after]
 
     def checks(self) -> list[str]:
         """The kernels follow the checks."""
@@ -131,69 +123,19 @@ class KernelEmitter(StackEmitter):
         slope, end = self.slots[flat.parameters[-1]], flat.results[0]
         arrays = [*self.slots, *sorted(self.plain, key=lambda a: self.plain[a])]
         results = self.plain[end], self.slots.get(end, 0)
-        lines = ["", OPTIONS, *schemas(OPERATOR), "", "# How to read these: see sweep and travel."]
-        lines += ["TABLES = [", *(t for table in self.made.tables for t in self._table(table)), "]"]
+        lines = ["", OPTIONS, ENOUGH, *schemas(OPERATOR), "", "# How to read these: see sweep and travel."]
+        functions, printed = list(self.made.lines.values()), list(self.made.tables)
+        lines += tables(printed, functions)
         lines += [f"# Derivatives by torch: {self.journey.why}"] if self.journey.why else []
-        lines += _listed("ARRAYS", _equal([self._sizes(a) for a in arrays]))
-        lines += [line for name, trips in made.items() for line in _listed(name.upper(), _regular(trips))]
-        lines += [f"GIVEN = {_tuple(given)}", f"RESULTS = {_tuple(results)}"]
-        lines += [f"KEPT = {_range([self.slots[a] for a in self.journey.kept])}", f"SLOPE = {slope}"]
+        lines += listed("ARRAYS", equal([sizes_of(flat.extents[a], self.dimension) for a in arrays]))
+        lines += [line for name, trips in made.items() for line in listed(name.upper(), _regular(trips))]
+        lines += [f"GIVEN = {tuple_of(given)}", f"RESULTS = {tuple_of(results)}"]
+        lines += [f"KEPT = {range_of([self.slots[a] for a in self.journey.kept])}", f"SLOPE = {slope}"]
         cotangents = [self.slots[a] for a in flat.results[1:] if a] if made["backward"] else []
-        lines += [f"COTANGENTS = {_tuple(cotangents)}"]
-        trips = [trip for name in made for trip in made[name]]
-        handed = max(len(of) for trip in trips for of in (trip.given, trip.results))
-        most = max(len(f.groups) + f.writes for f in self.made.lines.values())
-        lines += [f"HANDED = {handed}", f"MOST = {most}", f"SMALLEST = {_tuple(self._smallest())}"]
-        lines += [f"LINES = {len(flat.places)}"]
+        lines += [f"COTANGENTS = {tuple_of(cotangents)}"]
+        lines += limits([trip for name in made for trip in made[name]], functions)
+        lines += [f"SMALLEST = {tuple_of(smallest(printed, self.dimension))}", f"LINES = {len(flat.places)}"]
         return [*super().constants(), *lines]
-
-    def _sizes(self, array: str) -> str:
-        extent = self.journey.flat.extents[array]
-        return _tuple([extent.channels, *extent.wide[-self.dimension :]])
-
-    def _smallest(self) -> list[int]:
-        """Cells along each axis, of which each beyond the border that is read mirrors one."""
-        axes = {1: [2], 2: [0, 2], 3: [0, 1, 2]}[self.dimension]
-        least = []
-        for axis in axes:
-            sizes = [1]
-            for table in self.made.tables:
-                for ring in table.rings:
-                    low, high, rule = ring[2 + 2 * axis], ring[3 + 2 * axis], ring[8 + axis]
-                    if rule % 8 in MIRRORED:
-                        sizes += [low, high + rule // 8]
-            least.append(max(sizes))
-        return least
-
-    def _lines(self) -> list[Definition]:
-        """The functions of lines, and that which calls them by number."""
-        lines = list(self.made.lines.values())
-        body = []
-        for k, line in enumerate(lines):
-            body.append(f"{'if' if k == 0 else 'elif'} number == {k}:")
-            body.append(f"    {_called(line)}")
-        doc = "Make one line."
-        arguments = ["number", "n", "p", "where", "memory", "at"]
-        return [*(line.text for line in lines), Function("call", arguments, "None", doc, body, ["@kernel"])]
-
-    def _table(self, table: Table) -> list[str]:
-        names = [line.name for line in self.made.lines.values()]
-        lines = ["    ("]
-        for name in ("turns", "reads", "writes", "copies", "stores", "rings"):
-            rows = getattr(table, name)
-            if not rows:
-                lines.append(f"        np.empty((0, 5), np.int64),  # {name}")
-                continue
-            lines += [f"        np.array([  # {name}"]
-            if name == "turns":
-                notes = (names[row[0]] if row[0] >= 0 else "load" for row in rows)
-                lines += [f"            {_tuple(row)},  # {n}" for row, n in zip(rows, notes, strict=True)]
-            else:
-                lines += ROWS.wrap(" ".join(f"{_packed(row)}," for row in rows))
-            lines += ["        ], np.int64),"]
-        lines += [f"        {_tuple(_tuple(s) for s in table.sums)},  # sums"]
-        lines += [f"        {table.wraps},  # wraps", "    ),"]
-        return lines
 
     def text(self, definitions: list[Definition]) -> str:
         """The operators are called after all of the text: others of that name compute the same."""
@@ -276,54 +218,12 @@ class KernelEmitter(StackEmitter):
     def _entries(self, owner: str, own: dict[sp.Symbol, str]) -> str:
         printer = self.printer({}, owner)
         found = [own[s] if s in own else printer.doprint(s) for s in self.numbered]
-        return _tuple(found)
+        return tuple_of(found)
 
 
 def _arrays(legs: Sequence[Leg]) -> Iterator[str]:
     """What is in memory between passes, in order."""
     return (a for leg in legs for a in (*leg.given, *leg.results))
-
-
-def _numbered(arrays: Sequence[str], first: int) -> dict[str, int]:
-    return {a: first + k for k, a in enumerate(dict.fromkeys(arrays))}
-
-
-def _called(line: Line) -> str:
-    reads = [f"memory[at[{k}] : at[{k}] + n{f' + {s}' if s else ''}]" for k, s in enumerate(line.span)]
-    first = len(reads)
-    writes = [f"memory[at[{first + k}] : at[{first + k}] + n]" for k in range(line.writes)]
-    return f"{line.name}({', '.join(['n', 'p', *(['where'] if line.located else []), *reads, *writes])})"
-
-
-def _tuple(entries: Iterable[object]) -> str:
-    found = [str(e) for e in entries]
-    return f"({', '.join(found)}{',' if len(found) == 1 else ''})"
-
-
-def _packed(row: Sequence[int]) -> str:
-    """A tuple without spaces, which is kept on one line."""
-    return _tuple(row).replace(" ", "")
-
-
-def _range(numbers: Sequence[int]) -> str:
-    """A tuple; as a range where it is a long one."""
-    first, last = (numbers[0], numbers[-1] + 1) if numbers else (0, 0)
-    long = len(numbers) > 4 and list(numbers) == list(range(first, last))
-    return f"tuple(range({first}, {last}))" if long else _tuple(numbers)
-
-
-def _listed(name: str, entries: Iterable[object]) -> list[str]:
-    found = [str(e) for e in entries]
-    if not found:
-        return [f"{name} = ()"]
-    return [f"{name} = (", *(f"    {e}," for e in found), ")"]
-
-
-def _equal(entries: Sequence[str]) -> Iterator[str]:
-    """Entries of a tuple; many equal ones as one expression."""
-    for entry, own in groupby(entries):
-        count = len(list(own))
-        yield entry if count == 1 else f"*({entry},) * {count}"
 
 
 def _regular(trips: Sequence[Trip]) -> Iterator[str]:
@@ -357,5 +257,5 @@ def _trip(trip: Trip, steps: Sequence[int], count: int) -> str:
         for n, step in zip(numbers, steps or (0,) * len(numbers), strict=True)
     ]
     split = 2 + len(trip.given)
-    entry = _tuple([*said[:2], _tuple(said[2:split]), _tuple(said[split:])])
+    entry = tuple_of([*said[:2], tuple_of(said[2:split]), tuple_of(said[split:])])
     return entry if count == 1 else f"*({entry} for k in range({count}))"
