@@ -19,7 +19,7 @@ from pde2net.emit.smoothing import gaussian_function
 from pde2net.emit.statements import Printer, Scope, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Definition, Function, Source, render
-from pde2net.emit.words import calls, imported, lines, words
+from pde2net.emit.words import ABSTRACT, TOOLS, calls, imported, lines, words
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
@@ -320,10 +320,12 @@ class Emitter(ABC):
         constants = [f'__all__ = ["{NETWORK}"]', *self.constants()]
         constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
         used = {*found, *(["Callable"] if products else [])}
-        abstract = [a for a in ("Callable", "Collection", "Iterable", "Sequence") if a in used]
-        standard = [f"import {name}" for name in ("math", "pickle", "threading", "warnings") if name in found]
+        abstract = [a for a in ABSTRACT if a in used]
+        standard = [f"import {name}" for name in ("math", "os", "pickle", "warnings") if name in found]
         standard += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
-        tools = [name for name in ("lru_cache", "partial") if name in found]
+        executor = "ThreadPoolExecutor"
+        standard += [f"from concurrent.futures import {executor}"] if executor in found else []
+        tools = [name for name in TOOLS if name in found]
         standard += [f"from functools import {', '.join(tools)}"] if tools else []
         standard += ["from pathlib import Path"] if "Path" in found else []
         standard += ["from typing import Any"] if "Any" in found else []

@@ -11,10 +11,11 @@ from pde2net.program.names import MARK, Namer
 # Strings, which are passed over, and words; neither attributes nor the names of arguments that are passed.
 _WORD = re.compile(r'f?"(?:[^"\\]|\\.)*"|(?<![\w.])([^\W\d]\w*)(?!\w|=[^=])')
 _OWN = re.compile(r"\bself\.(\w+)")
-_MODULE = re.compile(r"(?<![\w.])(F|math|pickle|threading|warnings)\.")
+_MODULE = re.compile(r"(?<![\w.])(F|math|os|pickle|warnings)\.")
 ALWAYS = ("Tensor", "annotations", "nn", "torch")  # which every module imports
-# Where they are used.
-TYPES = ("Any", "Callable", "Collection", "Iterable", "Path", "Sequence", "lru_cache", "partial")
+ABSTRACT = ("Callable", "Collection", "Iterable", "Sequence")  # where they are used
+TOOLS = ("lru_cache", "partial")
+TYPES = (*ABSTRACT, *TOOLS, "Any", "Path", "ThreadPoolExecutor")
 
 
 def words(lines: Iterable[str]) -> list[str]:

@@ -550,25 +550,28 @@ def bands(rows: int, lag: int, images: int, threads: int) -> list[tuple[int, int
     return list(zip(ends[:-1], ends[1:], strict=True))
 
 
+@lru_cache(maxsize=1)
+def helpers(process: int) -> ThreadPoolExecutor:
+    """Threads that wait for work; another process has others."""
+    return ThreadPoolExecutor(os.cpu_count())
+
+
 def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
     """Do what there is to do, in some threads."""
-    failed: list[BaseException] = []
 
     def some(first: int) -> None:
-        try:
-            for each in work[first::threads]:
-                each()
-        except BaseException as error:
-            failed.append(error)
+        for each in work[first::threads]:
+            each()
 
-    others = [threading.Thread(target=some, args=(k,)) for k in range(1, min(threads, len(work)))]
-    for other in others:
-        other.start()
-    some(0)
-    for other in others:
-        other.join()
-    if failed:
-        raise failed[0]
+    others = range(1, min(threads, len(work)))
+    started = [helpers(os.getpid()).submit(some, k) for k in others]
+    try:
+        some(0)
+    finally:
+        failed = [other.exception() for other in started]  # once all are done
+    for error in failed:
+        if error is not None:
+            raise error
 
 
 def forget() -> None:
@@ -688,6 +691,8 @@ def lifted(a: Tensor) -> np.ndarray:
 ARRAYS = '''
 def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
     """Numbers, some of which may be trained, each of them once in what torch differentiates."""
+    if not any(isinstance(v, Tensor) for own in lines for v in own):
+        return torch.tensor(lines, dtype=torch.float64)
     if torch.compiler.is_compiling():
         rows = [torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in own]) for own in lines]
         return torch.stack(rows)
