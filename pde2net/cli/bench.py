@@ -65,7 +65,7 @@ def bench_file(
     given |= {s.name: torch.tensor(0.1) for s in problem.inputs}
     seconds = _times(modules, image, given, runs)
     rows = _rows(network, seconds, image[0, 0].numel())
-    copy, peak = _limits(modules)
+    copy, peak = _limits(modules, network.architecture == "residual stack")
     said = [*said, *_table(rows, copy, peak, shape, torch.get_num_threads())]
     typer.echo("\n".join(said))
     if picture is not None:
@@ -129,7 +129,7 @@ def _rows(network: Network, seconds: dict[str, list[float]], cells: int) -> list
 def _counted(network: Network, steps: int) -> tuple[float, float]:
     """Bytes through memory in passes of kernels, and operations of their lines, for a cell and a step.
 
-    0 for networks without kernels.
+    0 for networks that are no stacks of kernels.
     """
     try:
         journey = passes_of(network.request("numba"))
@@ -156,14 +156,14 @@ def _operations(leg: Leg) -> float:
     return total
 
 
-def _limits(modules: dict[str, torch.nn.Module]) -> tuple[float, float | None]:
-    """GB per second of a copy, and million cells and steps per second of lines in the first cache."""
+def _limits(modules: dict[str, torch.nn.Module], stack: bool) -> tuple[float, float | None]:
+    """GB per second of a copy, and million cells and steps per second of lines of a stack in cache."""
     import torch
 
     from pde2net.emit.kernels.measure import copied, in_cache
 
     threads = torch.get_num_threads()
-    peak = in_cache(modules["numba"], 1024) * threads if "numba" in modules else None
+    peak = in_cache(modules["numba"], 1024) * threads if stack and "numba" in modules else None
     return copied(threads), peak
 
 

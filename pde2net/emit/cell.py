@@ -137,7 +137,7 @@ class CellEmitter(KeepingEmitter):
             arrays.remove("rhs")
         passed = (state, *arrays, *self.passed)
         arguments = ["self", *(f"{v}: Tensor" for v in passed), *self.clock_arguments()]
-        asked = self.asked(name, list(dict.fromkeys(v for v, _ in found.parameters)))
+        asked = self.asked(name, found.read)
         body = [*self.start(found, state), *asked, *returning(found, self.scope())]
         return Function(name, arguments, "Tensor", doc, body)
 

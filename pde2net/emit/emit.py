@@ -12,7 +12,7 @@ from pde2net.emit.stack import StackEmitter
 from pde2net.emit.tree import Class
 from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.words import namer, words
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, EmissionError
 from pde2net.graph.network import fields
 from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
@@ -51,7 +51,10 @@ def program_of(request: Request) -> Program:
 
 
 def passes_of(request: Request) -> Journey:
-    """The passes over memory of a residual stack. Raises EmissionError if it has none."""
+    """The passes over memory of a residual stack. Raises EmissionError for others, and if it has none."""
+    architecture: str = request.graph.graph["architecture"]
+    if architecture != "residual stack":
+        raise EmissionError(f"A {architecture} has no passes of several steps.")
     from pde2net.emit.kernels.stack import planned
 
     return planned(request, program_of(request))

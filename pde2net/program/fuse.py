@@ -224,9 +224,11 @@ class _Stage:
             for weight, operation in operations:
                 kinds = {d.axis: d.squared_extension for d in factors(operation)}
                 for offset, w in taps(operation, self.fusion.dimension, True):
-                    if f"p{row}" not in fed:
-                        raise EmissionError("There is no kernel of squared adjoints of numbers yet.")
-                    found = self.at(fed[f"p{row}"], offset, kinds)
+                    if f"p{row}" in fed:
+                        found = self.at(fed[f"p{row}"], offset, kinds)
+                    else:
+                        own = {a: kind for a, kind in kinds.items() if not op.node.margin[a]}
+                        found = _inside(op.node.constants[row], offset, own)
                     terms.append((weight * operation.scale * w) ** 2 * found)
         return sp.Add(*terms)
 
@@ -261,6 +263,18 @@ class _Stage:
             for offset, w in taps(operation, self.fusion.dimension, adjoint):
                 terms.append(weight * operation.scale * w * self.at(value, offset, kinds))
         return sp.Add(*terms)
+
+
+def _inside(constant: sp.Expr, offset: Offset, kinds: Mapping[int, Extension]) -> sp.Expr:
+    """A number that stands in all cells, and beyond borders as their rules say, squared."""
+    zero = []
+    for axis, kind in kinds.items():
+        at, last = position(axis) + offset[axis], size(axis) - 1
+        if kind.edge:
+            zero += [sp.Eq(at, -1), sp.Eq(at, last)]
+        elif not kind.wraps and kind.factor == 0:
+            zero += [sp.Lt(at, 0), sp.Gt(at, last)]
+    return sp.Piecewise((sp.S.Zero, sp.Or(*zero)), (constant, True)) if constant and zero else constant
 
 
 def taps(operation: Operation, dimension: int, adjoint: bool) -> Iterable[Tap]:

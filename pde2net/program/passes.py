@@ -106,6 +106,8 @@ def single(function: Function, given: Mapping[str, Extent], values: Mapping[sp.S
     made = flatten(merge(separated(values)(function)), given)
     if len(next(iter(given.values())).wide) == 1:
         made = _lifted(made)
+    if not made.calls:
+        raise EmissionError(f'"{function.name}" computes nothing.')
     planner = _Planner(carried(inlined(made)), len(given))
     legs = planner.legs([list(range(len(planner.flat.calls)))], list(planner.flat.results))
     return Journey(planner.flat, planner.flat.parameters, legs)

@@ -160,6 +160,13 @@ class Function:
     def ops(self) -> Iterator[Op]:
         return (let.op for let in self.body)
 
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The first parameter, and others that are read."""
+        used = {v for let in self.body for v in let.fed.values()}.union(self.results)
+        first, *others = dict.fromkeys(v for v, _ in self.parameters)
+        return (first, *(v for v in others if v in used))
+
 
 class Transform(Enum):
     """How the value of a parameter comes from what is stored."""

@@ -14,7 +14,7 @@ STACK = """unknown u(x, y, t)
 equation u_t = laplacian(u)
 scheme explicit(tau = 1/5, steps = 4)
 """
-CELL = STACK.replace("explicit(tau = 1/5, steps = 4)", "implicit(tau = 1, steps = 2)")
+CELL = STACK.replace("explicit(tau = 1/5, steps = 4)", "aos(tau = 1, steps = 2)")
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_networks_without_kernels_and_bad_input(tmp_path: Path) -> None:
     file.write_text(CELL)
     done = CliRunner().invoke(app, ["bench", str(file), "--size", "10", "--runs", "1"])
     assert done.exit_code == 0, done.output
-    assert "no kernels of a recurrent cell" in done.output and "numba " not in done.output
+    assert "no kernel of Tridiagonal" in done.output and "numba " not in done.output
     for options, said in (
         (["--size", "1", "--size", "2", "--size", "3"], "--size"),
         (["--picture", "a.txt"], ".png"),

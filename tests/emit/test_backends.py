@@ -18,7 +18,7 @@ x, y, t = sp.symbols("x y t", real=True)
 u = sp.Function("u")(x, y, t)
 HEAT = p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u)))
 STACK = p2n.compile(HEAT, p2n.Explicit(tau=sp.Rational(1, 8), steps=10))
-CELL = p2n.compile(HEAT, p2n.Implicit(tau=1, steps=2))
+CELL = p2n.compile(HEAT, p2n.AOS(tau=1, steps=2))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_auto(
 
 
 def test_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(p2n.EmissionError, match="no kernels of a recurrent cell yet"):
+    with pytest.raises(p2n.EmissionError, match="no kernel of Tridiagonal yet"):
         CELL.module(backend="numba")
     with pytest.warns(UserWarning, match="Torch runs this network"):
         assert CELL.backend("auto", WORTH) == "torch"

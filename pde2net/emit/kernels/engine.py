@@ -831,7 +831,9 @@ def by_kernels(
     for slot, a in zip(given, arrays, strict=True):
         channels, *wide = ARRAYS[slot]
         sizes = [n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True)]
-        if a.device.type != "cpu" or a.dtype != u.dtype or [a.shape[1], *a.shape[2:]] != [channels, *sizes]:
+        if a.device.type != "cpu" or a.dtype != u.dtype or a.dim() != u.dim():
+            return None
+        if list(a.shape[1:]) != [channels, *sizes]:
             return None
         known[slot] = a.expand(len(u), -1, *sizes)
     travel((trip,), known, results, matrix([numbers]))

@@ -23,12 +23,13 @@ from pde2net.emit.kernels.text import (
 )
 from pde2net.emit.parse import parse
 from pde2net.emit.precondition import PreconditionerEmitter
-from pde2net.emit.torch_expressions import TorchPrinter
+from pde2net.emit.torch_expressions import TorchPrinter, number
 from pde2net.emit.tree import Definition, Function
 from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.errors import EmissionError
-from pde2net.graph.nodes import Pointwise
+from pde2net.graph.network import block, node_of
+from pde2net.graph.nodes import Operator, Pointwise, Smooth
 from pde2net.program.coarsen import uniform
 from pde2net.program.extents import Extent, extents
 from pde2net.program.passes import Journey, single
@@ -95,10 +96,10 @@ class Methods:
         for function in program.functions:
             if function.name == "known":
                 continue
-            given = {v: known.get(v, self.state) for v, _ in function.parameters}
-            if function.name == "product":
-                given |= self._captured(program, function, known)
-            self._add("", function, given)
+            captured = self._captured(program, function, known) if function.name == "product" else {}
+            read = function.read
+            own = replace(function, parameters=tuple(p for p in function.parameters if p[0] in read))
+            self._add("", own, {v: {**known, **captured}.get(v, self.state) for v in read})
 
     def _captured(
         self, program: Program, product: Described, known: Mapping[str, Extent]
@@ -109,6 +110,10 @@ class Methods:
         return {v: made[v] for v, _ in product.parameters[1:] if v in made}
 
     def _of_operator(self, request: Request, program: Program) -> None:
+        nodes = (node_of(request.graph, n) for n in block(request.graph))
+        if any(isinstance(n, Operator) and n.weighted for n in nodes):
+            self.why = "There are no kernels of operators that are tied to known values yet."
+            return
         known = self._known(program)
         for function in self._on_grids(request, program):
             try:
@@ -118,7 +123,8 @@ class Methods:
                 continue
             frozen = self.found.get(f"{ON_GRIDS}frozen")
             made = {} if frozen is None else frozen.journey.flat.extents
-            own = {r: made[a] for r, a in self._results(program, frozen)}
+            results = self._results(program, frozen)
+            own = {r: replace(made[a], wide=made[a].wide[-self.dimension :]) for r, a in results}
             *captured, (state, _) = function.parameters
             if captured and function.name == "product":
                 if not all(v in own for v, _ in captured):
@@ -126,6 +132,7 @@ class Methods:
                 known = {**known, **own}
             given = {v: known.get(v, self.state) for v, _ in placed.parameters}
             first = [state, *(v for v in given if v != state)]
+            placed = replace(placed, parameters=tuple((v, v) for v in first))
             self._add(ON_GRIDS, placed, {v: given[v] for v in first})
 
     @staticmethod
@@ -158,18 +165,15 @@ class Methods:
     @staticmethod
     def _damping(request: Request) -> sp.Expr | None:
         """That of a Jacobi sweep."""
-        from pde2net.graph.network import block, node_of
-        from pde2net.graph.nodes import Smooth
-
         nodes = (node_of(request.graph, n) for n in block(request.graph))
         smooth = next((n for n in nodes if isinstance(n, Smooth)), None)
         return smooth.damping if smooth is not None and smooth.kind == "jacobi" else None
 
     def _known(self, program: Program) -> dict[str, Extent]:
-        """Known data."""
+        """Known data: what a network computes once, and fields."""
         whole = program["known"]
         made = extents(whole, {v: self.state for v, _ in whole.parameters})
-        return {v: made[v] for v, _ in program.data}
+        return {v: made.get(v, self.state) for v, _ in program.data}
 
     def _add(self, prefix: str, function: Described, given: Mapping[str, Extent]) -> None:
         try:
@@ -282,7 +286,7 @@ class KernelUNet(_Whole, _OnGrids, UNetEmitter):
         if RELAXED in self.fused:
             damping = self.smoother.damping if self.smoother else sp.S.One
             body = ["value, diagonal = self.linearised(v, grid)"]
-            body.append(f"return v + {change if damping == 1 else f'{float(damping):g} * {change}'}")
+            body.append(f"return v + {change if damping == 1 else f'{number(damping)} * {change}'}")
             body = [*self.asked(RELAXED, ["v", "rhs", *known]), *body]
             found.append(Function(RELAXED, arguments, "Tensor", "v after a sweep of damped Jacobi.", body))
         if DEFECT in self.fused:
