@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import implicit
 import numpy as np
 import sympy as sp
 import torch
@@ -196,7 +197,65 @@ def against_others(name: str, shape: tuple[int, ...], runs: int, torch_too: bool
         middle = statistics.median(values)
         span = f"{cells / max(values):.0f} to {cells / min(values):.0f}"
         lines.append(f"| {title} | {label} | {cells / middle:.0f} | {span} | {middle / own:.2f} |")
+    if torch_too:  # once, for it takes long
+        start = time.perf_counter()
+        run_of(Textbook(STEPS, 2), u)()
+        once = time.perf_counter() - start
+        lines.append(f"| {title} | textbook network, one run | {cells / once:.1f} | | {once / own:.0f} |")
     return lines
+
+
+def scaling(quick: bool) -> Iterator[str]:
+    """Kernels of Perona-Malik alone: images and volumes of several sizes, one thread and all."""
+    shapes = [(64, 64), (16, 16, 16)]
+    if not quick:
+        shapes = [(1 << k,) * 2 for k in range(8, 14)] + [(1 << k,) * 3 for k in range(6, 10)]
+    for shape in shapes:
+        module = network("Perona-Malik", len(shape)).module(backend="numba").float()
+        task = run_of(module, torch.rand(1, 1, *shape))
+        rates = []
+        for threads in (1, THREADS):
+            torch.set_num_threads(threads)
+            seconds = statistics.median(alternate({"": task}, 5)[""])
+            rates.append(math.prod(shape) * STEPS / 1e6 / seconds)
+        title = " x ".join(map(str, shape))
+        yield f"| {title} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[1] / rates[0]:.2f} |"
+
+
+def similar(runs: int, size: int) -> list[str]:
+    """Programs for Perona-Malik diffusion with other stencils, borders or numbers."""
+    image = np.random.default_rng(0).random((size, size), np.float32)
+    made = network("Perona-Malik", 2).module(backend="numba").float()
+    tasks: dict[str, Task] = {"pde2net, kernels": run_of(made, torch.from_numpy(image)[None, None])}
+    if importlib.util.find_spec("cv2"):
+        import cv2
+
+        if hasattr(cv2, "ximgproc"):
+            colour = np.repeat((255 * image).astype(np.uint8)[..., None], 3, 2)
+            tasks["OpenCV anisotropicDiffusion, 3 channels of 8 bits"] = lambda: (
+                cv2.ximgproc.anisotropicDiffusion(colour, float(TAU), 0.3, STEPS)
+            )
+    if importlib.util.find_spec("SimpleITK"):
+        import SimpleITK
+
+        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(THREADS)
+        given = SimpleITK.GetImageFromArray(image)
+        tasks["SimpleITK GradientAnisotropicDiffusion"] = lambda: SimpleITK.GradientAnisotropicDiffusion(
+            given, float(TAU), 1.0, 1, STEPS
+        )
+    if importlib.util.find_spec("pde"):
+        import pde
+
+        grid = pde.CartesianGrid([[0, size], [0, size]], [size, size])
+        equation = pde.PDE({"u": "divergence(gradient(u) / (1 + gradient_squared(u) / 0.09))"})
+        field = pde.ScalarField(grid, image)
+        stepper = pde.ExplicitSolver(equation, backend="numba").make_stepper(field, dt=float(TAU))
+        tasks["py-pde, central differences, double precision"] = lambda: stepper(
+            field.copy(), 0, STEPS * float(TAU)
+        )
+    seconds = {label: statistics.median(v) for label, v in alternate(tasks, runs).items()}
+    own, cells = seconds["pde2net, kernels"], size**2 * STEPS / 1e6
+    return [f"| {label} | {cells / s:.1f} | {s / own:.0f} |" for label, s in seconds.items()]
 
 
 def training(runs: int) -> list[str]:
@@ -325,6 +384,14 @@ def page(quick: bool) -> Iterator[str]:
     if not quick:
         yield from against_others("Perona-Malik", (512, 512), runs, True)
         yield from against_others("Perona-Malik", (256, 256, 256), 3, False)
+    yield "\n## Perona-Malik by kernels: size and threads\n"
+    yield f"| size | one thread, million cell-steps per second | {THREADS} threads | faster by |"
+    yield "| --- | --- | --- | --- |"
+    yield from scaling(quick)
+    yield f"\n## Similar equations by others, {size // 4} x {size // 4}\n"
+    yield "| program | million pixel-steps per second | kernels are faster by |"
+    yield "| --- | --- | --- |"
+    yield from similar(runs, size // 4)
     yield "\n## A step of training, 4 x 1 x 512 x 512\n"
     yield "| network | seconds | range | kernels are faster by | MiB at most |"
     yield "| --- | --- | --- | --- | --- |"
@@ -333,6 +400,8 @@ def page(quick: bool) -> Iterator[str]:
     yield "| model | million cell-steps per second | faster than the torch module by |"
     yield "| --- | --- | --- |"
     yield from models(runs)
+    if importlib.util.find_spec("pyamg"):
+        yield from implicit.page(quick)
     yield "\n## Compiling Perona-Malik: seconds until the first image is done\n"
     yield "| cold | from disk |"
     yield "| --- | --- |"
