@@ -29,7 +29,7 @@ from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.errors import EmissionError
 from pde2net.graph.network import block, node_of
-from pde2net.graph.nodes import Operator, Pointwise, Smooth
+from pde2net.graph.nodes import Gaussian, Operator, Pointwise, Smooth
 from pde2net.program.coarsen import uniform
 from pde2net.program.extents import Extent, extents
 from pde2net.program.passes import Journey, single
@@ -179,6 +179,8 @@ class Methods:
         try:
             if self.channels > 1 and any(v for v in given if given[v].channels != self.channels):
                 raise EmissionError("There are no kernels of cells whose channels share data yet.")
+            if any(isinstance(op, Gaussian) and op.sigma.free_symbols for op in function.ops):
+                raise EmissionError("There are no kernels of cells that smooth by a parameter yet.")
             made = single(function, given, self.values)
             if not {*made.flat.results} <= {a for leg in made.forward for a in leg.results}:
                 return
