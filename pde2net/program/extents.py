@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pde2net.graph.nodes import CHANNEL_SUM, Channel, Channels, Coordinate, Crop, Pad, Pointwise
-from pde2net.program.records import Fold, Function, Let, Line, Loop, Op, Reversed, Total, Transposed
+from pde2net.program.records import Fold, Function, Let, Line, Loop, Op, Reversed, Squares, Total, Transposed
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ def _extent(let: Let, known: Mapping[str, Extent], state: Extent) -> Extent:
     if isinstance(op, Fold):
         return known[fed["like"]]
     wide = max((known[v].wide for v in fed.values()), default=(0,) * len(state.wide))
+    if isinstance(op, Squares):
+        wide = op.node.margin
     own = Extent(wide, max((known[v].channels for v in fed.values()), default=1))
     if isinstance(op, Total | Channel) or sums_channels(op, state.channels):
         return replace(own, channels=1)

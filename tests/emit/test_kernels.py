@@ -261,6 +261,45 @@ def test_methods_of_cells_and_operators(scheme: str, dim: int, boundary: str, un
     assert found
 
 
+@pytest.mark.parametrize(
+    "boundary", ["dirichlet", {x: "periodic", y: "dirichlet"}, {x: "dirichlet", y: "reflecting"}]
+)
+@pytest.mark.parametrize("steps", [(4, 2), (20, 8)])
+def test_arrays_wider_than_images_between_passes(boundary: Any, steps: Any, uncompiled: None) -> None:
+    """What a pass reads beyond the frame of an array in memory counts for nothing."""
+    mu = sp.Symbol("mu", positive=True)
+    v = p2n.smooth(u, R(1, 2))
+    for rate, channels in ((mu + x**2 / 50, 1), ((mu + u**2) * (1 + x**2 / 50), 3), (mu / (1 + v**2), 1)):
+        equation = sp.Eq(u.diff(t), div(rate * grad(u)))
+        problem = p2n.Problem(equation, boundary=boundary, channels=channels, parameters={mu: R(1, 4)})
+        network = uncertified(problem, p2n.Explicit(R(1, 400), 10), trainable=[mu, "tau"])
+        agree(network, np.random.default_rng(0).uniform(size=(2, channels, 6, 7)), {}, steps=steps)
+
+
+NUMBERS_ALONE = [  # diffusivities of the time alone, a reaction whose derivative is on the diagonal
+    (sp.exp(-t) * laplacian(u), p2n.Implicit(1, 2, solver=p2n.Kacanov(iterations=2))),
+    (sp.exp(-t) * laplacian(u), p2n.Multigrid(1, 2, smoother="red-black")),
+    ((sp.sin(t) + 2) * laplacian(u), p2n.Multigrid(1, 2)),
+    (
+        -laplacian(laplacian(u)) / 4 + u * sp.sin(t) / 5,
+        p2n.Implicit(R(1, 8), 1, solver=p2n.Kacanov(iterations=2)),
+    ),
+    (laplacian(u), p2n.Multigrid(1, 1)),
+]
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
+@pytest.mark.parametrize("right,scheme", NUMBERS_ALONE)
+def test_operators_of_numbers_alone(right: Any, scheme: Any, boundary: str, uncompiled: None) -> None:
+    network = uncertified(p2n.Problem(sp.Eq(u.diff(t), right), boundary=boundary), scheme)
+    for shape in ((8, 8), (6, 4)):
+        methods_agree(network, (1, 1, *shape))
+    image = torch.rand(1, 1, 8, 8, dtype=torch.float64)
+    with torch.no_grad():
+        module = network.module(backend="numba").double()
+        assert close(module(torch._neg_view(image)), module(-image), 1e-12)
+
+
 @given(data=st.data())
 def test_sizes_steps_and_bands(data: Any) -> None:
     """Whatever the number of steps in a pass, wherever bands begin, for images down to the smallest."""

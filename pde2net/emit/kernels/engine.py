@@ -324,15 +324,26 @@ def finish(ring, row, made, shape, wraps, rings, places, memory) -> None:
 
 @kernel
 def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
-    """Copy the row `own` of an array, (channels, rows, lines, columns), perhaps wider than the image."""
+    """Copy the row `own` of an array, (channels, rows, lines, columns), perhaps wider than the image.
+
+    Beyond its cells are zeros: what is read there is a cotangent of nothing, or a factor of one.
+    """
     ring = writes[turn[17], 0]
     low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
     first = own + (array.shape[1] - shape[0]) // 2
     cut1, cut2 = (array.shape[2] - shape[1]) // 2 - low1, (array.shape[3] - shape[2]) // 2 - low2
+    n = low2 + shape[2] + high2
+    before, after = max(0, -cut2), max(0, cut2 + n - array.shape[3])
     for c in range(turn[3]):
         for y in range(low1 + shape[1] + high1):
-            to, n = begins(ring, c, row, y - low1, -low2, rings, places), low2 + shape[2] + high2
-            duplicate(n, array[c, first, cut1 + y, cut2 : cut2 + n], memory[to : to + n])
+            to, end = begins(ring, c, row, y - low1, -low2, rings, places), n - after
+            if 0 <= first < array.shape[1] and 0 <= cut1 + y < array.shape[2]:
+                clear(before, memory[to : to + before])
+                line = array[c, first, cut1 + y, cut2 + before : cut2 + end]
+                duplicate(end - before, line, memory[to + before : to + end])
+                clear(after, memory[to + end : to + n])
+            else:
+                clear(n, memory[to : to + n])
 
 
 @kernel
@@ -682,7 +693,7 @@ def handed(slots: Sequence[int], known: dict[int, Tensor]) -> tuple[np.ndarray, 
 
 def lifted(a: Tensor) -> np.ndarray:
     """With three axes: images have rows of one line, signals one row."""
-    lines = a.contiguous().detach()
+    lines = a.contiguous().detach().resolve_neg()
     if a.dim() == 3:
         return lines[:, :, None, None].numpy()
     return (lines[:, :, :, None] if a.dim() == 4 else lines).numpy()

@@ -29,12 +29,12 @@ from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.errors import EmissionError
 from pde2net.graph.network import block, node_of
-from pde2net.graph.nodes import Gaussian, Operator, Pointwise, Smooth
+from pde2net.graph.nodes import Convolution, Gaussian, Operator, Pointwise, Smooth, TransposedConvolution
 from pde2net.program.coarsen import uniform
 from pde2net.program.extents import Extent, extents
 from pde2net.program.passes import Journey, single
 from pde2net.program.records import Function as Described
-from pde2net.program.records import Let, Program
+from pde2net.program.records import Let, Program, Squares
 from pde2net.scheme.unet import UNet
 
 ON_GRIDS = "on grids: "  # how methods of operators are called among those of cells
@@ -43,10 +43,11 @@ RELAXED, DEFECT, RHS = "relaxed", "defect", "right-hand side"
 
 @dataclass(frozen=True)
 class Method:
-    """A function as one pass, and its parameters in the order in which they are handed."""
+    """A function as one pass, its parameters in the order in which they are handed, distances of its grid."""
 
     journey: Journey
     given: tuple[str, ...]
+    distances: str
 
 
 class Methods:
@@ -184,7 +185,9 @@ class Methods:
             made = single(function, given, self.values)
             if not {*made.flat.results} <= {a for leg in made.forward for a in leg.results}:
                 return
-            self.found[prefix + function.name] = Method(made, tuple(given))
+            self.found[prefix + function.name] = Method(
+                made, tuple(given), _distances(function) if prefix else ""
+            )
         except EmissionError as error:
             self.why = str(error)
 
@@ -206,6 +209,16 @@ class Methods:
         return [*lines, *limits(list(self.trips.values()), self.lines), "METHODS = {", *rows, "}"]
 
 
+def _distances(function: Described) -> str:
+    """What differences on a grid are over those of the finest, by axis, as the grid has them."""
+    banks = [op.bank for op in function.ops if isinstance(op, Convolution | TransposedConvolution)]
+    banks += [op.node.bank for op in function.ops if isinstance(op, Squares)]
+    kinds = {d.stencil.half for bank in banks for d in bank.differences}
+    if len(kinds) > 1:
+        raise EmissionError("There are no kernels of differences at cells and at half-points on grids yet.")
+    return "()" if not kinds else "grid.edges" if kinds.pop() else "grid.centred"
+
+
 class Asking(Emitter):
     """An emitter whose methods ask kernels first."""
 
@@ -222,7 +235,7 @@ class Asking(Emitter):
         last = len(self.methods.columns) - self.dimension
         numbers = [printer.doprint(s) if s in used else "0.0" for s in self.methods.columns[:last]]
         found = self.namer.identifier("found", [*self.names.values(), *self.data.values(), *arrays])
-        grid = [self.distances()] if self.prefix else []
+        grid = [f"grid, {self.methods.found[key].distances}"] if self.prefix else []
         handed = ", ".join([f'"{key}"', tuple_of(arrays), tuple_of(numbers), *grid])
         call = f"{'on_grid' if grid else 'by_kernels'}({handed})"
         returned = found if several else f"{found}[0]"
@@ -230,11 +243,6 @@ class Asking(Emitter):
 
     def of_numbers(self) -> TorchPrinter:
         return self.printer({})
-
-    def distances(self) -> str:
-        """What differences on a grid are over those of the finest."""
-        half = any(d.stencil.half for bank in self.banks for d in bank.differences)
-        return f"grid, grid.{'edges' if half else 'centred'}"
 
 
 class _OnGrids(Asking, OperatorEmitter):
