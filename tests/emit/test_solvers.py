@@ -80,6 +80,20 @@ def test_additive_operator_splitting_with_two_kinds_of_borders(other, axis):
     np.testing.assert_allclose(got, Interpreter(network.graph)(u0), atol=1e-12)
 
 
+@pytest.mark.parametrize("solver", [p2n.Newton(), p2n.Kacanov()], ids=["Newton", "Kacanov"])
+def test_coupled_channels_along_one_axis_solve_one_system(solver):
+    """The slopes of all channels are in each flux."""
+    t = sp.Symbol("t", real=True)
+    v = sp.Function("v")(x, t)
+    problem = p2n.Problem(sp.Eq(v.diff(t), p2n.div(p2n.grad(v) / (1 + p2n.norm2(p2n.grad(v))))), channels=2)
+    network = uncertified(problem, p2n.Implicit(1, 1, solver=solver))
+    u0 = np.random.default_rng(0).uniform(size=(1, 2, 12))
+    (found,) = network.module().double()(torch.from_numpy(u0)).numpy()
+    slopes = np.diff(found, axis=-1)
+    flux = np.pad(slopes / (1 + (slopes**2).sum(0)), ((0, 0), (1, 1)))
+    np.testing.assert_allclose(found - np.diff(flux, axis=-1), u0[0], atol=1e-5)
+
+
 def test_newton_takes_derivatives_of_fluxes_with_several_cases():
     s = unknown(1).diff(x) ** 2
     cases = sp.Piecewise(((1 - s) ** 2, s < 1), (0, True))

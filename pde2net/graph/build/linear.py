@@ -81,11 +81,11 @@ def tridiagonal(semi: Semidiscrete) -> bool:
 
 
 def _flux_of_slopes(semi: Semidiscrete) -> bool:
-    """Whether the flux at a point depends on the slope at that point alone."""
-    (term,) = semi.form.terms
-    if not term.along_axes or semi.cell is not None:
+    """Whether the flux at a point depends on the slope at that point alone, not on those of other channels."""
+    (term,), form = semi.form.terms, semi.form
+    coupled = form.problem.channels > 1 and not form.linear_flux
+    if not term.along_axes or semi.cell is not None or coupled:
         return False
-    form = semi.form
     smoothed = {s for s, (of, _) in form.field_slopes.items() if of in form.smoothed}
     others = {form.state, *form.smoothed, *smoothed}
     expressions = [e for c in term.parts for e in (c.coefficient, *c.responses)]
