@@ -81,7 +81,7 @@ def tridiagonal(semi: Semidiscrete) -> bool:
 
 
 def _flux_of_slopes(semi: Semidiscrete) -> bool:
-    """Whether the flux at a point depends on the slope at that point alone, not on those of other channels."""
+    """Whether the flux at a point depends on the slope there alone, not on those of other channels."""
     (term,), form = semi.form.terms, semi.form
     coupled = form.problem.channels > 1 and not form.linear_flux
     if not term.along_axes or semi.cell is not None or coupled:
