@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import count, pairwise
+from itertools import combinations, count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -259,6 +259,35 @@ def test_methods_of_cells_and_operators(scheme: str, dim: int, boundary: str, un
     wanted = {"relaxed", "defect"} if scheme == "multigrid" else {"residual"}
     assert wanted <= {name.rpartition(" ")[2] for name in found} or scheme == "red-black"
     assert found
+
+
+def pieces(weight: sp.Expr) -> dict[str, sp.Expr]:
+    """Coefficients at cells and at half-points; squared norms of gradients count `weight` times."""
+    v, f = p2n.smooth(u, R(1, 2)), sp.Function("f")(x, y)
+    made = {"of the field": f, "of the smoothed": v, "of the state": u}
+    found = {name: 1 / (1 + weight * norm2(grad(w))) for name, w in made.items()}
+    return found | {"in the state": 1 / (1 + u**2), "in x": 1 + x**2 / 50}
+
+
+@pytest.mark.parametrize("gradient", ["forward", "central", "staggered"])
+def test_products_of_coefficients_of_several_channels(gradient: str, uncompiled: None) -> None:
+    """Two equal channels are one whose squared slopes count twice."""
+    rng = np.random.default_rng(0)
+    for names in combinations(pieces(R(1)), 2):
+        networks = []
+        for channels, weight in ((1, R(2)), (2, R(1))):
+            a, b = (pieces(weight)[name] for name in names)
+            problem = p2n.Problem(sp.Eq(u.diff(t), div(a * b * grad(u))), channels=channels)
+            grid = p2n.Grid(gradient=gradient)
+            networks.append(uncertified(problem, p2n.Explicit(R(1, 40), 3), grid))
+        fields = [str(f.func) for f in networks[0].semidiscrete.form.problem.fields]
+        image = torch.from_numpy(rng.uniform(size=(1, 1, 8, 9)))
+        known = {name: torch.from_numpy(rng.uniform(size=(1, 1, 8, 9))) for name in fields}
+        one = networks[0].module().double()(image, **known).expand(1, 2, 8, 9)
+        image, *arrays = (a.repeat(1, 2, 1, 1) for a in (image, *known.values()))
+        both = dict(zip(known, arrays, strict=True))
+        assert close(networks[1].module().double()(image, **both), one, 1e-12)
+        agree(networks[1], image.numpy(), {n: a.numpy() for n, a in both.items()})
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,8 @@ class RateBuilder(SlopeBuilder):
     def at_cell(self, coefficient: sp.Expr) -> bool:
         """Whether a coefficient lives at cells, so that edges take means; slopes live at half-points."""
         free = coefficient.free_symbols
-        if not self.half or free & set(self.form.field_slopes):
+        norms = any(s.name.startswith(S2.name) for s in free)  # of such slopes, over channels
+        if not self.half or norms or free & set(self.form.field_slopes):
             return False
         return bool(free & (self.form.data | {self.form.state}))
 
