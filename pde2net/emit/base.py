@@ -321,7 +321,9 @@ class Emitter(ABC):
         constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
         used = {*found, *(["Callable"] if products else [])}
         abstract = [a for a in ABSTRACT if a in used]
-        standard = [f"import {name}" for name in ("math", "os", "pickle", "warnings") if name in found]
+        standard = [
+            f"import {name}" for name in ("math", "os", "pickle", "warnings", "weakref") if name in found
+        ]
         standard += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
         executor = "ThreadPoolExecutor"
         standard += [f"from concurrent.futures import {executor}"] if executor in found else []

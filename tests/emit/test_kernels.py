@@ -261,6 +261,30 @@ def test_methods_of_cells_and_operators(scheme: str, dim: int, boundary: str, un
     assert found
 
 
+def test_memory_is_used_again_once_nobody_has_it(uncompiled: None) -> None:
+    problem, grid = declared("heat", 2)
+    _, fast = modules(uncertified(problem, p2n.Explicit(R(1, 100), 1), grid))
+    text = vars(sys.modules[type(fast).__module__])
+    memory = text["Memory"](8, 1000)
+    first = torch.from_numpy(memory.array((2, 5), np.dtype(np.float64)))
+    place, part, lines = first.data_ptr(), first[1:].detach(), first.numpy()
+    for _ in range(2):  # whatever is left of it keeps it
+        other = memory.array((5, 2), np.dtype(np.float64))
+        assert other.ctypes.data != place
+        del first, other
+        first = part
+    del first, part
+    assert memory.array((10,), np.dtype(np.float64)).ctypes.data != place
+    lines[:] = 3
+    del lines
+    again = [memory.array((10,), np.dtype(np.float64)) for _ in range(3)]
+    assert len({a.ctypes.data for a in again}) == 3 and place in {a.ctypes.data for a in again}
+    del again
+    many = [memory.array((10 + k,), np.dtype(np.float64)) for k in range(20)]
+    del many
+    assert sum(a.nbytes for same in memory.free.values() for a in same) <= 1000
+
+
 def pieces(weight: sp.Expr) -> dict[str, sp.Expr]:
     """Coefficients at cells and at half-points; squared norms of gradients count `weight` times."""
     v, f = p2n.smooth(u, R(1, 2)), sp.Function("f")(x, y)

@@ -618,11 +618,45 @@ def travel(
     return torch.from_numpy(found.sum(0)).to(numbers.dtype)
 
 
+class Memory:
+    """Memory of arrays that nobody has any more, for the next ones: what is new is slow to touch first."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+        self.free: dict[tuple, list[np.ndarray]] = {}
+
+    def array(self, sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """An array whose values are anything; its memory is free when the array is."""
+        count = math.prod(sizes)
+        if count * dtype.itemsize < self.least:
+            return np.empty(sizes, dtype)
+        try:
+            whole = self.free[count, dtype].pop()
+        except (KeyError, IndexError):
+            whole = np.empty(count, dtype)
+        made = whole.reshape(sizes)
+        weakref.finalize(made, self.back, whole).atexit = False
+        return made
+
+    def back(self, whole: np.ndarray) -> None:
+        """What was handed out is free; all is given up where it becomes too much."""
+        kept = sum(own.nbytes for same in list(self.free.values()) for own in list(same))
+        if kept + whole.nbytes > self.most:
+            self.free.clear()
+        self.free.setdefault((whole.size, whole.dtype), []).append(whole)
+
+
+@lru_cache(maxsize=1)
+def memory_of(process: int) -> Memory:
+    """From 1 MiB on, 512 MiB at most; another process has its own."""
+    return Memory(2**20, 2**29)
+
+
 def unfilled(slot: int, images: int, like: Tensor) -> Tensor:
     """Memory for an array."""
     channels, *wide = ARRAYS[slot]
     sizes = (n + 2 * w for n, w in zip(like.shape[2:], wide, strict=True))
-    return torch.from_numpy(np.empty((images, channels, *sizes), lifted(like).dtype))
+    return torch.from_numpy(memory_of(os.getpid()).array((images, channels, *sizes), lifted(like).dtype))
 
 
 def follow(
