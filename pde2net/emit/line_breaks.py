@@ -15,9 +15,19 @@ def broken(statement: str, indent: str) -> list[str]:
     """Lines of `statement`, indented, each at most WIDTH wide where its structure allows."""
     if len(indent) + len(statement) <= WIDTH:
         return [indent + statement]
-    found = re.match(r"return |[\w, ()]+? = |raise ", statement)
-    prefix = found.group() if found else ""
+    header = re.fullmatch(r"((?:if|elif|while|for [\w, ()]+? in) )(.*)(:)", statement)
+    if header:
+        return _expression(header[1], header[2], header[3], indent)
+    prefix = _before_value(statement)
     return _expression(prefix, statement[len(prefix) :], "", indent)
+
+
+def _before_value(statement: str) -> str:
+    """What a statement begins with before the expression that can be put in brackets."""
+    depths = _depths(statement)
+    ends = [m.end() for m in re.finditer(r" [-+*/]?= ", statement) if depths[m.start()] == 0]
+    word = re.match(r"return |raise ", statement)
+    return word.group() if word else statement[: min(ends, default=0)]
 
 
 def _expression(prefix: str, text: str, suffix: str, indent: str) -> list[str]:

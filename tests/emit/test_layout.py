@@ -30,6 +30,24 @@ def test_breaking_keeps_the_meaning(statement):
     assert ast.dump(ast.parse(together)) == ast.dump(ast.parse(f"def f():\n    {statement}"))
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        f"if {TERM} + {TERM} + {TERM} > 0:",
+        f"while not finished({TERM}) and {TERM} + {TERM} < {TERM}:",
+        f"for k, own in first({TERM}) + second({TERM}) + [u_x]:",
+        f"sums[writes[turn[17] + k, 2]] += {TERM} + {TERM} + {TERM}",
+        f"self.first, a[k + 1] = {TERM} + {TERM} + {TERM}, {TERM}",
+    ],
+)
+def test_breaking_headers_and_targets_keeps_the_meaning(statement):
+    lines = broken(statement, "    ")
+    assert len(lines) > 1
+    inner = "\n        pass" if statement.endswith(":") else ""
+    together = "def f():\n" + "\n".join(lines) + inner
+    assert ast.dump(ast.parse(together)) == ast.dump(ast.parse(f"def f():\n    {statement}{inner}"))
+
+
 def test_definitions_are_read_as_they_are_emitted():
     text = '''
     class Steps(nn.Module):
