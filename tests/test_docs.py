@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,12 @@ def test_links_lead_somewhere(page):
 def test_files_that_are_named_exist(page):
     for name in FILE.findall(TEXTS[page]):
         assert any((ROOT / folder / name).exists() for folder in FOLDERS), name
+
+
+def test_nothing_large_is_kept_in_the_repository() -> None:
+    """Pictures are the largest files; wheels and data belong elsewhere."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("only a clone knows what is kept")
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    assert files and not [f for f in files if f.exists() and f.stat().st_size > 2 << 20]

@@ -15,6 +15,7 @@ import sympy as sp
 
 from pde2net.program.extents import Extent
 from pde2net.program.flatten import Call, Flat, made_by, read_by
+from pde2net.program.inline import unused
 from pde2net.program.kernels import ZERO, Carried, Read, Rule, Stage, Write, position, size, symbol_of
 
 
@@ -283,16 +284,11 @@ def _ends_in_zero(stage: Stage, value: str, axis: int) -> bool:
 
 def _names(calls: Sequence[Call]) -> dict[str, str]:
     """A value for each array."""
-    found, taken = dict[str, str](), set[str]()
+    found = dict[str, str]()
     for call in calls:
         for value, array in call.arrays.items():
             if array not in found:
-                name, number = value, 0
-                while name in taken:
-                    number += 1
-                    name = f"{value}_{number}"
-                taken.add(name)
-                found[array] = name
+                found[array] = unused(value, found.values())
     return found
 
 

@@ -75,7 +75,7 @@ class _Inlining:
         names = {array: value for value, array in call.arrays.items()}
         for of in used.values():
             if of.array not in names:
-                names[of.array] = _unused(of.array.rpartition("/")[0] or of.array, names.values())
+                names[of.array] = unused(of.array.rpartition("/")[0] or of.array, names.values())
         key = (
             id(stage),
             tuple(w.value for w in kept),
@@ -94,7 +94,8 @@ class _Inlining:
         return Call(made, {v: values[v] for v in asked}, (*lines, call.line)[0])
 
 
-def _unused(name: str, taken: Collection[str]) -> str:
+def unused(name: str, taken: Collection[str]) -> str:
+    """A name for a value that no other has."""
     return next(n for n in (name, *(f"{name}_{k}" for k in range(1, len(taken) + 2))) if n not in taken)
 
 
