@@ -8,6 +8,7 @@ from functools import partial
 
 from pde2net.emit.base import NETWORK, Emitter, Request
 from pde2net.emit.cell import CellEmitter
+from pde2net.emit.filters import filters_of
 from pde2net.emit.stack import StackEmitter
 from pde2net.emit.tree import Class
 from pde2net.emit.unet import UNetEmitter
@@ -18,6 +19,7 @@ from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
 from pde2net.program.passes import Journey
 from pde2net.program.records import Program
+from pde2net.verify.kept import Kept
 
 EMITTERS: dict[str, type[Emitter]] = {
     "residual stack": StackEmitter,
@@ -46,8 +48,11 @@ def emit(request: Request) -> str:
 
 def program_of(request: Request) -> Program:
     """What backends print."""
-    chosen = (request.trainable, request.shared, request.kept)
-    return lower(request.graph, request.axes, request.update, *chosen)
+    return lower(request.graph, request.axes, request.update, *_chosen(request))
+
+
+def _chosen(request: Request) -> tuple[tuple[str, ...], bool, Kept | None]:
+    return request.trainable, request.shared, request.kept
 
 
 def passes_of(request: Request) -> Journey:
@@ -64,6 +69,13 @@ def _emitter(request: Request) -> Callable[[Request, Program], Emitter]:
     architecture: str = request.graph.graph["architecture"]
     if request.backend == "torch":
         return EMITTERS[architecture]
+    if filters_of(request.graph) and architecture != "u-net":
+        from pde2net.emit.kernels.learned import ActivatedCell, ActivatedStack, Activations
+
+        program = lower(request.graph, request.axes, request.update, *_chosen(request), activations=True)
+        activations = Activations(program)
+        learned = ActivatedStack if architecture == "residual stack" else ActivatedCell
+        return partial(learned, activations=activations)
     if architecture == "residual stack":
         from pde2net.emit.kernels.stack import KernelEmitter
 

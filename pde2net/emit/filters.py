@@ -41,7 +41,7 @@ def filter_functions(nodes: Sequence[Filter], axes: Sequence[str], made: bool) -
     """
     boundaries = {suffix(node): node.boundary for node in nodes}
     found = parse(_STARTS) if made else []
-    split = [node.channels == 1 and node.kernel_size > 2 and len(axes) > 1 for node in nodes]
+    split = list(map(is_split, nodes))
     if any(split):
         found += parse(_SPLIT, dimension=str(len(axes)), some=not all(split))
     for name, boundary in sorted(boundaries.items()):
@@ -51,30 +51,12 @@ def filter_functions(nodes: Sequence[Filter], axes: Sequence[str], made: bool) -
 
 def _responses(boundary: Sequence[str], axes: Sequence[str], name: str, split: bool) -> list[Definition]:
     """Those for one kind of border, whose names end in `name`; `split` calls the functions for CPUs."""
-    dimension = len(boundary)
-    convolved = "convolved" if split else f"F.conv{dimension}d"
-    transposed = "convolved_adjoint" if split else f"F.conv_transpose{dimension}d"
+    convolved, transposed = convolving(len(boundary), split)
+    forward, backward = borders(boundary)
     if name:
-        dims = range(-dimension, 0)
         return parse(
-            _CONTINUED,
-            convolved=convolved,
-            transposed=transposed,
-            forward=[f"u = mirrored(u, {dim}, weight.shape[-1] // 2, sides)" for dim in dims],
-            backward=[f"p = mirrored_adjoint(p, {dim}, weight.shape[-1] // 2, sides)" for dim in dims],
+            _CONTINUED, convolved=convolved, transposed=transposed, forward=forward, backward=backward
         )
-    forward: list[str] = []
-    backward: list[str] = []
-    for axis, border in enumerate(BORDERS[kind] for kind in boundary):
-        border.require_plain("Learned filters")
-        dim = axis - dimension
-        left, right = f"(weight.shape[{dim}] - 1) // 2", f"weight.shape[{dim}] // 2"
-        if border.wraps:
-            forward.append(f"u = wrapped(u, {dim}, {left}, {right})")
-            backward.insert(0, f"out = wrapped_adjoint(out, {dim}, {left}, {right})")
-        elif border.zero:
-            forward.append(f"u = F.pad(u, beyond({dim}, {left}, {right}))")
-            backward.insert(0, f"out = out.narrow({dim}, {left}, out.shape[{dim}] - weight.shape[{dim}] + 1)")
     if backward:
         backward = [f"out = {transposed}(p, weight)", *backward, "return out"]
     return parse(
@@ -85,6 +67,41 @@ def _responses(boundary: Sequence[str], axes: Sequence[str], name: str, split: b
         forward=forward,
         backward=backward or [f"return {transposed}(p, weight)"],
     )
+
+
+def convolving(dimension: int, split: bool) -> tuple[str, str]:
+    """The functions that convolve where filters lie on the image, and the transpose."""
+    if split:
+        return "convolved", "convolved_adjoint"
+    return f"F.conv{dimension}d", f"F.conv_transpose{dimension}d"
+
+
+def is_split(node: Filter) -> bool:
+    """Whether convolutions have a form for CPUs."""
+    return node.channels == 1 and node.kernel_size > 2 and len(node.boundary) > 1
+
+
+def borders(boundary: Sequence[str], array: str = "u") -> tuple[list[str], list[str]]:
+    """Statements that continue an array beyond the border, and the transpose of that for `out`."""
+    forward: list[str] = []
+    backward: list[str] = []
+    for axis, kind in enumerate(boundary):
+        dim = axis - len(boundary)
+        if kind == CONTINUED:
+            reach = "weight.shape[-1] // 2, sides"
+            forward.append(f"{array} = mirrored({array}, {dim}, {reach})")
+            backward.append(f"out = mirrored_adjoint(out, {dim}, {reach})")
+            continue
+        border = BORDERS[kind]
+        border.require_plain("Learned filters")
+        left, right = f"(weight.shape[{dim}] - 1) // 2", f"weight.shape[{dim}] // 2"
+        if border.wraps:
+            forward.append(f"{array} = wrapped({array}, {dim}, {left}, {right})")
+            backward.insert(0, f"out = wrapped_adjoint(out, {dim}, {left}, {right})")
+        elif border.zero:
+            forward.append(f"{array} = F.pad({array}, beyond({dim}, {left}, {right}))")
+            backward.insert(0, f"out = out.narrow({dim}, {left}, out.shape[{dim}] - weight.shape[{dim}] + 1)")
+    return forward, backward
 
 
 def _where(boundary: Sequence[str], axes: Sequence[str]) -> str:
@@ -175,9 +192,9 @@ def respond_continued(weight: Tensor, u: Tensor, sides: Tensor | None = None) ->
 
 def respond_continued_adjoint(weight: Tensor, p: Tensor, sides: Tensor | None = None) -> Tensor:
     """K^T p, the exact transpose of respond_continued: the same filters, mirrored."""
-    p = $transposed(p, weight)
+    out = $transposed(p, weight)
     $backward
-    return p
+    return out
 '''
 
 _FILTERS = '''

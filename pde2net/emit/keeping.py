@@ -20,8 +20,8 @@ from pde2net.emit.torch_expressions import TorchPrinter
 from pde2net.emit.tree import Definition, Function
 from pde2net.graph.network import node_of
 from pde2net.graph.nodes import Filter, Pointwise, Spline, TransposedFilter
+from pde2net.program.records import Activation, Program, Transform
 from pde2net.program.records import Function as Described
-from pde2net.program.records import Program, Transform
 from pde2net.scheme.stack import ALPHA, TAU
 from pde2net.verify.serialise import declared_to_json
 
@@ -177,6 +177,9 @@ class KeepingEmitter(Emitter):
             return []
         used = {op.operator for op in function.ops if isinstance(op, Filter | TransposedFilter)}
         used |= {op.name for op in function.ops if isinstance(op, Spline)}
+        activations = [op for op in function.ops if isinstance(op, Activation)]
+        used |= {name for op in activations for name in (op.node.operator, *(s.name for s, _ in op.splines))}
+        used |= {s.name for op in activations for e in op.numbers for s in e.free_symbols}
         expressions = (e for op in function.ops if isinstance(op, Pointwise) for e in op.expressions)
         used |= {s.name for e in expressions for s in e.free_symbols}
         named = (thing for thing in self.things if thing.name in used)

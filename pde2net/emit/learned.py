@@ -311,17 +311,20 @@ def signed_slopes(raw: Tensor, lower: float, upper: float) -> Tensor:  # if sign
     last = torch.where(slopes[:, -1:] < 0, -slopes[:, -1:], slopes[:, -1:]).clamp(max=upper)
     return torch.cat((heights.diff(dim=1), last), 1)
 
+def odd_pieces(slopes: Tensor, width: float) -> tuple[Tensor, Tensor]:  # if splines
+    """Slopes and offsets of all pieces, those of numbers below 0 first."""
+    knots = width * torch.arange(slopes.shape[1], dtype=slopes.dtype, device=slopes.device)
+    offsets = F.pad(width * slopes[:, :-1].cumsum(1), (1, 0)) - slopes * knots
+    return torch.cat((slopes.flip(1), slopes), 1), torch.cat((-offsets.flip(1), offsets), 1)
+
 def pieces(slopes: Tensor, q: Tensor, width: float) -> tuple[Tensor, Tensor]:  # if splines
     """Slope and offset of the piece that q is in: phi(q) = slope q + offset. No number is in the last one."""
     rows, count = slopes.shape
-    knots = width * torch.arange(count, dtype=slopes.dtype, device=slopes.device)
-    offsets = F.pad(width * slopes[:, :-1].cumsum(1), (1, 0)) - slopes * knots
     last = torch.full((), count - 1, dtype=q.dtype, device=q.device)
     piece = torch.fmin(q.detach() / width, last).floor().clamp(min=-count).int()
     first = torch.arange(count, 2 * rows * count, 2 * count, dtype=torch.int32, device=q.device)
     piece = (piece + first.view(-1, *[1] * (q.dim() - 2))).flatten()
-    odd = (torch.cat((-offsets.flip(1), offsets), 1), torch.cat((slopes.flip(1), slopes), 1))
-    offset, slope = (table.flatten().index_select(0, piece).view(q.shape) for table in odd)
+    slope, offset = (t.flatten().index_select(0, piece).view(q.shape) for t in odd_pieces(slopes, width))
     return slope, offset
 
 def spline(slopes: Tensor, q: Tensor, width: float) -> Tensor:  # if spline

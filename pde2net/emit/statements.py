@@ -35,7 +35,7 @@ from pde2net.graph.nodes import (
 )
 from pde2net.language.borders import BORDERS
 from pde2net.program.guard import AtLeast
-from pde2net.program.records import Function, Let, Line, OnGrid, Op, Squares, Stored
+from pde2net.program.records import Activation, Function, Let, Line, OnGrid, Op, Squares, Stored
 from pde2net.program.slice import UPDATES
 from pde2net.scheme.stack import TAU
 
@@ -65,6 +65,7 @@ class Scope:
     factor: sp.Expr = TAU
     filters: Mapping[str, str] = field(default_factory=dict)
     time: Sequence[str] = ()
+    activated: Mapping[Activation, str] = field(default_factory=dict)
 
     def dim(self, axis: int) -> int:
         """The dimension of an axis, counted from the last one."""
@@ -132,6 +133,8 @@ def _call(op: Op, fed: Mapping[str, str], scope: Scope) -> str:
     if isinstance(op, TransposedFilter):
         text = f"respond{suffix(op)}_adjoint({_filtering(op, fed['p'], scope)})"
         return text if op.scale == 1 else f"spread({text}, {op.scale})"
+    if isinstance(op, Activation):
+        return _activation(op, fed, scope)
     if isinstance(op, Spline):
         name = "spline_quotient" if op.quotient else "spline"
         return f"{name}({scope.filters[op.name]}, {fed['q']}, {number(scope.value(op.width))})"
@@ -160,6 +163,16 @@ def _filtering(op: Filter | TransposedFilter, array: str, scope: Scope) -> str:
     """The arguments of a filter: its weights, what is filtered, and which of its channels are odd."""
     weights = scope.filters[op.operator]
     return f"{weights}, {array}, self.sides_{weights}" if has_odd(op.inner) else f"{weights}, {array}"
+
+
+def _activation(op: Activation, fed: Mapping[str, str], scope: Scope) -> str:
+    """The call of the function for K^T phi(K u)."""
+    weights, printer = scope.filters[op.node.operator], scope.printer(fed)
+    arrays = [v for slot, v in fed.items() if slot.startswith("u")]
+    slopes = [scope.filters[spline.name] for spline, _ in op.splines]
+    sides = [f"self.sides_{weights}"] if has_odd(op.node.inner) else []
+    handed = [weights, *arrays, *map(printer.doprint, op.numbers), *slopes, *sides]
+    return f"{scope.activated[op]}({', '.join(handed)})"
 
 
 def _sides(margin: Sequence[int], sign: str = "") -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pde2net.graph.network import Graph
 from pde2net.program import parts
+from pde2net.program.activate import activate
 from pde2net.program.coarsen import coarsen
 from pde2net.program.merge import join, merge
 from pde2net.program.parametrise import parametrise
@@ -32,13 +33,17 @@ def lower(
     trainable: Sequence[str] = (),
     shared: bool = True,
     kept: Kept | None = None,
+    activations: bool = False,
 ) -> Program:
     """The program of a network; `axes` are the names of the axes, by which outputs are called.
+
+    `activations` asks for these where they can be.
 
     Its values have no identifiers yet: `name` gives them, when it is known which words a text needs itself.
     """
     architecture = graph.graph["architecture"]
     sliced = SLICES[architecture](graph, axes)
+    sliced = activate(sliced, graph) if activations else sliced
     own = parametrise(graph, update, trainable, kept)
     owner = owner_of(update, trainable, shared, kept is not None)
     operator = None

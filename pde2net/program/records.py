@@ -13,7 +13,17 @@ from enum import Enum, auto
 import sympy as sp
 
 from pde2net.discretise.arrays import Extension
-from pde2net.graph.nodes import Channel, Coordinate, EdgeMean, Filter, Node, Pad, Repeat, SquaredAdjoint
+from pde2net.graph.nodes import (
+    Channel,
+    Coordinate,
+    EdgeMean,
+    Filter,
+    Node,
+    Pad,
+    Repeat,
+    Spline,
+    SquaredAdjoint,
+)
 
 Given = tuple[str, str]  # a value that a function is handed, and what it would be called
 
@@ -104,6 +114,29 @@ class FilterSlope:
 
 
 @dataclass(frozen=True)
+class Activation:
+    """K^T flux(K u0, K u1, ...), cell by cell and filter by filter; slots "u0", "u1", ... and of `numbers`.
+
+    flux     of the responses, and of slope and offset of the piece of each spline that a response is in, in
+             `symbols` for numbers of a filter
+    numbers  what these are, in parameters and in slots, one number for each image
+    splines  each with the number of its response
+    """
+
+    node: Filter
+    flux: Function
+    numbers: tuple[sp.Expr, ...]
+    symbols: tuple[sp.Symbol, ...]
+    splines: tuple[tuple[Spline, int], ...]
+
+    @property
+    def responses(self) -> tuple[str, ...]:
+        """The parameters of the flux that are these."""
+        count = len(self.flux.parameters) - 2 * len(self.splines)
+        return tuple(v for v, _ in self.flux.parameters[:count])
+
+
+@dataclass(frozen=True)
 class Sum:
     """A weighted sum of "u" and its neighbours along an axis; the weights are symmetric.
 
@@ -115,7 +148,21 @@ class Sum:
     extension: Extension
 
 
-Op = Node | Line | Squares | OnGrid | Stored | Loop | Reversed | Transposed | Fold | Total | FilterSlope | Sum
+Op = (
+    Node
+    | Line
+    | Squares
+    | OnGrid
+    | Stored
+    | Loop
+    | Reversed
+    | Transposed
+    | Fold
+    | Total
+    | FilterSlope
+    | Activation
+    | Sum
+)
 
 
 @dataclass(frozen=True)

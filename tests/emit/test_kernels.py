@@ -50,21 +50,6 @@ SCHEMES = [
 GALLERY = Path(p2n.__file__).parent.parent / "examples" / "gallery"
 
 
-@pytest.fixture
-def uncompiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """The loops of kernels in Python, and NaN in memory that nobody has written."""
-    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
-    monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path))
-    monkeypatch.setattr(np, "empty", lambda shape, dtype=float: np.full(shape, _unknown(dtype), dtype))
-    monkeypatch.setattr(torch.Tensor, "new_empty", lambda a, *shape: a.new_full(shape, math.nan))
-    with np.errstate(all="ignore"):
-        yield
-
-
-def _unknown(dtype: Any) -> Any:
-    return math.nan if np.dtype(dtype).kind == "f" else 10**12
-
-
 NUMBERS = count()
 
 

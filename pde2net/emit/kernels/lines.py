@@ -99,7 +99,8 @@ class _Line:
         arguments = ["n", "p", *(["where"] if located else []), *self.arguments, *self.targets, *kept]
         name = self.namer.identifier("line_of_" + "_".join(self.targets)[:40], ())
         reads = ", ".join(dict.fromkeys(_plain(self.read(g[0]).value) for g in self.groups)) or "numbers"
-        doc = f"A line of {', '.join(self.targets)} from {reads}."
+        shown = [*self.targets[:4], *([f"{len(self.targets) - 4} more"] if len(self.targets) > 4 else [])]
+        doc = f"A line of {', '.join(shown)} from {reads}."
         body = [*head, *before, "for j in range(n):", *("    " + s for s in inside)]
         function = Function(name, arguments, "None", doc, body, ["@line"])
         return Line(
@@ -142,7 +143,7 @@ class _Line:
         kept = {s: e.xreplace(aliases) for s, e in body.items() if s not in aliases}
         names = (sp.Symbol(f"c{k}", real=True) for k in range(1, 10**6))
         common, reduced = sp.cse(list(kept.values()), symbols=names, order="none")
-        known = _with_quotients(dict(common) | dict(zip(kept, reduced, strict=True)))
+        known = _with_powers(_with_quotients(dict(common) | dict(zip(kept, reduced, strict=True))))
         done: set[sp.Symbol] = set()
         constants = (sp.Symbol(f"k{k}", real=True) for k in range(1, 10**6))
         varying = set(self.varying)
@@ -192,6 +193,27 @@ def _with_quotients(assigned: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Ex
 
     made = {symbol: expression.replace(divides, whole) for symbol, expression in assigned.items()}
     return {**{q: 1 / base for base, q in quotients.items()}, **made}
+
+
+def _with_powers(assigned: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
+    """Where e^x and e^(n x) are needed, n <= 16, one exponential and products, n times as inaccurate."""
+    scales: dict[sp.Expr, set[sp.Rational]] = {}
+    for expression in assigned.values():
+        for part in expression.atoms(sp.exp):
+            scale, rest = part.args[0].as_coeff_Mul()
+            scales.setdefault(rest, set()).add(scale)
+    powers: dict[sp.Expr, sp.Expr] = {}
+    symbols: dict[sp.Symbol, sp.Expr] = {}
+    for rest in sorted(scales, key=str):
+        first, symbol = sp.S.Zero, sp.S.Zero
+        for scale in sorted(scales[rest], key=lambda r: (r < 0, abs(r))):
+            ratio = scale / first if first else sp.S.Zero
+            if ratio.is_Integer and 1 < ratio <= 16:
+                symbols.setdefault(symbol, sp.exp(first * rest))
+                powers[sp.exp(first * rest)], powers[sp.exp(scale * rest)] = symbol, symbol**ratio
+            else:
+                first, symbol = scale, sp.Symbol(f"e{len(symbols) + 1}", real=True)
+    return {**symbols, **{symbol: expression.xreplace(powers) for symbol, expression in assigned.items()}}
 
 
 def _hoisted(

@@ -9,7 +9,8 @@ import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
-from pde2net.emit.kernels.engine import ARRAYS, DRIVE, ENOUGH, LIBRARIES, METHODS, OPTIONS, SWEEP
+from pde2net.emit.kernels.drive import ARRAYS, DRIVE, ENOUGH, HIDDEN, METHODS, THREADS
+from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
     equal,
@@ -194,7 +195,7 @@ class Methods:
     # -- text ------------------------------------------------------------------------------------
 
     def definitions(self) -> list[Definition]:
-        after = [d for text in (SWEEP, DRIVE, ARRAYS) for d in parse(text)]
+        after = [d for text in (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN) for d in parse(text)]
         return [*functions_of_lines(self.lines), *after, *parse(METHODS)]
 
     def constants(self) -> list[str]:

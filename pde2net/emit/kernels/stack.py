@@ -9,7 +9,17 @@ from dataclasses import replace
 import sympy as sp
 
 from pde2net.emit.base import Request
-from pde2net.emit.kernels.engine import ARRAYS, DRIVE, ENOUGH, LIBRARIES, OPERATORS, OPTIONS, SWEEP, schemas
+from pde2net.emit.kernels.drive import (
+    ARRAYS,
+    DRIVE,
+    ENOUGH,
+    HIDDEN,
+    OPERATORS,
+    REGISTER,
+    THREADS,
+    schemas,
+)
+from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
     equal,
@@ -98,7 +108,8 @@ class KernelEmitter(StackEmitter):
         return [*LIBRARIES, *super().libraries()]
 
     def functions(self) -> list[Definition]:
-        after = [d for text in (SWEEP, DRIVE, ARRAYS, OPERATORS) for d in parse(text)]
+        texts = (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN, REGISTER, OPERATORS)
+        after = [d for text in texts for d in parse(text)]
         return [*super().functions(), *functions_of_lines(list(self.made.lines.values())), *after]
 
     def checks(self) -> list[str]:

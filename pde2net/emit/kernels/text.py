@@ -26,9 +26,13 @@ def functions_of_lines(lines: Sequence[Line]) -> list[Definition]:
         body.append(f"    {_called(line)}")
     arguments = ["number", "n", "p", "where", "memory", "at"]
     call = Function("call", arguments, "None", "Make one line.", body, ["@kernel"])
-    found = [*(line.text for line in lines), call]
+    return library([*(line.text for line in lines), call])
+
+
+def library(functions: Sequence[Definition]) -> list[Definition]:
+    """Functions of lines, after what they need."""
     before = [d for text in (HEAD, CELLS) for d in parse(text)]
-    return [*before, *(exponentials() if any(calls("exp", d) for d in found) else []), *found]
+    return [*before, *(exponentials() if any(calls("exp", d) for d in functions) else []), *functions]
 
 
 def tables(made: Sequence[Table], lines: Sequence[Line]) -> list[str]:

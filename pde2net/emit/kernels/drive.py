@@ -1,0 +1,388 @@
+"""The text of modules with kernels around them: threads, memory, operators of torch, methods."""
+
+from __future__ import annotations
+
+
+def schemas(name: str) -> list[str]:
+    """Those of the operators of a network, as lines of its module."""
+    handed = "Tensor u, Tensor[] fields, Tensor numbers"
+    return [
+        f'ADVANCE = "{name}({handed}, bool keep) -> Tensor[]"',
+        f'DERIVATIVES = "{name}_derivatives({handed}, Tensor[] kept, Tensor slope) -> Tensor[]"',
+    ]
+
+
+ENOUGH = f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting"
+
+THREADS = '''
+@lru_cache(maxsize=1)
+def helpers(process: int) -> ThreadPoolExecutor:
+    """Threads that wait for work; another process has others."""
+    return ThreadPoolExecutor(os.cpu_count())
+
+
+def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
+    """Do what there is to do, in some threads."""
+
+    def some(first: int) -> None:
+        for each in work[first::threads]:
+            each()
+
+    others = range(1, min(threads, len(work)))
+    started = [helpers(os.getpid()).submit(some, k) for k in others]
+    try:
+        some(0)
+    finally:
+        failed = [other.exception() for other in started]  # once all are done
+    for error in failed:
+        if error is not None:
+            raise error
+
+
+def forget() -> None:
+    """Delete what numba has kept of this file, which it cannot read."""
+    file = Path(__file__)
+    for kept in file.parent.glob(f"__pycache__/{file.stem}.*.nb?"):
+        kept.unlink(missing_ok=True)
+
+
+def done(work: Sequence[Callable[[], None]], threads: int, start: Callable[[], None]) -> None:
+    """`start`, and all work; once more where numba cannot read what it has kept."""
+    try:
+        start()
+        at_once(work, threads)
+    except (EOFError, pickle.UnpicklingError, AttributeError, ImportError, IndexError, ValueError):
+        forget()
+        start()
+        at_once(work, threads)
+'''
+
+DRIVE = '''
+@lru_cache(maxsize=64)
+def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
+    """Where rings begin, how far their rows, channels and lines are apart; the memory of all.
+
+    All have lines of one length, and rows of images do not begin at the same place of a cache.
+    """
+    rings = TABLES[table][5]
+    _, channels, _, _, low1, high1, low2, high2, *_, one = rings.T
+    line = (shape[2] + low2 + high2 + 15) // 16 * 16
+    line[:] = line.max() + (16 if shape[1] == 1 else 0)
+    channel = np.where(one, 1, shape[1] + low1 + high1) * line
+    line[one > 0] = 0
+    row = channels * channel
+    whole = rings[:, 0] * row
+    first = 64 + MOST * line.max()
+    begin = first + np.cumsum(whole) - whole
+    return np.stack([begin, row, channel, line], 1), int(first + whole.sum() + line.max() + 64)
+
+
+def bands(rows: int, lag: int, images: int, threads: int) -> list[tuple[int, int]]:
+    """Rows for each thread, many more than those that bands have in common."""
+    count = max(1, min(-(-threads // max(images, 1)), rows // (3 * lag + 4)))
+    ends = [rows * k // count for k in range(count + 1)]
+    return list(zip(ends[:-1], ends[1:], strict=True))
+
+
+def travel(
+    trips: Sequence[tuple], known: dict[int, Tensor], wanted: Collection[int], numbers: Tensor
+) -> Tensor:
+    """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers.
+
+    Threads have images of their own, all passes, or bands of all images in each pass where images are few.
+    """
+    like = next(iter(known.values()))
+    values = numbers.detach().to(like.dtype).numpy()
+    made = like.numel() // max(1, like.shape[1]) * sum(len(TABLES[trip[0]][0]) for trip in trips)
+    threads = min(torch.get_num_threads(), 1 + made // ENOUGH)
+    for slot in wanted:
+        if slot not in known:
+            known[slot] = unfilled(slot, len(like), like)
+    apart = len(like) >= threads
+    parts = [slice(k, k + 1) for k in range(len(like))] if apart else [slice(None)]
+    found = np.zeros((len(parts), *numbers.shape))
+
+    def part(k: int) -> None:
+        own = {slot: a[parts[k]] for slot, a in known.items()}
+        follow(trips, own, wanted, values, found[k], 1 if apart else threads)
+
+    at_once([partial(part, k) for k in range(len(parts))], threads)
+    return torch.from_numpy(found.sum(0)).to(numbers.dtype)
+
+
+class Memory:
+    """Memory of arrays that nobody has any more, for the next ones: what is new is slow to touch first."""
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+        self.free: dict[tuple, list[np.ndarray]] = {}
+
+    def array(self, sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """An array whose values are anything; its memory is free when the array is."""
+        count = math.prod(sizes)
+        if count * dtype.itemsize < self.least:
+            return np.empty(sizes, dtype)
+        try:
+            whole = self.free[count, dtype].pop()
+        except (KeyError, IndexError):
+            whole = np.empty(count, dtype)
+        made = whole.reshape(sizes)
+        weakref.finalize(made, self.back, whole).atexit = False
+        return made
+
+    def back(self, whole: np.ndarray) -> None:
+        """What was handed out is free; all is given up where it becomes too much."""
+        kept = sum(own.nbytes for same in list(self.free.values()) for own in list(same))
+        if kept + whole.nbytes > self.most:
+            self.free.clear()
+        self.free.setdefault((whole.size, whole.dtype), []).append(whole)
+
+
+@lru_cache(maxsize=1)
+def memory_of(process: int) -> Memory:
+    """From 1 MiB on, 512 MiB at most; another process has its own."""
+    return Memory(2**20, 2**29)
+
+
+def unfilled(slot: int, images: int, like: Tensor) -> Tensor:
+    """Memory for an array."""
+    channels, *wide = ARRAYS[slot]
+    sizes = (n + 2 * w for n, w in zip(like.shape[2:], wide, strict=True))
+    return torch.from_numpy(memory_of(os.getpid()).array((images, channels, *sizes), lifted(like).dtype))
+
+
+def follow(
+    trips: Sequence[tuple],
+    known: dict[int, Tensor],
+    wanted: Collection[int],
+    values: np.ndarray,
+    found: np.ndarray,
+    threads: int,
+) -> None:
+    """As `travel`, for some images; derivatives by numbers are added to `found`."""
+    like = next(iter(known.values()))
+    images, size = len(like), like.shape[2:]
+    shape = np.array([*size[:-1], *[1] * (3 - len(size)), size[-1]][-3:], np.int64)
+    last = {slot: k for k, trip in enumerate(trips) for slot in trip[2]}
+    for k, (table, first, given, results) in enumerate(trips):
+        turns, reads, writes, copies, stores, rings, sums, wraps = TABLES[table]
+        known |= {slot: unfilled(slot, images, like) for slot in results if slot not in known}
+        arrays, made = handed(given, known), handed(results or given, known)
+        where, length = places(table, *map(int, shape))
+        parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
+        totals = np.zeros((images, len(parts), 1 + max((s[0] for s in sums), default=-1)))
+
+        def part(image: int, band: int) -> None:
+            memory, spans = np.empty(length, values.dtype), np.empty((len(turns), 2), np.int64)
+            sweep(
+                turns,
+                reads,
+                writes,
+                copies,
+                stores,
+                rings,
+                where,
+                wraps,
+                shape,
+                np.array(parts[band]),
+                image,
+                arrays,
+                made,
+                values[first:],
+                memory,
+                totals[image, band],
+                spans,
+                np.empty((len(reads) + len(writes), 6), np.int64),
+                np.empty(MOST, np.int64),
+                np.empty(6, np.int64),
+            )
+
+        work = [partial(part, i, b) for i in range(images) for b in range(len(parts))]
+        done(work, threads, partial(totals.fill, 0))
+        numbered = totals.sum((0, 1))
+        for number, line, column, factor in sums:
+            found[first + line, column] += factor * numbered[number]
+        for slot in [s for s in known if last.get(s, -1) <= k and s not in wanted]:
+            del known[slot]
+
+
+def handed(slots: Sequence[int], known: dict[int, Tensor]) -> tuple[np.ndarray, ...]:
+    """Arrays, as many as functions are compiled for."""
+    found = [lifted(known[slot]) for slot in slots]
+    return (*found, *found[:1] * (HANDED - len(found)))
+
+
+def lifted(a: Tensor) -> np.ndarray:
+    """With three axes: images have rows of one line, signals one row."""
+    lines = a.contiguous().detach().resolve_neg()
+    if a.dim() == 3:
+        return lines[:, :, None, None].numpy()
+    return (lines[:, :, :, None] if a.dim() == 4 else lines).numpy()
+'''
+
+HIDDEN = '''
+def hidden(a: Tensor, keep: bool) -> bool:
+    """Whether an array has more than its values: those of torch.func, of forward mode, of inference mode."""
+    return (
+        torch._C._functorch.is_functorch_wrapped_tensor(a)
+        or torch.autograd.forward_ad.unpack_dual(a).tangent is not None
+        or (keep and a.is_inference())
+    )
+'''
+
+REGISTER = '''
+def operator(schema: str, shapes: Callable, kept: Callable, backward: Callable, function: Callable) -> Any:
+    """A function as an operator of torch, which modules of the same text have in common."""
+    name = schema.partition("(")[0]
+    if not hasattr(torch.ops.pde2net, name):
+        torch.library.define(f"pde2net::{name}", schema.removeprefix(name))
+        torch.library.impl(f"pde2net::{name}", "cpu", function)
+        torch.library.register_fake(f"pde2net::{name}", shapes)
+        torch.library.register_autograd(f"pde2net::{name}", backward, setup_context=kept)
+    return getattr(torch.ops.pde2net, name)
+
+
+def keep_nothing(ctx: Any, inputs: Any, output: Any) -> None:
+    """For there is no second derivative."""
+
+
+def no_second_derivative(ctx: Any, *slopes: Any) -> Any:
+    raise RuntimeError('Kernels have no second derivatives: take module(backend="torch").')
+'''
+
+ARRAYS = '''
+def matrix(lines: Sequence[Sequence[Tensor | float]]) -> Tensor:
+    """Numbers, some of which may be trained, each of them once in what torch differentiates."""
+    if not any(isinstance(v, Tensor) for own in lines for v in own):
+        return torch.tensor(lines, dtype=torch.float64)
+    if torch.compiler.is_compiling():
+        rows = [torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in own]) for own in lines]
+        return torch.stack(rows)
+    entries = {id(v): v for own in lines for v in own}
+    places = {key: k for k, key in enumerate(entries)}
+    values = torch.stack([torch.as_tensor(v, dtype=torch.float64) for v in entries.values()])
+    return values[torch.tensor([[places[id(v)] for v in own] for own in lines])]
+'''
+
+OPERATORS = '''
+def is_still(numbers: Iterable[Tensor | float], value: float) -> bool:
+    """Whether numbers have the value that was compiled, exactly or in single precision."""
+    return not torch.compiler.is_compiling() and all(
+        float(a) in (value, float(np.float32(value))) for a in numbers
+    )
+
+
+def suited(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> bool:
+    """Whether passes over memory take these arrays: on the CPU, float32 or float64, not too small.
+
+    And the steps are as many as were compiled, and nothing is transformed or differentiated in another way.
+    """
+    if torch.compiler.is_exporting() or len(numbers) != LINES or (keep and not BACKWARD):
+        return False
+    if u.dtype not in (torch.float32, torch.float64) or numbers.device.type != "cpu":
+        return False
+    if any(a.device.type != "cpu" or a.dtype != u.dtype for a in (u, *fields)):
+        return False
+    if any(n < least for n, least in zip(u.shape[2:], SMALLEST, strict=True)):
+        return False
+    return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in (u, *fields, numbers))
+
+
+def shapes_of_derivatives(
+    u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
+) -> list[Tensor]:
+    return [torch.empty_like(a, memory_format=torch.contiguous_format) for a in (u, *fields, numbers)]
+
+
+@partial(operator, DERIVATIVES, shapes_of_derivatives, keep_nothing, no_second_derivative)
+def derivatives(
+    u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
+) -> list[Tensor]:
+    """The vector-Jacobian product: cotangents of u, of the fields, and of the numbers."""
+    known = dict(zip((*GIVEN, *KEPT, SLOPE), (u, *fields, *kept, slope), strict=True))
+    found = travel(BACKWARD, known, COTANGENTS, numbers)
+    once = len({*COTANGENTS, *GIVEN, SLOPE}) == len(COTANGENTS) + len(GIVEN) + 1
+    return [*(known[slot] if once else known[slot].clone() for slot in COTANGENTS), found]
+
+
+def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
+    found = [u.new_empty(u.shape)]
+    for slot in KEPT if keep else ():
+        channels, *wide = ARRAYS[slot]
+        sizes = (n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True))
+        found.append(u.new_empty(len(u), channels, *sizes))
+    return found
+
+
+def keep_for_backward(ctx: Any, inputs: Any, output: Any) -> None:
+    u, fields, numbers, _ = inputs
+    ctx.fields = len(fields)
+    ctx.save_for_backward(u, numbers, *fields, *output[1:])
+    ctx.set_materialize_grads(False)
+
+
+def backward(ctx: Any, slopes: Any) -> Any:
+    u, numbers, *rest = ctx.saved_tensors
+    if slopes[0] is None:
+        return None, [None] * ctx.fields, None, None
+    own, *fields, found = derivatives(
+        u, rest[: ctx.fields], numbers, rest[ctx.fields :], slopes[0].contiguous()
+    )
+    return own, fields, found, None
+
+
+@partial(operator, ADVANCE, shapes, keep_for_backward, backward)
+def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
+    """The state after all steps, and what derivatives need if `keep`."""
+    known = dict(zip(GIVEN, (u, *fields), strict=True))
+    wanted = (RESULTS[keep], *(KEPT if keep else ()))
+    travel(KEEPING if keep else FORWARD, known, wanted, numbers)
+    return [known[slot] for slot in wanted]
+'''
+
+
+METHODS = '''
+def by_kernels(
+    method: str, arrays: Sequence[Tensor], numbers: Sequence[Tensor | float]
+) -> tuple[Tensor, ...] | None:
+    """What a method returns, by one pass over memory; None where that does not apply.
+
+    It takes images on the CPU, float32 or float64, not too small, without derivatives.
+    """
+    trip, given, results, smallest = METHODS[method]
+    u, known = arrays[0], {}
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or len(arrays) != len(given):
+        return None
+    if u.dtype not in (torch.float32, torch.float64) or u.dim() != 2 + len(smallest):
+        return None
+    if any(n < least for n, least in zip(u.shape[2:], smallest, strict=True)):
+        return None
+    if any(hidden(a, False) for a in (*arrays, *(n for n in numbers if isinstance(n, Tensor)))):
+        return None
+    moving = any(a.requires_grad for a in (*arrays, *numbers) if isinstance(a, Tensor))
+    if torch.is_grad_enabled() and moving:
+        return None
+    for slot, a in zip(given, arrays, strict=True):
+        channels, *wide = ARRAYS[slot]
+        sizes = [n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True)]
+        if a.device.type != "cpu" or a.dtype != u.dtype or a.dim() != u.dim():
+            return None
+        if list(a.shape[1:]) != [channels, *sizes]:
+            return None
+        known[slot] = a.expand(len(u), -1, *sizes)
+    travel((trip,), known, results, matrix([numbers]))
+    return tuple(known[slot] for slot in results)
+
+
+def on_grid(
+    method: str,
+    arrays: Sequence[Tensor],
+    numbers: Sequence[Tensor | float],
+    grid: Grid,
+    factors: Sequence[Tensor | float],
+) -> tuple[Tensor, ...] | None:
+    """The same on a grid whose cells are whole: differences are `factors` times those of the finest."""
+    if grid.volume is not None or any(isinstance(f, Tensor) for f in factors):
+        return None
+    return by_kernels(method, arrays, (*numbers, *factors))
+'''
