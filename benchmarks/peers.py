@@ -23,6 +23,7 @@ from typing import Any
 
 import implicit
 import numpy as np
+import responses
 import sympy as sp
 import torch
 from networks import Textbook
@@ -400,6 +401,7 @@ def page(quick: bool) -> Iterator[str]:
     yield "| model | million cell-steps per second | faster than the torch module by |"
     yield "| --- | --- | --- |"
     yield from models(runs)
+    yield from responses.page(quick)
     if importlib.util.find_spec("pyamg"):
         yield from implicit.page(quick)
     yield "\n## Compiling Perona-Malik: seconds until the first image is done\n"
