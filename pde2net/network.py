@@ -134,7 +134,8 @@ class Network:
     def source(self, backend: str = "torch", *, steps: tuple[int, int] | None = None) -> str:
         """Standalone Python source that imports torch and math only; the same bytes on every call.
 
-        backend  "torch", or "numba" for kernels in loops over cells, which imports numba and NumPy too
+        backend  "torch"; "numba" for kernels in loops over cells, which imports numba and NumPy too; "triton"
+                 for those of a GPU
         steps    of kernels in one pass over memory, and in one that keeps what derivatives need; by default
                  so many that 4096 columns stay in a cache of 2 MiB (STEPS in emit/kernels/stack.py)
 
@@ -193,7 +194,8 @@ class Network:
         """The torch.nn.Module that `source(backend)` defines, with fresh parameters.
 
         "auto" is "numba" where that is installed and the network has kernels, else "torch" and a warning.
-        Raises DeclarationError for another backend, EmissionError if "numba" is asked for and that is not so.
+        "triton" has kernels for a GPU. Raises DeclarationError for another backend, EmissionError if kernels
+        are asked for and there are none, or what compiles them is not installed.
 
         It maps (batch, channels, *spatial) to the same shape, dtype and device; known fields are keyword
         arguments of the same shape, or of one channel. Non-trainable constants are Python floats, so

@@ -63,6 +63,7 @@ class Backend(enum.StrEnum):
     AUTO = "auto"
     TORCH = "torch"
     NUMBA = "numba"
+    TRITON = "triton"
 
 
 class Precision(enum.StrEnum):
@@ -193,7 +194,7 @@ def run_(
     dtype: Annotated[Precision, typer.Option(help="Precision.")] = Precision.FLOAT32,
     device: Annotated[str, typer.Option(help="A torch device.")] = "cpu",
     backend: Annotated[
-        Backend, typer.Option(help="torch, kernels of numba, or what is faster for the picture.")
+        Backend, typer.Option(help="torch, kernels of numba or Triton, or what is faster for the picture.")
     ] = Backend.AUTO,
     on_unstable: Unstable = OnUnstable.ERROR,
 ) -> None:

@@ -7,6 +7,8 @@
                                                 compiled this text before
     numba is missing, or there are no kernels   torch, with a warning from WORTH on
 
+"triton" is for GPUs, and asked for by name: how fast it is there was not measured.
+
 Networks are compiled once, some seconds; torch does 1e7 to 3e7 cells times steps in a second. Derivatives
 make no difference: both have them, and kernels are as much faster.
 """
@@ -18,16 +20,15 @@ from collections.abc import Callable
 
 from pde2net.errors import DeclarationError, EmissionError, suggestion
 
-BACKENDS = ("torch", "numba", "auto")
+BACKENDS = ("torch", "numba", "triton", "auto")
 WORTH, WARM = 10**8, 10**7  # cells times steps
 
 
 def checked(backend: str) -> str:
     """Raises DeclarationError for what is no backend."""
     if backend not in BACKENDS:
-        raise DeclarationError(
-            f'backend is "torch", "numba" or "auto", not {backend!r}.{suggestion(str(backend), BACKENDS)}'
-        )
+        nearest = suggestion(str(backend), BACKENDS)
+        raise DeclarationError(f'backend is "torch", "numba", "triton" or "auto", not {backend!r}.{nearest}')
     return backend
 
 

@@ -62,13 +62,17 @@ def passes_of(request: Request) -> Journey:
         raise EmissionError(f"A {architecture} has no passes of several steps.")
     from pde2net.emit.kernels.stack import planned
 
-    return planned(request, program_of(request))
+    return planned(request, program_of(request), request.backend != "triton")
 
 
 def _emitter(request: Request) -> Callable[[Request, Program], Emitter]:
     architecture: str = request.graph.graph["architecture"]
     if request.backend == "torch":
         return EMITTERS[architecture]
+    if request.backend == "triton":
+        from pde2net.emit.triton.stack import TritonEmitter
+
+        return partial(TritonEmitter, journey=passes_of(request))
     if filters_of(request.graph) and architecture != "u-net":
         from pde2net.emit.kernels.learned import ActivatedCell, ActivatedStack, Activations
 

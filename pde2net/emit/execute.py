@@ -37,9 +37,12 @@ def _module(source: str) -> types.ModuleType:
     """The module of `source`, one for equal texts."""
     name = generated(source)
     kernels = "\nimport numba\n" in source
+    triton = "\nimport triton\n" in source
+    if triton:
+        require_triton()
     filename = _stored(name, source) if kernels else f"<{name}>"
     module = types.ModuleType(name)
-    if kernels:  # numba looks for the module of what it reads from disk
+    if kernels or triton:  # these look for the module of what they compile
         sys.modules[name] = module
     module.__file__ = filename
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
@@ -61,6 +64,14 @@ def require_numba() -> None:
         import numba  # noqa: F401
     except ImportError as error:
         raise EmissionError('The backend "numba" needs numba: pip install "pde2net[fast]".') from error
+
+
+def require_triton() -> None:
+    """Raises EmissionError without Triton."""
+    try:
+        import triton  # noqa: F401
+    except ImportError as error:
+        raise EmissionError('The backend "triton" needs Triton: pip install triton.') from error
 
 
 def cache_folder() -> Path:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import sympy as sp
 
@@ -29,16 +30,23 @@ from pde2net.program.separate import separated
 class Leg:
     """A pass, the arrays that it is given, and those that it leaves in memory.
 
-    made   its turns, with arrays and lines of numbers of the first leg that does the same
+    calls  what it consists of, with arrays and lines of numbers of the first leg that does the same
     first  that leg, None for itself
     line   the first line of its numbers
+    wide   how much wider than the image its results are
     """
 
-    made: Pass
+    calls: tuple[Call, ...]
     given: tuple[str, ...]
     results: tuple[str, ...]
     line: int
+    wide: tuple[tuple[int, ...], ...]
     first: Leg | None = None
+
+    @cached_property
+    def made(self) -> Pass:
+        """Its turns."""
+        return schedule(self.calls, self.given, dict(zip(self.results, self.wide, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,11 @@ def journey(
     weights: Collection[sp.Symbol],
     values: Mapping[sp.Symbol, sp.Expr],
     steps: tuple[int, int],
+    rows: bool = True,
 ) -> Journey:
-    """`steps` of the innermost loop in a pass, and in one of those that keep what derivatives need.
+    """Where passes go by `rows`, stages that can are one loop.
 
+    `steps` of the innermost loop in a pass, and in one of those that keep what derivatives need.
     `values` are those of symbols, for the widths of Gaussians.
     Derivatives are those by the parameters of the function, by `symbols`, and by these `weights` of loops.
     Raises EmissionError as `fuse` does, where there is no program for the function itself.
@@ -86,8 +96,8 @@ def journey(
             whole = everywhere(whole, each)
         made = flatten(whole, extents, by)
         made = replace(made, totals={k: v for k, v in made.totals.items() if k[1] in wanted})
-        made = _with_wanted_totals(_lifted(made) if dimension == 1 else made)
-        return carried(inlined(made))
+        made = _with_wanted_totals(_lifted(made) if dimension == 1 and rows else made)
+        return carried(inlined(made)) if rows else inlined(made)
 
     try:
         backward = differentiate(function, symbols)
@@ -219,9 +229,9 @@ class _Planner:
         whole = (tuple(key), tuple(numbers[r] for r in results), extents)
         if whole in self.known:
             first = self.known[whole]
-            return Leg(first.made, given, results, line, first)
-        shown = {a: self.flat.extents[a].wide for a in results}
-        self.known[whole] = Leg(schedule(calls, given, shown), given, results, line)
+            return replace(first, given=given, results=results, line=line, first=first)
+        wide = tuple(self.flat.extents[a].wide for a in results)
+        self.known[whole] = Leg(tuple(calls), given, results, line, wide)
         return self.known[whole]
 
 

@@ -26,4 +26,6 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
 
 def _unknown(dtype: Any) -> Any:
     kind = np.dtype(dtype)
-    return math.nan if kind.kind == "f" else min(10**12, int(np.iinfo(kind).max))
+    if kind.kind in "iu":
+        return min(10**12, int(np.iinfo(kind).max))
+    return math.nan if kind.kind == "f" else 10**12

@@ -47,7 +47,7 @@ def test_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
         CELL.module(backend="numba")
     with pytest.warns(UserWarning, match="Torch runs this network"):
         assert CELL.backend("auto", WORTH) == "torch"
-    with pytest.raises(p2n.DeclarationError, match='"torch", "numba" or "auto"'):
+    with pytest.raises(p2n.DeclarationError, match='"torch", "numba", "triton" or "auto"'):
         STACK.module(backend="nunba")
     with pytest.raises(p2n.DeclarationError, match="depends on the image"):
         STACK.source(backend="auto")

@@ -12,6 +12,7 @@ def schemas(name: str) -> list[str]:
     ]
 
 
+DEVICE = 'DEVICE = "cpu"'
 ENOUGH = f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting"
 
 THREADS = '''
@@ -236,7 +237,7 @@ def operator(schema: str, shapes: Callable, kept: Callable, backward: Callable, 
     name = schema.partition("(")[0]
     if not hasattr(torch.ops.pde2net, name):
         torch.library.define(f"pde2net::{name}", schema.removeprefix(name))
-        torch.library.impl(f"pde2net::{name}", "cpu", function)
+        torch.library.impl(f"pde2net::{name}", DEVICE, function)
         torch.library.register_fake(f"pde2net::{name}", shapes)
         torch.library.register_autograd(f"pde2net::{name}", backward, setup_context=kept)
     return getattr(torch.ops.pde2net, name)
@@ -273,15 +274,15 @@ def is_still(numbers: Iterable[Tensor | float], value: float) -> bool:
 
 
 def suited(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> bool:
-    """Whether passes over memory take these arrays: on the CPU, float32 or float64, not too small.
+    """Whether passes over memory take these arrays: on their device, float32 or float64, not too small.
 
     And the steps are as many as were compiled, and nothing is transformed or differentiated in another way.
     """
     if torch.compiler.is_exporting() or len(numbers) != LINES or (keep and not BACKWARD):
         return False
-    if u.dtype not in (torch.float32, torch.float64) or numbers.device.type != "cpu":
+    if u.dtype not in (torch.float32, torch.float64) or numbers.device.type not in ("cpu", DEVICE):
         return False
-    if any(a.device.type != "cpu" or a.dtype != u.dtype for a in (u, *fields)):
+    if any(a.device.type != DEVICE or a.dtype != u.dtype for a in (u, *fields)):
         return False
     if any(n < least for n, least in zip(u.shape[2:], SMALLEST, strict=True)):
         return False

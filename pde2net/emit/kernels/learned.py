@@ -9,7 +9,7 @@ from dataclasses import replace
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
 from pde2net.emit.filters import borders, convolving, has_odd, is_split
-from pde2net.emit.kernels.drive import ENOUGH, HIDDEN, REGISTER, THREADS
+from pde2net.emit.kernels.drive import DEVICE, ENOUGH, HIDDEN, REGISTER, THREADS
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS
 from pde2net.emit.kernels.filters import FILTERS, RESPONSES, SPLINES, SUMMING, adding, group_of, summing
 from pde2net.emit.kernels.lines import line
@@ -245,7 +245,7 @@ class _Activating(Emitter):
 
     def constants(self) -> list[str]:
         groups = (tuple_of([own.group, own.spread]) for own in self.printed)
-        lines = ["", OPTIONS, ENOUGH, LONGEST, ZEROS, *SCHEMAS, f"GROUPS = {tuple_of(groups)}"]
+        lines = ["", OPTIONS, ENOUGH, DEVICE, LONGEST, ZEROS, *SCHEMAS, f"GROUPS = {tuple_of(groups)}"]
         return [*super().constants(), *lines]
 
     def text(self, definitions: list[Definition]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sympy as sp
@@ -46,90 +46,38 @@ def line(stage: Stage, groups: Sequence[Sequence[int]], columns: Sequence[sp.Sym
     return _Line(stage, groups, columns, namer).made()
 
 
-class _Line:
-    def __init__(
-        self, stage: Stage, groups: Sequence[Sequence[int]], columns: Sequence[sp.Symbol], namer: Namer
-    ) -> None:
-        self.stage, self.groups, self.columns, self.namer = stage, groups, columns, namer
-        self.axes = len(stage.wide)
-        self.taken: list[str] = [*WORDS, *HELPERS]
-        self.first = [min(self.read(i).offset[-1] for i in g) for g in groups]
-        self.span = [
-            max(self.read(i).offset[-1] for i in g) - f for g, f in zip(groups, self.first, strict=True)
-        ]
-        self.arguments = [self.fresh(_of(self.read(g[0]))) for g in groups]
-        self.targets = [self.fresh(_plain(w.value)) for w in stage.writes]
-        self.carried = {c: self.fresh(_plain(c.value)) for c in stage.carried}
-        self.last = [c for c in stage.carried if c.axis == self.axes - 1]
-        self.words: dict[sp.Symbol, str] = {}
-        for group, first, argument in zip(groups, self.first, self.arguments, strict=True):
-            for i in group:
-                symbol, read = stage.reads[i]
-                shift = read.offset[-1] - first
-                self.words[symbol] = f"{argument}[j + {shift}]" if shift else f"{argument}[j]"
-        self.varying = {s for s, _ in stage.reads}
-        for carried, name in self.carried.items():
-            self.words[carried.symbol] = name if carried in self.last else f"{name}[j]"
-            self.varying.add(carried.symbol)
+class Body:
+    """The statements of a stage.
 
-    def read(self, i: int) -> Read:
-        return self.stage.reads[i][1]
+    words    how symbols are called
+    varying  those whose values are not the same in all cells
+    """
+
+    def __init__(self, stage: Stage, namer: Namer, taken: Sequence[str]) -> None:
+        self.stage, self.namer, self.axes = stage, namer, len(stage.wide)
+        self.taken = list(taken)
+        self.words: dict[sp.Symbol, str] = {}
+        self.varying = {s for s, _ in stage.reads}
 
     def fresh(self, wanted: str) -> str:
         self.taken.append(self.namer.identifier(wanted, self.taken))
         return self.taken[-1]
 
-    def made(self) -> Line:
-        before, inside = self.statements()
-        assigned = "+=" if self.stage.summed else "="
-        symbols = [self.words[w.symbol] for w in self.stage.writes]
-        inside += [f"{t}[j] {assigned} {s}" for t, s in zip(self.targets, symbols, strict=True)]
-        inside += [f"{self.words[c.symbol]} = {self.words[c.source]}" for c in self.carried]
-        before += [f"{self.carried[c]} = real(0)" for c in self.last]
-        text = "\n".join([*before, *inside])
-        head = ["wide()", f"real = {self.targets[0]}.dtype.type"]
-        if "tiny" in re.findall(r"\w+", text):
-            head.append(f"tiny = np.finfo({self.targets[0]}.dtype).tiny")
-        found = set(re.findall(r"\w+", text))
-        for k, symbol in enumerate(self.columns):
-            if symbol in self.words and self.words[symbol] in found:
-                head.append(f"{self.words[symbol]} = p[{k}]")
-        located = "where" in found
-        kept = [name for c, name in self.carried.items() if c not in self.last]
-        arguments = ["n", "p", *(["where"] if located else []), *self.arguments, *self.targets, *kept]
-        name = self.namer.identifier("line_of_" + "_".join(self.targets)[:40], ())
-        reads = ", ".join(dict.fromkeys(_plain(self.read(g[0]).value) for g in self.groups)) or "numbers"
-        shown = [*self.targets[:4], *([f"{len(self.targets) - 4} more"] if len(self.targets) > 4 else [])]
-        doc = f"A line of {', '.join(shown)} from {reads}."
-        body = [*head, *before, "for j in range(n):", *("    " + s for s in inside)]
-        function = Function(name, arguments, "None", doc, body, ["@line"])
-        return Line(
-            name,
-            tuple(map(tuple, self.groups)),
-            tuple(self.first),
-            tuple(self.span),
-            len(self.targets) + len(kept),
-            function,
-            located,
-        )
-
-    def statements(self) -> tuple[list[str], list[str]]:
-        """What is the same in all cells, and the loop."""
+    def statements(
+        self, printer: type[LinePrinter], places: Mapping[sp.Symbol, str]
+    ) -> tuple[list[str], list[str]]:
+        """What is the same in all cells, and the loop; `places` are words for positions and sizes."""
         for symbol in sorted(self.stage.numbers, key=str):
-            self.words[symbol] = self.fresh(_plain(symbol.name))
-        for axis in range(self.axes):
-            lifted = 0 if axis == 0 and self.axes > 1 else 2 - (self.axes - 1 - axis)
-            self.words[position(axis)] = "real(where[2] + j)" if lifted == 2 else f"real(where[{lifted}])"
-            self.words[size(axis)] = f"real(where[{3 + lifted}])"
-        self.varying.add(position(self.axes - 1))
-        printer = LinePrinter(self.words)
+            self.words[symbol] = self.fresh(plain(symbol.name))
+        self.words |= places
+        printed = printer(self.words)
         before, inside = list[str](), list[str]()
         for symbol, expression in self.ordered():
-            name = self.words[symbol] = self.fresh(_plain(symbol.name))
+            name = self.words[symbol] = self.fresh(plain(symbol.name))
             varies = bool(self.varying & expression.free_symbols)
             if varies:
                 self.varying.add(symbol)
-            statement = f"{name} = {printer.doprint(expression)}"
+            statement = f"{name} = {printed.doprint(expression)}"
             (inside if varies else before).append(statement)
         return before, inside
 
@@ -173,6 +121,77 @@ class _Line:
     def aliased(self, symbol: sp.Symbol, target: sp.Symbol) -> None:
         """A value that another symbol has."""
         self.words[symbol] = self.words[target]
+
+
+class _Line(Body):
+    def __init__(
+        self, stage: Stage, groups: Sequence[Sequence[int]], columns: Sequence[sp.Symbol], namer: Namer
+    ) -> None:
+        super().__init__(stage, namer, (*WORDS, *HELPERS))
+        self.groups, self.columns = groups, columns
+        self.first = [min(self.read(i).offset[-1] for i in g) for g in groups]
+        self.span = [
+            max(self.read(i).offset[-1] for i in g) - f for g, f in zip(groups, self.first, strict=True)
+        ]
+        self.arguments = [self.fresh(_of(self.read(g[0]))) for g in groups]
+        self.targets = [self.fresh(plain(w.value)) for w in stage.writes]
+        self.carried = {c: self.fresh(plain(c.value)) for c in stage.carried}
+        self.last = [c for c in stage.carried if c.axis == self.axes - 1]
+        for group, first, argument in zip(groups, self.first, self.arguments, strict=True):
+            for i in group:
+                symbol, read = stage.reads[i]
+                shift = read.offset[-1] - first
+                self.words[symbol] = f"{argument}[j + {shift}]" if shift else f"{argument}[j]"
+        for carried, name in self.carried.items():
+            self.words[carried.symbol] = name if carried in self.last else f"{name}[j]"
+            self.varying.add(carried.symbol)
+
+    def read(self, i: int) -> Read:
+        return self.stage.reads[i][1]
+
+    def made(self) -> Line:
+        self.varying.add(position(self.axes - 1))
+        before, inside = self.statements(LinePrinter, self.places())
+        assigned = "+=" if self.stage.summed else "="
+        symbols = [self.words[w.symbol] for w in self.stage.writes]
+        inside += [f"{t}[j] {assigned} {s}" for t, s in zip(self.targets, symbols, strict=True)]
+        inside += [f"{self.words[c.symbol]} = {self.words[c.source]}" for c in self.carried]
+        before += [f"{self.carried[c]} = real(0)" for c in self.last]
+        text = "\n".join([*before, *inside])
+        head = ["wide()", f"real = {self.targets[0]}.dtype.type"]
+        if "tiny" in re.findall(r"\w+", text):
+            head.append(f"tiny = np.finfo({self.targets[0]}.dtype).tiny")
+        found = set(re.findall(r"\w+", text))
+        for k, symbol in enumerate(self.columns):
+            if symbol in self.words and self.words[symbol] in found:
+                head.append(f"{self.words[symbol]} = p[{k}]")
+        located = "where" in found
+        kept = [name for c, name in self.carried.items() if c not in self.last]
+        arguments = ["n", "p", *(["where"] if located else []), *self.arguments, *self.targets, *kept]
+        name = self.namer.identifier("line_of_" + "_".join(self.targets)[:40], ())
+        reads = ", ".join(dict.fromkeys(plain(self.read(g[0]).value) for g in self.groups)) or "numbers"
+        shown = [*self.targets[:4], *([f"{len(self.targets) - 4} more"] if len(self.targets) > 4 else [])]
+        doc = f"A line of {', '.join(shown)} from {reads}."
+        body = [*head, *before, "for j in range(n):", *("    " + s for s in inside)]
+        function = Function(name, arguments, "None", doc, body, ["@line"])
+        return Line(
+            name,
+            tuple(map(tuple, self.groups)),
+            tuple(self.first),
+            tuple(self.span),
+            len(self.targets) + len(kept),
+            function,
+            located,
+        )
+
+    def places(self) -> dict[sp.Symbol, str]:
+        """The words for where a cell is."""
+        found = {}
+        for axis in range(self.axes):
+            lifted = 0 if axis == 0 and self.axes > 1 else 2 - (self.axes - 1 - axis)
+            found[position(axis)] = "real(where[2] + j)" if lifted == 2 else f"real(where[{lifted}])"
+            found[size(axis)] = f"real(where[{3 + lifted}])"
+        return found
 
 
 def _with_quotients(assigned: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]:
@@ -377,7 +396,7 @@ class LinePrinter(TorchPrinter):
         return operator.join(f"({self._print(a)})" for a in expr.args)
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
     """A word for a value: block.flux:1 is flux_1."""
     word = re.sub(r"\W+", "_", value.removeprefix("value of ").rpartition(".")[2]).strip("_")
     return word if word and not word[0].isdigit() else f"slope_{word}"
@@ -385,7 +404,7 @@ def _plain(value: str) -> str:
 
 def _of(read: Read) -> str:
     """A word for a row: u, u_up where it is one row further, ..."""
-    word = _plain(read.value)
+    word = plain(read.value)
     for name, d in zip(("row", "line"), read.offset[:-1], strict=False):
         if d:
             word += f"_{name}{'_m' if d < 0 else '_'}{abs(d)}"

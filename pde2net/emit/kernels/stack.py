@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import sympy as sp
 from pde2net.emit.base import Request
 from pde2net.emit.kernels.drive import (
     ARRAYS,
+    DEVICE,
     DRIVE,
     ENOUGH,
     HIDDEN,
@@ -52,8 +54,8 @@ STEPS = {1: (20, 8), 2: (20, 8), 3: (10, 4)}
 OPERATOR = "net_of_this_text"
 
 
-def planned(request: Request, program: Program) -> Journey:
-    """The passes of a network.
+def planned(request: Request, program: Program, rows: bool = True) -> Journey:
+    """The passes of a network, which go by `rows` or make whole arrays.
 
     Raises EmissionError for operations that have no kernels.
     """
@@ -74,11 +76,12 @@ def planned(request: Request, program: Program) -> Journey:
         weights,
         graph.graph["values"],
         request.steps or STEPS[len(request.axes)],
+        rows,
     )
 
 
-class KernelEmitter(StackEmitter):
-    """The torch module whose network asks kernels first; it runs without them where these do not apply."""
+class PassesEmitter(StackEmitter):
+    """The torch module whose network asks passes first; it runs without them where these do not apply."""
 
     def __init__(self, request: Request, program: Program, *, journey: Journey) -> None:
         super().__init__(request, program)
@@ -88,11 +91,10 @@ class KernelEmitter(StackEmitter):
         self.slots = numbered([*journey.flat.parameters, *journey.kept, *_arrays(legs)], 0)
         own = numbered([*journey.given, *_arrays(journey.forward)], len(self.slots))
         self.plain = {a: self.slots[a] if a in journey.given else k for a, k in own.items()}
-        self.made = Tables(journey, self.numbered)
-        self.trips = {
-            "forward": self.made.trips(journey.forward, self.plain),
-            "keeping": self.made.trips(journey.keeping, self.slots),
-            "backward": self.made.trips(journey.backward, self.slots),
+        self.legs = {
+            "forward": (journey.forward, self.plain),
+            "keeping": (journey.keeping, self.slots),
+            "backward": (journey.backward, self.slots),
         }
         self.field_names = [self.names[v.rpartition(".")[2]] for v in journey.given[1:]]
 
@@ -103,14 +105,6 @@ class KernelEmitter(StackEmitter):
         return sorted(used, key=str)
 
     # -- text ------------------------------------------------------------------------------------
-
-    def libraries(self) -> list[str]:
-        return [*LIBRARIES, *super().libraries()]
-
-    def functions(self) -> list[Definition]:
-        texts = (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN, REGISTER, OPERATORS)
-        after = [d for text in texts for d in parse(text)]
-        return [*super().functions(), *functions_of_lines(list(self.made.lines.values())), *after]
 
     def checks(self) -> list[str]:
         """The kernels follow the checks."""
@@ -127,26 +121,26 @@ class KernelEmitter(StackEmitter):
         made = super().network()
         return replace(made, members=[*made.members, self._by_kernels(), self._numbers()])
 
+    @abstractmethod
+    def tabled(self) -> tuple[list[str], dict[str, Sequence[Trip]], list[str]]:
+        """Lines of the module for passes, before what all have, and after; trips forward and backward."""
+
     def constants(self) -> list[str]:
-        made = self.trips
-        given = [self.slots[a] for a in self.journey.given]
+        before, trips, after = self.tabled()
         flat = self.journey.flat
         slope, end = self.slots[flat.parameters[-1]], flat.results[0]
         arrays = [*self.slots, *sorted(self.plain, key=lambda a: self.plain[a])]
         results = self.plain[end], self.slots.get(end, 0)
-        lines = ["", OPTIONS, ENOUGH, *schemas(OPERATOR), "", "# How to read these: see sweep and travel."]
-        functions, printed = list(self.made.lines.values()), list(self.made.tables)
-        lines += tables(printed, functions)
+        lines = ["", *schemas(OPERATOR), *before]
         lines += [f"# Derivatives by torch: {self.journey.why}"] if self.journey.why else []
         lines += listed("ARRAYS", equal([sizes_of(flat.extents[a], self.dimension) for a in arrays]))
-        lines += [line for name, trips in made.items() for line in listed(name.upper(), _regular(trips))]
-        lines += [f"GIVEN = {tuple_of(given)}", f"RESULTS = {tuple_of(results)}"]
+        lines += [line for name, own in trips.items() for line in listed(name.upper(), _regular(own))]
+        lines += [f"GIVEN = {tuple_of([self.slots[a] for a in self.journey.given])}"]
+        lines += [f"RESULTS = {tuple_of(results)}"]
         lines += [f"KEPT = {range_of([self.slots[a] for a in self.journey.kept])}", f"SLOPE = {slope}"]
-        cotangents = [self.slots[a] for a in flat.results[1:] if a] if made["backward"] else []
-        lines += [f"COTANGENTS = {tuple_of(cotangents)}"]
-        lines += limits([trip for name in made for trip in made[name]], functions)
-        lines += [f"SMALLEST = {tuple_of(smallest(printed, self.dimension))}", f"LINES = {len(flat.places)}"]
-        return [*super().constants(), *lines]
+        cotangents = [self.slots[a] for a in flat.results[1:] if a] if trips["backward"] else []
+        lines += [f"COTANGENTS = {tuple_of(cotangents)}", f"LINES = {len(flat.places)}"]
+        return [*super().constants(), *lines, *after]
 
     def text(self, definitions: list[Definition]) -> str:
         """The operators are called after all of the text: others of that name compute the same."""
@@ -230,6 +224,30 @@ class KernelEmitter(StackEmitter):
         printer = self.printer({}, owner)
         found = [own[s] if s in own else printer.doprint(s) for s in self.numbered]
         return tuple_of(found)
+
+
+class KernelEmitter(PassesEmitter):
+    """Passes by rows, for numba."""
+
+    def __init__(self, request: Request, program: Program, *, journey: Journey) -> None:
+        super().__init__(request, program, journey=journey)
+        self.made = Tables(journey, self.numbered)
+        self.trips = {name: self.made.trips(*own) for name, own in self.legs.items()}
+
+    def libraries(self) -> list[str]:
+        return [*LIBRARIES, *super().libraries()]
+
+    def functions(self) -> list[Definition]:
+        texts = (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN, REGISTER, OPERATORS)
+        after = [d for text in texts for d in parse(text)]
+        return [*super().functions(), *functions_of_lines(list(self.made.lines.values())), *after]
+
+    def tabled(self) -> tuple[list[str], dict[str, Sequence[Trip]], list[str]]:
+        functions, printed = list(self.made.lines.values()), list(self.made.tables)
+        before = [OPTIONS, ENOUGH, DEVICE, "", "# How to read these: see sweep and travel."]
+        after = limits([trip for own in self.trips.values() for trip in own], functions)
+        after += [f"SMALLEST = {tuple_of(smallest(printed, self.dimension))}"]
+        return [*before, *tables(printed, functions)], {**self.trips}, after
 
 
 def _arrays(legs: Sequence[Leg]) -> Iterator[str]:
