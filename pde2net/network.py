@@ -190,8 +190,26 @@ class Network:
         if certificate is not None:
             write_text(certificate, self.certificate.to_json())
 
-    def module(self, backend: str = "torch") -> torch.nn.Module:
-        """The torch.nn.Module that `source(backend)` defines, with fresh parameters.
+    def tuned(self, *size: int, images: int = 1) -> tuple[int, int]:
+        """The `steps` of `source("numba", steps=...)` that are fastest here for images of this size.
+
+        They are measured with random images, in single precision, with as many threads as torch has, which
+        takes a minute, and remembered beside what numba has compiled. Raises EmissionError without kernels.
+        """
+        from pde2net.emit.kernels.tune import tuned
+
+        space, problem = self.semidiscrete.form.space, self.semidiscrete.form.problem
+        if len(size) != len(space) or not all(type(n) is int and n > 0 for n in (*size, images)):
+            raise DeclarationError(f"tuned takes the numbers of cells along {', '.join(map(str, space))}.")
+        emit(self.request("numba"))
+        if self.looped.graph["architecture"] != "residual stack":
+            raise EmissionError("Kernels of cells and U-nets have no passes of several steps.")
+        shape = (images, self.looped.graph["channels"], *size)
+        arrays = {str(f.func): shape for f in problem.fields} | {s.name: () for s in problem.inputs}
+        return tuned(lambda steps: self.source("numba", steps=steps), {"u": shape, **arrays})
+
+    def module(self, backend: str = "torch", *, steps: tuple[int, int] | None = None) -> torch.nn.Module:
+        """The torch.nn.Module that `source(backend, steps=steps)` defines, with fresh parameters.
 
         "auto" is "numba" where that is installed and the network has kernels, else "torch" and a warning.
         "triton" has kernels for a GPU. Raises DeclarationError for another backend, EmissionError if kernels
@@ -203,7 +221,7 @@ class Network:
         """
         from pde2net.emit.execute import execute
 
-        return execute(self.source(self.backend(backend, math.inf)))
+        return execute(self.source(self.backend(backend, math.inf), steps=steps))
 
     def backend(self, asked: str, cells: float, device: str = "cpu", dtype: str = "float32") -> str:
         """ "torch" or "numba", which "auto" chooses for so many cells of all images (emit/backends.py)."""

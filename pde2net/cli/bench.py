@@ -86,6 +86,8 @@ def _modules(network: Network) -> tuple[dict[str, torch.nn.Module], list[str]]:
     """The module of each backend, and why there are no others."""
     import torch
 
+    from pde2net.cli.textbook import textbook
+
     plain = network.module().float().eval()
     found: dict[str, torch.nn.Module] = {"torch": plain}
     said = []
@@ -93,6 +95,11 @@ def _modules(network: Network) -> tuple[dict[str, torch.nn.Module], list[str]]:
         found["numba"] = network.module(backend="numba").float().eval()
     except EmissionError as error:
         said.append(str(error))
+    by_hand = textbook(network)
+    if by_hand is None:
+        said.append("There is no textbook network of convolutions that computes the same.")
+    else:
+        found["textbook"] = by_hand
     found["torch.compile"] = torch.compile(network.module().float().eval())  # type: ignore[assignment]
     return found, said
 

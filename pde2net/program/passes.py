@@ -45,7 +45,9 @@ class Leg:
 
     @cached_property
     def made(self) -> Pass:
-        """Its turns."""
+        """Its turns, with the arrays of the first leg that does the same."""
+        if self.first is not None:
+            return self.first.made
         return schedule(self.calls, self.given, dict(zip(self.results, self.wide, strict=True)))
 
 

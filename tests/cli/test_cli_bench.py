@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sympy as sp
+import torch
 from typer.testing import CliRunner
 
+import pde2net as p2n
 from pde2net.cli.main import app
+from pde2net.cli.textbook import textbook
 
 STACK = """unknown u(x, y, t)
 equation u_t = laplacian(u)
@@ -37,7 +41,7 @@ def test_a_table_and_a_picture(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
     assert "12 x 10 cells, float32" in done.output
-    for word in ("numba", "torch.compile", "torch ", "a copy moves", "lines in the first cache"):
+    for word in ("numba", "torch.compile", "torch ", "textbook", "a copy moves", "lines in the first cache"):
         assert word in done.output
     # An image is read and written once in a pass of four steps: 2 x 4 bytes for 4 steps of a cell.
     assert "2.00" in done.output
@@ -56,3 +60,27 @@ def test_networks_without_kernels_and_bad_input(tmp_path: Path) -> None:
     ):
         failed: Any = CliRunner().invoke(app, ["bench", str(file), *options])
         assert failed.exit_code != 0 and said in str(failed.exception)
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_the_textbook_network_computes_the_same(dim: int, boundary: str) -> None:
+    """Convolutions in place of differences at reflecting borders; no other network is called so."""
+    axes = sp.symbols("x y z", real=True)[:dim]
+    t = sp.Symbol("t", real=True)
+    u = sp.Function("u")(*axes, t)
+    equation = sp.Eq(u.diff(t), p2n.div(p2n.grad(u) / (1 + p2n.norm2(p2n.grad(u)))))
+    problem = p2n.Problem(equation, boundary=boundary, channels=2)
+    network = p2n.compile(problem, p2n.Explicit(sp.Rational(1, 20), 3), on_unstable="ignore")
+    found, image = textbook(network), torch.rand(2, 2, *(9, 8, 7)[:dim])
+    assert (found is not None) == (boundary == "reflecting")
+    if found is not None:
+        assert "aten::convolution" in _operations(found, image)
+        assert torch.allclose(found(image), network.module().float()(image), rtol=1e-5, atol=1e-6)
+    assert "aten::convolution" not in _operations(network.module().float(), image)
+
+
+def _operations(module: torch.nn.Module, image: torch.Tensor) -> set[str]:
+    with torch.profiler.profile() as seen, torch.no_grad():
+        module(image)
+    return {event.key for event in seen.key_averages()}

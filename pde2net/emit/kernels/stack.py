@@ -48,9 +48,11 @@ from pde2net.program.records import Program, Transform
 from pde2net.scheme.registry import table_of
 from pde2net.scheme.stack import TAU
 
-# Steps in a pass, and in one that keeps what derivatives need, by dimension: for Perona-Malik 5 rows of 4096
-# numbers in rings for each step, and backward 2 more for each step that follows, are in a cache of 2 MiB.
-STEPS = {1: (20, 8), 2: (20, 8), 3: (10, 4)}
+# A model of caches. Steps in a pass at most, and in one that keeps what derivatives need, by dimension; fewer
+# where rings have more rows than ROWS, 4 MiB of 4096 numbers, or where rows are made so late that bands of
+# threads, which make LATE rows twice, were too few.
+STEPS = {1: (20, 8), 2: (40, 16), 3: (10, 4)}
+ROWS, LATE = 256, 48
 OPERATOR = "net_of_this_text"
 
 
@@ -68,16 +70,25 @@ def planned(request: Request, program: Program, rows: bool = True) -> Journey:
     weights = [w for w in update.stages[0] if table_of(w) in trained]
     weights += [w for w, e in update.stages[0].items() if sp.sympify(e).free_symbols.intersection(symbols)]
     weights += [t for repeat in repeats(graph) for t, _ in repeat.clock if TAU in symbols]
-    return journey(
-        network(graph, request.axes),
-        len(request.axes),
-        graph.graph["channels"],
-        symbols,
-        weights,
-        graph.graph["values"],
-        request.steps or STEPS[len(request.axes)],
-        rows,
-    )
+    whole, dimension = network(graph, request.axes), len(request.axes)
+    handed = whole, dimension, graph.graph["channels"], symbols, weights, graph.graph["values"]
+    most = request.steps or STEPS[dimension]
+    made = journey(*handed, most, rows)
+    if request.steps or not rows:
+        return made
+    forward = _fewer(made, made.forward, most[0])
+    back = _fewer(made, (*made.keeping, *made.backward), most[1])
+    return made if (forward, back) == most else journey(*handed, (forward, back), rows)
+
+
+def _fewer(journey: Journey, legs: Sequence[Leg], steps: int) -> int:
+    """Steps of which rings are small enough: their rows grow a little faster than the steps."""
+    share, of = 1.0, journey.flat.extents
+    for made in (leg.made for leg in legs):
+        count = sum(ring.rows * of[ring.array].channels for ring in made.rings if ring.carried is None)
+        late = max(turn.lag for turn in made.turns)
+        share = min(share, (ROWS / max(count, 1)) ** 0.75, LATE / max(late, 1))
+    return max(2, int(steps * share))
 
 
 class PassesEmitter(StackEmitter):
