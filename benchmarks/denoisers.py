@@ -27,7 +27,7 @@ FINE_TUNING = 6  # a training of 15 or 50 is so much shorter
 def trained(name: str, level: int, path: Path) -> torch.nn.Module:
     tier = TIERS[name]
     torch.manual_seed(0)
-    module = tier.make()
+    module = tier.make("numba" if tier.claim else "torch")
     epochs, rate = tier.epochs, tier.rate
     if level != 25:
         p2n.learn.load(module, RUNS / f"{name}-25" / "best.safetensors")

@@ -67,7 +67,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     tier = TIERS[arguments.tier]
     torch.manual_seed(0)
-    module = tier.make()
+    module = tier.make("numba" if tier.claim else "torch")
     folder = Path("runs") / f"ship-{arguments.tier}"
     pictures = chosen("train", TRAINING), DRAWS * [middle(v) for v in chosen("validation", VALIDATION)]
     module = train(tier, module, *pictures, LEVELS, folder, EPOCHS[arguments.tier], tier.rate)
