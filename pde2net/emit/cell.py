@@ -70,11 +70,11 @@ class CellEmitter(KeepingEmitter):
         helpers = squares_of(self.graph, self.banks, self.dimension, self.value)
         if self.preconditioner:
             helpers += self.preconditioner.grid_definitions()
-        helpers += self._solvers()
+        helpers += self.solvers()
         helpers += self.preconditioner.classes() if self.preconditioner else []
         return [*helpers, self._cell(), self._network()]
 
-    def _solvers(self) -> list[Definition]:
+    def solvers(self) -> list[Definition]:
         """What solves the linear systems, iterates, and differentiates solutions."""
         systems = [n for n in self.nodes if isinstance(n, LinearSolve)]
         found = {"linear_solution", "with_implicit_gradient"} if systems else set()

@@ -45,6 +45,10 @@ def _expression(prefix: str, text: str, suffix: str, indent: str) -> list[str]:
         return [indent + prefix + text + suffix]
     inside, inner = text[opening + 1 : -1], indent + INDENT
     head, tail = f"{indent}{prefix}{text[: opening + 1]}", f"{indent}{text[-1]}{suffix}"
+    element, *clauses = split(inside, (" for ",))
+    if clauses:  # a comprehension, whose commas may be those of its targets
+        own = [line for c in clauses for line in _expression("for ", c.removeprefix("for "), "", inner)]
+        return [head, *_expression("", element, "", inner), *own, tail]
     arguments = split(inside, (", ",))
     text_alone = len(arguments) == 1 and inside.startswith(('"', 'f"'))
     if len(inner) + len(inside) <= WIDTH or text_alone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,8 @@ x, y, t = sp.symbols("x y t", real=True)
 u = sp.Function("u")(x, y, t)
 HEAT = p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u)))
 STACK = p2n.compile(HEAT, p2n.Explicit(tau=sp.Rational(1, 8), steps=10))
-CELL = p2n.compile(HEAT, p2n.AOS(tau=1, steps=2))
+TIED = p2n.load(Path(p2n.__file__).parent.parent / "examples" / "gallery" / "inpainting.pde")
+CELL = p2n.compile(TIED.problem, TIED.scheme, TIED.grid)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_auto(
 
 
 def test_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(p2n.EmissionError, match="no kernel of Tridiagonal yet"):
+    with pytest.raises(p2n.EmissionError, match="tied to known values yet"):
         CELL.module(backend="numba")
     with pytest.warns(UserWarning, match="Torch runs this network"):
         assert CELL.backend("auto", WORTH) == "torch"

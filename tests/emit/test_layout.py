@@ -20,6 +20,7 @@ TERM = "u_x * torch.square(torch.clamp(1 - 0.2 * g, min=0))"
         f"raise ValueError({TERM} + {TERM} + {TERM})",
         f"flux = u_x * ({TERM} + {TERM} + {TERM})",
         "return {" + ", ".join(f'"a, ({k}": self.a{k}' for k in range(20)) + "}",
+        f"a = [f(a, b) for a, b in zip({TERM}, {TERM}, {TERM}) for c in b]",
         f'self.register("signs, (all", torch.tensor({[[[1, -1]]] * 20}, dtype=torch.float64))',
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -9,12 +10,13 @@ import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
-from pde2net.emit.kernels.drive import ARRAYS, DRIVE, ENOUGH, HIDDEN, METHODS, THREADS
+from pde2net.emit.kernels.drive import ARRAYS, DEVICE, DRIVE, ENOUGH, HIDDEN, METHODS, REGISTER, THREADS
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
     equal,
     functions_of_lines,
+    library,
     limits,
     listed,
     sizes_of,
@@ -22,6 +24,7 @@ from pde2net.emit.kernels.text import (
     tables,
     tuple_of,
 )
+from pde2net.emit.kernels.tridiagonal import LANES, OPERATOR, SCHEMA, TRIDIAGONAL
 from pde2net.emit.parse import parse
 from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.torch_expressions import TorchPrinter, number
@@ -30,7 +33,15 @@ from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.errors import EmissionError
 from pde2net.graph.network import block, node_of
-from pde2net.graph.nodes import Convolution, Gaussian, Operator, Pointwise, Smooth, TransposedConvolution
+from pde2net.graph.nodes import (
+    Convolution,
+    Gaussian,
+    Operator,
+    Pointwise,
+    Smooth,
+    TransposedConvolution,
+    Tridiagonal,
+)
 from pde2net.program.coarsen import uniform
 from pde2net.program.extents import Extent, extents
 from pde2net.program.passes import Journey, single
@@ -69,23 +80,26 @@ class Methods:
             self._of_cell(program)
             if program.operator is not None:
                 self._of_operator(request, program.operator)
-        if not self.found:
+        nodes = (node_of(request.graph, n) for n in block(request.graph))
+        self.lined = any(isinstance(node, Tridiagonal) for node in nodes)
+        if not self.found and not self.lined:
             raise EmissionError(self.why or "There are no kernels of this cell yet.")
         own = (m.journey.flat.calls for m in self.found.values())
         used = {s for calls in own for call in calls for s in call.stage.numbers}
         self.columns = [*sorted(used - {*self.factors}, key=str), *self.factors]
-        made = Tables(next(iter(self.found.values())).journey, self.columns)
         self.slots: list[str] = []
         self.trips: dict[str, Trip] = {}
         self.order: dict[str, tuple[list[int], list[int]]] = {}  # of what is handed in and returned
+        made: Tables | None = None
         for name, method in self.found.items():
+            made = made or Tables(method.journey, self.columns)
             flat, (leg,) = method.journey.flat, method.journey.forward
             names = dict.fromkeys([*method.given, *flat.results])
             places = {array: len(self.slots) + k for k, array in enumerate(names)}
             self.slots += [sizes_of(flat.extents[a], self.dimension) for a in names]
             self.trips[name] = replace(made, journey=method.journey).trip(leg, places)
             self.order[name] = ([places[a] for a in method.given], [places[a] for a in flat.results])
-        self.tables, self.lines = list(made.tables), list(made.lines.values())
+        self.tables, self.lines = (list(made.tables), list(made.lines.values())) if made else ([], [])
 
     # -- what has kernels ------------------------------------------------------------------------
 
@@ -195,11 +209,15 @@ class Methods:
     # -- text ------------------------------------------------------------------------------------
 
     def definitions(self) -> list[Definition]:
-        after = [d for text in (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN) for d in parse(text)]
-        return [*functions_of_lines(self.lines), *after, *parse(METHODS)]
+        texts = (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN, METHODS) if self.found else (THREADS, HIDDEN)
+        before = functions_of_lines(self.lines) if self.found else library([])
+        return [*before, *(d for text in texts for d in parse(text))]
 
     def constants(self) -> list[str]:
-        lines = ["", OPTIONS, ENOUGH, "", "# How to read these: see sweep and travel."]
+        lines = ["", OPTIONS, ENOUGH, *([DEVICE, LANES, SCHEMA] if self.lined else [])]
+        if not self.found:
+            return lines
+        lines += ["", "# How to read these: see sweep and travel."]
         lines += [*tables(self.tables, self.lines), *listed("ARRAYS", equal(self.slots))]
         rows = []
         for name, trip in self.trips.items():
@@ -277,6 +295,19 @@ class _Whole(Asking):
 
 
 class KernelCell(_Whole, CellEmitter):
+    def solvers(self) -> list[Definition]:
+        """Tridiagonal systems by elimination, where kernels apply."""
+        found = super().solvers()
+        if not self.methods.lined:
+            return found
+        known = (replace(d, name="solve_by_reduction") if d.name == "solve_tridiagonal" else d for d in found)
+        return [*known, *parse(REGISTER), *parse(TRIDIAGONAL)]
+
+    def text(self, definitions: list[Definition]) -> str:
+        """The operator is called after all of the text: others of that name compute the same."""
+        found = super().text(definitions)
+        return found.replace(OPERATOR, f"lines_{hashlib.sha256(found.encode()).hexdigest()[:16]}")
+
     def preconditioner_of(self, request: Request, operator: Program) -> PreconditionerEmitter:
         return KernelPreconditioner(request, operator, self.methods)
 
