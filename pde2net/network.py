@@ -151,6 +151,8 @@ class Network:
             isinstance(steps, tuple) and len(steps) == 2 and all(type(n) is int and n > 0 for n in steps)
         ):
             raise DeclarationError(f"steps is a pair of numbers of steps, such as (20, 8), not {steps!r}.")
+        if steps is not None and backend == "torch":
+            raise DeclarationError('steps are those of a pass of kernels: backend="numba" or "triton".')
         return emit(self.request(backend, steps))
 
     def request(self, backend: str = "torch", steps: tuple[int, int] | None = None) -> Request:
@@ -202,8 +204,10 @@ class Network:
         if len(size) != len(space) or not all(type(n) is int and n > 0 for n in (*size, images)):
             raise DeclarationError(f"tuned takes the numbers of cells along {', '.join(map(str, space))}.")
         emit(self.request("numba"))
-        if self.looped.graph["architecture"] != "residual stack":
-            raise EmissionError("Kernels of cells and U-nets have no passes of several steps.")
+        if self.looped.graph["architecture"] != "residual stack" or self.semidiscrete.form.problem.operators:
+            raise EmissionError(
+                "Kernels of cells, U-nets and learned filters have no passes of several steps."
+            )
         shape = (images, self.looped.graph["channels"], *size)
         arrays = {str(f.func): shape for f in problem.fields} | {s.name: () for s in problem.inputs}
         return tuned(lambda steps: self.source("numba", steps=steps), {"u": shape, **arrays})

@@ -65,7 +65,7 @@ def bench_file(
     given |= {s.name: torch.tensor(0.1) for s in problem.inputs}
     seconds = _times(modules, image, given, runs)
     rows = _rows(network, seconds, image[0, 0].numel())
-    copy, peak = _limits(modules, network.architecture == "residual stack")
+    copy, peak = _limits(modules)
     said = [*said, *_table(rows, copy, peak, shape, torch.get_num_threads())]
     typer.echo("\n".join(said))
     if picture is not None:
@@ -163,14 +163,15 @@ def _operations(leg: Leg) -> float:
     return total
 
 
-def _limits(modules: dict[str, torch.nn.Module], stack: bool) -> tuple[float, float | None]:
-    """GB per second of a copy, and million cells and steps per second of lines of a stack in cache."""
+def _limits(modules: dict[str, torch.nn.Module]) -> tuple[float, float | None]:
+    """GB per second of a copy, and million cells and steps per second of lines of passes in cache."""
     import torch
 
     from pde2net.emit.kernels.measure import copied, in_cache
 
     threads = torch.get_num_threads()
-    peak = in_cache(modules["numba"], 1024) * threads if stack and "numba" in modules else None
+    passes = hasattr(modules.get("numba"), "by_kernels")
+    peak = in_cache(modules["numba"], 1024) * threads if passes else None
     return copied(threads), peak
 
 

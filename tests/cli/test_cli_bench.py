@@ -21,6 +21,15 @@ scheme explicit(tau = 1/5, steps = 4)
 GALLERY = Path(p2n.__file__).parent.parent / "examples" / "gallery"
 
 
+LEARNED = """
+import pde2net as p2n, sympy as sp
+x, y, t = sp.symbols("x y t", real=True)
+u, K = sp.Function("u")(x, y, t), p2n.LinearOperator("K", 3, 3)
+problem = p2n.Problem(sp.Eq(u.diff(t), -K.adjoint(K(u) / (1 + K(u) ** 2))))
+scheme = p2n.Explicit(tau=sp.Rational(1, 20), steps=2)
+"""
+
+
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """torch.compile takes a minute, and a C++ compiler; kernels run in Python."""
@@ -83,3 +92,18 @@ def _operations(module: torch.nn.Module, image: torch.Tensor) -> set[str]:
     with torch.profiler.profile() as seen, torch.no_grad():
         module(image)
     return {event.key for event in seen.key_averages()}
+
+
+def test_steps_that_change_little_hide_no_other_network() -> None:
+    x, y, t = sp.symbols("x y t", real=True)
+    u = sp.Function("u")(x, y, t)
+    problem = p2n.Problem(sp.Eq(u.diff(t), p2n.laplacian(u)), boundary="periodic")
+    assert textbook(p2n.compile(problem, p2n.Explicit(sp.Rational(1, 10**7), 2))) is None
+
+
+def test_learned_filters(tmp_path: Path) -> None:
+    file = tmp_path / "learned.py"
+    file.write_text(LEARNED)
+    done = CliRunner().invoke(app, ["bench", str(file), "--size", "16", "--runs", "1"])
+    assert done.exit_code == 0, done.output
+    assert "numba " in done.output and "first cache" not in done.output

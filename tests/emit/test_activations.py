@@ -259,3 +259,60 @@ def test_exponentials_of_octaves_are_powers(uncompiled: None) -> None:
     text = network.source(backend="numba")
     loop = text[text.index("def flux_0") :].partition("@line")[0]
     assert loop.count("exp(") == 2
+
+
+@pytest.mark.parametrize("filters", [1, 5, 9])
+def test_operators_are_what_they_say(filters: int) -> None:
+    """Shapes, strides and derivatives as torch.library checks them; gradients of compiled modules."""
+    K = p2n.LinearOperator("K", filters, 3)
+    network = uncertified(learned(2, operator=K), p2n.Explicit(tau=R(1, 20)), trainable=[K])
+    plain, fast, _ = pair(network)
+    found = texts(fast)
+    u = torch.rand(2, 1, 7, 8, dtype=torch.float64, requires_grad=True)
+    weight = torch.rand(filters, 1, 3, 3, dtype=torch.float64, requires_grad=True)
+    numbers = torch.rand(1, filters, 1, dtype=torch.float64, requires_grad=True)
+    checks = ("test_schema", "test_faketensor", "test_autograd_registration")
+    torch.library.opcheck(found["activated"], (0, weight, [u], numbers), test_utils=checks)
+    handed = (0, weight.detach(), [u.detach()], numbers.detach(), torch.rand_like(u))
+    torch.library.opcheck(found["products"], handed, test_utils=checks[:2])
+    image = torch.rand(2, 1, 7, 8, dtype=torch.float64)
+    torch.compile(fast, fullgraph=True, backend="aot_eager")(image).sum().backward()
+    plain(image).sum().backward()
+    for a, b in zip(fast.parameters(), plain.parameters(), strict=True):
+        assert close(a.grad, b.grad, 1e-10)
+
+
+def test_transformations_inside_of_what_is_compiled() -> None:
+    """Tangents and batches take the way of torch, also while torch.compile traces."""
+    K, u = p2n.LinearOperator("K", 2, 3), unknown(2)
+    diffusion = p2n.Problem(equation(p2n.div(p2n.grad(u) / (1 + p2n.norm2(p2n.grad(u)))), 2))
+    networks = (
+        uncertified(learned(2, operator=K), STEP, trainable=[K]),
+        uncertified(diffusion, STEP),
+        uncertified(diffusion, p2n.AOS(tau=1, steps=1)),
+    )
+    image = torch.rand(2, 1, 7, 8, dtype=torch.float64)
+    for network in networks:
+        module = network.module("numba").double().requires_grad_(False)
+
+        def tangent(z: torch.Tensor, module: nn.Module = module) -> torch.Tensor:
+            return torch.func.jvp(module, (z,), (2 * z,))[1]
+
+        def batched(z: torch.Tensor, module: nn.Module = module) -> torch.Tensor:
+            return torch.func.vmap(lambda q: module(q[None])[0])(z)
+
+        for function in (tangent, batched):
+            assert close(torch.compile(function, backend="aot_eager")(image), function(image), 1e-12)
+
+
+def test_long_filters(uncompiled: None) -> None:
+    """Loops read no further than the zeros after an image."""
+    K = p2n.LinearOperator("K", 2, 101)
+    agree(uncertified(learned(1, operator=K), p2n.Explicit(tau=R(1, 20)), trainable=[K]), (1, 1, 130))
+
+
+def test_exponentials_of_both_signs(uncompiled: None) -> None:
+    K, u = p2n.LinearOperator("K", 2, 3), unknown(2)
+    q = K(u)
+    rhs = -K.adjoint(q * (sp.exp(q) + sp.exp(-q) + sp.exp(-2 * q) + sp.exp(-(q**2))))
+    agree(uncertified(p2n.Problem(equation(rhs, 2)), p2n.Explicit(tau=R(1, 20)), trainable=[K]), (1, 1, 6, 7))

@@ -13,15 +13,18 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from emit.test_kernels import COUPLED, GALLERY, SCHEMES, TAU, agree, close, modules
+from emit.test_kernels import COUPLED, GALLERY, SCHEMES, TAU, agree, close, modules, slopes
 from emit.test_module import SHAPES, declared, inputs_of, rows
-from support import uncertified
+from support import equation, uncertified, unknown
 
 import pde2net as p2n
+from pde2net import div, grad, laplacian, norm2
 from pde2net.emit.execute import execute
 
 triton = pytest.importorskip("triton")
 R = sp.Rational
+x, y = sp.symbols("x y", real=True)
+u = unknown(2)
 
 
 @pytest.fixture
@@ -85,6 +88,28 @@ def test_models_of_the_gallery(path: Path, interpreted: None) -> None:
     shape = (1, channels, *(20, 22)[: len(problem.space)])
     fields = {str(f.func): rng.uniform(size=shape) for f in problem.fields}
     agree(network, rng.uniform(size=shape), fields, tolerance=1e-9, backend="triton")
+
+
+CONSTANTS = {
+    "roots": (sp.sqrt(3) * laplacian(u), {}),
+    "spacing": (laplacian(u), {"spacing": sp.sqrt(2)}),
+    "functions": (sp.exp(-1) * laplacian(u) + u * 2 ** R(1, 3) * sp.log(2) * sp.sin(1) + sp.pi * u, {}),
+    "in norms": (div(grad(u) / (1 + norm2(grad(u)) / sp.sqrt(3))), {}),
+    "powers": (laplacian(u) + 2**u + R(1, 3) ** u, {}),
+    "places": (div(sp.exp(-x) * grad(u)) + sp.sqrt(1 + x**2) * y * u, {"spacing": R(1, 3)}),
+    "branches": (laplacian(u) + sp.Piecewise((R(1, 3), u > 0), (R(1, 7), True)) + sp.sign(u) / 3, {}),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constants_and_places_are_in_the_precision_of_the_image(name: str, interpreted: None) -> None:
+    rhs, grid = CONSTANTS[name]
+    network = uncertified(p2n.Problem(equation(rhs, 2)), p2n.Explicit(R(1, 20), 2), p2n.Grid(**grid))
+    plain, fast = modules(network, backend="triton")
+    image = torch.randn(1, 1, 6, 7, dtype=torch.float64)
+    assert fast.by_kernels(image) is not None
+    for a, b in zip(slopes(fast, image, {}), slopes(plain, image, {}), strict=True):
+        assert (a - b).abs().max() <= 1e-14 * b.abs().max()
 
 
 def test_single_precision_not_a_number_and_what_is_not_suited(interpreted: None) -> None:

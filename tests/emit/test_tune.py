@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
+import torch
 from emit.test_kernels import GALLERY
 from support import uncertified
 
@@ -81,8 +82,31 @@ def test_sizes_that_are_none(size: Any) -> None:
         perona_malik().tuned(*size)
 
 
-def test_cells_have_no_passes() -> None:
-    equation = sp.Eq(u.diff(t), div(grad(u)))
-    network = uncertified(p2n.Problem(equation), p2n.Implicit(1, 1))
-    with pytest.raises(p2n.EmissionError, match="no passes of several steps"):
-        network.tuned(8, 8)
+def test_cells_and_learned_filters_have_no_passes() -> None:
+    K = p2n.LinearOperator("K", 2, 3)
+    cell = uncertified(p2n.Problem(sp.Eq(u.diff(t), div(grad(u)))), p2n.Implicit(1, 1))
+    learned = uncertified(p2n.Problem(sp.Eq(u.diff(t), -K.adjoint(K(u)))), p2n.Explicit(sp.Rational(1, 9), 2))
+    for network in (cell, learned):
+        with pytest.raises(p2n.EmissionError, match="no passes of several steps"):
+            network.tuned(8, 8)
+
+
+def test_inputs_random_numbers_and_modes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The caller's random state stays, and gradients are measured in any mode."""
+    monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path))
+    monkeypatch.setattr("numba.config.DISABLE_JIT", True)
+    monkeypatch.setattr(tune, "RUNS", 0)
+    monkeypatch.setattr(tune, "CANDIDATES", ((2, 1),))
+    monkeypatch.setattr(tune.statistics, "median", lambda found: 1.0)
+    sigma = p2n.Input("sigma", positive=True)
+    equation = sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u)) / sigma**2)))
+    network = uncertified(p2n.Problem(equation), p2n.Explicit(sp.Rational(1, 8), 2))
+    state = torch.get_rng_state()
+    with torch.inference_mode():
+        assert network.tuned(5, 6) == (2, 1)
+    assert torch.equal(state, torch.get_rng_state())
+    path = tmp_path / "steps.json"
+    path.write_text(json.dumps({key: [-3, 0] for key in json.loads(path.read_text())}))
+    assert network.tuned(5, 6) == (2, 1)
+    with pytest.raises(p2n.DeclarationError, match="steps are those of a pass of kernels"):
+        network.source(steps=(3, 2))

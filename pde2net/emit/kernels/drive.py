@@ -222,11 +222,17 @@ def lifted(a: Tensor) -> np.ndarray:
 '''
 
 HIDDEN = '''
+@torch.compiler.assume_constant_result
+def is_transformed() -> bool:
+    """Whether torch.func or forward mode are at work, also while torch.compile traces."""
+    return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0
+
+
 def hidden(a: Tensor, keep: bool) -> bool:
     """Whether an array has more than its values: those of torch.func, of forward mode, of inference mode."""
     return (
         torch._C._functorch.is_functorch_wrapped_tensor(a)
-        or torch.autograd.forward_ad.unpack_dual(a).tangent is not None
+        or forward_ad.unpack_dual(a).tangent is not None
         or (keep and a.is_inference())
     )
 '''
@@ -285,6 +291,8 @@ def suited(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> 
     if any(a.device.type != DEVICE or a.dtype != u.dtype for a in (u, *fields)):
         return False
     if any(n < least for n, least in zip(u.shape[2:], SMALLEST, strict=True)):
+        return False
+    if is_transformed():
         return False
     return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in (u, *fields, numbers))
 

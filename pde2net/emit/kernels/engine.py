@@ -17,6 +17,7 @@ LIBRARIES = [
     "from numba import types",
     "from numba.core.compiler import Compiler",
     "from numba.extending import intrinsic, overload",
+    "from torch.autograd import forward_ad",
 ]
 
 HEAD = '''

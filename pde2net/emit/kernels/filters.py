@@ -340,6 +340,7 @@ def filtering(
         return (total.reshape(like.shape),)
     by_arrays = np.ascontiguousarray(total.reshape(images, len(arrays), *like.shape[1:]).swapaxes(0, 1))
     by_weights = of_weights.sum(0).swapaxes(1, 2).reshape(-1, *lines.shape[1:])[: len(weight)]
+    by_weights = np.ascontiguousarray(by_weights)
     by_numbers = of_numbers.sum(1)
     by_numbers = by_numbers if len(values) == images else by_numbers.sum(0, keepdims=True)
     return by_arrays, by_weights.reshape(weight.shape), by_numbers
@@ -386,7 +387,9 @@ def takes(weight: Tensor, arrays: Sequence[Tensor], numbers: Tensor) -> bool:
     if not u.numel() or any(n < k for n, k in zip(u.shape[2:], weight.shape[2:], strict=True)):
         return False
     keep = torch.is_grad_enabled() and any(a.requires_grad for a in all_)
-    return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in all_)
+    return not is_transformed() and (
+        torch.compiler.is_compiling() or not any(hidden(a, keep) for a in all_)
+    )
 
 
 def shapes_of_products(

@@ -33,7 +33,6 @@ from pde2net.program.records import Function as Described
 from pde2net.program.share import share
 
 LONGEST = "LONGEST = 1024  # cells of a tile, which with what is made of them are in the first cache"
-ZEROS = "ZEROS = 128  # after the cells of an image, which loops read"
 OPERATOR = "filters_of_this_text"
 SCHEMAS = [
     f'ACTIVATED = "{OPERATOR}(int kind, Tensor weight, Tensor[] arrays, Tensor numbers) -> Tensor"',
@@ -245,7 +244,9 @@ class _Activating(Emitter):
 
     def constants(self) -> list[str]:
         groups = (tuple_of([own.group, own.spread]) for own in self.printed)
-        lines = ["", OPTIONS, ENOUGH, DEVICE, LONGEST, ZEROS, *SCHEMAS, f"GROUPS = {tuple_of(groups)}"]
+        beyond = 64 + max(own.taps for own in self.printed)
+        zeros = f"ZEROS = {beyond}  # after the cells of an image, which loops read"
+        lines = ["", OPTIONS, ENOUGH, DEVICE, LONGEST, zeros, *SCHEMAS, f"GROUPS = {tuple_of(groups)}"]
         return [*super().constants(), *lines]
 
     def text(self, definitions: list[Definition]) -> str:

@@ -73,6 +73,10 @@ class Body:
         printed = printer(self.words)
         before, inside = list[str](), list[str]()
         for symbol, expression in self.ordered():
+            if expression.is_number:  # a variable of Triton would have it in single precision
+                text = printed.doprint(expression)
+                self.words[symbol] = f"({text})" if " " in text and text[0] != "(" else text
+                continue
             name = self.words[symbol] = self.fresh(plain(symbol.name))
             varies = bool(self.varying & expression.free_symbols)
             if varies:
@@ -91,7 +95,11 @@ class Body:
         kept = {s: e.xreplace(aliases) for s, e in body.items() if s not in aliases}
         names = (sp.Symbol(f"c{k}", real=True) for k in range(1, 10**6))
         common, reduced = sp.cse(list(kept.values()), symbols=names, order="none")
-        known = _with_powers(_with_quotients(dict(common) | dict(zip(kept, reduced, strict=True))))
+        known = dict(common) | dict(zip(kept, reduced, strict=True))
+        while numbers := {s: e for s, e in known.items() if e.is_number and s not in self.words}:
+            self.words |= dict.fromkeys(numbers, "")  # printed where they are made
+            known = {s: e.xreplace(numbers) for s, e in known.items()}
+        known = _with_powers(_with_quotients(known))
         done: set[sp.Symbol] = set()
         constants = (sp.Symbol(f"k{k}", real=True) for k in range(1, 10**6))
         varying = set(self.varying)
@@ -225,7 +233,7 @@ def _with_powers(assigned: dict[sp.Symbol, sp.Expr]) -> dict[sp.Symbol, sp.Expr]
     symbols: dict[sp.Symbol, sp.Expr] = {}
     for rest in sorted(scales, key=str):
         first, symbol = sp.S.Zero, sp.S.Zero
-        for scale in sorted(scales[rest], key=lambda r: (r < 0, abs(r))):
+        for scale in sorted(scales[rest], key=lambda r: (bool(r < 0), abs(r))):
             ratio = scale / first if first else sp.S.Zero
             if ratio.is_Integer and 1 < ratio <= 16:
                 symbols.setdefault(symbol, sp.exp(first * rest))

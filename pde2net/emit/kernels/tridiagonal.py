@@ -44,6 +44,8 @@ def takes_lines(arrays: Sequence[Tensor]) -> bool:
     if any(a.dtype != rhs.dtype or not a.is_cpu for a in arrays):
         return False
     keep = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
+    if is_transformed():
+        return False
     return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in arrays)
 
 

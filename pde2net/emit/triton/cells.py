@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
@@ -66,12 +67,14 @@ class _Kernel(Body):
     def made(self) -> Kernel:
         axes, sizes = range(self.axes), [f"n{a}" for a in range(self.axes)]
         self.varying |= {position(a) for a in axes}
-        places = {position(a): f"(i{a} * 1.0)" for a in axes} | {size(a): f"(n{a} * 1.0)" for a in axes}
+        places = {position(a): f"i{a}.to(real)" for a in axes}
+        places |= {size(a): f"tl.full((1,), n{a}, real)" for a in axes}
         before, inside = self.statements(_Printer, places)
         text = "\n".join([*before, *inside])
         found = set(re.findall(r"\w+", text))
         used = [(k, s) for k, s in enumerate(self.columns) if self.words.get(s) in found]
-        body = ["at = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)", "there = at < cells"]
+        body = ["blocks = (cells + BLOCK - 1) // BLOCK"]
+        body += ["at = tl.program_id(0) % blocks * BLOCK + tl.arange(0, BLOCK)", "there = at < cells"]
         body += [*self.indices(), *self.channels()]
         body += [f"{self.words[s]} = tl.load(numbers + {k})" for k, s in used]
         loop: list[str] = []
@@ -90,6 +93,8 @@ class _Kernel(Body):
             body += loop
         for write, value in zip(self.stage.writes, values, strict=True):
             body.append(self.store(write.value, write.channel, value))
+        if any(re.search(r"\breal\b", line) for line in body):
+            body.insert(0, f"real = {next(iter(self.pointers.values()))}.dtype.element_ty")
         handed = ["numbers", *self.pointers.values(), *sizes, "cells", "BLOCK: tl.constexpr"]
         doc = f"{', '.join(plain(v) for v in self.writes)}, of a block of cells."
         return Kernel(
@@ -110,9 +115,12 @@ class _Kernel(Body):
     def channels(self) -> list[str]:
         if self.stage.summed or self.stage.channels == 1:
             channel = [] if self.stage.summed else ["channel = 0"]
-            return ["image = tl.program_id(1).to(tl.int64)", *channel]
+            return ["image = tl.program_id(0).to(tl.int64) // blocks", *channel]
         count = self.stage.channels
-        return [f"image = tl.program_id(1).to(tl.int64) // {count}", f"channel = tl.program_id(1) % {count}"]
+        return [
+            f"image = tl.program_id(0).to(tl.int64) // blocks // {count}",
+            f"channel = tl.program_id(0) // blocks % {count}",
+        ]
 
     def load(self, name: str, read: Read) -> list[str]:
         """A value at other cells, as rules say; what no rule knows is 0."""
@@ -156,7 +164,17 @@ _BY_EXP: dict[str, Callable[[sp.Expr], sp.Expr]] = {
 
 
 class _Printer(LinePrinter):
-    """Numbers of the text have the type of the arrays that they meet."""
+    """Numbers of the text have the type of the arrays that they meet; where they meet none, they are told."""
+
+    def _print(self, expr: sp.Basic, **options: Any) -> str:
+        if isinstance(expr, sp.Expr) and expr.is_number and not expr.is_Rational:
+            return self._print_Rational(sp.Rational(float(expr)))
+        return str(super()._print(expr, **options))
+
+    def branch(self, expr: sp.Basic) -> str:
+        """What a choice chooses; of numbers alone it would be in single precision."""
+        text = self._print(expr)
+        return f"tl.full((1,), {text}, real)" if isinstance(expr, sp.Expr) and expr.is_number else text
 
     def _print_Rational(self, expr: sp.Rational) -> str:
         text = number(expr)
@@ -170,7 +188,9 @@ class _Printer(LinePrinter):
         if expr.exp == sp.S.Half:
             return f"tl.sqrt({self._print(expr.base)})"
         if not (2 * expr.exp).is_Integer and not (expr.exp.is_number and expr.exp.is_negative):
-            return f"tl.exp({self.parenthesize(expr.exp, 50)} * tl.log({self._print(expr.base)}))"
+            logarithm = self._print(sp.log(expr.base)) if expr.base.is_number else ""
+            logarithm = logarithm or f"tl.log({self._print(expr.base)})"
+            return f"tl.exp({self.parenthesize(expr.exp, 50)} * {logarithm})"
         text = super()._print_Pow(expr)
         return text.replace("real(1)", "1.0").replace("math.sqrt", "tl.sqrt")
 
@@ -181,7 +201,7 @@ class _Printer(LinePrinter):
         if name in _BY_EXP:
             return f"({self._print(_BY_EXP[name](expr.args[0]))})"
         if name == "Where":
-            return f"tl.where({', '.join(arguments)})"
+            return f"tl.where({arguments[0]}, {', '.join(map(self.branch, expr.args[1:]))})"
         if name == "AwayFromZero":
             return f"largest({arguments[0]}, tiny({arguments[0]}, {arguments[1]}))"
         if name == "projection":
@@ -194,14 +214,15 @@ class _Printer(LinePrinter):
 
     def _print_sign(self, expr: sp.sign) -> str:
         text = self._print(expr.args[0])
-        return f"(tl.where({text} > 0, 1.0, 0.0) - tl.where({text} < 0, 1.0, 0.0))"
+        one, zero = self.branch(sp.S.One), self.branch(sp.S.Zero)
+        return f"(tl.where({text} > 0, {one}, {zero}) - tl.where({text} < 0, {one}, {zero}))"
 
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         (value, condition), *others = expr.args
         if condition == sp.true or not others:
-            return str(self._print(value))
+            return self.branch(value)
         rest = sp.Piecewise(*others, evaluate=False) if len(others) > 1 else others[0][0]
-        return f"tl.where({self._print(condition)}, {self._print(value)}, {self._print(rest)})"
+        return f"tl.where({self._print(condition)}, {self.branch(value)}, {self.branch(rest)})"
 
     def _print_Relational(self, expr: sp.Rel) -> str:
         left, right = (self.parenthesize(a, PRECEDENCE["Relational"] + 1) for a in expr.args)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-LIBRARIES = ["import triton", "import triton.language as tl"]
+LIBRARIES = ["import triton", "import triton.language as tl", "from torch.autograd import forward_ad"]
 
 # The interpreter of Triton runs on the CPU.
 DEVICE = 'DEVICE = "cpu" if triton.knobs.runtime.interpret else "cuda"'
@@ -73,7 +73,7 @@ def travel(
                 arrays[place] = like.new_empty(images, channels, *sizes)
             made = [arrays[place] for place, *_ in makes]
             cells = math.prod(made[0].shape[2:])
-            grid = (triton.cdiv(cells, BLOCK), images * CHANNELS[number])
+            grid = (triton.cdiv(cells, BLOCK) * images * CHANNELS[number],)
             handed = (values[first + line], *(arrays[i] for i in reads), *made, *size, cells)
             kernel_of(number)[grid](*handed, BLOCK=BLOCK)
             for place, row, column, factor in sums:
