@@ -132,12 +132,14 @@ class Network:
         )
 
     def source(self, backend: str = "torch", *, steps: tuple[int, int] | None = None) -> str:
-        """Standalone Python source that imports torch and math only; the same bytes on every call.
+        """Standalone Python source that imports torch and math, and what compiles its kernels.
+
+        It has the same bytes on every call.
 
         backend  "torch"; "numba" for kernels in loops over cells, which imports numba and NumPy too; "triton"
                  for those of a GPU
         steps    of kernels in one pass over memory, and in one that keeps what derivatives need; by default
-                 so many that 4096 columns stay in a cache of 2 MiB (STEPS in emit/kernels/stack.py)
+                 so many that 4096 columns stay in caches of 4 MiB (STEPS in emit/kernels/stack.py)
 
         Raises EmissionError if the step, the spacing or a parameter has no value.
         """
@@ -145,7 +147,7 @@ class Network:
 
         if checked(backend) == "auto":
             raise DeclarationError(
-                'source(backend="torch") or "numba": what "auto" chooses depends on the image.'
+                'source(backend="torch"), "numba" or "triton": what "auto" chooses depends on the image.'
             )
         if steps is not None and not (
             isinstance(steps, tuple) and len(steps) == 2 and all(type(n) is int and n > 0 for n in steps)
@@ -202,7 +204,8 @@ class Network:
 
         space, problem = self.semidiscrete.form.space, self.semidiscrete.form.problem
         if len(size) != len(space) or not all(type(n) is int and n > 0 for n in (*size, images)):
-            raise DeclarationError(f"tuned takes the numbers of cells along {', '.join(map(str, space))}.")
+            axes = ", ".join(map(str, space))
+            raise DeclarationError(f"tuned takes positive whole numbers of cells along {axes}.")
         emit(self.request("numba"))
         if self.looped.graph["architecture"] != "residual stack" or self.semidiscrete.form.problem.operators:
             raise EmissionError(

@@ -187,7 +187,7 @@ def _table(
     for row in rows:
         moved = "" if not row.bytes else f"{row.bytes:.2f}"
         lines.append(
-            f"{row.backend:<15}{row.seconds:>9.4f}{row.slowest:>9.4f}{row.rate:>19.0f}"
+            f"{row.backend:<15}{row.seconds:>9.4f}{row.slowest:>9.4f}{_rate(row.rate):>19}"
             f"{row.rate / slowest:>11.1f}{moved:>8}"
         )
     lines += ["", f"a copy moves {copy:.1f} GB/s"]
@@ -201,9 +201,15 @@ def _table(
     return lines
 
 
+def _rate(value: float) -> str:
+    """Whole numbers, or two digits of small ones."""
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
 def roofline(rows: Sequence[Row], copy: float, peak: float | None, title: str) -> Figure:
     """Operations per second over operations per byte: what memory and the first cache allow, and backends."""
     try:
+        from matplotlib.colors import TABLEAU_COLORS
         from matplotlib.figure import Figure
     except ImportError as error:
         raise DeclarationError("A figure needs matplotlib: pip install 'pde2net[plot]'.") from error
@@ -216,14 +222,15 @@ def roofline(rows: Sequence[Row], copy: float, peak: float | None, title: str) -
     ends = [min(0.1, own / 10), own * 10]
     corner = top / copy
     line = [ends[0], max(corner, ends[0]), max(ends[1], corner * 2)]
-    axes.plot(line, [min(top, copy * x) for x in line], color="black", label="what the machine allows")
-    for row, colour in zip(rows, ("tab:blue", "tab:orange", "tab:green"), strict=False):
+    allowed = "what the machine allows" if peak else "what memory allows, up to the fastest"
+    axes.plot(line, [min(top, copy * x) for x in line], color="black", label=allowed)
+    for row, colour in zip(rows, TABLEAU_COLORS, strict=False):
         height = row.rate * operations / 1e3
         style: Callable[..., Any] = axes.plot
         if row.bytes:
-            style([own], [height], "o", color=colour, label=f"{row.backend}, {row.rate:.0f}")
+            style([own], [height], "o", color=colour, label=f"{row.backend}, {_rate(row.rate)}")
         else:
-            axes.axhline(height, color=colour, linestyle=":", label=f"{row.backend}, {row.rate:.0f}")
+            axes.axhline(height, color=colour, linestyle=":", label=f"{row.backend}, {_rate(row.rate)}")
     axes.set(xscale="log", yscale="log", title=title, xlabel="operations per byte of memory")
     axes.set_ylabel("10^9 operations per second")
     axes.legend(title="10^6 cell-steps per second", fontsize="small")

@@ -133,7 +133,7 @@ def apply(
     fields  known ones, each of shape (n, *spatial) with n = 1 or the number of channels
     given   numbers that the network takes at the call
     module  with trained weights; otherwise the one that the network makes
-    backend that of the module that the network makes
+    backend that of the module that runs
 
     A solver that does not converge is warned about. Raises DeclarationError for a device that does not
     work, input that the network refuses, a solver that is to stop the run if it does not converge, and
@@ -141,7 +141,12 @@ def apply(
     """
     import torch
 
-    module = module or network.module(network.backend(backend, channels.size, device, dtype))
+    chosen = network.backend(backend, channels.size, device, dtype)
+    if module is None or chosen != "torch":
+        own = network.module(chosen)
+        if module is not None:
+            own.load_state_dict(module.state_dict())
+        module = own
     number = getattr(torch, dtype)
     try:
         place = torch.device(device)

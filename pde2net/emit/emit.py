@@ -69,6 +69,9 @@ def _emitter(request: Request) -> Callable[[Request, Program], Emitter]:
     architecture: str = request.graph.graph["architecture"]
     if request.backend == "torch":
         return EMITTERS[architecture]
+    if request.backend == "triton" and (filters_of(request.graph) or architecture != "residual stack"):
+        what = "learned filters" if filters_of(request.graph) else f"a {architecture}"
+        raise EmissionError(f"There are no kernels of Triton for {what} yet.")
     if request.backend == "triton":
         from pde2net.emit.triton.stack import TritonEmitter
 

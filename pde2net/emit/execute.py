@@ -71,7 +71,7 @@ def require_triton() -> None:
     try:
         import triton  # noqa: F401
     except ImportError as error:
-        raise EmissionError('The backend "triton" needs Triton: pip install triton.') from error
+        raise EmissionError('The backend "triton" needs Triton: pip install "pde2net[gpu]".') from error
 
 
 def cache_folder() -> Path:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sympy as sp
+import torch
 from PIL import Image
 from support import RNG
 
 import pde2net as p2n
 from pde2net.cli.main import USAGE
+from pde2net.cli.run import apply
 
 INPAINTING = {"rhs": "c * (f - u) + (1 - c) * p2n.laplacian(u)", "tau": "sp.Rational(1, 5)"}
 
@@ -443,3 +446,26 @@ def test_the_result_is_that_of_the_module(command, heat, tmp_path: Path):
     module = p2n.compile(declared.problem, declared.scheme, declared.grid).module()
     want = module(torch.from_numpy(array)[None, None])[0, 0].numpy()
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), want)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_trained_weights_run_by_the_backend_that_is_asked_for(
+    backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("numba.config.DISABLE_JIT", True)
+    x, y, t = sp.symbols("x y t", real=True)
+    u, K = sp.Function("u")(x, y, t), p2n.LinearOperator("K", 2, 3)
+    problem = p2n.Problem(sp.Eq(u.diff(t), -K.adjoint(K(u) / (1 + K(u) ** 2))))
+    options = {"trainable": [K], "on_unstable": "ignore"}
+    network = p2n.compile(problem, p2n.Explicit(sp.Rational(1, 20), 2), **options)
+    trained, asked = network.module(), []
+    with torch.no_grad():
+        for p in trained.parameters():
+            p.copy_(torch.rand_like(p))
+    module = type(network).module
+    monkeypatch.setattr(type(network), "module", lambda self, b: (asked.append(b), module(self, b))[1])
+    image = np.random.default_rng(0).uniform(size=(2, 8, 9))
+    found, _ = apply(network, image, {}, "float64", "cpu", {}, trained, backend)
+    want = trained.double()(torch.from_numpy(image)[:, None])[:, 0].detach().numpy()
+    np.testing.assert_allclose(found, want, atol=1e-12)
+    assert asked == ([backend] if backend != "torch" else [])

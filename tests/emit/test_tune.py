@@ -78,7 +78,7 @@ def test_short_networks_and_folders_that_cannot_be_written(
 
 @pytest.mark.parametrize("size", [(), (3,), (3, 0), (3, 4, 5), (3.0, 4)])
 def test_sizes_that_are_none(size: Any) -> None:
-    with pytest.raises(p2n.DeclarationError, match="numbers of cells along x, y"):
+    with pytest.raises(p2n.DeclarationError, match="positive whole numbers of cells along x, y"):
         perona_malik().tuned(*size)
 
 

@@ -50,7 +50,10 @@ class Activations:
     def __init__(self, program: Program) -> None:
         found = dict.fromkeys(op for f in program.functions for op in f.ops if isinstance(op, Activation))
         if not found:
-            raise EmissionError("There are no kernels of this use of learned filters yet.")
+            raise EmissionError(
+                "There are no kernels of this use of learned filters yet: of averages (scale), or with "
+                "diffusivities that a cycle freezes."
+            )
         self.program, self.ops = program, tuple(found)
         self.flux = [_stage(op.flux, op) for op in self.ops]
         made = [_product(op) for op in self.ops]

@@ -76,19 +76,21 @@ def planned(request: Request, program: Program, rows: bool = True) -> Journey:
     made = journey(*handed, most, rows)
     if request.steps or not rows:
         return made
-    forward = _fewer(made, made.forward, most[0])
-    back = _fewer(made, (*made.keeping, *made.backward), most[1])
-    return made if (forward, back) == most else journey(*handed, (forward, back), rows)
+    steps = _fewer(made, made.forward, most[0]), _fewer(made, (*made.keeping, *made.backward), most[1])
+    return made if steps == most else journey(*handed, steps, rows)
 
 
-def _fewer(journey: Journey, legs: Sequence[Leg], steps: int) -> int:
+def _fewer(made: Journey, legs: Sequence[Leg], most: int) -> int:
     """Steps of which rings are small enough: their rows grow a little faster than the steps."""
-    share, of = 1.0, journey.flat.extents
-    for made in (leg.made for leg in legs):
-        count = sum(ring.rows * of[ring.array].channels for ring in made.rings if ring.carried is None)
-        late = max(turn.lag for turn in made.turns)
+    share, of = 1.0, made.flat.extents
+    depth = max(map(len, made.flat.places))
+    inner = [{c.line for c in leg.calls if len(made.flat.places[c.line]) == depth} for leg in legs]
+    steps = max(map(len, inner), default=most)
+    for own in (leg.made for leg in legs):
+        count = sum(ring.rows * of[ring.array].channels for ring in own.rings if ring.carried is None)
+        late = max(turn.lag for turn in own.turns)
         share = min(share, (ROWS / max(count, 1)) ** 0.75, LATE / max(late, 1))
-    return max(2, int(steps * share))
+    return most if share == 1 else max(2, int(steps * share))
 
 
 class PassesEmitter(StackEmitter):
