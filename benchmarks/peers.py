@@ -386,6 +386,7 @@ def page(quick: bool) -> Iterator[str]:
         yield from against_others("Perona-Malik", (512, 512), runs, True)
         yield from against_others("Perona-Malik", (256, 256, 256), 3, False)
     yield "\n## Perona-Malik by kernels: size and threads\n"
+    yield "Alone: above, others take turns, and leave little of caches and memory.\n"
     yield f"| size | one thread, million cell-steps per second | {THREADS} threads | faster by |"
     yield "| --- | --- | --- | --- |"
     yield from scaling(quick)
