@@ -108,7 +108,7 @@ def draw(histories: Sequence[Path]) -> None:
     import matplotlib.pyplot as plt
     import numpy as np
 
-    figure, axis = plt.subplots(figsize=(8, 4), layout="constrained")
+    figure, axis = plt.subplots(figsize=(9, 4), layout="constrained")
     for k, path in enumerate(histories):
         with path.open(encoding="utf-8") as file:
             table = list(csv.DictReader(file))
@@ -116,10 +116,10 @@ def draw(histories: Sequence[Path]) -> None:
         for column, style in (("loss", "--"), ("validation", "-")):
             values = -10 * np.log10([float(row[column]) for row in table])
             label = path.stem.removeprefix("history-") if column == "validation" else None
-            axis.plot(epochs, values, style, color=f"C{k}", linewidth=1.2, label=label)
+            axis.plot(epochs, values, style, color=plt.cm.tab20(k), linewidth=1.2, label=label)
     axis.set_xlabel("epoch")
     axis.set_ylabel("PSNR of the mean squared error, dB")
-    axis.legend(fontsize=8, title="validation; training dashed")
+    figure.legend(fontsize=8, title="validation; training dashed", loc="outside right upper")
     figure.savefig(FOLDER / "curves.png", dpi=110)
 
 
