@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 import torch
 import torch.nn.functional as F
+from implicit import solve
 from timing import alternate
 
 import pde2net as p2n
@@ -60,14 +61,6 @@ def step(module: torch.nn.Module, image: torch.Tensor) -> Callable[[], Any]:
     return lambda: module(image).square().mean().backward()
 
 
-def inference(module: torch.nn.Module, image: torch.Tensor) -> Callable[[], Any]:
-    def task() -> torch.Tensor:
-        with torch.no_grad():
-            return module(image)
-
-    return task
-
-
 def steps(quick: bool) -> Iterator[str]:
     """Training and inference, on one thread and on all."""
     image, most = torch.rand(IMAGES), torch.get_num_threads()
@@ -78,7 +71,7 @@ def steps(quick: bool) -> Iterator[str]:
         cells = [f"| {activation}, {filters} of {size} x {size} "]
         for threads in (1, most):
             torch.set_num_threads(threads)
-            for task in (step, inference):
+            for task in (step, solve):
                 tasks = {name: task(module, image) for name, module in modules.items()}
                 own, other = (statistics.median(v) for v in alternate(tasks, 1 if quick else 5).values())
                 cells.append(f"| {own:.3f} | {other / own:.1f} ")

@@ -19,7 +19,6 @@ from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
 from pde2net.program.passes import Journey
 from pde2net.program.records import Program
-from pde2net.verify.kept import Kept
 
 EMITTERS: dict[str, type[Emitter]] = {
     "residual stack": StackEmitter,
@@ -46,13 +45,10 @@ def emit(request: Request) -> str:
     return made.text(definitions)
 
 
-def program_of(request: Request) -> Program:
+def program_of(request: Request, activations: bool = False) -> Program:
     """What backends print."""
-    return lower(request.graph, request.axes, request.update, *_chosen(request))
-
-
-def _chosen(request: Request) -> tuple[tuple[str, ...], bool, Kept | None]:
-    return request.trainable, request.shared, request.kept
+    chosen = (request.trainable, request.shared, request.kept)
+    return lower(request.graph, request.axes, request.update, *chosen, activations)
 
 
 def passes_of(request: Request) -> Journey:
@@ -79,8 +75,7 @@ def _emitter(request: Request) -> Callable[[Request, Program], Emitter]:
     if filters_of(request.graph) and architecture != "u-net":
         from pde2net.emit.kernels.learned import ActivatedCell, ActivatedStack, Activations
 
-        program = lower(request.graph, request.axes, request.update, *_chosen(request), activations=True)
-        activations = Activations(program)
+        activations = Activations(program_of(request, activations=True))
         learned = ActivatedStack if architecture == "residual stack" else ActivatedCell
         return partial(learned, activations=activations)
     if architecture == "residual stack":

@@ -81,14 +81,17 @@ def is_split(node: Filter) -> bool:
     return node.channels == 1 and node.kernel_size > 2 and len(node.boundary) > 1
 
 
-def borders(boundary: Sequence[str], array: str = "u") -> tuple[list[str], list[str]]:
-    """Statements that continue an array beyond the border, and the transpose of that for `out`."""
+def borders(boundary: Sequence[str], array: str = "u", sides: str = "sides") -> tuple[list[str], list[str]]:
+    """Statements that continue an array beyond the border, and the transpose of that for `out`.
+
+    sides  the variable that says which channels go on as odd ones
+    """
     forward: list[str] = []
     backward: list[str] = []
     for axis, kind in enumerate(boundary):
         dim = axis - len(boundary)
         if kind == CONTINUED:
-            reach = "weight.shape[-1] // 2, sides"
+            reach = f"weight.shape[-1] // 2, {sides}"
             forward.append(f"{array} = mirrored({array}, {dim}, {reach})")
             backward.append(f"out = mirrored_adjoint(out, {dim}, {reach})")
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from pde2net.emit.kernels.drive import DEVICE, ENOUGH, HIDDEN, REGISTER, THREADS
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS
 from pde2net.emit.kernels.filters import FILTERS, RESPONSES, SPLINES, SUMMING, adding, group_of, summing
 from pde2net.emit.kernels.lines import line
-from pde2net.emit.kernels.text import library, tuple_of
+from pde2net.emit.kernels.text import called_after, library, tuple_of
 from pde2net.emit.parse import parse
 from pde2net.emit.stack import StackEmitter
 from pde2net.emit.statements import Printer, Scope, statements
@@ -183,16 +182,15 @@ class _Printed:
         symbols = {s.name: n for s, n in zip(self.op.symbols, numbers, strict=True)}
         own = replace(scope, printer=lambda tensors: TorchPrinter({**symbols, **tensors}, {}))
         sides = has_odd(self.op.node.inner)
-        splines = [
-            (s, a, number(spline.width)) for s, (_, _, a, spline) in zip(slopes, self.tables(), strict=True)
-        ]
+        handed_splines = zip(slopes, self.op.splines, strict=True)
+        splines = [(s, a, number(spline.width)) for s, (spline, a) in handed_splines]
         tables = [f"torch.cat(odd_pieces({s}, {width}), 1)" for s, _, width in splines]
         found = f"of_filters({tuple_of(numbers)}, {tuple_of(tables)}, weight, {arrays[0]})"
         body = [f"numbers = {found}"]
         after = list[str]()
         for array in arrays:
-            before, after = borders(self.op.node.boundary, array)
-            body += [text if sides else text.replace("sides", "None") for text in before]
+            before, after = borders(self.op.node.boundary, array, "sides" if sides else "None")
+            body += before
         handed = ", ".join(arrays)
         body += [f"if takes(weight, [{handed}], numbers):"]
         body += [f"    out = activated({self.k}, weight, [{handed}], numbers)", "else:"]
@@ -206,7 +204,7 @@ class _Printed:
             body += [f"    slope{k}, offset{k} = pieces({s}, {responses[a]}, {width})"]
         body += [f"    {text}" for text in statements(flux, own)]
         body += [f"    out = {transposed}({flux.results[0]}, weight)"]
-        body += [text if sides else text.replace("sides", "None") for text in after]
+        body += after
         arguments = ["weight: Tensor", *(f"{a}: Tensor" for a in arrays)]
         arguments += [f"{c}: Tensor | float" for c in numbers]
         arguments += [f"{s}: Tensor" for s in (*slopes, *(["sides"] if sides else []))]
@@ -253,9 +251,7 @@ class _Activating(Emitter):
         return [*super().constants(), *lines]
 
     def text(self, definitions: list[Definition]) -> str:
-        """The operators are called after all of the text: others of that name compute the same."""
-        found = super().text(definitions)
-        return found.replace(OPERATOR, f"filters_{hashlib.sha256(found.encode()).hexdigest()[:16]}")
+        return called_after(super().text(definitions), OPERATOR, "filters")
 
 
 class ActivatedStack(_Activating, StackEmitter):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +13,7 @@ from pde2net.emit.kernels.drive import ARRAYS, DEVICE, DRIVE, ENOUGH, HIDDEN, ME
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
+    called_after,
     equal,
     functions_of_lines,
     library,
@@ -304,9 +304,7 @@ class KernelCell(_Whole, CellEmitter):
         return [*known, *parse(REGISTER), *parse(TRIDIAGONAL)]
 
     def text(self, definitions: list[Definition]) -> str:
-        """The operator is called after all of the text: others of that name compute the same."""
-        found = super().text(definitions)
-        return found.replace(OPERATOR, f"lines_{hashlib.sha256(found.encode()).hexdigest()[:16]}")
+        return called_after(super().text(definitions), OPERATOR, "lines")
 
     def preconditioner_of(self, request: Request, operator: Program) -> PreconditionerEmitter:
         return KernelPreconditioner(request, operator, self.methods)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -24,6 +23,7 @@ from pde2net.emit.kernels.drive import (
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
+    called_after,
     equal,
     functions_of_lines,
     limits,
@@ -156,9 +156,7 @@ class PassesEmitter(StackEmitter):
         return [*super().constants(), *lines, *after]
 
     def text(self, definitions: list[Definition]) -> str:
-        """The operators are called after all of the text: others of that name compute the same."""
-        found = super().text(definitions)
-        return found.replace(OPERATOR, f"net_{hashlib.sha256(found.encode()).hexdigest()[:16]}")
+        return called_after(super().text(definitions), OPERATOR, "net")
 
     def _by_kernels(self) -> Function:
         names = self.field_names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from textwrap import TextWrapper
@@ -27,6 +28,11 @@ def functions_of_lines(lines: Sequence[Line]) -> list[Definition]:
     arguments = ["number", "n", "p", "where", "memory", "at"]
     call = Function("call", arguments, "None", "Make one line.", body, ["@kernel"])
     return library([*(line.text for line in lines), call])
+
+
+def called_after(text: str, operator: str, prefix: str) -> str:
+    """A text whose operator of torch is called after all of it: others of that name compute the same."""
+    return text.replace(operator, f"{prefix}_{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
 def library(functions: Sequence[Definition]) -> list[Definition]:
