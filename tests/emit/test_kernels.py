@@ -197,15 +197,20 @@ def test_channels_systems_and_what_changes(name: str, scheme: Any, uncompiled: N
     agree(network, u0, {})
 
 
-@pytest.mark.parametrize("path", sorted(GALLERY.glob("*.pde")), ids=lambda p: p.stem)
-def test_models_of_the_gallery(path: Path, uncompiled: None) -> None:
-    """A few steps of each that is a stack; others say that they have no kernels."""
+def shortened(path: Path) -> tuple[Any, Any]:
+    """A declaration, and its network with two steps at most."""
     made = p2n.load(path)
     scheme = made.scheme
     for name in ("steps", "cycles"):
         if getattr(scheme, name, 0) > 2:
             scheme = replace(scheme, **{name: 2})
-    network = uncertified(made.problem, scheme, made.grid)
+    return made, uncertified(made.problem, scheme, made.grid)
+
+
+@pytest.mark.parametrize("path", sorted(GALLERY.glob("*.pde")), ids=lambda p: p.stem)
+def test_models_of_the_gallery(path: Path, uncompiled: None) -> None:
+    """A few steps of each that is a stack; others say that they have no kernels."""
+    made, network = shortened(path)
     if network.architecture != "residual stack":
         if path.stem == "inpainting":
             with pytest.raises(p2n.EmissionError, match="no kernels of operators that are tied"):

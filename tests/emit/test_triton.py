@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from emit.test_kernels import COUPLED, GALLERY, SCHEMES, TAU, agree, close, modules, slopes
+from emit.test_kernels import COUPLED, GALLERY, SCHEMES, TAU, agree, close, modules, shortened, slopes
 from emit.test_module import SHAPES, declared, inputs_of, rows
 from support import equation, uncertified, unknown
 
@@ -72,12 +71,7 @@ def test_channels_systems_and_what_changes(name: str, interpreted: None) -> None
 
 @pytest.mark.parametrize("path", sorted(GALLERY.glob("*.pde")), ids=lambda p: p.stem)
 def test_models_of_the_gallery(path: Path, interpreted: None) -> None:
-    made = p2n.load(path)
-    scheme = made.scheme
-    for name in ("steps", "cycles"):
-        if getattr(scheme, name, 0) > 2:
-            scheme = replace(scheme, **{name: 2})
-    network = uncertified(made.problem, scheme, made.grid)
+    made, network = shortened(path)
     if network.architecture != "residual stack":
         with pytest.raises(p2n.EmissionError, match=r"no kernels of Triton for a (recurrent cell|u-net) yet"):
             network.source("triton")

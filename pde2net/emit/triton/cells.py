@@ -21,7 +21,7 @@ from pde2net.program.names import Namer
 
 WORDS = (
     *("tl", "triton", "at", "image", "channel", "there", "numbers", "cells", "BLOCK", "mirrored", "largest"),
-    *("least", "square", "sign", "at_least_tiny", "onto", "tiny", "real", "e", "math"),
+    *("least", "square", "tiny", "real", "blocks"),
     *(f"{letter}{axis}" for letter in "ijkn" for axis in range(3)),
 )
 
