@@ -21,7 +21,6 @@ from tiers import TIERS, train
 import pde2net as p2n
 
 RUNS = Path("runs")
-FINE_TUNING = 6  # a training of 15 or 50 is so much shorter
 
 
 def trained(name: str, level: int, path: Path) -> torch.nn.Module:
@@ -31,7 +30,7 @@ def trained(name: str, level: int, path: Path) -> torch.nn.Module:
     epochs, rate = tier.epochs, tier.rate
     if level != 25:
         p2n.learn.load(module, RUNS / f"{name}-25" / "best.safetensors")
-        epochs, rate = epochs // FINE_TUNING, rate / 4
+        epochs, rate = tier.tuning, rate / 4
     training, _ = images(path)
     noise = p2n.learn.Noise(level / 255)
     folder = RUNS / f"{name}-{level}"

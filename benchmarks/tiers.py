@@ -35,6 +35,7 @@ class Tier:
     batch    patches of `patch` x `patch` cells in a step
     steps    of an epoch
     epochs   of a training of one level of noise
+    tuning   epochs of another level, from those weights: about ten minutes
     rate     of Adam, which falls to 0 as a cosine
     """
 
@@ -44,6 +45,7 @@ class Tier:
     fields: Mapping[str, str] = field(default_factory=lambda: FIELDS)
     steps: int = 380
     epochs: int = 60
+    tuning: int = 10
     patch: int = 64
     batch: int = 4
     rate: float = 0.005
@@ -117,18 +119,21 @@ TIERS = {
         "T1: 5 steps, 24 filters of 5 x 5",
         explicit(24, 5, OCTAVES, 5, "exponential", 0.5),
         "bounded_by_data",
+        tuning=45,
     ),
     "t1-large": Tier(
         "T1: 7 steps, 48 filters of 7 x 7",
         explicit(48, 7, OCTAVES, 7, "exponential", 0.5),
         "bounded_by_data",
         epochs=30,
+        tuning=12,
     ),
     "t2": Tier(
         "T2: steady state, 32 filters of 7 x 7",
         steady(32, 7, 20, 10),
         "lipschitz_in_data",
         epochs=30,
+        tuning=5,
         patch=48,
     ),
     "t3": Tier(

@@ -374,8 +374,13 @@ class Emitter(ABC):
         """Lines of the module that define more constants."""
         return []
 
-    def asked(self, name: str, arrays: Sequence[str], several: bool = False) -> list[str]:
-        """Statements before the body of a method, which may return what it is asked for in another way."""
+    def asked(
+        self, name: str, arrays: Sequence[str], several: bool = False, tied: Sequence[str] = ()
+    ) -> list[str]:
+        """Statements before the body of a method, which may return what it is asked for in another way.
+
+        tied  what is returned as text, with the value of the method, or the first and second one, in braces
+        """
         return []
 
     def _what(self, bank: Bank) -> str:

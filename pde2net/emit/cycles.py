@@ -17,7 +17,8 @@ def unet_class(
 ) -> list[Definition]:
     """A class of a module that holds the operator and makes cycles.
 
-    fused  "relaxed" if the operator has a method of a sweep, "defect" if it has one of rhs - N(v)
+    fused  "relaxed" if the operator has a method of a sweep, "defect" if it has one of rhs - N(v),
+           "corrected" if there is a function of a state and its correction
     """
     product = f"self.operator.product(x, {'frozen, ' * frozen}grid)"
     change = "quotient(rhs - value, diagonal)" if unet.steady else "(rhs - value) / diagonal"
@@ -32,6 +33,7 @@ def unet_class(
         kept="grid.kept * " * uneven,
         relaxed="relaxed" in fused,
         defect="defect" in fused,
+        corrected="corrected" in fused and not uneven,
         jacobi=smooth.kind == "jacobi",
         coloured=smooth.kind == "red-black",
         chebyshev=smooth.kind == "chebyshev",
@@ -120,7 +122,8 @@ class UNet(nn.Module):
 
     def decoder(self, v: Tensor, rhs: Tensor, correction: Tensor, grid: Grid, coarse: Grid) -> Tensor:
         """Add the prolongated correction to the skip connection; smooth."""
-        v = v + ${kept}prolong(correction, coarse, grid)
+        v = corrected(v, correction, coarse, grid)  # if corrected
+        v = v + ${kept}prolong(correction, coarse, grid)  # unless corrected
         return self.smooth(v, rhs, grid, self.post)
 
     def smooth(self, v: Tensor, rhs: Tensor, grid: Grid, sweeps: int) -> Tensor:  # if jacobi

@@ -36,8 +36,13 @@ class UNetEmitter(OperatorEmitter):
 
     @property
     def fused(self) -> Collection[str]:
-        """ "relaxed" and "defect", if the operator has these methods."""
+        """ "relaxed" and "defect", methods of the operator, and "corrected", a function, if they exist."""
         return ()
+
+    @property
+    def residual(self) -> str:
+        """That of v on the finest grid."""
+        return "net.operator(v, grids[0]) - rhs"
 
     def _helpers(self) -> list[Function | Class]:
         found: list[Function | Class] = []
@@ -141,7 +146,7 @@ class UNetEmitter(OperatorEmitter):
             until(
                 "cycles",
                 "cycles=..., without tol",
-                "net.operator(v, grids[0]) - rhs",
+                self.residual,
                 "first" if steady else "norm(rhs)",
                 lambda _: ["new = net(v, rhs, grids)"],
                 self.unet.on_failure,

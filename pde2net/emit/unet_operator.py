@@ -51,8 +51,8 @@ class OperatorEmitter(Emitter):
         state, _ = self.program[name].parameters[-1]
         found = self.named(self.program[name], {state: "v"})
         arguments = ("self", "v: Tensor", "grid: Grid")
-        asked = self.asked(name, ["v", *self.of_grid(found)], len(found.results) > 1)
-        return Function(name, arguments, kind, doc, [*asked, *self.statements(found, self.tied(found))])
+        asked = self.asked(name, ["v", *self.of_grid(found)], len(found.results) > 1, self.tied(found))
+        return Function(name, arguments, kind, doc, [*asked, *self.statements(found, self.ended(found))])
 
     @staticmethod
     def of_grid(function: Described) -> list[str]:
@@ -64,11 +64,15 @@ class OperatorEmitter(Emitter):
         return []
 
     def tied(self, function: Described) -> list[str]:
-        """What a method returns with the ties of the grid, if there are any."""
+        """What a method returns with the ties of the grid, if there are any; in braces the value without."""
         held = {"forward": ["v"], "linearised": ["v", "1"], "diagonal": ["1"], "product": ["trial"]}
         if not self.operator.weighted or function.name not in held:
             return []
-        return [f"grid.tie({r}, {v})" for r, v in zip(function.results, held[function.name], strict=True)]
+        return [f"grid.tie({{}}, {v})" for v in held[function.name]]
+
+    def ended(self, function: Described) -> list[str]:
+        """What a method returns if that is not its results."""
+        return [t.format(r) for t, r in zip(self.tied(function), function.results, strict=False)]
 
     def ties(self) -> Function:
         """The method that finds how strongly cells are tied to known ones."""
@@ -89,13 +93,13 @@ class OperatorEmitter(Emitter):
         trial, _ = self.program["product"].parameters[-1]
         found = self.named(self.program["product"], {trial: "trial"})
         names = [v for v, _ in found.parameters[:-1]]
-        body = self.statements(found, self.tied(found))
+        body = self.statements(found, self.ended(found))
         if names:
             stored = sum(isinstance(op, Stored) for op in found.ops)
             left = ", ".join(names) if len(names) > 1 else f"({names[0]},)"
             body.insert(stored, f"{left} = frozen")
         handed = ["trial", *(["*frozen"] if names else []), *self.of_grid(found)]
-        body = [*self.asked("product", handed), *body]
+        body = [*self.asked("product", handed, tied=self.tied(found)), *body]
         frozen = ("frozen: tuple[Tensor, ...]",) if names else ()
         doc = "N with frozen diffusivities, applied to `trial`."
         return Function("product", ("self", "trial: Tensor", *frozen, "grid: Grid"), "Tensor", doc, body)

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+from emit.test_methods import close, methods_agree
 from emit.test_module import SHAPES, declared, inputs_of, rows
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,54 +96,6 @@ def agree(
         assert close(a, b, tolerance)
 
 
-def methods_agree(network: Any, shape: tuple[int, ...]) -> set[str]:
-    """The methods of cells and operators that ran by kernels, with the results of torch, once a grid."""
-    module = network.module(backend="numba")
-    text = vars(sys.modules[type(module).__module__])
-    by_kernels, seen, done = text["by_kernels"], set[str](), set[object]()
-
-    def both(method: Any) -> Any:
-        def compared(self: Any, *arguments: Any) -> Any:
-            known: list[str] = []
-            key = type(self), method.__name__, tuple(a.shape for a in arguments if torch.is_tensor(a))
-            if key in done:
-                return method(self, *arguments)
-            done.add(key)
-
-            def noted(name: str, *handed: Any) -> Any:
-                found = by_kernels(name, *handed)
-                known.extend([name] if found is not None else [])
-                return found
-
-            text["by_kernels"] = noted
-            fast = method(self, *arguments)
-            text["by_kernels"] = lambda *handed: None
-            plain = method(self, *arguments)
-            for a, b in zip(*((r if isinstance(r, tuple) else (r,)) for r in (fast, plain)), strict=True):
-                assert close(a, b, 1e-12)
-            seen.update(known)
-            return plain
-
-        return compared
-
-    with pytest.MonkeyPatch.context() as patch, torch.no_grad():
-        patch.setitem(text, "by_kernels", lambda *handed: None)
-        for name in ("DiffusionOperator", "ImplicitCell"):
-            for method in ("linearised", "diagonal", "frozen", "product", "relaxed", "defect", "residual"):
-                if hasattr(text.get(name), method):
-                    patch.setattr(text[name], method, both(getattr(text[name], method)))
-        fields = [str(f.func) for f in network.semidiscrete.form.problem.fields]
-        u = torch.rand(*shape, dtype=torch.float64)
-        known = {f: torch.rand(*shape, dtype=torch.float64) for f in fields}
-        module.double()(u, **known)
-        module.residuals(u, **known)
-    return seen
-
-
-def close(a: torch.Tensor, b: torch.Tensor, tolerance: float) -> bool:
-    return bool(((a - b).abs() <= tolerance * (1 + b.abs().max())).all())
-
-
 @pytest.mark.parametrize("name,dim,boundary,gradient,order", rows())
 def test_equations_borders_and_stencils(
     name: str, dim: int, boundary: str, gradient: str, order: int, uncompiled: None
@@ -212,47 +165,13 @@ def test_models_of_the_gallery(path: Path, uncompiled: None) -> None:
     """A few steps of each that is a stack; others say that they have no kernels."""
     made, network = shortened(path)
     if network.architecture != "residual stack":
-        if path.stem == "inpainting":
-            with pytest.raises(p2n.EmissionError, match="no kernels of operators that are tied"):
-                network.source("numba")
-        else:
-            assert methods_agree(network, (1, 1, *(32, 24)[: len(made.problem.space)]))
+        assert methods_agree(network, (1, 1, *(32, 24)[: len(made.problem.space)]))
         return
     problem = made.problem
     channels = max(problem.channels, len(problem.equations))
     rng = np.random.default_rng(0)
     shape = (1, channels, *(20, 22)[: len(problem.space)])
     agree(network, rng.uniform(size=shape), {str(f.func): rng.uniform(size=shape) for f in problem.fields})
-
-
-CELLS = {
-    "multigrid": p2n.Multigrid(1, 1),
-    "red-black": p2n.Multigrid(1, 1, smoother="red-black"),
-    "implicit": p2n.Implicit(1, 1, solver=p2n.Kacanov(iterations=1)),
-    "newton": p2n.Implicit(R(1, 4), 1, solver=p2n.Newton(iterations=1)),
-    "fixed point": p2n.Implicit(R(1, 10**4), 1, solver=p2n.FixedPoint()),
-    "theta": p2n.Theta(R(1, 4), 1, solver=p2n.Kacanov(iterations=1)),
-}
-
-
-@pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
-@pytest.mark.parametrize("dim", [1, 2, 3])
-@pytest.mark.parametrize("scheme", CELLS)
-def test_methods_of_cells_and_operators(scheme: str, dim: int, boundary: str, uncompiled: None) -> None:
-    """On all grids whose cells are whole, whatever the borders; on others torch runs."""
-    found = set[str]()
-    for name in ("charbonnier", "known field", "of position"):
-        problem, grid = declared(name, dim, boundary)
-        try:
-            network = uncertified(problem, CELLS[scheme], grid)
-            network.source("numba")
-        except p2n.Pde2NetError:
-            continue
-        for shape in ((16, 8, 4), (6, 7, 5)):
-            found |= methods_agree(network, (2, 1, *shape[:dim]))
-    wanted = {"relaxed", "defect"} if scheme == "multigrid" else {"residual"}
-    assert wanted <= {name.rpartition(" ")[2] for name in found} or scheme == "red-black"
-    assert found
 
 
 def test_memory_is_used_again_once_nobody_has_it(uncompiled: None) -> None:
@@ -321,30 +240,6 @@ def test_arrays_wider_than_images_between_passes(boundary: Any, steps: Any, unco
         problem = p2n.Problem(equation, boundary=boundary, channels=channels, parameters={mu: R(1, 4)})
         network = uncertified(problem, p2n.Explicit(R(1, 400), 10), trainable=[mu, "tau"])
         agree(network, np.random.default_rng(0).uniform(size=(2, channels, 6, 7)), {}, steps=steps)
-
-
-NUMBERS_ALONE = [  # diffusivities of the time alone, a reaction whose derivative is on the diagonal
-    (sp.exp(-t) * laplacian(u), p2n.Implicit(1, 2, solver=p2n.Kacanov(iterations=2))),
-    (sp.exp(-t) * laplacian(u), p2n.Multigrid(1, 2, smoother="red-black")),
-    ((sp.sin(t) + 2) * laplacian(u), p2n.Multigrid(1, 2)),
-    (
-        -laplacian(laplacian(u)) / 4 + u * sp.sin(t) / 5,
-        p2n.Implicit(R(1, 8), 1, solver=p2n.Kacanov(iterations=2)),
-    ),
-    (laplacian(u), p2n.Multigrid(1, 1)),
-]
-
-
-@pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
-@pytest.mark.parametrize("right,scheme", NUMBERS_ALONE)
-def test_operators_of_numbers_alone(right: Any, scheme: Any, boundary: str, uncompiled: None) -> None:
-    network = uncertified(p2n.Problem(sp.Eq(u.diff(t), right), boundary=boundary), scheme)
-    for shape in ((8, 8), (6, 4)):
-        methods_agree(network, (1, 1, *shape))
-    image = torch.rand(1, 1, 8, 8, dtype=torch.float64)
-    with torch.no_grad():
-        module = network.module(backend="numba").double()
-        assert close(module(torch._neg_view(image)), module(-image), 1e-12)
 
 
 @given(data=st.data())

@@ -235,6 +235,33 @@ def hidden(a: Tensor, keep: bool) -> bool:
         or forward_ad.unpack_dual(a).tangent is not None
         or (keep and a.is_inference())
     )
+
+
+def is_plain(arrays: Sequence[Tensor]) -> bool:
+    """Whether arrays are on the device of the kernels, have cells, and are all float32 or all float64."""
+    first = arrays[0]
+    return first.dtype in (torch.float32, torch.float64) and all(
+        a.dtype == first.dtype and a.device.type == DEVICE and a.numel() for a in arrays
+    )
+
+
+def is_backward(arrays: Sequence[Tensor], keep: bool) -> bool:
+    """Whether operators serve: what is asked for is values, and derivatives backward if `keep`."""
+    if torch.compiler.is_exporting() or torch.jit.is_tracing() or is_transformed():
+        return False
+    return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in arrays)
+
+
+def is_kept(arrays: Iterable[Tensor]) -> bool:
+    """Whether torch is to differentiate."""
+    return torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
+
+
+def is_value(arrays: Sequence[Tensor]) -> bool:
+    """Whether nothing but values is asked for, here and now."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or is_kept(arrays):
+        return False
+    return not any(hidden(a, False) for a in arrays)
 '''
 
 REGISTER = '''
@@ -280,21 +307,12 @@ def is_still(numbers: Iterable[Tensor | float], value: float) -> bool:
 
 
 def suited(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> bool:
-    """Whether passes over memory take these arrays: on their device, float32 or float64, not too small.
-
-    And the steps are as many as were compiled, and nothing is transformed or differentiated in another way.
-    """
-    if torch.compiler.is_exporting() or len(numbers) != LINES or (keep and not BACKWARD):
-        return False
-    if u.dtype not in (torch.float32, torch.float64) or numbers.device.type not in ("cpu", DEVICE):
-        return False
-    if any(a.device.type != DEVICE or a.dtype != u.dtype for a in (u, *fields)):
+    """Whether passes over memory take these arrays, not too small, and the steps are those compiled."""
+    if len(numbers) != LINES or (keep and not BACKWARD) or numbers.device.type not in ("cpu", DEVICE):
         return False
     if any(n < least for n, least in zip(u.shape[2:], SMALLEST, strict=True)):
         return False
-    if is_transformed():
-        return False
-    return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in (u, *fields, numbers))
+    return is_plain((u, *fields)) and is_backward((u, *fields, numbers), keep)
 
 
 def shapes_of_derivatives(
@@ -360,22 +378,15 @@ def by_kernels(
     """
     trip, given, results, smallest = METHODS[method]
     u, known = arrays[0], {}
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or len(arrays) != len(given):
-        return None
-    if u.dtype not in (torch.float32, torch.float64) or u.dim() != 2 + len(smallest):
+    if len(arrays) != len(given) or u.dim() != 2 + len(smallest) or not is_plain(arrays):
         return None
     if any(n < least for n, least in zip(u.shape[2:], smallest, strict=True)):
         return None
-    if any(hidden(a, False) for a in (*arrays, *(n for n in numbers if isinstance(n, Tensor)))):
-        return None
-    moving = any(a.requires_grad for a in (*arrays, *numbers) if isinstance(a, Tensor))
-    if torch.is_grad_enabled() and moving:
+    if not is_value([*arrays, *(n for n in numbers if isinstance(n, Tensor))]):
         return None
     for slot, a in zip(given, arrays, strict=True):
         channels, *wide = ARRAYS[slot]
         sizes = [n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True)]
-        if a.device.type != "cpu" or a.dtype != u.dtype or a.dim() != u.dim():
-            return None
         if list(a.shape[1:]) != [channels, *sizes]:
             return None
         known[slot] = a.expand(len(u), -1, *sizes)

@@ -378,18 +378,12 @@ def of_filters(
 
 
 def takes(weight: Tensor, arrays: Sequence[Tensor], numbers: Tensor) -> bool:
-    """Whether kernels take these: on the CPU, float32 or float64, differentiated backward if at all."""
-    if torch.compiler.is_exporting() or torch.jit.is_tracing():
+    """Whether kernels take these: images no smaller than the filters."""
+    if any(n < k for n, k in zip(arrays[0].shape[2:], weight.shape[2:], strict=True)):
         return False
-    u, all_ = arrays[0], (weight, *arrays, numbers)
-    if u.dtype not in (torch.float32, torch.float64) or any(a.dtype != u.dtype or not a.is_cpu for a in all_):
-        return False
-    if not u.numel() or any(n < k for n, k in zip(u.shape[2:], weight.shape[2:], strict=True)):
-        return False
-    keep = torch.is_grad_enabled() and any(a.requires_grad for a in all_)
-    return not is_transformed() and (
-        torch.compiler.is_compiling() or not any(hidden(a, keep) for a in all_)
-    )
+    every = (weight, *arrays, numbers)
+    alike = is_plain(every[:-1]) and numbers.dtype == weight.dtype
+    return alike and is_backward(every, is_kept(every))
 
 
 def shapes_of_products(

@@ -24,6 +24,7 @@ from pde2net.emit.kernels.text import (
     tables,
     tuple_of,
 )
+from pde2net.emit.kernels.transfers import TRANSFERS
 from pde2net.emit.kernels.tridiagonal import LANES, OPERATOR, SCHEMA, TRIDIAGONAL
 from pde2net.emit.parse import parse
 from pde2net.emit.precondition import PreconditionerEmitter
@@ -50,7 +51,9 @@ from pde2net.program.records import Let, Program, Squares
 from pde2net.scheme.unet import UNet
 
 ON_GRIDS = "on grids: "  # how methods of operators are called among those of cells
-RELAXED, DEFECT, RHS = "relaxed", "defect", "right-hand side"
+RELAXED, DEFECT, CORRECTED, RHS = "relaxed", "defect", "corrected", "right-hand side"
+TIES = "ties"
+TINY = sp.Symbol("smallest divisor", positive=True)  # of quotients that are not 0
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,6 @@ class Methods:
         return {v: made[v] for v, _ in product.parameters[1:] if v in made}
 
     def _of_operator(self, request: Request, program: Program) -> None:
-        nodes = (node_of(request.graph, n) for n in block(request.graph))
-        if any(isinstance(n, Operator) and n.weighted for n in nodes):
-            self.why = "There are no kernels of operators that are tied to known values yet."
-            return
         known = self._known(program)
         for function in self._on_grids(request, program):
             try:
@@ -163,20 +162,29 @@ class Methods:
             return
         whole = program["linearised"]
         state, (value, diagonal) = whole.parameters[-1][0], whole.results
-        v, r, n, d = (sp.Symbol(f"_{w}", real=True) for w in "vrnd")
-        fed = {"_v": state, "_r": RHS, "_n": value, "_d": diagonal}
+        v, r, h, n, d = (sp.Symbol(f"_{w}", real=True) for w in "vrhnd")
+        fed = {"_v": state, "_r": RHS, "_h": TIES, "_n": value, "_d": diagonal}
+        tied = self._tied(request)
+        left, below = (n + h * v, d + h) if tied else (n, d)
 
         def ended(name: str, function: Described, expression: sp.Expr) -> Described:
             used = {s.name for s in expression.free_symbols}
             inputs = tuple((slot, a) for slot, a in fed.items() if slot in used)
             let = Let((name,), Pointwise((expression,), "step"), inputs, (name,))
-            parameters = ((RHS, "rhs"), *function.parameters)
+            parameters = ((RHS, "rhs"), *[(TIES, "ties")] * tied, *function.parameters)
             return Described(name, parameters, (*function.body, let), (name,))
 
-        yield ended(DEFECT, program["forward"], r - n)
-        damping = self._damping(request)
-        if damping is not None and not unet.steady:
-            yield ended(RELAXED, whole, v + damping * (r - n) / d)
+        yield ended(DEFECT, program["forward"], r - left)
+        damping, change = self._damping(request), (r - left) / below
+        if damping is not None:
+            change = sp.Piecewise((0, sp.Abs(below) < TINY), (change, True)) if unet.steady else change
+            yield ended(RELAXED, whole, v + damping * change)
+
+    @staticmethod
+    def _tied(request: Request) -> bool:
+        """Whether cells are tied to known ones."""
+        nodes = (node_of(request.graph, n) for n in block(request.graph))
+        return any(isinstance(node, Operator) and node.weighted for node in nodes)
 
     @staticmethod
     def _damping(request: Request) -> sp.Expr | None:
@@ -214,7 +222,7 @@ class Methods:
         return [*before, *(d for text in texts for d in parse(text))]
 
     def constants(self) -> list[str]:
-        lines = ["", OPTIONS, ENOUGH, *([DEVICE, LANES, SCHEMA] if self.lined else [])]
+        lines = ["", OPTIONS, ENOUGH, DEVICE, *([LANES, SCHEMA] if self.lined else [])]
         if not self.found:
             return lines
         lines += ["", "# How to read these: see sweep and travel."]
@@ -244,7 +252,9 @@ class Asking(Emitter):
     methods: Methods
     prefix = ""
 
-    def asked(self, name: str, arrays: Sequence[str], several: bool = False) -> list[str]:
+    def asked(
+        self, name: str, arrays: Sequence[str], several: bool = False, tied: Sequence[str] = ()
+    ) -> list[str]:
         key = self.prefix + name
         if key not in self.methods.found:
             return []
@@ -252,12 +262,16 @@ class Asking(Emitter):
         used = {s for call in flat.calls for s in call.stage.numbers}
         printer = self.of_numbers()
         last = len(self.methods.columns) - self.dimension
-        numbers = [printer.doprint(s) if s in used else "0.0" for s in self.methods.columns[:last]]
+        tiny = f"16 * torch.finfo({arrays[0]}.dtype).tiny"
+        texts = (tiny if s == TINY else printer.doprint(s) for s in self.methods.columns[:last])
+        numbers = [text if s in used else "0.0" for s, text in zip(self.methods.columns, texts, strict=False)]
         found = self.namer.identifier("found", [*self.names.values(), *self.data.values(), *arrays])
         grid = [f"grid, {self.methods.found[key].distances}"] if self.prefix else []
         handed = ", ".join([f'"{key}"', tuple_of(arrays), tuple_of(numbers), *grid])
         call = f"{'on_grid' if grid else 'by_kernels'}({handed})"
         returned = found if several else f"{found}[0]"
+        if tied:
+            returned = ", ".join(t.format(f"{found}[{k}]") for k, t in enumerate(tied))
         return [f"{found} = {call}", f"if {found} is not None:", f"    return {returned}"]
 
     def of_numbers(self) -> TorchPrinter:
@@ -314,12 +328,21 @@ class KernelUNet(_Whole, _OnGrids, UNetEmitter):
     @property
     def fused(self) -> frozenset[str]:
         own = (RELAXED, DEFECT)
-        return frozenset(name for name in own if ON_GRIDS + name in self.methods.found)
+        return frozenset(name for name in own if ON_GRIDS + name in self.methods.found) | {CORRECTED}
+
+    @property
+    def residual(self) -> str:
+        return "net.operator.defect(v, rhs, grids[0])" if DEFECT in self.fused else super().residual
+
+    def grid_definitions(self) -> list[Definition]:
+        """What leads from grid to grid, by kernels where these apply."""
+        known = super().grid_definitions()
+        known = [replace(d, name="pooled_by_torch") if d.name == "pooled" else d for d in known]
+        return [*known, *parse(TRANSFERS)]
 
     def more(self) -> list[Function]:
         """A sweep, and the defect, each in one loop."""
-        known = [f'grid.known["{v}"]' for v in self.data.values()]
-        change = "(rhs - value) / diagonal"
+        change = "quotient(rhs - value, diagonal)" if self.unet.steady else "(rhs - value) / diagonal"
         assert self.smoother is not None or RELAXED not in self.fused
         found = []
         arguments = ("self", "v: Tensor", "rhs: Tensor", "grid: Grid")
@@ -327,9 +350,15 @@ class KernelUNet(_Whole, _OnGrids, UNetEmitter):
             damping = self.smoother.damping if self.smoother else sp.S.One
             body = ["value, diagonal = self.linearised(v, grid)"]
             body.append(f"return v + {change if damping == 1 else f'{number(damping)} * {change}'}")
-            body = [*self.asked(RELAXED, ["v", "rhs", *known]), *body]
+            body = [*self.asked(RELAXED, self._arrays(RELAXED)), *body]
             found.append(Function(RELAXED, arguments, "Tensor", "v after a sweep of damped Jacobi.", body))
         if DEFECT in self.fused:
-            body = [*self.asked(DEFECT, ["v", "rhs", *known]), "return rhs - self(v, grid)"]
+            body = [*self.asked(DEFECT, self._arrays(DEFECT)), "return rhs - self(v, grid)"]
             found.append(Function(DEFECT, arguments, "Tensor", "rhs - N(v).", body))
         return found
+
+    def _arrays(self, name: str) -> list[str]:
+        """What a sweep or a defect is made from."""
+        own = {RHS: "rhs", TIES: "grid.held", **{slot: f'grid.known["{v}"]' for slot, v in self.data.items()}}
+        _, *others = self.methods.found[ON_GRIDS + name].given
+        return ["v", *(own[slot] for slot in others)]

@@ -169,8 +169,7 @@ class PassesEmitter(StackEmitter):
         for owner, value in self._widths():
             body += [f"if not is_still({owner}, {number(value)}):", "    return None"]
         body += [f"fields = [{', '.join(f'{n}.expand_as(u)' for n in names)}]", "numbers = self.numbers()"]
-        body += ["moving = any(a.requires_grad for a in (u, *fields, numbers))"]
-        body += ["keep = torch.is_grad_enabled() and moving"]
+        body += ["keep = is_kept((u, *fields, numbers))"]
         body += ["if not suited(u, fields, numbers, keep):", "    return None"]
         body += ["return advance(u, fields, numbers, keep)[0]"]
         return Function("by_kernels", arguments, "Tensor | None", doc, body)

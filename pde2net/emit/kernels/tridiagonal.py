@@ -34,21 +34,6 @@ def eliminate(lower, middle, upper, rhs, x, n, inner, first, last) -> None:
         line += count
 
 
-def takes_lines(arrays: Sequence[Tensor]) -> bool:
-    """Whether kernels solve these systems: on the CPU, in float32 or float64, differentiated backward."""
-    rhs = arrays[-1]
-    if torch.compiler.is_exporting() or torch.jit.is_tracing() or not rhs.numel():
-        return False
-    if rhs.dtype not in (torch.float32, torch.float64):
-        return False
-    if any(a.dtype != rhs.dtype or not a.is_cpu for a in arrays):
-        return False
-    keep = torch.is_grad_enabled() and any(a.requires_grad for a in arrays)
-    if is_transformed():
-        return False
-    return torch.compiler.is_compiling() or not any(hidden(a, keep) for a in arrays)
-
-
 def shape_of_solution(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) -> Tensor:
     return torch.empty_like(rhs, memory_format=torch.contiguous_format)
 
@@ -82,8 +67,8 @@ def solved(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) 
 
 def solve_tridiagonal(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) -> Tensor:
     """x with lower[i] x[i-1] + middle[i] x[i] + upper[i] x[i+1] = rhs[i] along `dim`."""
-    arrays = [a.expand_as(rhs) for a in (lower, middle, upper)]
-    if takes_lines([*arrays, rhs]):
-        return solved(*arrays, rhs, dim)
+    arrays = [*(a.expand_as(rhs) for a in (lower, middle, upper)), rhs]
+    if is_plain(arrays) and is_backward(arrays, is_kept(arrays)):
+        return solved(*arrays, dim)
     return solve_by_reduction(lower, middle, upper, rhs, dim)
 '''

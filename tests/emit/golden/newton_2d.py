@@ -121,7 +121,8 @@ def gradient_squares(g0: Tensor, g1: Tensor) -> Tensor:
 
 def magnitude(a: Tensor) -> Tensor:
     """The largest entry of each image, 1 where there is none: squares of a over it do not underflow."""
-    largest = a.detach().abs().amax(tuple(range(1, a.dim())), keepdim=True)
+    a, dims = a.detach(), tuple(range(1, a.dim()))
+    largest = torch.maximum(a.amax(dims, keepdim=True), -a.amin(dims, keepdim=True))
     return torch.where((largest > 0) & (largest < math.inf), largest, 1)
 
 

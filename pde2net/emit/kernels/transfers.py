@@ -1,0 +1,129 @@
+"""The text of kernels between nested grids: means of joined cells, linear interpolation of a correction.
+
+Both work line by line along the last axis. Along the others a table says which lines of the other grid belong
+to a line; so the text is the same for signals, images and volumes.
+"""
+
+from __future__ import annotations
+
+TRANSFERS = '''
+@kernel
+def join_lines(fine, near, joined, scale, coarse, first, last) -> None:
+    """Means of the cells of the lines `near` each coarse line, `joined` at a time; missing ones are 0."""
+    for row in range(first, last):
+        out = coarse[row]
+        out[:] = 0
+        for k in range(near.shape[1]):
+            if near[row, k] >= 0:
+                line = fine[near[row, k]]
+                whole = len(line) // joined
+                for j in range(whole):
+                    out[j] += line[joined * j]
+                if joined == 2:
+                    for j in range(whole):
+                        out[j] += line[2 * j + 1]
+                    if len(line) > 2 * whole:
+                        out[whole] += line[2 * whole]
+        for j in range(len(out)):
+            out[j] *= scale[0]
+
+
+@kernel
+def add_lines(e, near, weights, joined, wraps, shares, v, out, first, last) -> None:
+    """v and the linear interpolation of e, with the weights that the lines `near` each line have."""
+    n, half, quarter = e.shape[1], shares[0], shares[1]
+    memory = np.empty(n + 2, e.dtype)
+    for row in range(first, last):
+        own, new, middle = v[row], out[row], memory[1 : n + 1]
+        middle[:] = 0
+        for k in range(near.shape[1]):
+            line, weight = e[near[row, k]], weights[row, k]
+            for j in range(n):
+                middle[j] += weight * line[j]
+        if joined == 1:
+            for j in range(n):
+                new[j] = own[j] + middle[j]
+            continue
+        memory[0], memory[n + 1] = (memory[n], memory[1]) if wraps else (memory[1], memory[n])
+        for j in range(n):
+            c = half * memory[j + 1]
+            new[2 * j] = own[2 * j] + (c + quarter * memory[j])
+            new[2 * j + 1] = own[2 * j + 1] + (c + quarter * memory[j + 2])
+
+
+@lru_cache(maxsize=64)
+def lines_of_cells(images: int, sizes: tuple[int, ...], joined: tuple[int, ...]) -> np.ndarray:
+    """For each line of a coarse grid, those of the fine one that are joined to it; -1 for missing ones."""
+    near = np.arange(images)[:, None]
+    for n, k in zip(sizes[:-1], joined[:-1]):
+        own = np.arange(-(-n // k) * k).reshape(-1, k)
+        lines = np.where((near[:, None, :, None] < 0) | (own[:, None] >= n), -1, 0)
+        lines = np.where(lines < 0, -1, near[:, None, :, None] * n + own[:, None])
+        near = lines.reshape(-1, near.shape[1] * k)
+    return near
+
+
+@lru_cache(maxsize=64)
+def lines_around(
+    images: int, sizes: tuple[int, ...], joined: tuple[int, ...], wraps: tuple[bool, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """For each line of a fine grid, those of the coarse one that are interpolated, and their weights."""
+    near, weights = np.arange(images)[:, None], np.ones((images, 1))
+    for n, k, around in zip(sizes[:-1], joined[:-1], wraps[:-1]):
+        i, m = np.arange(n), n // k
+        other = i // 2 + 2 * (i % 2) - 1
+        other = other % m if around else other.clip(0, m - 1)
+        own = i[:, None] if k == 1 else np.stack((i // 2, other), 1)
+        shares = np.ones((n, 1)) if k == 1 else np.tile((0.75, 0.25), (n, 1))
+        near = (near[:, None, :, None] * m + own[:, None]).reshape(len(near) * n, -1)
+        weights = (weights[:, None, :, None] * shares[:, None]).reshape(len(weights) * n, -1)
+    return near, weights
+
+
+def in_lines(function: Callable, rows: int, cells: int, *given: Any) -> None:
+    """A function of lines, in threads."""
+    threads = max(1, min(torch.get_num_threads(), rows, 1 + 4 * cells // ENOUGH))
+    ends = [rows * k // threads for k in range(threads + 1)]
+    work = [partial(function, *given, a, b) for a, b in zip(ends[:-1], ends[1:])]
+    done(work, threads, lambda: None)
+
+
+def new_array(like: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Memory for an array."""
+    whole = (*like.shape[:2], *sizes)
+    return torch.from_numpy(memory_of(os.getpid()).array(whole, lifted(like).dtype))
+
+
+def by_lines(a: Tensor) -> np.ndarray:
+    """The values as lines along the last axis."""
+    return lifted(a.contiguous()).reshape(-1, a.shape[-1])
+
+
+def pooled(u: Tensor, fine: Grid, coarse: Grid) -> Tensor:
+    """The mean of the cells that are joined, a missing one as 0."""
+    joined = tuple(b.stride // a.stride for a, b in zip(fine.axes, coarse.axes))
+    if not (is_plain([u]) and is_value([u]) and u.shape[2:] == fine.sizes):
+        return pooled_by_torch(u, fine, coarse)
+    near, out = lines_of_cells(u.shape[0] * u.shape[1], fine.sizes, joined), new_array(u, coarse.sizes)
+    own, made = by_lines(u), by_lines(out)
+    scale = np.array([1 / math.prod(joined)], own.dtype)
+    in_lines(join_lines, len(made), u.numel(), own, near, joined[-1], scale, made)
+    return out
+
+
+def corrected(v: Tensor, e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
+    """v and the prolongation of a correction."""
+    pairs = [*zip(fine.axes, coarse.axes)]
+    whole = all(a is b or (b.whole == 1 and b.boundary != "dirichlet") for a, b in pairs)
+    alike = v.shape[2:] == fine.sizes and e.shape[2:] == coarse.sizes and v.shape[:2] == e.shape[:2]
+    if not (whole and alike and is_plain([v, e]) and is_value([v, e])):
+        return v + prolong(e, coarse, fine)
+    joined = tuple(b.stride // a.stride for a, b in pairs)
+    wraps = tuple(a.boundary == "periodic" for a, _ in pairs)
+    near, weights = lines_around(v.shape[0] * v.shape[1], fine.sizes, joined, wraps)
+    out = new_array(v, fine.sizes)
+    own, add, made = by_lines(v), by_lines(e), by_lines(out)
+    weights, shares = weights.astype(own.dtype), np.array((0.75, 0.25), own.dtype)
+    in_lines(add_lines, len(made), v.numel(), add, near, weights, joined[-1], wraps[-1], shares, own, made)
+    return out
+'''
