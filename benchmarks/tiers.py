@@ -58,12 +58,14 @@ def explicit(
     blocks: int,
     kernel: str,
     weight: float,
+    shared: bool = False,
     **kept: Any,
 ) -> Callable[[str], nn.Module]:
     """Explicit steps of u_t = -K^T (g(K u) * K u) + beta (f - u), the g of each filter a mixture of kernels.
 
     scales  of the kernels, in standard deviations of the noise in a response
     weight  the sum of the weights of the kernels to start from
+    shared  whether all blocks have the same weights
     """
 
     def make(backend: str) -> nn.Module:
@@ -78,9 +80,8 @@ def explicit(
         )
         scheme = p2n.Explicit(tau=None, steps=blocks, fidelity="implicit")
         trained = [K, *weights, beta, "tau"]
-        return p2n.compile(problem, scheme, trainable=trained, shared=False, keep_stable=True, **kept).module(
-            backend
-        )
+        made = p2n.compile(problem, scheme, trainable=trained, shared=shared, keep_stable=True, **kept)
+        return made.module(backend)
 
     return make
 
@@ -119,6 +120,7 @@ TIERS = {
         "T1: 5 steps, 24 filters of 5 x 5",
         explicit(24, 5, OCTAVES, 5, "exponential", 0.5),
         "bounded_by_data",
+        epochs=100,
         tuning=45,
     ),
     "t1-large": Tier(
@@ -141,6 +143,13 @@ TIERS = {
         explicit(48, 5, OCTAVES[1:], 8, "charbonnier", 1.0, averaged=sp.Rational(99, 100)),
         "averaged",
         epochs=40,
+        patch=48,
+    ),
+    "t3-shared": Tier(
+        "T3: 20 steps of one block, 32 filters of 7 x 7, monotone",
+        explicit(32, 7, OCTAVES[1:], 20, "charbonnier", 1.0, shared=True, averaged=sp.Rational(99, 100)),
+        "averaged",
+        epochs=45,
         patch=48,
     ),
     "dncnn": Tier(

@@ -38,13 +38,18 @@ def compiled(function: Callable, **options: Any) -> Callable:
 
 
 def kernel(function: Callable) -> Callable:
-    """A function of numbers and of all memory."""
+    """A function of numbers and of all memory that Python calls."""
     return compiled(function)
+
+
+def inner(function: Callable, **options: Any) -> Callable:
+    """A function that compiled ones call."""
+    return compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **options)
 
 
 def adding(function: Callable) -> Callable:
     """A function that adds up in any order."""
-    return compiled(function, fastmath={"nsz", "reassoc"})
+    return inner(function, fastmath={"nsz", "reassoc"})
 
 
 @intrinsic
@@ -91,39 +96,39 @@ def compiled_borrowed(a) -> Callable:
 
 def part(function: Callable) -> Callable:
     """What is compiled where it is called: arguments are many."""
-    return compiled(function, forceinline=True)
+    return inner(function, forceinline=True)
 
 
 def line(function: Callable) -> Callable:
     """A function of lines, which do not overlap."""
-    return compiled(function, pipeline_class=Separate)
+    return inner(function, pipeline_class=Separate)
 '''
 
 CELLS = '''
-@kernel
+@inner
 def square(x) -> float:
     return x * x
 
 
-@kernel
+@inner
 def largest(x, y) -> float:
     """NaN if one of them is."""
     return x if (x > y) | (x != x) else y
 
 
-@kernel
+@inner
 def least(x, y) -> float:
     """NaN if one of them is."""
     return x if (x < y) | (x != x) else y
 
 
-@kernel
+@inner
 def at_least_tiny(x, power, tiny) -> float:
     """x >= 0, kept so far from 0 that the derivative of the quotient by it does not overflow."""
     return largest(x, tiny**power)
 
 
-@kernel
+@inner
 def onto(a, b, square, tiny) -> float:
     """a b/|v|^2 for two components of v, 0 where |v|^2 underflows."""
     return tiny - tiny if square < tiny else a * b / square
@@ -206,14 +211,14 @@ def _terms(degree: int) -> list[str]:
 
 
 SWEEP = '''
-@part
+@inner
 def begins(ring, channel, row, y, x, rings, places) -> int:
     """Where a cell of a ring is in memory."""
     start = places[ring, 0] + row % rings[ring, 0] * places[ring, 1] + channel * places[ring, 2]
     return start + (y + rings[ring, 4]) * places[ring, 3] + x + rings[ring, 6]
 
 
-@kernel
+@inner
 def mirrored(at, n, rule) -> int:
     """The cell that stands for one beyond the border."""
     kind, edge = rule % 8, rule // 8
@@ -224,7 +229,7 @@ def mirrored(at, n, rule) -> int:
     return -1 - edge - at if at < 0 else 2 * n - 1 - edge - at
 
 
-@kernel
+@inner
 def move(memory, to, source, n, rule, inside) -> None:
     """A line beyond the border from that which stands for it; 0 if that is outside too."""
     kind = rule % 8
@@ -239,7 +244,7 @@ def move(memory, to, source, n, rule, inside) -> None:
             memory[to + j] = memory[source + j]
 
 
-@kernel
+@inner
 def columns(memory, to, source, lines, per_line, rule, inside) -> None:
     """As `move`, a column of some lines."""
     factor = 0 if rule % 8 == 2 or not inside else -1 if rule % 8 == 4 else 1
@@ -254,7 +259,7 @@ def columns(memory, to, source, lines, per_line, rule, inside) -> None:
         source += per_line
 
 
-@part
+@inner
 def close(ring, row, shape, wraps, rings, places, memory) -> None:
     """Fill what is beyond the borders of a row of a ring, and rows above for which this one stands."""
     per_line = places[ring, 3]
@@ -292,7 +297,7 @@ def close(ring, row, shape, wraps, rings, places, memory) -> None:
                 move(memory, to, 0, whole, 2, False)
 
 
-@kernel
+@inner
 def end(ring, row, shape, rings, places, memory) -> None:
     """A row beyond the image."""
     n = shape[0]
@@ -314,7 +319,7 @@ def finish(ring, row, made, shape, wraps, rings, places, memory) -> None:
         end(ring, row, shape, rings, places, memory)
 
 
-@kernel
+@inner
 def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
     """Copy the row `own` of an array, (channels, rows, lines, columns), perhaps wider than the image.
 
@@ -338,7 +343,7 @@ def load(turn, row, own, shape, array, writes, rings, places, memory) -> None:
                 clear(n, memory[to : to + n])
 
 
-@kernel
+@inner
 def store(stored, row, shape, array, rings, places, memory) -> None:
     """Copy a row of a ring to an array, with the cells beyond the image that this has."""
     ring, wide0, wide1, wide2 = stored[0], stored[2], stored[3], stored[4]
@@ -348,7 +353,7 @@ def store(stored, row, shape, array, rings, places, memory) -> None:
             duplicate(n, memory[source : source + n], array[c, row + wide0, y])
 
 
-@kernel
+@inner
 def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
     """What a turn made in one ring, in another that has the same array."""
     low1, high1, low2, high2 = turn[9], turn[10], turn[11], turn[12]
@@ -359,7 +364,7 @@ def copy(ring, to, channel, turn, row, shape, rings, places, memory) -> None:
             duplicate(n, memory[source : source + n], memory[target : target + n])
 
 
-@kernel
+@inner
 def owned(row, band, n, wide) -> bool:
     """Whether a row is one of a band, which has those beyond the image, `wide` of them, if it is there."""
     first = -wide if band[0] == 0 else band[0]
@@ -367,7 +372,7 @@ def owned(row, band, n, wide) -> bool:
     return first <= row < last
 
 
-@kernel
+@inner
 def begin(turn, row, reads, writes, rings, places, starts) -> None:
     """What a turn reads and writes when it makes its first row, in lines of `starts`:
 
@@ -510,11 +515,12 @@ def sweep(
                 ring = writes[w, 0]
                 if ring < 0 or writes[w, 5]:
                     continue
-                for c in range(writes[w, 3], writes[w, 4]):
-                    if there:
-                        copy(ring, copies[c, 0], writes[w, 1], turn, row, shape, rings, places, memory)
-                    finish(copies[c, 0], row, there, shape, wraps, rings, places, memory)
-                finish(ring, row, there, shape, wraps, rings, places, memory)
+                for c in range(writes[w, 3], writes[w, 4] + 1):
+                    copied = c < writes[w, 4]
+                    own = copies[c, 0] if copied else ring
+                    if there and copied:
+                        copy(ring, own, writes[w, 1], turn, row, shape, rings, places, memory)
+                    finish(own, row, there, shape, wraps, rings, places, memory)
             if not there:
                 continue
             for s in range(turn[19], turn[20]):

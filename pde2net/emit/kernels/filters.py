@@ -47,7 +47,7 @@ def add(n, a, b) -> None:
         b[j] += a[j]
 
 
-@kernel
+@inner
 def clear_between(n, m, columns, width, a) -> None:
     """0 in cells of a tile where no filter lies on the image: between rows, and after its n cells."""
     for first in range(columns, n, width):
@@ -55,13 +55,13 @@ def clear_between(n, m, columns, width, a) -> None:
     a[n:m] = 0
 
 
-@kernel
+@inner
 def whole(n) -> int:
     """n cells, and more to make vectors whole."""
     return (n + 63) // 64 * 64
 
 
-@kernel
+@inner
 def collect(m, z, first, starts, out) -> None:
     """Add lines of a tile, one for each line of a filter, to the image."""
     for i in range(len(out)):
@@ -86,7 +86,7 @@ def find(n, q, table, width, places, slopes, offsets) -> None:
         offsets[j] = table[2 * half + places[j]]
 
 
-@kernel
+@inner
 def gather(n, slopes, offsets, places, found) -> None:
     """Add numbers to those of the pieces that they belong to."""
     half = len(found) // 4
@@ -98,7 +98,7 @@ def gather(n, slopes, offsets, places, found) -> None:
 # Of filters of 1 + `more` columns, `group` of them at a time, and `spread` lines of the result. All loops
 # have `m` cells, whole vectors, `more` at least beyond those of a tile; images have zeros after their cells.
 RESPONSES = '''
-@kernel
+@inner
 def respond_$k(x, weights, first, m, starts, q) -> None:
     """K x for a group of filters, of each of some arrays."""
     lines = len(weights)
@@ -111,7 +111,7 @@ def respond_$k(x, weights, first, m, starts, q) -> None:
             add_to_$group(m, shifted, weights[i], $of_q)
 
 
-@kernel
+@inner
 def spread_$k(m, p, weights, z) -> None:
     """Add K^T p of one filter to lines of the result, p with $more zeros at both ends."""
     for t in range(len(weights)):
@@ -119,7 +119,7 @@ def spread_$k(m, p, weights, z) -> None:
         add_to_$spread(m, p[: m + $more], weights[t], $of_z)
 
 
-@kernel
+@inner
 def activate_$k(
     x,
     weights,
@@ -152,31 +152,32 @@ def activate_$k(
 
 
 @kernel
-def activated_$k(x, weights, transposed, numbers, tiles, starts, out) -> None:
-    """Add K^T phi(K x) of some tiles to the image."""
+def activated_$k(images, x, weights, transposed, numbers, tiles, starts, out) -> None:
+    """Add K^T phi(K x) of some tiles to some images."""
     m = whole(tiles[:, 1].max() + $more) + 80  # lines do not begin at the same place of a cache
     q = np.empty(($arrays * $group, m), x.dtype)
     p = np.zeros(m + $more, x.dtype)
     z = np.empty((transposed.shape[1] * $spread, m), x.dtype)
     pieces, places = np.empty((2 * $kinds, m), x.dtype), np.empty(($kinds, m), np.int32)  # if splines
-    for tile in range(len(tiles)):
-        activate_$k(
-            x,
-            weights,
-            transposed,
-            numbers,
-            tiles[tile],
-            starts,
-            out,
-            q,
-            p,
-            z,
-            pieces,  # if splines
-            places,  # if splines
-        )
+    for image in range(images[0], images[1]):
+        for tile in range(len(tiles)):
+            activate_$k(
+                x[image],
+                weights,
+                transposed,
+                numbers[image % len(numbers)],
+                tiles[tile],
+                starts,
+                out[image],
+                q,
+                p,
+                z,
+                pieces,  # if splines
+                places,  # if splines
+            )
 
 
-@kernel
+@inner
 def multiply_$k(
     x,
     slope,
@@ -233,9 +234,9 @@ def multiply_$k(
 
 @kernel
 def product_$k(
-    x, slope, weights, transposed, numbers, tiles, starts, out, of_weights, of_numbers
+    images, x, slope, weights, transposed, numbers, tiles, starts, out, of_weights, of_numbers
 ) -> None:
-    """Add the vector-Jacobian product of some tiles for the cotangent `slope`: by x, weights and numbers."""
+    """Add the product of some tiles of some images with the cotangent `slope`: by x, weights and numbers."""
     m = whole(tiles[:, 1].max() + $more) + 80  # lines do not begin at the same place of a cache
     q = np.empty(($arrays * $group, m), x.dtype)
     s = np.empty(($group, m), x.dtype)
@@ -244,27 +245,28 @@ def product_$k(
     of = np.empty(($of, m), x.dtype)
     z = np.empty(($arrays, transposed.shape[1] * $spread, m), x.dtype)
     pieces, places = np.empty((2 * $kinds, m), x.dtype), np.empty(($kinds, m), np.int32)  # if splines
-    for tile in range(len(tiles)):
-        multiply_$k(
-            x,
-            slope,
-            weights,
-            transposed,
-            numbers,
-            tiles[tile],
-            starts,
-            out,
-            of_weights,
-            of_numbers,
-            q,
-            s,
-            p,
-            t,
-            of,
-            z,
-            pieces,  # if splines
-            places,  # if splines
-        )
+    for image in range(images[0], images[1]):
+        for tile in range(len(tiles)):
+            multiply_$k(
+                x[image],
+                slope[image],
+                weights,
+                transposed,
+                numbers[image % len(numbers)],
+                tiles[tile],
+                starts,
+                out[image],
+                of_weights[image],
+                of_numbers[image],
+                q,
+                s,
+                p,
+                t,
+                of,
+                z,
+                pieces,  # if splines
+                places,  # if splines
+            )
 '''
 
 FILTERS = '''
@@ -310,7 +312,8 @@ def filtering(
     lines = plain(weight).reshape(len(weight), -1, kernel[2])
     group, spread = GROUPS[kind]
     weights = np.ascontiguousarray(in_groups(lines, group).swapaxes(1, 2))
-    transposed = np.stack([in_groups(own[:, ::-1], spread) for own in lines])
+    turned = in_groups(lines[:, :, ::-1].swapaxes(0, 1), spread)
+    transposed = np.ascontiguousarray(turned.transpose(2, 0, 1, 3))
     values = plain(numbers)
     tiles, starts = tiles_of(size, kernel)
     threads = min(torch.get_num_threads(), 1 + x.size * len(weight) // ENOUGH)
@@ -318,30 +321,31 @@ def filtering(
     own = np.array_split(tiles, bands)
     cells = math.prod(size)
     made = np.empty((bands, images, inner * (1 if slope is None else len(arrays)), cells), x.dtype)
-    of_weights = np.empty((images * bands, *weights.shape[:2], group, kernel[2]))
-    of_numbers = np.empty((images, bands, *values.shape[1:]))
+    of_weights = np.empty((bands, images, *weights.shape[:2], group, kernel[2]))
+    of_numbers = np.empty((bands, images, *values.shape[1:]))
 
     def start() -> None:
         for a in (made, of_weights, of_numbers):
             a[:] = 0
 
-    def part(image: int, band: int) -> None:
+    def part(some: np.ndarray, band: int) -> None:
         activated, product = kernels_of(kind)
-        given = weights, transposed, values[image % len(values)], own[band], starts, made[band, image]
+        given = weights, transposed, values, own[band], starts, made[band]
         if v is None:
-            activated(x[image], *given)
+            activated(some, x, *given)
         else:
-            at = image * bands + band
-            product(x[image], v[image], *given, of_weights[at], of_numbers[image, band])
+            product(some, x, v, *given, of_weights[band], of_numbers[band])
 
-    done([partial(part, i, b) for i in range(images) for b in range(bands)], threads, start)
+    ends = np.array([images * k // threads for k in range(threads + 1)])
+    shares = [ends[k : k + 2] for k in range(threads)] if bands == 1 else [np.array([0, images])]
+    done([partial(part, some, band) for some in shares for band in range(bands)], threads, start)
     total = made[0] if bands == 1 else made.sum(0)
     if slope is None:
         return (total.reshape(like.shape),)
     by_arrays = np.ascontiguousarray(total.reshape(images, len(arrays), *like.shape[1:]).swapaxes(0, 1))
-    by_weights = of_weights.sum(0).swapaxes(1, 2).reshape(-1, *lines.shape[1:])[: len(weight)]
+    by_weights = of_weights.sum((0, 1)).swapaxes(1, 2).reshape(-1, *lines.shape[1:])[: len(weight)]
     by_weights = np.ascontiguousarray(by_weights)
-    by_numbers = of_numbers.sum(1)
+    by_numbers = of_numbers.sum(0)
     by_numbers = by_numbers if len(values) == images else by_numbers.sum(0, keepdims=True)
     return by_arrays, by_weights.reshape(weight.shape), by_numbers
 

@@ -26,7 +26,7 @@ def functions_of_lines(lines: Sequence[Line]) -> list[Definition]:
         body.append(f"{'if' if k == 0 else 'elif'} number == {k}:")
         body.append(f"    {_called(line)}")
     arguments = ["number", "n", "p", "where", "memory", "at"]
-    call = Function("call", arguments, "None", "Make one line.", body, ["@kernel"])
+    call = Function("call", arguments, "None", "Make one line.", body, ["@inner"])
     return library([*(line.text for line in lines), call])
 
 
