@@ -89,7 +89,7 @@ def pull(n: Numbers) -> Number:
     low, high = n.rate
     if low < 0:
         return -ONE
-    if n.clock is None and not same(low, high):
+    if n.clock is None and not n.varies and not same(low, high):
         raise NoOpinionError("the reaction is no pull towards a field")
     return high
 
@@ -153,7 +153,8 @@ def frozen_rate(n: Numbers) -> Number:
 
 
 def diagonal(n: Numbers) -> Number:
-    return n.degree + pull(n)
+    """Of A and what pulls; the same in all cells, or as one known field has it."""
+    return n.degree + pull(n) if n.symmetric and not n.varies else n.diagonal
 
 
 def lipschitz(n: Numbers, tau: Number) -> tuple[Number, ...]:

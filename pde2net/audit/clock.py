@@ -57,7 +57,7 @@ def at_time(problem: Problem, now: sp.Expr) -> Problem:
     rhs = problem.rhs.xreplace(still).subs(problem.time, now).xreplace({v: k for k, v in still.items()})
     used = {s: v for s, v in problem.parameters.items() if s in rhs.free_symbols}
     (equation,) = problem.equations
-    return Problem(sp.Eq(equation.lhs, rhs, evaluate=False), dict(problem.boundary), used, problem.channels)
+    return problem.changed(equation=sp.Eq(equation.lhs, rhs, evaluate=False), parameters=used)
 
 
 def hidden_values(certificate: Certificate, clock: Clock | None, draw: int) -> dict[sp.Symbol, sp.Expr]:

@@ -14,7 +14,7 @@ from operator import mul
 
 import sympy as sp
 
-from pde2net.audit.exactly import ZERO, NoOpinionError, Number, number
+from pde2net.audit.exactly import ONE, ZERO, NoOpinionError, Number, number
 from pde2net.audit.rows import Pair, Rows
 from pde2net.audit.spectra import constant_eigenvalues, drawn_eigenvalues, largest_square
 from pde2net.discretise.operators import Bank, Operation, factors
@@ -23,6 +23,7 @@ from pde2net.errors import RecheckError
 from pde2net.language.linear_operator import Chain, norm_symbol
 from pde2net.language.spline import SplineDiffusivity
 from pde2net.language.symbols import per_filter
+from pde2net.normalise.affine import affine
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
@@ -60,6 +61,12 @@ class Numbers:
     @cached_property
     def symmetric(self) -> bool:
         return all(t.prefactor == 1 for t in self.semi.form.terms)
+
+    @cached_property
+    def varies(self) -> bool:
+        """Whether the reaction is linear in u with a coefficient that is not the same everywhere."""
+        found = affine(self.reaction, self.semi.form.state)
+        return found is not None and bool(found[1].free_symbols & self.semi.form.data)
 
     @cached_property
     def reaction(self) -> sp.Expr:
@@ -136,13 +143,44 @@ class Numbers:
         return found
 
     @cached_property
-    def degree(self) -> Number:
-        """The largest diagonal entry of A for two-point stencils."""
+    def degrees(self) -> list[Number]:
+        """What each term and axis gives to the largest diagonal entry of A for two-point stencils."""
         rows = self.semi.gradient.rows
         sizes = [
             sum(number(w) ** 2 for w in d.stencil.weights) * self.number(d.scale) ** 2 for ((_, d),) in rows
         ]
-        return sum(high * sizes[i % len(sizes)] for i, ((_, high), _) in enumerate(self.weights))
+        return [high * sizes[i % len(sizes)] for i, ((_, high), _) in enumerate(self.weights)]
+
+    @property
+    def degree(self) -> Number:
+        return sum(self.degrees)
+
+    @cached_property
+    def diagonal(self) -> Number:
+        """The largest diagonal entry of diag(m) A + diag(b), for factors m and a reaction b (f - u).
+
+        Linear in one known field with two bounds, it is the larger one of the values at these.
+        """
+        form, count = self.semi.form, len(self.semi.gradient.rows)
+        found = affine(self.reaction, form.state)
+        if found is None:
+            raise NoOpinionError("the reaction is no pull towards a field")
+        parts = [-found[1], *(t.prefactor.subs(self.known) for t in form.terms)]
+        moving = set().union(*(e.free_symbols & form.data for e in parts))
+        ends = [
+            form.intervals[f]
+            for f in moving
+            if f in form.intervals and all(e.is_finite for e in form.intervals[f])
+        ]
+        if len(moving) != 1 or not ends or any(sp.diff(e, *moving, 2) != 0 for e in parts):
+            raise NoOpinionError("the largest entry cannot be confirmed")
+        degrees = [ONE, *(sum(self.degrees[k : k + count]) for k in range(0, len(self.degrees), count))]
+
+        def entry(end: sp.Expr) -> Number:
+            values = (self.number(e.subs(dict.fromkeys(moving, end))) for e in parts)
+            return sum(v * d for v, d in zip(values, degrees, strict=True))
+
+        return max(map(entry, ends[0]))
 
     def tensor(self, term: Tensor) -> Pair:
         """Bounds of the eigenvalues of D; those of matrices at drawn arguments must lie within."""
@@ -217,8 +255,12 @@ class Numbers:
         return self.pointwise(component.coefficient.subs(self.known))
 
     def constant(self, term: Term, component: Component) -> Pair:
-        """1, for components of the gradient of a penaliser."""
-        if component.coefficient.free_symbols & (self.semi.form.data | {self.semi.form.state}):
+        """1, for components of the gradient of a penaliser; D(x) of p^T D(x) p/2."""
+        form, used = self.semi.form, component.coefficient.free_symbols
+        if used & (form.data | {form.state}):
+            linear = component.groups and not any(g.diffusivity.free_symbols for g in component.groups)
+            if linear and not used & {form.state, *form.lagging}:
+                return self.coefficient(term, component)
             raise NoOpinionError("the flux is not the gradient of a penaliser")
         averaged = term.order == 1 and self.semi.cell is not None
         for group in component.groups or ():
@@ -270,8 +312,16 @@ class Numbers:
 
     def one_variable(self, expression: sp.Expr, v: sp.Symbol) -> Pair:
         s = sp.Symbol(f"|{v}|", nonnegative=True)
-        sides = (s,) if v.is_nonnegative else (s, -s)
+        low, high = self.semi.form.intervals.get(v, (-sp.oo, sp.oo))
+        if low.is_finite and high.is_finite:
+            sides: tuple[sp.Expr, ...] = (low + (high - low) * s / (1 + s),)
+        elif low.is_finite or high.is_finite:
+            sides = (low + s,) if low.is_finite else (high - s,)
+        else:
+            sides = (s,) if v.is_nonnegative else (s, -s)
         halves = [self.rows.range(POINTWISE, expression.xreplace({v: side}), s) for side in sides]
+        if low.is_finite and high.is_finite:
+            halves.append((self.number(expression.subs(v, high)),) * 2)
         return min(h[0] for h in halves), max(h[1] for h in halves)
 
     def gathered(self, expression: sp.Expr) -> sp.Expr:

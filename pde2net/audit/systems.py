@@ -86,6 +86,9 @@ def counterexample(network: Network, semi: SemidiscreteSystem, claim: Claim) -> 
     u0 = np.array(witness["u0"], dtype=float)
     fields = {k: np.array(v, dtype=float) for k, v in witness.get("fields", {}).items()}
     still = {f.name: neutral(f) for f in semi.form.fields}
+    if not all(low <= neutral(f) <= high for f, (low, high) in semi.form.intervals.items()):
+        yield f"There is no counterexample to {name} with known fields that are not what was declared."
+        return
     if set(fields) != set(still) or any((fields[k] != v).any() for k, v in still.items()):
         yield f"The counterexample to {name} has other known fields than 0, or 1 with their sign."
         return

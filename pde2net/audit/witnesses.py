@@ -95,8 +95,14 @@ class _Replay:
             raise RecheckError("a counterexample must give every known field")
         self.fields = {name: self.array(values) for name, values in stated.items()}
         self.data = data.target(semi.form) if self.claim in _OF_DATA else None
-        if self.data is not None and (self.data.is_nonnegative or self.data.is_nonpositive):
-            raise RecheckError("data of a declared sign have no counterexamples, which are of any sign")
+        intervals = semi.form.intervals
+        signed = self.data is not None and (self.data.is_nonnegative or self.data.is_nonpositive)
+        if signed or self.data in intervals:
+            raise RecheckError("data of a declared sign or range have no counterexamples, which have any")
+        if not all(lower <= neutral(f) <= upper for f, (lower, upper) in intervals.items()):
+            raise RecheckError(
+                "there are no counterexamples with known fields that are not what was declared"
+            )
         for f in semi.form.fields:
             if (self.fields[f.name] != (self.u0 if f == self.data else neutral(f))).any():
                 raise RecheckError("known fields are 0 in a counterexample, or 1 with their declared sign")

@@ -16,7 +16,6 @@ from pde2net.errors import DeclarationError
 from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import Chain, LinearOperator
-from pde2net.language.problem import Problem
 from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term
 
@@ -45,7 +44,7 @@ class Semidiscrete:
     def one_channel(self) -> Semidiscrete:
         """The same of an image of one channel."""
         problem = self.form.problem
-        single = Problem(problem.equation, dict(problem.boundary), problem.given)
+        single = problem.changed(channels=1)
         return self if problem.channels == 1 else replace(self, form=replace(self.form, problem=single))
 
     @property

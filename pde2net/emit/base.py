@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
-from pde2net.emit.checks import NUMBERS, input_checks, number_check
+from pde2net.emit.checks import DECLARED, NUMBERS, declared_check, input_checks, number_check
 from pde2net.emit.header import module_docstring
 from pde2net.emit.operators import HELPERS, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import gaussian_function
@@ -24,6 +24,7 @@ from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
 from pde2net.language.arrays import Array
+from pde2net.language.problem import Problem
 from pde2net.language.symbols import Input
 from pde2net.language.text.write import sign_text
 from pde2net.program import name as naming
@@ -288,7 +289,14 @@ class Emitter(ABC):
         arrays = {name: own for name, own in known.items() if name not in {s.name for s in inputs}}
         sizes = [(n, asked.multiple) for n in asked.smallest]
         found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns)
+        for f in self.problem.fields:
+            found += declared_check(f, self.problem.interval(f), known[str(f.func)])
         return found + [number_check(s, known[s.name]) for s in inputs]
+
+    @property
+    def problem(self) -> Problem:
+        """What was declared."""
+        return self.request.certificate.declaration.problem
 
     def prelude(self, owner: str) -> tuple[list[str], list[str]]:
         """Checks of the input and what depends on data alone; the variables that the part is handed."""
@@ -350,7 +358,7 @@ class Emitter(ABC):
         for bank, name in self.banks.items():
             found += bank_classes(name, self._what(bank), bank, self.dimension, self.value)
         found += self.classes()
-        for helper in HELPERS:
+        for helper in (*HELPERS, *DECLARED):
             if any(calls(helper.name, d) for d in found):
                 found.insert(0, helper)
         counts = Counter(d.name for d in found)

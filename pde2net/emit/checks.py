@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from pde2net.emit.parse import parse
+from pde2net.emit.torch_expressions import number
+from pde2net.language.bounds import Interval, within
 from pde2net.language.text.write import sign_text
 
 NUMBERS = parse('''
@@ -24,6 +27,33 @@ def per_image(name: str, value: Tensor | float, sign: str, u: Tensor) -> Tensor:
             raise ValueError(f"{name} has to be finite{f' and {sign} 0' if sign else ''}, not {value}")
     return found.reshape(-1, *[1] * (u.dim() - 1))
 ''')
+
+DECLARED = parse('''
+def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
+    """Raise ValueError where a known field is not what was declared; not while a network is traced."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or a.is_meta:
+        return
+    while torch._C._functorch.is_functorch_wrapped_tensor(inside):
+        inside, a = (torch._C._functorch.get_unwrapped(t) for t in (inside, a))
+    if not bool(inside.all()):
+        place = tuple((~inside).nonzero()[0].tolist())
+        raise ValueError(f"{name} was declared to lie in {declared}, and is {a[place].item():.6g} at {place}")
+''')
+
+
+def declared_check(field: AppliedUndef, interval: Interval, variable: str) -> list[str]:
+    """The statement that checks the values of a known field, if anything is declared of them."""
+    lower, upper = within(interval, field)
+    above, below = field.is_positive and lower == 0, field.is_negative and upper == 0
+    parts = [f"{variable} {'>' if above else '>='} {number(lower)}"] if lower.is_finite else []
+    parts += [f"{variable} {'<' if below else '<='} {number(upper)}"] if upper.is_finite else []
+    if not parts:
+        return []
+    said = (
+        f"{'(' if above or lower == -sp.oo else '['}{lower}, {upper}{')' if below or upper == sp.oo else ']'}"
+    )
+    inside = parts[0] if len(parts) == 1 else " & ".join(f"({p})" for p in parts)
+    return [f'require("{field.func}", {variable}, {inside}, "{said}")']
 
 
 def number_check(symbol: sp.Symbol, variable: str) -> str:

@@ -42,6 +42,7 @@ class Declaration:
         operators = {k.name: _options(k) for k in problem.operators}
         splines = {f.name: _spline(f) for f in splines_of(problem.rhs)}
         arrays = {name: _listed(array.nested()) for name, array in problem.arrays.items()}
+        bounds = {name: [*map(to_text, pair)] for name, pair in problem.bounds.items()}
         sizes = (*grid.spacings(space), *grid.origins(space), *scheme_expressions(self.scheme))
         expressions = [problem.rhs, problem.time, *space, *sizes]
         return {
@@ -49,6 +50,7 @@ class Declaration:
             "unknowns": [str(u.func) for u in problem.unknowns],
             "space": [a.name for a in space],
             "fields": {str(f.func): [*assumed(f, OF_FIELDS)] for f in problem.fields},
+            **({"bounds": bounds} if bounds else {}),
             "rhs": [to_text(e.rhs) for e in problem.equations],
             "channels": problem.channels,
             **({"operators": operators} if operators else {}),
@@ -98,6 +100,7 @@ class Declaration:
                 **{name: _numbers(value) for name, value in data.get("arrays", {}).items()},
             },
             channels=data["channels"],
+            bounds={name: tuple(map(read, pair)) for name, pair in data.get("bounds", {}).items()},
         )
         axes = {a.name: a for a in space}
 

@@ -17,6 +17,8 @@ from pde2net.language import learned_values
 from pde2net.language.arrays import Array
 from pde2net.language.assumptions import check_field, check_unknown, position
 from pde2net.language.borders import BORDERS, nearest
+from pde2net.language.bounds import LINE as EVERYTHING
+from pde2net.language.bounds import Interval, checked_bounds, written
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import (
     check_defined,
@@ -51,6 +53,8 @@ class Problem:
                 or one of them per axis: {x: "periodic", y: "reflecting"}
     parameters  default values of the free symbols, {symbol or name: number}; of what is learned arrays:
                 filters of operators, a value per filter (or one for all) of `K.parameter`, slopes of splines
+    bounds      intervals of known fields, {c: (0, 1), D: (0, oo)}: what is proved assumes them, which the
+                certificate says, and networks refuse fields with other values
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
@@ -73,6 +77,7 @@ class Problem:
     boundary: Any = "reflecting"
     parameters: Mapping[Any, Any] = field(default_factory=dict)
     channels: int = 1
+    bounds: Mapping[str, Interval] = field(default_factory=dict)
     arrays: Mapping[str, Array] = field(default_factory=dict, init=False)
 
     @known_options
@@ -82,6 +87,7 @@ class Problem:
         boundary: Any = "reflecting",
         parameters: Mapping[Any, Any] | None = None,
         channels: int = 1,
+        bounds: Mapping[Any, Any] | None = None,
     ) -> None:
         if type(channels) is not int or channels < 1:
             raise DeclarationError(f"channels is the number of channels of u, 1 or more, not {channels!r}.")
@@ -107,6 +113,7 @@ class Problem:
         set_(self, "channels", channels if len(kept) == 1 else len(kept))
         for e in kept:
             check_nodes(e.rhs)
+        set_(self, "bounds", checked_bounds(bounds, self.fields, self.unknowns))
         _check_functions(self)
         if not isinstance(parameters or {}, Mapping):
             raise DeclarationError(
@@ -148,7 +155,8 @@ class Problem:
             others = {u: f for u, f in fields.items() if u != equation.lhs.expr}
             rhs = equation.rhs.xreplace(others)
             values = {s: v for s, v in self.parameters.items() if s in rhs.free_symbols}
-            found.append(Problem(sp.Eq(equation.lhs, rhs, evaluate=False), dict(self.boundary), values))
+            own = sp.Eq(equation.lhs, rhs, evaluate=False)
+            found.append(self.changed(equation=own, parameters=values, channels=1))
         return tuple(found)
 
     @property
@@ -213,11 +221,25 @@ class Problem:
         """All values, as `parameters` of a problem takes them."""
         return {**self.parameters, **{name: value.nested() for name, value in self.arrays.items()}}
 
+    def changed(self, **options: Any) -> Problem:
+        """The same problem with other options; bounds of fields that a new equation lacks are left out."""
+        same = {"equation": self.equation, "boundary": dict(self.boundary), "parameters": self.given}
+        equations = options.get("equation", self.equations)
+        sides = [e.rhs for e in (equations if isinstance(equations, list | tuple) else [equations])]
+        names = {str(f.func) for side in sides for f in atoms(side, AppliedUndef)}
+        bounds = {name: pair for name, pair in self.bounds.items() if name in names}
+        return Problem(**{**same, "channels": self.channels, "bounds": bounds, **options})
+
+    def interval(self, field: Any) -> Interval:
+        """Where the values of a known field lie: its bounds, by name."""
+        return self.bounds.get(str(field.func if isinstance(field, AppliedUndef) else field), EVERYTHING)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return Problem, (self.equation, dict(self.boundary), self.given, self.channels)
+        values = (self.given, self.channels, dict(self.bounds))
+        return Problem, (self.equation, dict(self.boundary), *values)
 
     def __hash__(self) -> int:
-        values = tuple(self.parameters.items()), tuple(self.arrays.items())
+        values = tuple(self.parameters.items()), tuple(self.arrays.items()), tuple(self.bounds.items())
         return hash((self.equation, tuple(self.boundary.items()), values, self.channels))
 
     def __str__(self) -> str:
@@ -230,6 +252,7 @@ class Problem:
         one = len(self.equations) == 1
         values = f", {self.channels} channels" if self.channels > 1 and one else ""
         values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
+        values += "".join(f", {name} in {written(pair)}" for name, pair in self.bounds.items())
         equations, definitions = later("written")(self)
         between = "; " if sum(map(len, equations)) < LINE else "\n"
         lines = [f"{between.join(equations)}  ({where}{values})"]

@@ -146,7 +146,7 @@ def _with(network: Network, values: Mapping[str, Any], room: sp.Rational) -> tup
     plain |= {s: values[s.name] for s in problem.symbols if s.name in values and s.name not in learned}
     given = {name: problem.arrays[name].nested() for name in problem.arrays}
     given |= {n: values[n] for n, t in learned.items() if n in values and not isinstance(t, SplineFlux)}
-    made = Problem(list(problem.equations), problem.boundary, {**plain, **given}, problem.channels)
+    made = problem.changed(parameters={**plain, **given})
     chosen = {"tau": values.get(TAU.name), "alpha": values.get(ALPHA.name)}
     if room:
         alpha, tau = chosen["alpha"], chosen["tau"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from pde2net.language.bounds import LINE, Interval, within
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.normalise.affine import affine
@@ -48,6 +49,12 @@ class DivergenceForm(Notation):
     def data(self) -> frozenset[sp.Symbol]:
         """Symbols of what varies over the grid beside u: position, fields, what is smoothed, their slopes."""
         return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes))
+
+    @property
+    def intervals(self) -> Mapping[sp.Symbol, Interval]:
+        """Where the values of known fields lie, of those with declared bounds."""
+        found = ((f, self.problem.interval(f)) for f in self.fields)
+        return {f: within(pair, f) for f, pair in found if pair != LINE}
 
     @property
     def inputs(self) -> frozenset[sp.Symbol]:
@@ -123,6 +130,10 @@ class SystemForm:
         names = {s.name for s in self.states}
         found = {f for part in self.parts for f in part.fields if f.name not in names}
         return tuple(sorted(found, key=lambda f: f.name))
+
+    @property
+    def intervals(self) -> Mapping[sp.Symbol, Interval]:
+        return {f: pair for part in self.parts for f, pair in part.intervals.items()}
 
     @property
     def terms(self) -> tuple[Term, ...]:

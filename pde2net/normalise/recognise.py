@@ -64,7 +64,7 @@ def _fixed(problem: Problem) -> DivergenceForm:
 
 def _with_rhs(problem: Problem, rhs: sp.Expr) -> Problem:
     equation = sp.Eq(problem.equations[0].lhs, rhs, evaluate=False)
-    return Problem(equation, dict(problem.boundary), channels=problem.channels)
+    return problem.changed(equation=equation, parameters={})
 
 
 def _recognised(problem: Problem) -> DivergenceForm:

@@ -10,6 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.errors import EquationError
 from pde2net.language.assumptions import OF_FIELDS, assumed
+from pde2net.language.bounds import Interval, sign
 from pde2net.language.problem import Problem
 from pde2net.language.smoothing import smooth
 from pde2net.normalise.form import Smoothed
@@ -33,7 +34,7 @@ class Symbols:
             for (i, a), (j, b) in itertools.combinations(enumerate(problem.space), 2)
         }
         self.curvature = sp.Symbol(f"D_{name}", real=True)
-        self.by_field = {f: field_symbol(f) for f in problem.fields}
+        self.by_field = {f: field_symbol(f, problem.interval(f)) for f in problem.fields}
         self.fields = tuple(self.by_field.values())
         self.field_slopes: dict[sp.Symbol, tuple[sp.Symbol, int]] = {}
         self.smoothed: dict[sp.Symbol, Smoothed] = {}
@@ -131,6 +132,6 @@ def outermost(expression: sp.Expr) -> Iterator[sp.Derivative | smooth]:
             yield from outermost(argument)
 
 
-def field_symbol(function: AppliedUndef) -> sp.Symbol:
-    """The symbol of a known field, with the sign assumptions that its function was declared with."""
-    return sp.Symbol(str(function.func), **(assumed(function, OF_FIELDS) | {"real": True}))
+def field_symbol(function: AppliedUndef, interval: Interval) -> sp.Symbol:
+    """The symbol of a known field, with the sign that its function, or its bounds, were declared with."""
+    return sp.Symbol(str(function.func), **(assumed(function, OF_FIELDS) | sign(interval) | {"real": True}))

@@ -9,6 +9,7 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build.linear import LinearSystems
+from pde2net.language.bounds import written
 from pde2net.language.schemes import Scheme
 from pde2net.normalise.affine import affine
 from pde2net.scheme.method import Update
@@ -61,10 +62,15 @@ class Case:
             for s in self.facts.given
         ]
         assumed += self.facts.given_norms
-        for f in self.semi.form.fields:
+        bounded = self.semi.form.intervals
+        for f in (f for f in self.semi.form.fields if f not in bounded):
             for kind in ("positive", "nonnegative", "negative", "nonpositive"):
                 if getattr(f, f"is_{kind}"):
                     assumed.append(Discharged("sign of a field", f"{f} is {kind} everywhere", "declared"))
+        assumed += (
+            Discharged("bounds of a field", f"{f} lies in {written(pair)} everywhere", "declared")
+            for f, pair in bounded.items()
+        )
         if self.semi.grid.gradient == "central" and self.semi.first_order:
             assumed.append(
                 Discharged(

@@ -22,7 +22,7 @@ from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts, gather
 from pde2net.verify.plan import Plan, SystemPlan
 from pde2net.verify.refute.candidates import amplitudes
-from pde2net.verify.refute.search import Search, Stated
+from pde2net.verify.refute.search import Search, Stated, testable
 from pde2net.verify.subject import subject
 
 TRUNCATION = 1e-3  # growth of the norm
@@ -62,7 +62,7 @@ def searching(
 ) -> Search | None:
     """The search, or what stands in its place when a certificate is derived again; None without a number."""
     problem, tau = semi.form.problem, plan.tau
-    if tau.subs(problem.parameters).free_symbols:
+    if tau.subs(problem.parameters).free_symbols or not testable(semi.form):
         return None
     squares = [s for f in facts for s in (*f.amplitudes, *f.expanding_at)]
     # Blocks at different times are different maps: then only the whole network is run.

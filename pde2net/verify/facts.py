@@ -13,6 +13,7 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.spline import SplineDiffusivity
 from pde2net.language.symbols import per_filter
+from pde2net.normalise.affine import affine
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
@@ -41,6 +42,8 @@ SOUGHT = {
     "slopes": "bounds of the slope of the flux",
     "damping": "bounds of -r/u",
     "rate": "bounds of -r'",
+    "factors": "bounds of factors of divergences",
+    "diagonal": "the largest diagonal entry",
 }
 
 T = TypeVar("T")
@@ -59,6 +62,9 @@ class Facts:
                  sum_k sup(Phi_k')+ ‖K_k‖²
     damping      interval of -r(u)/u, for reactions that vanish at u = 0
     rate         interval of -r'(u)
+    factors      per term, the interval of the factor m of its divergence
+    diagonal     bound of the diagonal entries of diag(m) A + diag(-r'), of two-point stencils, where -r' is
+                 no function of u
     source       whether r does not vanish at u = 0
     amplitudes   values of |K u|² where sup g is attained or approached; 0 .. oo
     given        parameters whose values were needed
@@ -77,6 +83,8 @@ class Facts:
     curvature: Bounds | None
     damping: Bounds | None
     rate: Bounds | None
+    factors: tuple[Bounds, ...] | None
+    diagonal: sp.Expr | None
     source: bool
     amplitudes: tuple[sp.Expr, ...]
     expanding_at: tuple[sp.Expr, ...]
@@ -149,6 +157,8 @@ class _Gatherer:
             curvature=None if slopes is None else self.curvature(slopes),
             damping=self.attempt("damping", lambda: self.damping(reaction)),
             rate=self.attempt("rate", lambda: self.rate(reaction)),
+            factors=self.attempt("factors", self.factors),
+            diagonal=None if weights is None else self.attempt("diagonal", lambda: self.diagonal(weights)),
             source=reaction.subs(self.form.state, 0) != 0,
             amplitudes=tuple(dict.fromkeys(self.amplitudes)),
             expanding_at=tuple(dict.fromkeys(self.expanding)),
@@ -269,8 +279,14 @@ class _Gatherer:
         return Bounds(expression, expression)
 
     def unit_coefficient(self, term: Term, part: Component) -> Bounds:
-        """The coefficient 1. Raises UndecidedError where Phi is the gradient of no penaliser."""
+        """The coefficient 1, or one of position in a linear flux D(x) p, the gradient of p^T D(x) p/2.
+
+        Raises UndecidedError where Phi is the gradient of no penaliser.
+        """
         if part.coefficient.free_symbols & (self.form.data | {self.form.state}):
+            moving = {self.form.state, SQUARED, *self.form.slopes, *self.form.lagging}
+            if not (part.coefficient.free_symbols | _inside(part)) & moving:
+                return self.bounded_range(part.coefficient.subs(self.values))
             raise UndecidedError(
                 f"the flux contains the coefficient {part.coefficient}; Phi' is bounded here "
                 "for fluxes of grad u alone"
@@ -324,6 +340,34 @@ class _Gatherer:
         below = [[Bounds(zero, sp.Max(zero, -b.lower)) for b in row] for row in slopes]
         upper, lower = self.norm(above, "slopes"), self.norm(below, "slopes")
         return None if upper is None or lower is None else Bounds(-lower, upper)
+
+    def factors(self) -> tuple[Bounds, ...]:
+        return tuple(self.bounded_range(t.prefactor.subs(self.values)) for t in self.form.terms)
+
+    def diagonal(self, weights: Rows) -> sp.Expr:
+        """sup(sum_k m_k a_k + b) over all cells, a_k = sum_i sup g_i sum w_i²/h_i².
+
+        b may be large where m is small, as in inpainting. Where this is not decided, the sum of suprema.
+        """
+        rows = self.semi.gradient.rows
+        found = affine(self.form.reaction.subs(self.values), self.form.state)
+        if found is None or not all(len(row) == 1 for row in rows):
+            raise UndecidedError("the reaction is not linear in u")
+        b = -found[1]
+        sizes = [sum(w**2 for w in d.stencil.weights) * d.scale**2 for ((_, d),) in rows]
+        entries = [
+            shortened(
+                sum((b.upper * n for b, n in zip(row, sizes, strict=True)), sp.S.Zero).subs(self.values)
+            )
+            for row in weights
+        ]
+        factors = [t.prefactor.subs(self.values) for t in self.form.terms]
+        try:
+            whole = sum((m * a for m, a in zip(factors, entries, strict=True)), b)
+            return self.bounded_range(whole).upper
+        except UndecidedError:
+            bounds = zip(map(self.bounded_range, factors), entries, strict=True)
+            return sum((m.upper * a for m, a in bounds), self.bounded_range(b).upper)
 
     def scalar_coefficient(self, _: Term, part: Component) -> Bounds:
         coefficient = part.coefficient.subs(self.values)
@@ -397,9 +441,33 @@ class _Gatherer:
 
     def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
         s = sp.Symbol(f"|{variable}|", nonnegative=True)
-        sides = (s,) if variable.is_nonnegative else (s, -s)
-        found = [self.questions.ask(POINTWISE, expression.xreplace({variable: side}), s) for side in sides]
+        if variable in self.form.intervals:
+            return self.inside(expression, variable, s)
+        return self.over(expression, variable, s, *((s,) if variable.is_nonnegative else (s, -s)))
+
+    def inside(self, expression: sp.Expr, variable: sp.Symbol, s: sp.Symbol) -> Bounds:
+        """Over an interval (a, b), which is a + (b - a) s/(1 + s) for s >= 0, and at b."""
+        a, b = self.form.intervals[variable]
+        if not b.is_finite:
+            return self.over(expression, variable, s, a + s)
+        if not a.is_finite:
+            return self.over(expression, variable, s, b - s)
+        last = expression.subs(variable, b)
+        if not last.is_finite and last.is_number:
+            raise UndecidedError(f"{expression} has no value at {variable} = {b}")
+        found = self.over(expression, variable, s, a + (b - a) * s / (1 + s))
+        return Bounds(sp.Min(found.lower, last), sp.Max(found.upper, last))
+
+    def over(self, expression: sp.Expr, variable: sp.Symbol, s: sp.Symbol, *places: sp.Expr) -> Bounds:
+        """Over all s >= 0 of the values of a variable."""
+        found = [self.questions.ask(POINTWISE, expression.xreplace({variable: p}), s) for p in places]
         return Bounds(sp.Min(*(r.lower for r in found)), sp.Max(*(r.upper for r in found)))
+
+
+def _inside(part: Component) -> set[sp.Symbol]:
+    """What the diffusivities of a flux depend on; SQUARED where there are none."""
+    groups = part.groups or ()
+    return set().union(*(g.diffusivity.free_symbols for g in groups)) if groups else {SQUARED}
 
 
 def _separated(expression: sp.Expr, variables: list[sp.Symbol], func: Any) -> list[sp.Expr]:

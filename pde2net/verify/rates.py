@@ -62,6 +62,8 @@ def lipschitz(case: Case) -> sp.Expr:
 
 def largest_diagonal(case: Case) -> sp.Expr:
     """That of A, sum_i 2 w_i² sup g_i/h_i², and beta."""
+    if not implicit(case) and (not case.plain or _varies(case)):
+        return sp.oo if case.facts.diagonal is None else case.facts.diagonal
     degree: sp.Expr = sp.S.Zero if implicit(case) else pull(case)[0]
     for row in case.facts.weights or ():
         for bounds, ((_, d),) in zip(row, case.semi.gradient.rows, strict=True):
@@ -83,9 +85,20 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
     source, beta = found[0], sp.simplify(-found[1])
     if case.facts.until is not None:
         return _pull_over_time(case, source, beta)
-    if beta.free_symbols & form.data or not beta.is_positive:
-        return None, ""
-    return beta, str(sp.simplify(source / beta))
+    if beta.free_symbols & form.data:
+        rate = case.facts.rate
+        if implicit(case) or rate is None or not rate.nonnegative or beta == 0:
+            return None, ""
+        target = sp.simplify(source / beta)
+        poles = sp.denom(sp.together(target)).free_symbols & form.data
+        return (None, "") if poles else (rate.upper, str(target))
+    return (beta, str(sp.simplify(source / beta))) if beta.is_positive else (None, "")
+
+
+def _varies(case: Case) -> bool:
+    """Whether the pull towards data is not the same everywhere."""
+    found = affine(case.semi.form.reaction, case.semi.form.state)
+    return found is not None and bool(found[1].free_symbols & case.semi.form.data)
 
 
 def _pull_over_time(case: Case, source: sp.Expr, beta: sp.Expr) -> tuple[sp.Expr | None, str]:

@@ -53,7 +53,9 @@ class Attack:
         self.numbers = {s.name: 0.3 for s in problem.inputs}
         self.channels = problem.channels
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
-        self.targets = [n for n in self.names if n in map(str, form.reaction.free_symbols)]
+        self.bounds = problem.bounds
+        reaction = {*map(str, form.reaction.free_symbols)}
+        self.targets = [n for n in self.names if n in reaction and n not in self.bounds]
         smallest = max(self.network.semidiscrete.smallest)
         self.shapes = [tuple(max(n, smallest) for n in shape) for shape in SHAPES[len(problem.space)]]
 
@@ -176,6 +178,12 @@ class Attack:
         if "c" in one:  # a mask, or a diffusivity, with a hole in one piece
             one["c"] = torch.ones(1, 1, *u.shape[2:], dtype=torch.float64)
             one["c"][..., : u.shape[-1] // 2 + 1] = 0
+        for name, ends in self.bounds.items():
+            low, high = (min(max(float(e), -9.0), 9.0) for e in ends)
+            drawn = rng.choice(
+                [low, low, high, high, (low + high) / 2, low + (high - low) / 7], one[name].shape
+            )
+            one[name] = torch.from_numpy(drawn)
         return {**{n: f.expand(u.shape).contiguous() for n, f in one.items()}, **self.numbers}
 
     def apply(self, u: Tensor) -> Tensor:

@@ -237,6 +237,31 @@ def timed(draw: Any, dim: int) -> sp.Expr:
     return draw(st.sampled_from([*flux, c * laplacian(u)])) + draw(st.one_of(st.just(1), clocks())) * source
 
 
+ENDS = st.sampled_from([sp.Rational(n) for n in ["-2", "-1", "0", "0", "0", "1/3", "1", "1", "3/2", "4"]])
+
+
+@st.composite
+def bounded(draw: Any, dim: int) -> tuple[sp.Expr, dict[Any, Any]]:
+    """Known fields in ranges: coefficients, masks, pulls that vary."""
+    u, space = unknown(dim), AXES[:dim]
+    c, d, f = (sp.Function(n)(*space) for n in "cdf")
+    flux = draw(st.sampled_from([d, 1 + d**2, 1 / (2 + d**2), sp.exp(-d), sp.Max(0, d)])) * grad(u)
+    diffusion = draw(
+        st.sampled_from(
+            [div(flux), div(flux), laplacian(u), div(draw(diffusivities(norm2(grad(u)))) * grad(u))]
+        )
+    )
+    pull = draw(st.sampled_from([sp.S.Zero, c * (f - u), c * (f - u), -c * u, c**2 * (f - u), f - c * u]))
+    factor = draw(st.sampled_from([1, 1, 1 - c, c, 1 - c**2, 2 + c * d]))
+    rhs = factor * diffusion + pull
+    found = {}
+    for name in (c, d):
+        if rhs.has(name):
+            low, high = sorted(draw(st.tuples(ENDS, ENDS)))
+            found[name] = (low, high if low < high else sp.oo)
+    return rhs, found
+
+
 @st.composite
 def systems(draw: Any, dim: int) -> list[sp.Eq]:
     """Two unknowns, whose diffusivities and reactions may contain the other."""
@@ -339,10 +364,10 @@ def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declare
     if form == 0:
         problem = p2n.Problem(draw(systems(dim)), boundary)
     else:
-        rhs = draw(timed(dim) if form == 1 else right_hand_sides(dim))
-        problem = p2n.Problem(
-            equation(rhs, dim), boundary, channels=draw(st.sampled_from([1, 1, 1, 1, 2, 3]))
-        )
+        alone = right_hand_sides(dim) if form > 2 else timed(dim)
+        rhs, bounds = draw(bounded(dim)) if form == 2 else (draw(alone), {})
+        channels = draw(st.sampled_from([1, 1, 1, 1, 2, 3]))
+        problem = p2n.Problem(equation(rhs, dim), boundary, channels=channels, bounds=bounds)
     spacing = draw(st.one_of(st.just(1), numbers.map(lambda n: sp.Rational(n)), st.none()))
     if spacing is None:
         spacing = {a: draw(numbers) for a in AXES[:dim]}

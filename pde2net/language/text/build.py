@@ -62,6 +62,7 @@ class _Builder:
         self.reader = Reader(source, self.scope)
         self.values: dict[sp.Symbol, sp.Expr] = {}
         self.arrays: dict[str, Any] = {}
+        self.bounds: dict[str, tuple[sp.Expr, ...]] = {}
         self.found: dict[str, Any] = {}
         self.unknowns: dict[str, AppliedUndef] = {}
         self.equations: dict[str, sp.Eq] = {}
@@ -86,7 +87,12 @@ class _Builder:
             raise self.source.at(place, f"the equation does not contain the parameter {unused[0]}.")
         problem = self._made(
             place,
-            lambda: Problem(list(self.equations.values()), parameters=parameters | self.arrays, **options),
+            lambda: Problem(
+                list(self.equations.values()),
+                parameters=parameters | self.arrays,
+                bounds=self.bounds,
+                **options,
+            ),
         )
         return problem, self.found.get("scheme"), self.found.get("grid", Grid())
 
@@ -210,7 +216,25 @@ class _Builder:
         if tuple(symbols) != self.scope.space:
             axes = ", ".join(map(str, self.scope.space))
             raise self.source.at(name, f"a field is a function of the axes of the unknown: {name}({axes}).")
-        self._declare(name, sp.Function(str(name), **self._sign(node.children[-1]))(*symbols))
+        sign, interval = node.children[-2:]
+        self._declare(name, sp.Function(str(name), **self._sign(sign))(*symbols))
+        if isinstance(interval, Tree):
+            self.bounds[str(name)] = self._interval(interval)
+
+    def _interval(self, node: Statement) -> tuple[sp.Expr, ...]:
+        """The ends of [0, oo]; oo is a number here alone."""
+        (vector,) = node.children
+        ends = vector.children if isinstance(vector, Tree) else []
+        if len(ends) != 2:
+            raise self.source.at(node, "a range has two ends: in [0, 1].")
+        return tuple(map(self._end, ends))
+
+    def _end(self, node: Any) -> sp.Expr:
+        if isinstance(node, Tree) and node.data == "negate":
+            return -self._end(node.children[0])
+        if isinstance(node, Tree) and node.data == "name" and str(node.children[0]) == "oo":
+            return sp.oo
+        return self.reader.scalar(node)
 
     def _parameter(self, node: Statement) -> None:
         name, owner, sign, value = node.children

@@ -30,7 +30,7 @@ def problem_text(problem: Problem) -> str:
     one = len(problem.unknowns) == 1
     lines += [("channels", str(problem.channels))] if problem.channels > 1 and one else []
     lines += learned_lines(problem)
-    lines += [("field", f"{f}{sign_text(f)}") for f in problem.fields]
+    lines += [("field", f"{f}{sign_text(f)}{_range(problem, f)}") for f in problem.fields]
     for symbol in problem.scalars:
         value = problem.parameters.get(symbol)
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
@@ -44,6 +44,12 @@ def problem_text(problem: Problem) -> str:
     lines += [("equation", text) for text in equations]
     lines.append(("boundary", _per_axis(problem.boundary)))
     return statements(lines)
+
+
+def _range(problem: Problem, field: Any) -> str:
+    """Its declared bounds."""
+    pair = problem.bounds.get(str(field.func))
+    return f" in [{', '.join(expression_text(e, problem.space) for e in pair)}]" if pair else ""
 
 
 def declaration_text(declaration: Declaration) -> str:

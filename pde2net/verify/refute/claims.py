@@ -44,11 +44,11 @@ def growth(case: Case) -> Found:
 
 
 def _of_data(case: Case) -> Search | None:
-    """The search whose inputs are the data; none for data of a declared sign, which inputs do not have."""
+    """The search whose inputs are the data; none for data of a declared sign or range, which inputs lack."""
     term = data_term(case.semi.form)
     if case.search is None or term is None:
         return case.search
-    signed = term.field.is_nonnegative or term.field.is_nonpositive
+    signed = term.field.is_nonnegative or term.field.is_nonpositive or term.field in case.semi.form.intervals
     return None if signed else replace(case.search, data=term.field.name)
 
 

@@ -16,6 +16,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build import explicit_steps
 from pde2net.graph.interpret import WIDE, Interpreter
 from pde2net.graph.network import Graph, depth, repeats, shortened
+from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.verify.refute.ascent import CELLS, ascend
 from pde2net.verify.refute.candidates import Candidate, candidates, sizes
 
@@ -338,6 +339,11 @@ def sample_values(semi: Semidiscrete | SemidiscreteSystem, graph: Graph) -> dict
     free = {s for h in semi.spacing + semi.origin for s in h.free_symbols}
     free |= set(semi.form.problem.symbols)
     return {s: -sp.S.One if s.is_nonpositive else sp.S.One for s in sorted(free, key=str) if s not in known}
+
+
+def testable(form: DivergenceForm | SystemForm) -> bool:
+    """Whether the values that known fields have in a search are among those that are declared."""
+    return all(lower <= neutral(f) <= upper for f, (lower, upper) in form.intervals.items())
 
 
 def neutral(field: sp.Symbol) -> float:

@@ -65,7 +65,7 @@ MAXIMUM = Theorem(
     "maximum_principle",
     "Maximum-minimum principle by nonnegative weights",
     "Weickert 1998, Theorem 8",
-    (hyp.two_points, *hyp.FORWARD, hyp.pulls),
+    (hyp.two_points, hyp.forward_factors, hyp.bounded, hyp.nonnegative_diffusivity, hyp.pulls),
     "every value of u+ is a weighted mean of values of u (and what the range includes)",
     _up_to(1, lambda case: largest_diagonal(case)),
 )

@@ -47,11 +47,23 @@ def symmetric(case: Case) -> Held | Missing:
     return Missing(prefactor_reason(case))
 
 
+@hypothesis("forward divergences", "m >= 0, the factor of each divergence")
+def forward_factors(case: Case) -> Held | Missing:
+    factors = case.facts.factors
+    if case.plain:
+        return Held("no divergence is multiplied by a factor")
+    if factors is None or not all(b.nonnegative for b in factors):
+        why = case.facts.why.get("factors", "a factor may be negative")
+        return Missing(f"{prefactor_reason(case)}: {why}")
+    shown = ", ".join(str(t.prefactor) for t in case.semi.form.terms)
+    upper = sp.Max(*(b.upper for b in factors))
+    return Held(f"the factors {shown} of divergences are at least 0 and at most {upper}", (("sup m", upper),))
+
+
 def prefactor_reason(case: Case) -> str:
     factors = ", ".join(str(t.prefactor) for t in case.semi.form.terms if t.prefactor != 1)
     return (
-        f"the divergence is multiplied by {factors}, which varies in space, so the operator is not "
-        "symmetric; nothing is known about the values of that field"
+        f"the divergence is multiplied by {factors}, which varies in space, so the operator is not symmetric"
     )
 
 
@@ -204,7 +216,7 @@ def two_points(case: Case) -> Held | Missing:
     return Held("two-point stencils: A(u) is the Laplacian of a weighted graph")
 
 
-@hypothesis("pull", "r = beta (f - u), or r = -b(u) u with 0 <= b <= beta")
+@hypothesis("pull", "r = b (f - u) with 0 <= b <= beta, or r = -b(u) u")
 def pulls(case: Case) -> Held | Missing:
     beta, target = pull(case)
     if beta is None:

@@ -1,0 +1,97 @@
+"""What is known of the values of a known field: an interval, from declared bounds and from its sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from pde2net.errors import DeclarationError, suggestion
+from pde2net.language.exact import exact
+
+Interval = tuple[sp.Expr, sp.Expr]
+LINE: Interval = (-sp.oo, sp.oo)
+
+
+def checked_bounds(
+    given: Mapping[Any, Any] | None, fields: Iterable[AppliedUndef], unknowns: Iterable[AppliedUndef]
+) -> Mapping[str, Interval]:
+    """{name of a field: (lower, upper)}, sorted by name, from what a problem was given.
+
+    Raises DeclarationError for what is no field, and for pairs that are no interval.
+    """
+    if not isinstance(given or {}, Mapping):
+        raise DeclarationError(f"bounds maps known fields to pairs, {{c: (0, 1)}}, not {given!r}.")
+    known = {str(f.func): f for f in fields}
+    moving = {str(u.func) for u in unknowns}
+    found: dict[str, Interval] = {}
+    for key, pair in (given or {}).items():
+        name = str(getattr(key, "func", key)) if isinstance(key, AppliedUndef) else str(key)
+        if name in moving:
+            raise DeclarationError(
+                f"bounds are those of known fields; of the unknown {name} nothing is assumed: what a network "
+                "keeps of its range, maximum_principle says."
+            )
+        if name not in known:
+            raise DeclarationError(f'The equation has no known field "{name}".{suggestion(name, known)}')
+        if isinstance(key, AppliedUndef) and key != known[name]:
+            raise DeclarationError(
+                f'The field "{name}" is declared with other assumptions than in the equation.'
+            )
+        if name in found:
+            raise DeclarationError(f'The field "{name}" has two entries in bounds.')
+        found[name] = _interval(name, pair)
+        lower, upper = within(found[name], known[name])
+        if (
+            not lower <= upper
+            or (known[name].is_positive and upper <= 0)
+            or (known[name].is_negative and lower >= 0)
+        ):
+            raise DeclarationError(f"No value of {name} lies in [{lower}, {upper}], its bounds and its sign.")
+    return MappingProxyType({name: found[name] for name in sorted(found)})
+
+
+def _interval(name: str, pair: Any) -> Interval:
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise DeclarationError(f"The bounds of {name} are a pair (lower, upper), not {pair!r}.")
+    lower, upper = (_end(name, end) for end in pair)
+    if not lower < upper:
+        raise DeclarationError(f"The lower bound of {name} is below the upper one, not ({lower}, {upper}).")
+    return lower, upper
+
+
+def _end(name: str, value: Any) -> sp.Expr:
+    if value in (sp.oo, -sp.oo) or (isinstance(value, float) and value in (float("inf"), -float("inf"))):
+        return sp.sympify(sp.oo if value > 0 else -sp.oo)
+    found = exact(value, f"A bound of {name}")
+    if not found.is_number:
+        raise DeclarationError(f"The bounds of {name} are numbers, or oo, not {found}.")
+    return found
+
+
+def within(interval: Interval, field: Any) -> Interval:
+    """An interval and the sign of a field."""
+    lower, upper = interval
+    return (
+        sp.Max(lower, 0) if field.is_nonnegative else lower,
+        sp.Min(upper, 0) if field.is_nonpositive else upper,
+    )
+
+
+def sign(interval: Interval) -> dict[str, bool]:
+    """The assumptions of SymPy that follow from an interval."""
+    lower, upper = interval
+    if lower >= 0:
+        return {"positive": True} if lower > 0 else {"nonnegative": True}
+    if upper <= 0:
+        return {"negative": True} if upper < 0 else {"nonpositive": True}
+    return {}
+
+
+def written(interval: Interval) -> str:
+    """[0, 3]"""
+    lower, upper = interval
+    return f"[{lower}, {upper}]"
