@@ -30,6 +30,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import AOS, FED, FSI, RKL, DuFortFrankel, Explicit, Implicit, Multigrid, Theta
+from pde2net.language.sides import flux, robin, value
 from pde2net.language.smoothing import smooth
 from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton
 from pde2net.language.spline import Spline
@@ -118,6 +119,7 @@ __all__ = [
     "diffusivities",
     "div",
     "dot",
+    "flux",
     "grad",
     "gradient_flow",
     "hessian",
@@ -128,8 +130,10 @@ __all__ = [
     "norm2",
     "principal_direction",
     "recheck",
+    "robin",
     "smooth",
     "structure_tensor",
     "tensor",
+    "value",
     "verify",
 ]

@@ -106,6 +106,8 @@ class Network:
                 raise DeclarationError(
                     f"The weights are not those of a module of this network. {error}"
                 ) from error
+        if problem.sides:
+            raise DeclarationError("Conditions at sides are those of a whole image; blocks do not have them.")
         moving = {node.axis for node in nodes if isinstance(node, Coordinate)}
         asked = "torch" if moving and backend == "auto" else backend  # each block has a text of its own
         taken = self.backend(asked, float(math.prod(getattr(array, "shape", ()))))

@@ -55,6 +55,17 @@ def astray(n: Numbers) -> str:
     return "" if b is None or b >= 0 else "the fidelity pushes away"
 
 
+def mixed(n: Numbers) -> str:
+    """Data that stand in a divergence too: then differences of results are no contraction of theirs."""
+    form, f = n.semi.form, target(n.semi.form)
+    if f is None:
+        return ""
+    (own,) = (g for g in form.problem.fields if str(g.func) == f.name)
+    terms = sp.Add.make_args(sp.expand(form.problem.rhs))
+    both = any(term.has(sp.Derivative) and term.has(own) for term in terms)
+    return "the data stand in the diffusion, too" if both else ""
+
+
 def growing(n: Numbers) -> str:
     return its.undamped(n) if weight(n) is None else ""
 
@@ -167,8 +178,8 @@ class Steps:
 
         return {
             BOUNDED: Rule(every(its.negative, astray, growing), symmetric, limit(self.bounded)),
-            LIPSCHITZ: Rule(astray, symmetric, limit(self.lipschitz), self.constants),
-            AVERAGED: Rule(every(astray, pushing), symmetric, limit(self.mean), self.alphas),
+            LIPSCHITZ: Rule(every(astray, mixed), symmetric, limit(self.lipschitz), self.constants),
+            AVERAGED: Rule(every(astray, mixed, pushing), symmetric, limit(self.mean), self.alphas),
         }
 
 
@@ -210,9 +221,9 @@ def following(
 
     return {
         BOUNDED: Rule(every(its.negative, astray, growing), symmetric, bounded),
-        LIPSCHITZ: Rule(astray, symmetric, lipschitz, constants),
+        LIPSCHITZ: Rule(every(astray, mixed), symmetric, lipschitz, constants),
         AVERAGED: Rule(
-            every(its.negative, astray, its.growing_reaction),
+            every(its.negative, astray, mixed, its.growing_reaction),
             symmetric,
             None,
             lambda n, tau: (count * ONE / (count + 1),),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pde2net.audit import claims as its
+from pde2net.audit import data
 from pde2net.audit.claims import Rule, every
 from pde2net.audit.exactly import ZERO, Number
 from pde2net.audit.numbers import Numbers
@@ -33,5 +34,7 @@ def rules(scheme: Implicit) -> Mapping[str, Rule]:
         return ((high - low) / (high + low),)
 
     return {
+        "lipschitz_in_data": Rule(data.mixed),
+        "averaged": Rule(data.mixed),
         "solver_convergence": Rule(every(plain, convex), its.symmetric, factors=contraction),
     }

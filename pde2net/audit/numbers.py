@@ -7,7 +7,7 @@ disagreement: NoOpinionError.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import mul
@@ -22,7 +22,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
 from pde2net.language.linear_operator import Chain, norm_symbol
 from pde2net.language.spline import SplineDiffusivity
-from pde2net.language.symbols import per_filter
+from pde2net.language.symbols import Edge, per_filter
 from pde2net.normalise.affine import affine
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
@@ -293,6 +293,9 @@ class Numbers:
 
     def pointwise(self, expression: sp.Expr) -> Pair:
         """Bounds over all real values of u, position and fields, taken apart in sums and products."""
+        marks = self.semi.form.edges
+        if expression.free_symbols & set(marks):
+            return self.at_sides(expression, marks)
         expression = sp.expand_power_exp(self.gathered(expression))
         constants = set(self.semi.form.problem.symbols)
         variables = sorted(expression.free_symbols - constants, key=str)
@@ -309,6 +312,17 @@ class Numbers:
         if composed is not None:
             return self.one_variable(*composed)
         raise NoOpinionError(f"the range of {expression} cannot be confirmed")
+
+    def at_sides(self, expression: sp.Expr, marks: Sequence[Edge]) -> Pair:
+        """The extremes over all choices of sides, one of an axis at most."""
+        if any(sp.simplify(sp.diff(expression, a, b)) != 0 for a in marks for b in marks):
+            raise NoOpinionError(f"{expression} is not linear in what holds at sides")
+        found = self.pointwise(expression.subs(dict.fromkeys(marks, 0)))
+        for axis in {m.axis for m in marks}:
+            slopes = [sp.simplify(sp.diff(expression, m)) for m in marks if m.axis == axis]
+            ranges = [(ZERO, ZERO), *map(self.pointwise, slopes)]
+            found = total(found, (min(low for low, _ in ranges), max(high for _, high in ranges)))
+        return found
 
     def one_variable(self, expression: sp.Expr, v: sp.Symbol) -> Pair:
         s = sp.Symbol(f"|{v}|", nonnegative=True)

@@ -54,7 +54,7 @@ def of_proximal_steps() -> Mapping[str, Rule]:
     rates: Mapping[str, Find] = {
         "l2_stability": its.norm,
         "nonexpansive": lambda n: its.curvature(n)[1],
-        "maximum_principle": lambda n: n.degree,
+        "maximum_principle": lambda n: n.degree if n.symmetric else n.diagonal,
         "energy_decay": lambda n: its.curvature(n)[1],
         "frozen_stability": its.norm,
     }

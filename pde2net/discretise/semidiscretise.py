@@ -11,13 +11,14 @@ import sympy as sp
 
 from pde2net.discretise.filters import Parity, continued
 from pde2net.discretise.operators import Bank, Difference, Mixed
+from pde2net.discretise.sides import with_sides
 from pde2net.discretise.stencils import Stencil, central, half_point, second
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, EquationError
 from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import Chain, LinearOperator
 from pde2net.normalise.form import DivergenceForm, SystemForm
-from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term
+from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term, symbols_in
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
     """
     space = form.space
     spacing = grid.spacings(space)
+    form = with_sides(form, grid, spacing)
     lines = list(zip(spacing, (BORDERS[form.problem.boundary[a]] for a in space), strict=True))
     first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
     staggered = grid.gradient == "staggered"
@@ -179,7 +181,17 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
         margin=tuple(2 * first.reach if b.zero else 0 for _, b in lines),
     )
     _require_derived(semi)
+    _require_fields(semi.form)
     return semi
+
+
+def _require_fields(form: DivergenceForm) -> None:
+    """Raises EquationError where a field drops out by what is declared of its values."""
+    used = symbols_in(form.terms) | form.reaction.free_symbols
+    used |= {s for e in form.smoothed.values() for s in e.argument.free_symbols}
+    used |= {owner for owner, _ in form.field_slopes.values()}
+    for field in (f for f in form.fields if f not in used):
+        raise EquationError(f"With what is declared of {field} the equation does not contain it.")
 
 
 def _require_derived(semi: Semidiscrete) -> None:

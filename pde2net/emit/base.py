@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
-from pde2net.emit.checks import DECLARED, NUMBERS, declared_check, input_checks, number_check
+from pde2net.emit.checks import BORDER_CELLS, DECLARED, NUMBERS, declared_check, input_checks, number_check
 from pde2net.emit.header import module_docstring
 from pde2net.emit.operators import HELPERS, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import gaussian_function
@@ -25,7 +25,7 @@ from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
 from pde2net.language.arrays import Array
 from pde2net.language.problem import Problem
-from pde2net.language.symbols import Input
+from pde2net.language.symbols import Edge, Input
 from pde2net.language.text.write import sign_text
 from pde2net.program import name as naming
 from pde2net.program.names import Namer
@@ -260,12 +260,11 @@ class Emitter(ABC):
 
     def network_arguments(self) -> tuple[list[str], str]:
         """The arguments of the network's forward method, and its docstring."""
-        known = [s.name for s in fields(self.graph)]
+        handed = [s for s in fields(self.graph) if not isinstance(s, Edge)]
+        known = [s.name for s in handed]
         arguments = ["self", "u: Tensor"]
         if known:
-            kinds = {
-                s.name: "Tensor | float" if isinstance(s, Input) else "Tensor" for s in fields(self.graph)
-            }
+            kinds = {s.name: "Tensor | float" if isinstance(s, Input) else "Tensor" for s in handed}
             arguments += ["*", *(f"{f}{self.namer.mark}: {kinds[f]}" for f in known)]
         axes = ", ".join(self.request.axes)
         shape = f"(batch, {self.channels}, {axes})"
@@ -282,7 +281,8 @@ class Emitter(ABC):
 
     def checks(self) -> list[str]:
         """Statements that check the arguments; those whose names the text uses itself get others."""
-        known = {s.name: self.names[s.name] for s in fields(self.graph)}
+        edges = [s for s in fields(self.graph) if isinstance(s, Edge)]
+        known = {s.name: self.names[s.name] for s in fields(self.graph) if s not in edges}
         renamed = [f"{own} = {name}" for name, own in known.items() if own != name + self.namer.mark]
         asked = self.request
         inputs = [s for s in fields(self.graph) if isinstance(s, Input)]
@@ -291,7 +291,10 @@ class Emitter(ABC):
         found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns)
         for f in self.problem.fields:
             found += declared_check(f, self.problem.interval(f), known[str(f.func)])
-        return found + [number_check(s, known[s.name]) for s in inputs]
+        found += [number_check(s, known[s.name]) for s in inputs]
+        return found + [
+            f"{self.names[s.name]} = border_cells(u, {s.axis + 2}, {-1 if s.last else 0})" for s in edges
+        ]
 
     @property
     def problem(self) -> Problem:
@@ -358,7 +361,7 @@ class Emitter(ABC):
         for bank, name in self.banks.items():
             found += bank_classes(name, self._what(bank), bank, self.dimension, self.value)
         found += self.classes()
-        for helper in (*HELPERS, *DECLARED):
+        for helper in (*HELPERS, *DECLARED, *BORDER_CELLS):
             if any(calls(helper.name, d) for d in found):
                 found.insert(0, helper)
         counts = Counter(d.name for d in found)

@@ -40,6 +40,14 @@ def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
         raise ValueError(f"{name} was declared to lie in {declared}, and is {a[place].item():.6g} at {place}")
 ''')
 
+BORDER_CELLS = parse('''
+def border_cells(u: Tensor, dim: int, place: int) -> Tensor:
+    """1 in the first (place 0) or last (place -1) cells along `dim`, 0 in others: shape (1, 1, *sizes)."""
+    cells = torch.arange(u.shape[dim], device=u.device)
+    line = (cells == (0 if place == 0 else u.shape[dim] - 1)).to(u.dtype)
+    return line.view(-1, *[1] * (u.dim() - 1 - dim)).expand(1, 1, *u.shape[2:])
+''')
+
 
 def declared_check(field: AppliedUndef, interval: Interval, variable: str) -> list[str]:
     """The statement that checks the values of a known field, if anything is declared of them."""

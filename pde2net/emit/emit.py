@@ -15,6 +15,7 @@ from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.words import namer, words
 from pde2net.errors import DeclarationError, EmissionError
 from pde2net.graph.network import fields
+from pde2net.language.symbols import Edge
 from pde2net.program.lower import lower
 from pde2net.program.names import MARK, Namer
 from pde2net.program.passes import Journey
@@ -39,7 +40,7 @@ def emit(request: Request) -> str:
     made = emitter(replace(request, namer=namer(draft.definitions())), program)
     definitions = made.definitions()
     network = next(d for d in definitions if isinstance(d, Class) and d.name == NETWORK)
-    for field in fields(request.graph):
+    for field in (s for s in fields(request.graph) if not isinstance(s, Edge)):
         if made.names[field.name] != field.name:
             _check_free(field.name, network)
     return made.text(definitions)

@@ -12,13 +12,14 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError
-from pde2net.language.symbols import FilterParameter, Input
+from pde2net.language.symbols import Edge, FilterParameter, Input
 
 SIGNS = ("positive", "nonnegative", "negative", "nonpositive", "nonzero")
 ASSUMED = (*SIGNS, "real", "integer")  # of parameters, spacings and steps
 OF_FIELDS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 OF_UNKNOWNS = ("real",)
-OF_FILTERS, INPUT = "filters of ", "input"  # how symbols that are no plain parameters are written down
+# How symbols that are no plain parameters are written down.
+OF_FILTERS, INPUT, EDGE = "filters of ", "input", "edge of axis "
 
 
 def assumed(symbol: sp.Basic, kinds: Iterable[str] = ASSUMED) -> dict[str, bool]:
@@ -33,6 +34,8 @@ def stored(symbol: sp.Symbol) -> list[str]:
         kinds.append("nonzero")
     if isinstance(symbol, FilterParameter):
         return [*kinds, OF_FILTERS + symbol.owner]
+    if isinstance(symbol, Edge):
+        return [*kinds, f"{EDGE}{symbol.axis} {'last' if symbol.last else 'first'}"]
     return [*kinds, INPUT] if isinstance(symbol, Input) else kinds
 
 
@@ -42,6 +45,10 @@ def restored(name: str, kinds: Iterable[str]) -> sp.Symbol:
     owner = next((kind.removeprefix(OF_FILTERS) for kind in kinds if kind.startswith(OF_FILTERS)), None)
     if owner is not None:
         return FilterParameter(name, owner, **known)
+    side = next((kind.removeprefix(EDGE).split() for kind in kinds if kind.startswith(EDGE)), None)
+    if side is not None:
+        axis, end = side
+        return Edge(name, int(axis), end == "last")
     return Input(name, **known) if INPUT in kinds else sp.Symbol(name, **known)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from functools import partial
 from typing import Any
 
 import sympy as sp
@@ -14,6 +15,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
+from pde2net.language.sides import CLOSED, Side
 from pde2net.language.spline import Spline, SplineFlux, splines_of
 from pde2net.language.stored import scheme_expressions, scheme_from_data, scheme_to_data
 from pde2net.later import later
@@ -44,7 +46,8 @@ class Declaration:
         arrays = {name: _listed(array.nested()) for name, array in problem.arrays.items()}
         bounds = {name: [*map(to_text, pair)] for name, pair in problem.bounds.items()}
         sizes = (*grid.spacings(space), *grid.origins(space), *scheme_expressions(self.scheme))
-        expressions = [problem.rhs, problem.time, *space, *sizes]
+        sides = {a.name: [end and end.to_data() for end in pair] for a, pair in problem.sides.items()}
+        expressions = [*problem.expressions, problem.time, *space, *sizes]
         return {
             "symbols": symbol_table(expressions),
             "unknowns": [str(u.func) for u in problem.unknowns],
@@ -57,6 +60,7 @@ class Declaration:
             **({"splines": splines} if splines else {}),
             **({"arrays": arrays} if arrays else {}),
             "boundary": [problem.boundary[a] for a in space],
+            **({"sides": sides} if sides else {}),
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
             "grid": {
@@ -91,10 +95,14 @@ class Declaration:
         for name, (knots, reach, lower, upper, owner) in data.get("splines", {}).items():
             slopes, filters = (read(lower), read(upper)), functions[owner] if owner else None
             functions[name] = Spline(name, knots, read(reach), slopes, filters)
+        boundary = dict(zip(space, data["boundary"], strict=True))
+        for name, pair in data.get("sides", {}).items():
+            of = partial(read, functions=functions)
+            boundary[read(name)] = tuple(CLOSED if end is None else Side.from_data(end, of) for end in pair)
         sides = zip(unknowns, data["rhs"], strict=True)
         problem = Problem(
             [sp.Eq(sp.Derivative(u, time), read(rhs, functions), evaluate=False) for u, rhs in sides],
-            boundary=dict(zip(space, data["boundary"], strict=True)),
+            boundary=boundary,
             parameters={
                 **{name: read(value) for name, value in data["parameters"].items()},
                 **{name: _numbers(value) for name, value in data.get("arrays", {}).items()},

@@ -16,7 +16,6 @@ from pde2net.errors import DeclarationError, EquationError, known_options
 from pde2net.language import learned_values
 from pde2net.language.arrays import Array
 from pde2net.language.assumptions import check_field, check_unknown, position
-from pde2net.language.borders import BORDERS, nearest
 from pde2net.language.bounds import LINE as EVERYTHING
 from pde2net.language.bounds import Interval, checked_bounds, written
 from pde2net.language.calculus import TIME_NAME
@@ -28,8 +27,8 @@ from pde2net.language.checks import (
 )
 from pde2net.language.difference_quotients import diagnosis
 from pde2net.language.exact import rationalise
-from pde2net.language.grid import per_axis
 from pde2net.language.linear_operator import Chain, LinearOperator, norm_symbol, operators_of
+from pde2net.language.sides import Pair, Side, checked_boundary, declared, expressions, shown
 from pde2net.language.spline import SplineFlux, splines_of
 from pde2net.language.symbols import FilterParameter, Input
 from pde2net.language.traversal import atoms, nodes
@@ -50,7 +49,8 @@ class Problem:
     equation    sp.Eq(u.diff(t), right-hand side), u a function of 1 to 3 spatial variables and t; a list
                 of them is a system, whose unknowns are the channels of one image, in that order
     boundary    "reflecting" (no flux, the default), "periodic", "dirichlet" (zero outside the grid),
-                or one of them per axis: {x: "periodic", y: "reflecting"}
+                or one of them per axis: {x: "periodic", y: "reflecting"}; at a side value(c), flux(q) or
+                robin(a, b, c), for both or each: {x: (value(1), flux(0)), y: "reflecting"}
     parameters  default values of the free symbols, {symbol or name: number}; of what is learned arrays:
                 filters of operators, a value per filter (or one for all) of `K.parameter`, slopes of splines
     bounds      intervals of known fields, {c: (0, 1), D: (0, oo)}: what is proved assumes them, which the
@@ -78,6 +78,7 @@ class Problem:
     parameters: Mapping[Any, Any] = field(default_factory=dict)
     channels: int = 1
     bounds: Mapping[str, Interval] = field(default_factory=dict)
+    sides: Mapping[sp.Symbol, Pair] = field(default_factory=dict, init=False)
     arrays: Mapping[str, Array] = field(default_factory=dict, init=False)
 
     @known_options
@@ -98,21 +99,15 @@ class Problem:
         kept = tuple(sp.Eq(*pair, evaluate=False) for pair in sides)
         set_(self, "equation", kept[0] if len(kept) == 1 else kept)
         space = tuple(a for a in places.values() if a.name != TIME_NAME)
-        conditions = per_axis(boundary, space, "boundary")
-        for condition in conditions.values():
-            if isinstance(condition, tuple | list):
-                raise DeclarationError(
-                    f"boundary = {condition!r}: both sides of an axis have one condition, and each axis its "
-                    f"own by name, as in {{{space[0]}: 'periodic', ...}}; a border per side is not available."
-                )
-            if condition not in BORDERS:
-                raise DeclarationError(f'There is no boundary "{condition}".{nearest(str(condition))}')
-        set_(self, "boundary", MappingProxyType(conditions))
+        names, conditions = checked_boundary(boundary, space)
+        set_(self, "boundary", names)
+        set_(self, "sides", {})
         set_(self, "parameters", MappingProxyType({}))
         set_(self, "arrays", MappingProxyType({}))
         set_(self, "channels", channels if len(kept) == 1 else len(kept))
         for e in kept:
             check_nodes(e.rhs)
+        set_(self, "sides", MappingProxyType(_placed(conditions, places, self)))
         set_(self, "bounds", checked_bounds(bounds, self.fields, self.unknowns))
         _check_functions(self)
         if not isinstance(parameters or {}, Mapping):
@@ -144,7 +139,7 @@ class Problem:
     @cached_property
     def depends_on_time(self) -> bool:
         """Whether coefficients contain t itself, as in exp(-t)*laplacian(u); the problem starts at t = 0."""
-        return self.time in nodes(self.rhs, without=self.unknowns)
+        return any(self.time in nodes(e, without=self.unknowns) for e in self.expressions)
 
     @property
     def parts(self) -> tuple[Problem, ...]:
@@ -154,7 +149,8 @@ class Problem:
         for equation in self.equations:
             others = {u: f for u, f in fields.items() if u != equation.lhs.expr}
             rhs = equation.rhs.xreplace(others)
-            values = {s: v for s, v in self.parameters.items() if s in rhs.free_symbols}
+            used = rhs.free_symbols.union(*(e.free_symbols for e in expressions(self.sides)))
+            values = {s: v for s, v in self.parameters.items() if s in used}
             own = sp.Eq(equation.lhs, rhs, evaluate=False)
             found.append(self.changed(equation=own, parameters=values, channels=1))
         return tuple(found)
@@ -169,9 +165,14 @@ class Problem:
             return sp.Tuple(*(e.rhs for e in self.equation))
         return self.equation.rhs
 
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """The right-hand side, and what stands in conditions at sides."""
+        return (self.rhs, *expressions(self.sides))
+
     @cached_property
     def fields(self) -> tuple[AppliedUndef, ...]:
-        found = atoms(self.rhs, AppliedUndef) - set(self.unknowns)
+        found = set().union(*(atoms(e, AppliedUndef) for e in self.expressions)) - set(self.unknowns)
         return tuple(sorted(found, key=lambda f: str(f.func)))
 
     @cached_property
@@ -182,7 +183,7 @@ class Problem:
     @cached_property
     def symbols(self) -> tuple[sp.Symbol, ...]:
         """The parameters: free symbols other than space and time, sorted by name."""
-        found = self.rhs.free_symbols - set(self.space) - {self.time}
+        found = set().union(*(e.free_symbols for e in self.expressions)) - set(self.space) - {self.time}
         return tuple(sorted(found, key=lambda s: s.name))
 
     @cached_property
@@ -223,10 +224,12 @@ class Problem:
 
     def changed(self, **options: Any) -> Problem:
         """The same problem with other options; bounds of fields that a new equation lacks are left out."""
-        same = {"equation": self.equation, "boundary": dict(self.boundary), "parameters": self.given}
+        boundary = declared(self.boundary, self.sides)
+        same = {"equation": self.equation, "boundary": boundary, "parameters": self.given}
         equations = options.get("equation", self.equations)
-        sides = [e.rhs for e in (equations if isinstance(equations, list | tuple) else [equations])]
-        names = {str(f.func) for side in sides for f in atoms(side, AppliedUndef)}
+        found = [e.rhs for e in (equations if isinstance(equations, list | tuple) else [equations])]
+        found += expressions(self.sides)
+        names = {str(f.func) for e in found for f in atoms(e, AppliedUndef)}
         bounds = {name: pair for name, pair in self.bounds.items() if name in names}
         return Problem(**{**same, "channels": self.channels, "bounds": bounds, **options})
 
@@ -236,19 +239,15 @@ class Problem:
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = (self.given, self.channels, dict(self.bounds))
-        return Problem, (self.equation, dict(self.boundary), *values)
+        return Problem, (self.equation, declared(self.boundary, self.sides), *values)
 
     def __hash__(self) -> int:
         values = tuple(self.parameters.items()), tuple(self.arrays.items()), tuple(self.bounds.items())
-        return hash((self.equation, tuple(self.boundary.items()), values, self.channels))
+        borders = tuple(self.boundary.items()), tuple(self.sides.items())
+        return hash((self.equation, borders, values, self.channels))
 
     def __str__(self) -> str:
-        conditions = sorted(set(self.boundary.values()))
-        where = (
-            conditions[0]
-            if len(conditions) == 1
-            else ", ".join(f"{axis}: {kind}" for axis, kind in self.boundary.items())
-        )
+        where = shown(self.boundary, self.sides)
         one = len(self.equations) == 1
         values = f", {self.channels} channels" if self.channels > 1 and one else ""
         values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
@@ -279,6 +278,27 @@ class Problem:
     def _repr_latex_(self) -> str:
         text: str = later("equations_latex")(self)
         return text
+
+
+def _placed(
+    conditions: Mapping[sp.Symbol, Pair], places: Mapping[sp.Symbol, sp.Symbol], problem: Problem
+) -> dict[sp.Symbol, Pair]:
+    """Conditions at sides in the coordinates of a problem. Raises DeclarationError for unknowns in them."""
+
+    def placed(end: Side | None) -> Side | None:
+        if end is None:
+            return None
+        a, b, c = (rationalise(e).xreplace(places) for e in end.expressions)
+        for e in (a, b, c):
+            check_nodes(e)
+            if atoms(e, AppliedUndef) & set(problem.unknowns) or e.has(sp.Derivative):
+                raise DeclarationError(
+                    f"The condition {end} is made of numbers, parameters, {problem.time}, positions and "
+                    "known fields."
+                )
+        return Side(a, b, c, end.through)
+
+    return {axis: (placed(first), placed(last)) for axis, (first, last) in conditions.items()}
 
 
 def _check_functions(problem: Problem) -> None:
@@ -314,7 +334,7 @@ def _check_functions(problem: Problem) -> None:
     if problem.operators and len(problem.unknowns) > 1:
         lead = "Systems take no learned operators yet; channels of one equation do:"
         raise EquationError(f"{lead} Problem(..., channels=2).").spelt(f"{lead} channels 2.")
-    own = {"tau", "s2"}
+    own = {"tau", "s2"} | {f"{axis}_{end}" for axis in problem.sides for end in ("first", "last")}
     for name in (u.func.__name__ for u in problem.unknowns):
         own |= {f"D_{name}"} | {f"{name}_{a}" for a in problem.space}
         own |= {f"{name}_{a}{b}" for a in problem.space for b in problem.space}

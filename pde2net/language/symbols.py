@@ -47,6 +47,34 @@ class Input(sp.Symbol):  # type: ignore[misc]  # SymPy has no types
         return found
 
 
+class Edge(sp.Symbol):  # type: ignore[misc]  # SymPy has no types
+    """1 in the outermost cells of one side of an axis, 0 in all others.
+
+    axis  of the grid
+    last  whether the side is the upper one
+    """
+
+    __slots__ = ("axis", "last")
+    axis: int
+    last: bool
+
+    def __new__(cls, name: str, axis: int, last: bool) -> Edge:
+        found: Edge = sp.Symbol.__xnew__(cls, name, nonnegative=True)
+        found.axis, found.last = axis, last
+        return found
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (*super()._hashable_content(), self.axis, self.last)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str, int, bool], dict[str, bool]]:
+        return (self.name, self.axis, self.last), {}
+
+
+def edge(axis: sp.Symbol, place: int, last: bool) -> Edge:
+    """Of the axis at this place."""
+    return Edge(f"{axis}_{'last' if last else 'first'}", place, last)
+
+
 def per_filter(expression: sp.Basic) -> set[sp.Symbol]:
     """The parameters of filters in an expression."""
     return {s for s in expression.free_symbols if isinstance(s, FilterParameter)}

@@ -16,8 +16,9 @@ import sympy as sp
 from pde2net.language.bounds import LINE, Interval, within
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
+from pde2net.language.symbols import Edge
 from pde2net.normalise.affine import affine
-from pde2net.normalise.terms import SQUARED, Notation, Term
+from pde2net.normalise.terms import SQUARED, Notation, Term, symbols_in
 
 STATE = sp.Symbol("_state", real=True)  # all unknowns, stacked
 
@@ -37,6 +38,7 @@ class DivergenceForm(Notation):
     fields        symbols of the known fields, sorted by name
     field_slopes  symbol of each derivative of a known field or of a smoothed expression -> (its symbol, axis)
     smoothed      symbol of each smoothed expression, those inside of others first
+    edges         symbols of the outermost cells of sides across which something flows
     """
 
     fields: tuple[sp.Symbol, ...]
@@ -44,17 +46,19 @@ class DivergenceForm(Notation):
     terms: tuple[Term, ...]
     reaction: sp.Expr
     smoothed: Mapping[sp.Symbol, Smoothed]
+    edges: tuple[Edge, ...] = ()
 
     @property
     def data(self) -> frozenset[sp.Symbol]:
         """Symbols of what varies over the grid beside u: position, fields, what is smoothed, their slopes."""
-        return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes))
+        return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes, *self.edges))
 
     @property
     def intervals(self) -> Mapping[sp.Symbol, Interval]:
-        """Where the values of known fields lie, of those with declared bounds."""
+        """Where the values of known fields lie, of those with declared bounds, and of edges."""
         found = ((f, self.problem.interval(f)) for f in self.fields)
-        return {f: within(pair, f) for f, pair in found if pair != LINE}
+        own = {f: within(pair, f) for f, pair in found if pair != LINE}
+        return {**own, **dict.fromkeys(self.edges, (sp.S.Zero, sp.S.One))}
 
     @property
     def inputs(self) -> frozenset[sp.Symbol]:
@@ -75,6 +79,14 @@ class DivergenceForm(Notation):
                 found.add(symbol)
         slopes = {s for s, (owner, _) in self.field_slopes.items() if owner in found}
         return frozenset(found | slopes) - {self.state, *self.slopes}
+
+    def sees(self, field: sp.Symbol) -> bool:
+        """Whether a known field stands in the divergences, itself or smoothed, or its slopes."""
+        found = {field}
+        for _ in range(1 + len(self.smoothed)):
+            found |= {s for s, smoothed in self.smoothed.items() if smoothed.argument.free_symbols & found}
+            found |= {s for s, (owner, _) in self.field_slopes.items() if owner in found}
+        return any(symbols_in(term) & found for term in self.terms)
 
     @property
     def learned(self) -> tuple[LinearOperator, ...]:

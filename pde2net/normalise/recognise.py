@@ -101,6 +101,8 @@ class _Recogniser:
             self.add(coefficient, derivative)
         terms: list[Term] = []
         for prefactor, fluxes in self.fluxes.items():
+            if prefactor == 0:  # by what is declared of a field
+                continue
             fluxes, matrix = split_tensor(fluxes, self.symbols.slopes)
             components = self.components(fluxes)
             if components:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, ClassVar
 
 import sympy as sp
 
@@ -62,6 +62,14 @@ class RadialGroup:
     axes: tuple[int, ...]
     weights: tuple[sp.Expr, ...]
     diffusivity: sp.Expr
+
+
+def symbols_in(record: Any) -> set[sp.Symbol]:
+    """All symbols in a term, whatever its kind."""
+    if isinstance(record, sp.Basic | sp.MatrixBase):
+        return set(record.free_symbols)
+    parts = [getattr(record, f.name) for f in fields(record)] if is_dataclass(record) else record
+    return set().union(*map(symbols_in, parts)) if isinstance(parts, list | tuple) else set()
 
 
 class Term(ABC):

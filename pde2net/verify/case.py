@@ -70,6 +70,7 @@ class Case:
         assumed += (
             Discharged("bounds of a field", f"{f} lies in {written(pair)} everywhere", "declared")
             for f, pair in bounded.items()
+            if f in self.semi.form.fields
         )
         if self.semi.grid.gradient == "central" and self.semi.first_order:
             assumed.append(

@@ -33,6 +33,7 @@ from pde2net.graph.nodes import (
     State,
     TransposedConvolution,
 )
+from pde2net.language.symbols import Edge
 from pde2net.scheme.stack import TAU
 from pde2net.verify.generators import Generators, Polynomial, multi_indices, of_channel
 from pde2net.verify.ranges import UndecidedError
@@ -74,6 +75,8 @@ class Expansion:
 
     def evaluate(self, name: str, node: Node, port: int, offset: Offset, channel: int) -> Series:
         inputs = sources(self.graph, name)
+        if isinstance(node, Field) and isinstance(node.symbol, Edge):  # inner cells are expanded
+            return (self.generators.zero,) * self.length
         if isinstance(node, Input | Field):
             return self.smooth(of_channel(self.semi, node.symbol, channel), offset)
         if isinstance(node, Coordinate):

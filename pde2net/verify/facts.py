@@ -408,6 +408,8 @@ class _Gatherer:
 
     def pointwise_range(self, expression: sp.Expr) -> Bounds:
         """Interval of an expression in u, position and known fields over all real values."""
+        if expression.free_symbols & set(self.form.edges):
+            return self.with_edges(expression)
         expression = sp.expand_power_exp(self.gathered_slopes(expression))
         constants = set(self.form.problem.symbols)
         variables = sorted(expression.free_symbols - constants, key=lambda s: s.name)
@@ -427,6 +429,25 @@ class _Gatherer:
         if composed is not None:
             return self.one_variable(*composed)
         raise UndecidedError(f"the range of {expression} over {', '.join(map(str, variables))} is not known")
+
+    def with_edges(self, expression: sp.Expr) -> Bounds:
+        """Of what is there in all cells, and more at sides: at one of two of an axis, at most.
+
+        Raises UndecidedError unless it is linear in the marks of edges.
+        """
+        inside = dict.fromkeys(self.form.edges, sp.S.Zero)
+        whole = expression.subs(inside)
+        found, rest = self.pointwise_range(whole), expression - whole
+        for axis in sorted({mark.axis for mark in self.form.edges}):
+            lower, upper = [sp.S.Zero], [sp.S.Zero]
+            for mark in (m for m in self.form.edges if m.axis == axis):
+                more = sp.simplify(expression.subs({**inside, mark: sp.S.One}) - whole)
+                own = self.pointwise_range(more)
+                lower, upper, rest = [*lower, own.lower], [*upper, own.upper], rest - mark * more
+            found = found + Bounds(sp.Min(*lower), sp.Max(*upper))
+        if sp.simplify(rest) != 0:
+            raise UndecidedError(f"{expression} is not linear in what holds at sides")
+        return found
 
     def gathered_slopes(self, expression: sp.Expr) -> sp.Expr:
         """|grad f|² of a known field as one nonnegative variable."""

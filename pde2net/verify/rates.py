@@ -7,6 +7,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from pde2net.normalise.affine import affine
+from pde2net.normalise.form import DivergenceForm
 from pde2net.scheme.stack import Stack
 from pde2net.verify.case import Case
 
@@ -62,7 +63,7 @@ def lipschitz(case: Case) -> sp.Expr:
 
 def largest_diagonal(case: Case) -> sp.Expr:
     """That of A, sum_i 2 w_i² sup g_i/h_i², and beta."""
-    if not implicit(case) and (not case.plain or _varies(case)):
+    if not case.plain or (_varies(case) and not implicit(case)):
         return sp.oo if case.facts.diagonal is None else case.facts.diagonal
     degree: sp.Expr = sp.S.Zero if implicit(case) else pull(case)[0]
     for row in case.facts.weights or ():
@@ -89,10 +90,32 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
         rate = case.facts.rate
         if implicit(case) or rate is None or not rate.nonnegative or beta == 0:
             return None, ""
-        target = sp.simplify(source / beta)
-        poles = sp.denom(sp.together(target)).free_symbols & form.data
-        return (None, "") if poles else (rate.upper, str(target))
+        targets = _targets(form, source, beta)
+        return (None, "") if targets is None else (rate.upper, ", ".join(map(str, targets)))
     return (beta, str(sp.simplify(source / beta))) if beta.is_positive else (None, "")
+
+
+def _targets(form: DivergenceForm, source: sp.Expr, beta: sp.Expr) -> list[sp.Expr] | None:
+    """The values that a reaction source - beta u pulls to, beta >= 0; None where that is not so in all cells.
+
+    At each side something of its own pulls, beside what does everywhere.
+    """
+    both, inside = sp.Matrix([source, beta]), dict.fromkeys(form.edges, sp.S.Zero)
+    parts = [(sp.S.One, both.subs(inside))]
+    parts += [(mark, both.subs({**inside, mark: sp.S.One}) - parts[0][1]) for mark in form.edges]
+    rest = both - sum((mark * part for mark, part in parts), sp.zeros(2, 1))
+    if not sp.simplify(rest).is_zero_matrix:
+        return None
+    found = []
+    for _, (pulled, by) in parts:
+        if sp.simplify(pulled) == 0 and sp.simplify(by) == 0:
+            continue
+        target = sp.simplify(pulled / by) if by != 0 else sp.zoo
+        poles = sp.denom(sp.together(target)).free_symbols & form.data
+        if poles or target.has(sp.zoo, sp.nan) or (form.edges and not by.is_nonnegative):
+            return None
+        found.append(target)
+    return found
 
 
 def _varies(case: Case) -> bool:

@@ -10,6 +10,7 @@ from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
 from pde2net.graph.build.linear import LinearSystems, linear_systems
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
+from pde2net.language.sides import shown
 from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stored import options_text
 from pde2net.language.text.printer import equation_line
@@ -25,15 +26,11 @@ METHODS = {"cg": "conjugate gradients", "bicgstab": "BiCGStab"}
 def subject(plan: Plan | SystemPlan) -> dict[str, str]:
     semi = plan.semi
     form, grid, problem = semi.form, semi.grid, semi.form.problem
-    boundary = {a.name: kind for a, kind in problem.boundary.items()}
-    kinds = sorted(set(boundary.values()))
     spacing = dict(zip((a.name for a in form.space), semi.spacing, strict=True))
     same = len(set(spacing.values())) == 1
     return {
         "equation": equation_line(problem),
-        "boundary": kinds[0]
-        if len(kinds) == 1
-        else ", ".join(f"{a}: {kind}" for a, kind in boundary.items()),
+        "boundary": shown(problem.boundary, problem.sides),
         "parameters": values_line(problem.parameters),
         "scheme": scheme_line(plan, form.reaction != 0),
         "grid": (f"h = {semi.spacing[0]}" if same else ", ".join(f"h_{a} = {h}" for a, h in spacing.items()))

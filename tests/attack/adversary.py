@@ -52,6 +52,8 @@ class Attack:
         self.names = [str(f.func) for f in problem.fields]
         self.numbers = {s.name: 0.3 for s in problem.inputs}
         self.channels = problem.channels
+        ends = [end for pair in problem.sides.values() for end in pair if end is not None]
+        self.at_sides = [float(end.c / end.a) for end in ends if end.a != 0]
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
         self.bounds = problem.bounds
         reaction = {*map(str, form.reaction.free_symbols)}
@@ -198,6 +200,8 @@ class Attack:
         low, high = u.flatten(2).amin(2), u.flatten(2).amax(2)  # of each channel
         if self.includes_zero:
             low, high = low.clamp(max=0), high.clamp(min=0)
+        for value in self.at_sides:
+            low, high = low.clamp(max=value), high.clamp(min=value)
         fields = self.fields(u)
         for name in self.targets:
             low, high = torch.minimum(low, fields[name].min()), torch.maximum(high, fields[name].max())

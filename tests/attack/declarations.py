@@ -253,6 +253,9 @@ def bounded(draw: Any, dim: int) -> tuple[sp.Expr, dict[Any, Any]]:
     )
     pull = draw(st.sampled_from([sp.S.Zero, c * (f - u), c * (f - u), -c * u, c**2 * (f - u), f - c * u]))
     factor = draw(st.sampled_from([1, 1, 1 - c, c, 1 - c**2, 2 + c * d]))
+    if draw(st.integers(0, 3)) == 0:  # data that stand in the diffusion too
+        seen = draw(st.sampled_from([1 / (1 + f**2), 1 / (1 + norm2(grad(f))), 2 + sp.sin(f)]))
+        diffusion, pull = div(seen * grad(u)), draw(numbers) * (f - u)
     rhs = factor * diffusion + pull
     found = {}
     for name in (c, d):
@@ -356,10 +359,23 @@ SCHEMES = {
 
 
 @st.composite
+def sides(draw: Any) -> Any:
+    """What holds at one side of an axis."""
+    a, c = draw(numbers), draw(st.sampled_from([0, 1, -2, 3]))
+    return draw(
+        st.sampled_from(
+            ["reflecting", p2n.value(c), p2n.value(0), p2n.flux(c), p2n.robin(a, 1, c), p2n.robin(1, a, 0)]
+        )
+    )
+
+
+@st.composite
 def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declared:
     dim = draw(st.sampled_from([1, 1, 1, 2, 2, 3]))
     borders = st.sampled_from(["reflecting", "periodic", "periodic", "dirichlet"])
-    boundary = {a: draw(borders) for a in AXES[:dim]}
+    boundary: dict[Any, Any] = {a: draw(borders) for a in AXES[:dim]}
+    if draw(st.integers(0, 5)) == 0:
+        boundary[AXES[0]] = (draw(sides()), draw(sides()))
     form = draw(st.integers(0, 9))
     if form == 0:
         problem = p2n.Problem(draw(systems(dim)), boundary)

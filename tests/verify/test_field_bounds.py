@@ -114,6 +114,45 @@ def test_pulls_that_vary() -> None:
     assert claims(laplacian(u) + c * (f - u), {c: (-1, 4)})["maximum_principle"].status == "unknown"
 
 
+def test_factors_count_beside_a_fidelity_at_the_end_of_a_step() -> None:
+    made = problem(c * laplacian(u) + (f - u), {c: (0, 5)})
+    fast, slow = (p2n.Explicit(tau, 2, fidelity="implicit") for tau in (R(1, 4), R(1, 21)))
+    assert p2n.verify(made, fast).claims["maximum_principle"].status == "unknown"
+    assert p2n.verify(made, slow).claims["maximum_principle"].status == "proved"
+    p2n.recheck(p2n.verify(made, slow).to_json())
+
+
+SEEN = [(1 + 50 * f, {f: (0, 1)}), (1 / (1 + norm2(grad(f))), {}), (1 / (1 + p2n.smooth(f, 1) ** 2), {})]
+OF_DATA = [
+    p2n.Explicit(R(1, 500), 3),
+    p2n.Explicit(R(1, 500), 3, fidelity="implicit"),
+    p2n.DuFortFrankel(tau=R(1, 900), steps=3),
+    p2n.FSI(tau=R(1, 900), cycle_length=3),
+    p2n.FED(tau=R(1, 900), cycle_length=3),
+    p2n.Implicit(sp.oo, 1, solver=p2n.Descent(iterations=9)),
+    p2n.Implicit(1, 2, solver=p2n.Kacanov(iterations=1)),
+    p2n.AOS(1, 1),
+]
+
+
+@pytest.mark.parametrize("scheme", OF_DATA, ids=lambda s: s.label)
+@pytest.mark.parametrize("seen,bounds", SEEN)
+def test_data_that_stand_in_the_diffusion(seen: Any, bounds: Any, scheme: Any) -> None:
+    """Other data are another diffusion: nothing follows for differences of results, but for their norms."""
+    made = p2n.verify(problem(div(seen * grad(u)) + (f - u) / 100, bounds), scheme)
+    alone = p2n.verify(problem(laplacian(u) + (f - u) / 100, {}), scheme)
+    for name in ("lipschitz_in_data", "averaged"):
+        assert made.claims[name].status in ("unknown", "refuted")
+    assert alone.claims["lipschitz_in_data"].status in ("proved", "unknown")
+    p2n.recheck(made.to_json())
+
+
+def test_ranges_that_leave_nothing_of_a_field() -> None:
+    for rhs in (laplacian(u) - u * sp.Max(0, c), sp.Max(0, c) * laplacian(u) - u):
+        with pytest.raises(p2n.EquationError, match="declared of c"):
+            p2n.verify(problem(rhs, {c: (-3, -1)}), p2n.Explicit(R(1, 20), 1))
+
+
 def test_counterexamples_have_fields_as_declared() -> None:
     """0, which is tried, is none of these values; and images of any sign are no such data."""
     fast = R(9, 20)

@@ -13,6 +13,8 @@ from pde2net.graph.build.rate import FluxWeights, Rate, RateBuilder
 from pde2net.graph.nodes import Pointwise
 from pde2net.normalise.terms import Tensor
 
+SHORT = 100  # operations of expressions that are simplified
+
 
 @dataclass(frozen=True)
 class Diagonal:
@@ -48,7 +50,7 @@ def coefficient(builder: RateBuilder, name: str, expression: sp.Expr, diagonal: 
 
 def nonnegative(expression: sp.Expr) -> sp.Expr:
     """max(expression, 0)."""
-    expression = sp.simplify(expression)
+    expression = sp.simplify(expression) if sp.count_ops(expression) < SHORT else expression
     if expression.is_nonnegative:
         return expression
     return sp.S.Zero if expression.is_nonpositive else sp.Max(expression, 0)

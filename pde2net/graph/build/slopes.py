@@ -98,6 +98,8 @@ class SlopeBuilder(NodeBuilder):
                 axis = form.space.index(symbol)
                 node = Coordinate(symbol, axis, self.semi.origin[axis], self.semi.spacing[axis], margin)
                 found[symbol.name] = self.outside(known_name(symbol, wide), node, {})
+            elif symbol in form.edges:
+                found[symbol.name] = self.outside(known_name(symbol), Field(symbol, "border cells"), {})
             elif symbol in form.fields:
                 found[symbol.name] = self.field(symbol, wide)
             elif symbol in form.smoothed:

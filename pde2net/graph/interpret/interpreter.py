@@ -15,7 +15,9 @@ from pde2net.graph.interpret import multigrid
 from pde2net.graph.interpret.evaluate import FLOAT, Arithmetic, Computed, Evaluator, Feeds
 from pde2net.graph.interpret.solve import bicgstab, conjugate_gradients, iterate, nearest, same
 from pde2net.graph.network import Graph, GraphError
+from pde2net.graph.network import fields as known_fields
 from pde2net.graph.nodes import Iterate, LinearSolve, Node, Operator, Output, Previous, Repeat, State, Trial
+from pde2net.language.symbols import Edge
 
 
 class Interpreter(Evaluator):
@@ -38,6 +40,7 @@ class Interpreter(Evaluator):
         filters: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(graph, values, arithmetic, filters)
+        self.edges = [s for s in known_fields(graph) if isinstance(s, Edge)]
         self.ancestors: dict[tuple[str, str], set[str]] = {}
         self.strict = True
         self.failed: Array = np.zeros(1, dtype=bool)
@@ -76,6 +79,11 @@ class Interpreter(Evaluator):
         self.u0 = np.moveaxis(own, 0, -1)
         self.shape = self.u0.shape if self.channels == 1 else (*self.u0.shape[:-2], 1, len(states))
         self.fields = {name: self.known(values) for name, values in (fields or {}).items()}
+        sizes = self.u0.shape[: self.dimension]
+        for symbol in self.edges:
+            place = sizes[symbol.axis] - 1 if symbol.last else 0
+            cells = np.indices(sizes)[symbol.axis] == place
+            self.fields[symbol.name] = self.known(cells.astype(int))
         self.failed = np.zeros(len(states), dtype=bool)
 
     def known(self, values: Any) -> Array:

@@ -18,6 +18,7 @@ from pde2net.language.grid import GRADIENTS, Grid
 from pde2net.language.linear_operator import LinearOperator, operators_of
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import SCHEMES, Scheme
+from pde2net.language.sides import Side, flux, robin, value
 from pde2net.language.solvers import SOLVERS
 from pde2net.language.spline import Spline, splines_of
 from pde2net.language.stored import EXPRESSIONS
@@ -67,6 +68,7 @@ class _Builder:
         self.unknowns: dict[str, AppliedUndef] = {}
         self.equations: dict[str, sp.Eq] = {}
         self.places: dict[str, Statement] = {}
+        self.at_sides: list[sp.Expr] = []
 
     def read(self) -> tuple[Problem, Scheme | None, Grid]:
         for statement in parse(self.source):
@@ -79,7 +81,7 @@ class _Builder:
         for name in self.unknowns:
             if name not in self.equations:
                 raise self.source.at(place, f"there is no equation {name}_{TIME_NAME} = ...")
-        used = set().union(*(e.free_symbols for e in self.equations.values()))
+        used = set().union(*(e.free_symbols for e in (*self.equations.values(), *self.at_sides)))
         parameters = {s: v for s, v in self.values.items() if s in used}
         unused = [s for s in self.values if s not in used]
         self._check_idle(place)
@@ -292,18 +294,32 @@ class _Builder:
 
     def _boundary(self, node: Statement) -> None:
         self._once(node)
-        entries = node.children
-        if isinstance(entries[0], Token):
-            self.found["boundary"] = self._border(entries[0])
+        entries = _trees(node)
+        if entries[0].data == "sides":
+            self.found["boundary"] = self._sides(entries[0])
             return
         axes = [a.name for a in self.scope.space]
         chosen = {}
-        for entry in _trees(node):
-            axis, kind = _tokens(entry)
-            chosen[self._word(axis, axes, "axis")] = self._border(kind)
+        for entry in entries:
+            axis, sides = entry.children
+            chosen[self._word(axis, axes, "axis")] = self._sides(sides)
         self.found["boundary"] = chosen
         if set(chosen) != set(axes):
             raise self.source.at(node, f"each axis needs a boundary: {', '.join(axes)}.")
+
+    def _sides(self, node: Any) -> Any:
+        """What holds at both sides of an axis, or a pair."""
+        first, last = (None if side is None else self._side(side) for side in node.children)
+        return first if last is None else (first, last)
+
+    def _side(self, node: Statement) -> Any:
+        if node.data == "border":
+            return self._border(node.children[0])
+        makers: dict[str, Callable[..., Side]] = {"value": value, "flux": flux, "robin": robin}
+        make = makers[str(node.data)]
+        given = list(map(self.reader.scalar, node.children))
+        self.at_sides += given
+        return self._made(node, lambda: make(*given))
 
     def _border(self, token: Any) -> str:
         if str(token) not in BORDERS:

@@ -14,6 +14,7 @@ from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
+from pde2net.language.sides import Side, shown
 from pde2net.language.solvers import Solver
 from pde2net.language.stored import scheme_expressions
 from pde2net.language.text.learned import learned_lines
@@ -42,7 +43,7 @@ def problem_text(problem: Problem) -> str:
     equations, definitions = written(problem)
     lines += [("let", f"{name} = {text}") for name, text in definitions]
     lines += [("equation", text) for text in equations]
-    lines.append(("boundary", _per_axis(problem.boundary)))
+    lines.append(("boundary", _boundary(problem)))
     return statements(lines)
 
 
@@ -96,6 +97,11 @@ def statements(lines: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{keyword:<{WIDTH}}{rest}\n" for keyword, rest in lines)
 
 
-def _per_axis(values: Mapping[sp.Symbol, str]) -> str:
-    kinds = set(values.values())
-    return kinds.pop() if len(kinds) == 1 else ", ".join(f"{a}: {k}" for a, k in values.items())
+def _boundary(problem: Problem) -> str:
+    """One word for all axes, or what holds at the sides of each."""
+
+    def text(side: Side) -> str:
+        a, b, c = (expression_text(e, problem.space) for e in side.expressions)
+        return side.text(a, b, c)
+
+    return shown(problem.boundary, problem.sides, text)

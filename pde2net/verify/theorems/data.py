@@ -39,6 +39,17 @@ def fidelity(case: Case) -> Held | Missing:
     return Held(f"the data are {found.field}, with which the network starts", (("b", found.weight),))
 
 
+@hypothesis("operator of no data", "A does not depend on the data")
+def blind(case: Case) -> Held | Missing:
+    """A(f) u is another map for other data, and differences of results have a part (A(f) - A(h)) u."""
+    found = data_term(case.semi.form)
+    if found is None:
+        return Held("the data are the input")
+    if case.semi.form.sees(found.field):
+        return Missing(f"the data {found.field} stand in the diffusion, which is another one for other data")
+    return Held(f"{found.field} stands in the data term alone")
+
+
 @hypothesis("one operator", "F is the same in all steps")
 def one_operator(case: Case) -> Held | Missing:
     """Blocks may have learned operators of their own, or coefficients at times of their own."""
@@ -183,7 +194,7 @@ LIPSCHITZ = Theorem(
     "lipschitz_in_data",
     "Contraction towards the data",
     "Banach 1922",
-    (fidelity, hyp.symmetric, hyp.penaliser, strong),
+    (fidelity, blind, hyp.symmetric, hyp.penaliser, strong),
     "‖N(f) - N(h)‖ <= factor ‖f - h‖ for any number of steps from u = f, factor C = b/(b - rho_m)",
     lambda case: (
         quotient(sp.Integer(2), _spread(case))
@@ -196,7 +207,7 @@ STEPWISE = Theorem(
     "lipschitz_in_data",
     "Lipschitz constant of all steps",
     "triangle inequality",
-    (hyp.symmetric, hyp.penaliser, hyp.lipschitz_reaction),
+    (blind, hyp.symmetric, hyp.penaliser, hyp.lipschitz_reaction),
     "‖N(f) - N(h)‖ <= factor ‖f - h‖ for the whole network",
     factor=_lipschitz,
 )
@@ -218,7 +229,7 @@ AVERAGED = replace(
 )
 AVERAGED_WITH_DATA = replace(
     AVERAGED,
-    hypotheses=(fidelity, hyp.symmetric, hyp.penaliser, monotone_flux, positive),
+    hypotheses=(fidelity, blind, hyp.symmetric, hyp.penaliser, monotone_flux, positive),
     limit=weighted(2, upper_slope),
     factor=_averaged_with_data,
     refute=None,
@@ -228,7 +239,8 @@ AVERAGED_WITH_DATA = replace(
 def filtered(differences: Theorem, claim: str) -> Theorem:
     """From a theorem about differences, for linear equations with one operator: N is a function of A."""
     factor = sp.S.One if claim == "lipschitz_in_data" else None
-    own = (fidelity, linear, one_operator, hyp.penaliser, *differences.hypotheses)
+    other = () if claim == "bounded_by_data" else (blind,)
+    own = (fidelity, *other, linear, one_operator, hyp.penaliser, *differences.hypotheses)
     hypotheses = tuple(dict.fromkeys(own))
     return replace(
         differences,

@@ -17,6 +17,7 @@ from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.data import (
+    blind,
     constant,
     fidelity,
     filtered,
@@ -102,7 +103,7 @@ def regular(case: Case) -> Held | Missing:
 
 # A >= 0 and no operator but A: <(mass + t (A + b)) x, x> >= (mass + t b) ‖x‖².
 _IMPLICIT = (fidelity, hyp.symmetric, hyp.nonnegative_diffusivity, cell.implicit, regular)
-_RESOLVENT = (cell.linear, hyp.penaliser, cell.exact, cell.fixed)
+_RESOLVENT = (blind, cell.linear, hyp.penaliser, cell.exact, cell.fixed)
 BOUNDED = Theorem(
     "bounded_by_data",
     "Energy estimate of a solve",

@@ -89,7 +89,7 @@ LIPSCHITZ = Theorem(
     "lipschitz_in_data",
     "Contraction towards the data",
     "Banach 1922",
-    (data.fidelity, hyp.symmetric, hyp.penaliser, data.strong, plain, counted),
+    (data.fidelity, data.blind, hyp.symmetric, hyp.penaliser, data.strong, plain, counted),
     "‖N(f) - N(h)‖ <= factor ‖f - h‖ for any number of steps, from u = f or from one u on, C = b/(b - rho_m)",
     factor=data.constant,
     refute=lambda case: None,
