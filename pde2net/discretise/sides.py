@@ -54,6 +54,8 @@ def _across(form: DivergenceForm, side: Side, place: int, h: sp.Expr, outward: i
         if len(factors) > 1:
             raise DeclarationError("A flux is that of one divergence, and these have different factors.")
         return factors.pop() * c
+    if sp.simplify(b + a * h / 2) == 0:
+        raise DeclarationError(f"{side} leaves the value on a face open: b + a h/2 is 0 for h = {h}.")
     d = (c - a * form.state) / (b + a * h / 2)
     axis = form.space[place]
     face = {form.state: c / a if b == 0 else form.state + d * h / 2, axis: axis + outward * h / 2}

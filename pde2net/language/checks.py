@@ -26,7 +26,7 @@ FUNCTIONS = (
 
 def checked_equations(equation: Any, channels: int) -> tuple[sp.Eq, ...]:
     """The equations, each for an unknown of its own that depends on the same space and time."""
-    given = tuple(equation) if isinstance(equation, list | tuple) else (equation,)
+    given = tuple(map(arranged, equation if isinstance(equation, list | tuple) else (equation,)))
     if not given:
         raise EquationError("A system has at least one equation sp.Eq(u.diff(t), right_hand_side).")
     unknowns = [_unknown(e) for e in given]
@@ -43,6 +43,41 @@ def checked_equations(equation: Any, channels: int) -> tuple[sp.Eq, ...]:
             f"The channels of a system are its {len(given)} unknowns, not {channels}; leave channels out."
         )
     return given
+
+
+def arranged(equation: Any) -> Any:
+    """The same equation solved for u_t, which it has once and to the first power: 3 u_t - laplacian(u) = 0.
+
+    Its factor is a number, or known to have a sign: a density rho(x) > 0. What is no such equation is
+    returned as it is, and refused elsewhere.
+    """
+    if not isinstance(equation, sp.Eq) or not all(isinstance(side, sp.Expr) for side in equation.args):
+        return equation
+    found = {
+        d
+        for side in equation.args
+        for d in atoms(side, sp.Derivative)
+        if isinstance(d.expr, AppliedUndef) and [v.name for v in d.variables] == [TIME_NAME]
+    }
+    if len(found) != 1 or (equation.lhs in found and not equation.rhs.has(*found)):
+        return equation
+    (rate,) = found
+    mark = sp.Dummy(real=True)
+    whole = (equation.lhs - equation.rhs).xreplace({rate: mark})
+    factor = sp.diff(whole, mark)
+    if factor == 0 or factor.has(mark) or any(d.has(mark) for d in atoms(whole, sp.Derivative)):
+        return equation
+    if factor.has(rate.expr) or factor.has(sp.Derivative):
+        raise EquationError(
+            f"The factor {factor} of {rate} contains the unknown: divide by it if it is not 0."
+        )
+    if not (factor.is_positive or factor.is_negative):
+        lead = f"The factor {factor} of {rate} may be 0: declare what is in it with a sign,"
+        raise EquationError(f'{lead} as in sp.Function("rho", positive=True)(x, y).').spelt(
+            f"{lead} field rho(x, y) > 0."
+        )
+    rest = whole.xreplace({mark: sp.S.Zero})
+    return sp.Eq(rate, sp.Add(*(-term / factor for term in sp.Add.make_args(rest))), evaluate=False)
 
 
 def _unknown(equation: Any) -> AppliedUndef:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import sympy as sp
 
 
@@ -56,6 +58,7 @@ def _polynomial(expression: sp.Expr, symbol: sp.Symbol) -> tuple[sp.Expr, sp.Exp
     return found.nth(0).xreplace(back), found.nth(1).xreplace(back)
 
 
+@functools.lru_cache(maxsize=256)  # every claim asks for the parts of one reaction
 def simplified(expression: sp.Expr) -> sp.Expr:
     """simplify, which is slow, where there is something to simplify: not in sums of unlike monomials."""
     factors = [f for t in sp.Add.make_args(expression) for f in sp.Mul.make_args(t) if not f.is_Rational]

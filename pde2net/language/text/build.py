@@ -14,6 +14,7 @@ from pde2net.deadline import within
 from pde2net.errors import Pde2NetError, TextError, suggestion
 from pde2net.language.borders import BORDERS, nearest
 from pde2net.language.calculus import TIME_NAME
+from pde2net.language.checks import arranged
 from pde2net.language.grid import GRADIENTS, Grid
 from pde2net.language.linear_operator import LinearOperator, operators_of
 from pde2net.language.problem import Problem
@@ -280,17 +281,16 @@ class _Builder:
         self.places["equation"] = node
         if not self.unknowns:
             raise self.source.at(node, "declare the unknown above the equation: unknown u(x, y, t).")
-        left, body = node.children
-        sides = {f"{name}_{TIME_NAME}": name for name in self.unknowns}
-        if str(left) not in sides:
-            raise self.source.at(as_token(left), f"the equation has {' or '.join(sides)} on its left.")
-        name = sides[str(left)]
-        if name in self.equations:
-            raise self.source.at(as_token(left), f"there is a second equation for {name}.")
-        unknown = self.unknowns[name]
-        time = next(a for a in unknown.args if a.name == TIME_NAME)
-        right = self.reader.scalar(body)
-        self.equations[name] = sp.Eq(sp.Derivative(unknown, time), right, evaluate=False)
+        left, right = node.children
+        rates = {f"{n}_{TIME_NAME}": sp.Derivative(u, u.args[-1]) for n, u in self.unknowns.items()}
+        sides = (self.reader.scalar(side, rates) for side in (left, right))
+        equation = self._made(node, lambda: arranged(sp.Eq(*sides, evaluate=False)))
+        found = next((n for n, u in self.unknowns.items() if equation.lhs == rates[f"{n}_{TIME_NAME}"]), None)
+        if found is None:
+            raise self.source.at(node, f"the equation has {' or '.join(rates)} on its left, or as a term.")
+        if found in self.equations:
+            raise self.source.at(node, f"there is a second equation for {found}.")
+        self.equations[found] = equation
 
     def _boundary(self, node: Statement) -> None:
         self._once(node)

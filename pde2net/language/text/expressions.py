@@ -101,8 +101,9 @@ class Reader:
         self.sizes: dict[sp.Basic, int] = {}
         self.built = self.depth = 0
 
-    def scalar(self, node: Node) -> sp.Expr:
-        return self._scalar(node, {})
+    def scalar(self, node: Node, more: Mapping[str, Any] | None = None) -> sp.Expr:
+        """A scalar; with `more` names."""
+        return self._scalar(node, more or {})
 
     def value(self, node: Node) -> Any:
         """A scalar or a vector."""
