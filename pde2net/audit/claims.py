@@ -87,7 +87,7 @@ def pull(n: Numbers) -> Number:
         low, high = n.damping
         return high if low >= 0 else -ONE
     low, high = n.rate
-    if low < 0:
+    if low < 0 or n.drives:
         return -ONE
     if n.clock is None and not n.varies and not same(low, high):
         raise NoOpinionError("the reaction is no pull towards a field")

@@ -69,6 +69,22 @@ class Numbers:
         return found is not None and bool(found[1].free_symbols & self.semi.form.data)
 
     @cached_property
+    def drives(self) -> bool:
+        """Whether something is added in cells, inner ones or those of one side, where nothing pulls."""
+        found = affine(self.semi.form.reaction.subs(self.semi.form.problem.parameters), self.semi.form.state)
+        if found is None:
+            return False
+        marks, (source, slope) = self.semi.form.edges, found
+        inside = dict.fromkeys(marks, 0)
+
+        def still(e: sp.Expr, mark: Edge | None) -> bool:
+            """Whether there is nothing of e inside, or nothing more at a side."""
+            here = e.subs(inside)
+            return bool(sp.simplify(here if mark is None else e.subs({**inside, mark: 1}) - here) == 0)
+
+        return any(still(slope, m) and not still(source, m) for m in (None, *marks))
+
+    @cached_property
     def reaction(self) -> sp.Expr:
         return self.semi.form.reaction.subs(self.known)
 

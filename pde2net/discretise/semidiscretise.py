@@ -191,7 +191,7 @@ def _require_fields(form: DivergenceForm) -> None:
     used |= {s for e in form.smoothed.values() for s in e.argument.free_symbols}
     used |= {owner for owner, _ in form.field_slopes.values()}
     for field in (f for f in form.fields if f not in used):
-        raise EquationError(f"With what is declared of {field} the equation does not contain it.")
+        raise EquationError(f"Nothing of {field} is left in the equation, with what is declared of it.")
 
 
 def _require_derived(semi: Semidiscrete) -> None:

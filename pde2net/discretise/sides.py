@@ -54,14 +54,25 @@ def _across(form: DivergenceForm, side: Side, place: int, h: sp.Expr, outward: i
         if len(factors) > 1:
             raise DeclarationError("A flux is that of one divergence, and these have different factors.")
         return factors.pop() * c
-    if sp.simplify(b + a * h / 2) == 0:
-        raise DeclarationError(f"{side} leaves the value on a face open: b + a h/2 is 0 for h = {h}.")
+    _require_solvable(form, side, a, b, h)
     d = (c - a * form.state) / (b + a * h / 2)
     axis = form.space[place]
     face = {form.state: c / a if b == 0 else form.state + d * h / 2, axis: axis + outward * h / 2}
     along = [sp.diff(c / a, other) ** 2 if b == 0 else sp.S.Zero for other in form.space]
     flows = (t.prefactor * _flux(p, place, d, along, face) for t in terms for p in t.parts)
     return sum(flows, sp.S.Zero)
+
+
+def _require_solvable(form: DivergenceForm, side: Side, a: sp.Expr, b: sp.Expr, h: sp.Expr) -> None:
+    """Raises DeclarationError where a face has no value, or du/dn the wrong sign, since cells are large."""
+    whole, own, left = (sp.simplify(e.subs(form.problem.parameters)) for e in (b + a * h / 2, b, a))
+    if own == 0 and left == 0:
+        raise DeclarationError(f"{side} says nothing: a and b are 0.")
+    if whole == 0 or (own != 0 and (whole / own).is_nonpositive):
+        raise DeclarationError(
+            f"{side} needs smaller cells: with h = {h} the linear profile from a centre to the face has "
+            "1 + a h/(2 b) <= 0."
+        )
 
 
 def _flux(

@@ -111,11 +111,17 @@ def _targets(form: DivergenceForm, source: sp.Expr, beta: sp.Expr) -> list[sp.Ex
         if sp.simplify(pulled) == 0 and sp.simplify(by) == 0:
             continue
         target = sp.simplify(pulled / by) if by != 0 else sp.zoo
-        poles = sp.denom(sp.together(target)).free_symbols & form.data
-        if poles or target.has(sp.zoo, sp.nan) or (form.edges and not by.is_nonnegative):
+        if not _without_poles(form, target) or (form.edges and not by.is_nonnegative):
             return None
         found.append(target)
     return found
+
+
+def _without_poles(form: DivergenceForm, target: sp.Expr) -> bool:
+    """Whether a target has a value wherever nothing pulls to it: s/b with b = 0 is none where s is not 0."""
+    divisor = sp.denom(sp.together(target)).subs(form.problem.parameters)
+    known = bool(divisor.is_positive or divisor.is_negative)
+    return known and not divisor.free_symbols & form.data and not target.has(sp.zoo, sp.nan)
 
 
 def _varies(case: Case) -> bool:
@@ -130,4 +136,5 @@ def _pull_over_time(case: Case, source: sp.Expr, beta: sp.Expr) -> tuple[sp.Expr
     if beta.free_symbols & form.data or rate is None or not rate.nonnegative or beta == 0:
         return None, ""
     target = sp.simplify(source / beta)
-    return (None, "") if form.problem.time in target.free_symbols else (rate.upper, str(target))
+    still = form.problem.time not in target.free_symbols and _without_poles(form, target)
+    return (rate.upper, str(target)) if still else (None, "")

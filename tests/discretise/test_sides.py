@@ -209,6 +209,41 @@ def test_claims_hold_up_to_their_limits(rhs: Any, boundary: Any) -> None:
             p2n.recheck(json.dumps(forged))
 
 
+def test_sides_that_pull_to_nothing() -> None:
+    """a u + du/dn = 1 is a flux where a = 0: the range of results includes no 1/a."""
+    n, q, k = sp.Symbol("n", nonnegative=True), sp.Symbol("q", real=True), sp.Symbol("k", positive=True)
+    for a, values, status in (
+        (n, {n: 0}, "unknown"),
+        (q**2, {q: 0}, "unknown"),
+        (n, {}, "unknown"),
+        (k, {}, "proved"),
+    ):
+        sides = {x: (robin(a, 1, 1), flux(0)), y: "reflecting"}
+        problem = p2n.Problem(sp.Eq(u.diff(t), laplacian(u)), sides, parameters=values)
+        made = p2n.verify(problem, p2n.Explicit(R(1, 8), 1))
+        assert made.claims["maximum_principle"].status == status, a
+    timed = p2n.Problem(sp.Eq(u.diff(t), laplacian(u) + (1 - n * u) * sp.exp(-t)), parameters={n: 0})
+    assert p2n.verify(timed, p2n.Explicit(R(1, 8), 1)).claims["maximum_principle"].status == "unknown"
+
+
+@pytest.mark.parametrize(
+    "a,values",
+    [
+        (-2, {}),
+        (-3, {}),
+        (sp.Symbol("k", positive=True) * -1, {"k": 2}),
+        (sp.Symbol("q", real=True), {"q": -2}),
+    ],
+)
+def test_cells_that_are_too_large(a: Any, values: Any) -> None:
+    problem = p2n.Problem(
+        sp.Eq(u.diff(t), laplacian(u)), {x: (robin(a, 1, 0), flux(0)), y: "reflecting"}, parameters=values
+    )
+    with pytest.raises(p2n.DeclarationError, match="smaller cells"):
+        p2n.verify(problem, p2n.Explicit(R(1, 20), 1))
+    p2n.verify(problem, p2n.Explicit(R(1, 400), 1), p2n.Grid(spacing=R(1, 4)))
+
+
 def test_consistency_is_that_of_inner_cells() -> None:
     problem = p2n.Problem(sp.Eq(u.diff(t), laplacian(u)), boundary={x: value(1), y: "reflecting"})
     plain = p2n.Problem(sp.Eq(u.diff(t), laplacian(u)))

@@ -18,7 +18,10 @@ STEP = "explicit(tau = 1/9, steps = 1)"
     [
         (lambda: p2n.Grid(spacing=(1, 2)), r"\{x: 1, y: 2\}"),
         (lambda: p2n.Grid(origin=[0, 1, 2]), r"\{x: 0, y: 1, z: 2\}"),
-        (lambda: p2n.Problem(HEAT, boundary={x: ("periodic", "dirichlet"), y: "periodic"}), "border of both sides"),
+        (
+            lambda: p2n.Problem(HEAT, boundary={x: ("periodic", "dirichlet"), y: "periodic"}),
+            "border of both sides",
+        ),
         (lambda: p2n.Problem(HEAT, boundary=("periodic", "dirichlet")), "border of both sides"),
         *((lambda v=v: p2n.Problem(HEAT, parameters=v), "maps symbols or names") for v in (3, [x], "x")),
         *(

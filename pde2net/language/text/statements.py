@@ -22,6 +22,7 @@ from pde2net.language.text.printer import expression_text, written
 from pde2net.language.text.write import keyword, sign_text
 
 WIDTH = 10
+WORDS = ("value", "flux", "robin")
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
@@ -37,6 +38,8 @@ def problem_text(problem: Problem) -> str:
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
         lines.append(("parameter", f"{symbol.name}{sign_text(symbol)}{shown}"))
     functions = [u.func for u in problem.unknowns] + [f.func for f in problem.fields]
+    for axis in (a for a in problem.space if str(a) in WORDS):
+        raise DeclarationError(f'"{axis}" names no axis in a text: it is a word of conditions at sides.')
     for thing in (*functions, *problem.unknown.args, *problem.symbols, *problem.learned):
         if not _NAME.fullmatch(str(thing)):
             raise DeclarationError(f'"{thing}" is no name in a text: those have letters, digits and "_".')
