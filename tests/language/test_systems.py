@@ -232,7 +232,7 @@ def test_declarations_and_text_round_trip() -> None:
         ("unknown u(x, t)\nunknown v(y, t)\n", "all unknowns depend"),
         ("unknown u(x, t)\nunknown v(x, t)\nequation u_t = laplacian u\n", "no equation v_t"),
         ("unknown u(x, t)\nequation u_t = laplacian u\nequation u_t = laplacian u\n", "second equation"),
-        ("unknown u(x, t)\nunknown v(x, t)\nequation w_t = laplacian u\n", "u_t or v_t"),
+        ("unknown u(x, t)\nunknown v(x, t)\nequation laplacian(u) = 0\n", "u_t or v_t"),
     ],
 )
 def test_text_errors(text: str, words: str) -> None:
