@@ -52,12 +52,13 @@ def clock_of(certificate: Certificate, form: DivergenceForm) -> Clock | None:
 
 
 def at_time(problem: Problem, now: sp.Expr) -> Problem:
-    """The problem with the coefficients of one time."""
+    """The problem with the coefficients of one time; inside, what holds at sides is of no matter."""
     still = {u: sp.Function(f"_{u.func}")(*problem.space) for u in problem.unknowns}
     rhs = problem.rhs.xreplace(still).subs(problem.time, now).xreplace({v: k for k, v in still.items()})
     used = {s: v for s, v in problem.parameters.items() if s in rhs.free_symbols}
     (equation,) = problem.equations
-    return problem.changed(equation=sp.Eq(equation.lhs, rhs, evaluate=False), parameters=used)
+    inner = dict(problem.boundary)
+    return problem.changed(equation=sp.Eq(equation.lhs, rhs, evaluate=False), boundary=inner, parameters=used)
 
 
 def hidden_values(certificate: Certificate, clock: Clock | None, draw: int) -> dict[sp.Symbol, sp.Expr]:

@@ -19,6 +19,7 @@ from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.network import Network
+from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.scheme.registry import shortest
 from pde2net.scheme.stack import Stack
 from pde2net.verify.refute.candidates import candidates
@@ -87,6 +88,11 @@ class Whole:
 def neutral(field: sp.Symbol) -> int:
     """What a known field has to be in a counterexample: 0, or 1 with its declared sign."""
     return 1 if field.is_positive else -1 if field.is_negative else 0
+
+
+def testable(form: DivergenceForm | SystemForm) -> bool:
+    """Whether a counterexample may have these values: they are among those that are declared."""
+    return all(lower <= neutral(f) <= upper for f, (lower, upper) in form.intervals.items())
 
 
 def misreported(name: str, stated: Any, found: float, margin: float, close: float) -> Iterator[str]:

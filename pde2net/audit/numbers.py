@@ -70,19 +70,14 @@ class Numbers:
 
     @cached_property
     def drives(self) -> bool:
-        """Whether something is added in cells, inner ones or those of one side, where nothing pulls."""
+        """Whether something is added where nothing pulls, inside or in the cells of one side."""
         found = affine(self.semi.form.reaction.subs(self.semi.form.problem.parameters), self.semi.form.state)
         if found is None:
             return False
-        marks, (source, slope) = self.semi.form.edges, found
-        inside = dict.fromkeys(marks, 0)
-
-        def still(e: sp.Expr, mark: Edge | None) -> bool:
-            """Whether there is nothing of e inside, or nothing more at a side."""
-            here = e.subs(inside)
-            return bool(sp.simplify(here if mark is None else e.subs({**inside, mark: 1}) - here) == 0)
-
-        return any(still(slope, m) and not still(source, m) for m in (None, *marks))
+        marks = self.semi.form.edges
+        places = [{m: int(m == own) for m in marks} for own in (None, *marks)]
+        parts = ([sp.simplify(e.subs(place)) for e in found] for place in places)
+        return any(source != 0 and slope == 0 for source, slope in parts)
 
     @cached_property
     def reaction(self) -> sp.Expr:

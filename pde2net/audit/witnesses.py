@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from pde2net.audit import data
-from pde2net.audit.networks import Whole, is_described, misreported, neutral, ratio
+from pde2net.audit.networks import Whole, is_described, misreported, neutral, ratio, testable
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.residuals import growth
 from pde2net.audit.rows import Rows
@@ -95,11 +95,10 @@ class _Replay:
             raise RecheckError("a counterexample must give every known field")
         self.fields = {name: self.array(values) for name, values in stated.items()}
         self.data = data.target(semi.form) if self.claim in _OF_DATA else None
-        intervals = semi.form.intervals
         signed = self.data is not None and (self.data.is_nonnegative or self.data.is_nonpositive)
-        if signed or self.data in intervals:
+        if signed or self.data in semi.form.intervals:
             raise RecheckError("data of a declared sign or range have no counterexamples, which have any")
-        if not all(lower <= neutral(f) <= upper for f, (lower, upper) in intervals.items()):
+        if not testable(semi.form):
             raise RecheckError(
                 "there are no counterexamples with known fields that are not what was declared"
             )

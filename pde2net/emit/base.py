@@ -273,7 +273,7 @@ class Emitter(ABC):
             doc += f"\n\nIts channels are {', '.join(self.request.unknowns)}."
         given = [s.name for s in fields(self.graph) if isinstance(s, Input)]
         if arrays := [name for name in known if name not in given]:
-            own = "1" if self.channels == 1 else f"{self.channels} or 1"
+            own = "1" if self.channels == 1 or self.request.unknowns else f"{self.channels} or 1"
             doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(arrays)}."
         if given:
             doc += f"\n\nNumbers, one for all images or one for each: {', '.join(given)}."

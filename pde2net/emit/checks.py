@@ -110,7 +110,7 @@ def input_checks(
         lines += [
             f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
             f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',
-            f"if {' or '.join(_unequal(data, channels))}:",
+            f"if {' or '.join(_unequal(data, channels, bool(unknowns)))}:",
             f"    raise ValueError({_disagreement(name, data)})",
         ]
     return lines
@@ -124,7 +124,7 @@ def _other_channels(channels: int, unknowns: Sequence[str]) -> str:
     return f"other channels are {batch}declared by Problem(..., channels=...)"
 
 
-def _unequal(data: str, channels: int) -> list[str]:
+def _unequal(data: str, channels: int, system: bool) -> list[str]:
     """Conditions under which a known field does not go with u; one channel goes with all."""
     batch = f"{data}.shape[0] not in (1, u.shape[0])"
     if channels == 1:
@@ -133,7 +133,7 @@ def _unequal(data: str, channels: int) -> list[str]:
         f"{data}.dim() != u.dim()",
         f"{data}.shape[2:] != u.shape[2:]",
         batch,
-        f"{data}.shape[1] not in (1, {channels})",
+        f"{data}.shape[1] != 1" if system else f"{data}.shape[1] not in (1, {channels})",
     ]
 
 

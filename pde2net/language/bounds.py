@@ -29,7 +29,7 @@ def checked_bounds(
     moving = {str(u.func) for u in unknowns}
     found: dict[str, Interval] = {}
     for key, pair in (given or {}).items():
-        name = str(getattr(key, "func", key)) if isinstance(key, AppliedUndef) else str(key)
+        name = str(key.func if isinstance(key, AppliedUndef) else key)
         if name in moving:
             raise DeclarationError(
                 f"bounds are those of known fields; of the unknown {name} nothing is assumed: what a network "

@@ -101,7 +101,6 @@ class Problem:
         space = tuple(a for a in places.values() if a.name != TIME_NAME)
         names, conditions = checked_boundary(boundary, space)
         set_(self, "boundary", names)
-        set_(self, "sides", {})
         set_(self, "parameters", MappingProxyType({}))
         set_(self, "arrays", MappingProxyType({}))
         set_(self, "channels", channels if len(kept) == 1 else len(kept))

@@ -62,7 +62,8 @@ class Side:
         return f"value {c}" if (self.a, self.b) == (1, 0) else f"robin({a}, {b}, {c})"
 
     def __str__(self) -> str:
-        return self.text(*map(str, self.expressions))
+        named = {f: sp.Symbol(str(f.func)) for e in self.expressions for f in atoms(e, AppliedUndef)}
+        return self.text(*(str(e.xreplace(named)) for e in self.expressions))
 
 
 def value(c: Any) -> Side:

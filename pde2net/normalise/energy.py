@@ -23,8 +23,9 @@ def energy_of(problem: Problem) -> sp.Expr | None:
 
     Raises EquationError if the equation is no diffusion PDE.
     """
-    if len(problem.equations) > 1 or problem.depends_on_time:
-        return None
+    ends = (end for pair in problem.sides.values() for end in pair if end is not None)
+    if len(problem.equations) > 1 or problem.depends_on_time or any(end.b != 0 for end in ends):
+        return None  # of what flows across a side, E has a part on the border
     return energy_density(recognise(problem))
 
 

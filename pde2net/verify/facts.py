@@ -16,7 +16,7 @@ from pde2net.language.symbols import per_filter
 from pde2net.normalise.affine import affine
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
-from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
+from pde2net.normalise.terms import SQUARED, Component, Tensor, Term, symbols_in
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.certificate import Discharged
@@ -285,7 +285,7 @@ class _Gatherer:
         """
         if part.coefficient.free_symbols & (self.form.data | {self.form.state}):
             moving = {self.form.state, SQUARED, *self.form.slopes, *self.form.lagging}
-            if not (part.coefficient.free_symbols | _inside(part)) & moving:
+            if part.groups and not symbols_in((part.coefficient, part.groups)) & moving:
                 return self.bounded_range(part.coefficient.subs(self.values))
             raise UndecidedError(
                 f"the flux contains the coefficient {part.coefficient}; Phi' is bounded here "
@@ -483,12 +483,6 @@ class _Gatherer:
         """Over all s >= 0 of the values of a variable."""
         found = [self.questions.ask(POINTWISE, expression.xreplace({variable: p}), s) for p in places]
         return Bounds(sp.Min(*(r.lower for r in found)), sp.Max(*(r.upper for r in found)))
-
-
-def _inside(part: Component) -> set[sp.Symbol]:
-    """What the diffusivities of a flux depend on; SQUARED where there are none."""
-    groups = part.groups or ()
-    return set().union(*(g.diffusivity.free_symbols for g in groups)) if groups else {SQUARED}
 
 
 def _separated(expression: sp.Expr, variables: list[sp.Symbol], func: Any) -> list[sp.Expr]:

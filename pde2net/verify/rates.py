@@ -7,7 +7,6 @@ from collections.abc import Callable
 import sympy as sp
 
 from pde2net.normalise.affine import affine
-from pde2net.normalise.form import DivergenceForm
 from pde2net.scheme.stack import Stack
 from pde2net.verify.case import Case
 
@@ -90,19 +89,20 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
         rate = case.facts.rate
         if implicit(case) or rate is None or not rate.nonnegative or beta == 0:
             return None, ""
-        targets = _targets(form, source, beta)
+        targets = _targets(case, source, beta)
         return (None, "") if targets is None else (rate.upper, ", ".join(map(str, targets)))
     return (beta, str(sp.simplify(source / beta))) if beta.is_positive else (None, "")
 
 
-def _targets(form: DivergenceForm, source: sp.Expr, beta: sp.Expr) -> list[sp.Expr] | None:
+def _targets(case: Case, source: sp.Expr, beta: sp.Expr) -> list[sp.Expr] | None:
     """The values that a reaction source - beta u pulls to, beta >= 0; None where that is not so in all cells.
 
     At each side something of its own pulls, beside what does everywhere.
     """
-    both, inside = sp.Matrix([source, beta]), dict.fromkeys(form.edges, sp.S.Zero)
+    edges = case.semi.form.edges
+    both, inside = sp.Matrix([source, beta]), dict.fromkeys(edges, sp.S.Zero)
     parts = [(sp.S.One, both.subs(inside))]
-    parts += [(mark, both.subs({**inside, mark: sp.S.One}) - parts[0][1]) for mark in form.edges]
+    parts += [(mark, both.subs({**inside, mark: sp.S.One}) - parts[0][1]) for mark in edges]
     rest = both - sum((mark * part for mark, part in parts), sp.zeros(2, 1))
     if not sp.simplify(rest).is_zero_matrix:
         return None
@@ -111,17 +111,17 @@ def _targets(form: DivergenceForm, source: sp.Expr, beta: sp.Expr) -> list[sp.Ex
         if sp.simplify(pulled) == 0 and sp.simplify(by) == 0:
             continue
         target = sp.simplify(pulled / by) if by != 0 else sp.zoo
-        if not _without_poles(form, target) or (form.edges and not by.is_nonnegative):
+        if not _without_poles(case, target) or (edges and not by.is_nonnegative):
             return None
         found.append(target)
     return found
 
 
-def _without_poles(form: DivergenceForm, target: sp.Expr) -> bool:
+def _without_poles(case: Case, target: sp.Expr) -> bool:
     """Whether a target has a value wherever nothing pulls to it: s/b with b = 0 is none where s is not 0."""
-    divisor = sp.denom(sp.together(target)).subs(form.problem.parameters)
+    divisor = case.valued(sp.denom(sp.together(target)))
     known = bool(divisor.is_positive or divisor.is_negative)
-    return known and not divisor.free_symbols & form.data and not target.has(sp.zoo, sp.nan)
+    return known and not divisor.free_symbols & case.semi.form.data and not target.has(sp.zoo, sp.nan)
 
 
 def _varies(case: Case) -> bool:
@@ -136,5 +136,5 @@ def _pull_over_time(case: Case, source: sp.Expr, beta: sp.Expr) -> tuple[sp.Expr
     if beta.free_symbols & form.data or rate is None or not rate.nonnegative or beta == 0:
         return None, ""
     target = sp.simplify(source / beta)
-    still = form.problem.time not in target.free_symbols and _without_poles(form, target)
+    still = form.problem.time not in target.free_symbols and _without_poles(case, target)
     return (rate.upper, str(target)) if still else (None, "")

@@ -62,3 +62,13 @@ def test_traced_networks_are_not_checked() -> None:
     assert run(masks[:1]).shape == (1, *one.shape)
     with pytest.raises(ValueError, match="is 2 at"):
         run(masks)
+
+
+def test_fields_of_systems_have_one_channel() -> None:
+    v = sp.Function("v")(x, y, t)
+    system = p2n.Problem([sp.Eq(u.diff(t), laplacian(u) - c * u), sp.Eq(v.diff(t), laplacian(v) + u)])
+    module = uncertified(system, p2n.Explicit(R(1, 20), 1)).module()
+    both = torch.ones(1, 2, 4, 4)
+    assert module(both, c=both[:, :1]).shape == both.shape
+    with pytest.raises(ValueError, match="must agree"):
+        module(both, c=both)

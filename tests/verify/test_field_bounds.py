@@ -143,7 +143,8 @@ def test_data_that_stand_in_the_diffusion(seen: Any, bounds: Any, scheme: Any) -
     alone = p2n.verify(problem(laplacian(u) + (f - u) / 100, {}), scheme)
     for name in ("lipschitz_in_data", "averaged"):
         assert made.claims[name].status in ("unknown", "refuted")
-    assert alone.claims["lipschitz_in_data"].status in ("proved", "unknown")
+    wanted = "unknown" if isinstance(getattr(scheme, "solver", None), p2n.Kacanov) else "proved"  # iterates
+    assert alone.claims["lipschitz_in_data"].status == wanted
     p2n.recheck(made.to_json())
 
 
@@ -185,6 +186,13 @@ def test_certificates_are_derived_again(rhs: Any, bounds: Any) -> None:
         with pytest.raises(p2n.RecheckError):
             p2n.recheck(json.dumps(forged))
     assert limited
+
+
+def test_ranges_at_infinity_are_stated_where_they_are() -> None:
+    """An infimum that is approached at oo, of numbers that SymPy compares only once they are numbers."""
+    rhs = laplacian(u) + (c - 1) * u * sp.exp(-t)
+    made = p2n.verify(problem(rhs, {c: (R(1, 2), 3)}), p2n.Theta(tau=R(1, 20), steps=1, theta=R(1, 4)))
+    p2n.recheck(made.to_json())
 
 
 def test_declarations_go_round() -> None:

@@ -101,7 +101,7 @@ class _Builder:
 
     def _check_idle(self, place: Statement) -> None:
         """Operators, splines and inputs that are declared are used."""
-        sides = [e.rhs for e in self.equations.values()]
+        sides = [*(e.rhs for e in self.equations.values()), *self.at_sides]
         found = {k.name for side in sides for k in operators_of(side)}
         found |= {f.name for side in sides for f in splines_of(side)}
         found |= {s.name for side in sides for s in side.free_symbols}

@@ -29,18 +29,18 @@ def extrema(body: sp.Expr, s: sp.Symbol) -> Range:
         found = _extrema(body, s)
     except UndecidedError:
         found = _extrema(sp.together(body), s)
-    values = (found.lower, found.upper, found.lower_at, found.upper_at)
-    return Range(*(v.xreplace(numbers) for v in values))
+    return _extremes([(value.xreplace(numbers), place.xreplace(numbers)) for value, place in found])
 
 
-def _extrema(body: sp.Expr, s: sp.Symbol) -> Range:
+def _extrema(body: sp.Expr, s: sp.Symbol) -> list[tuple[sp.Expr, sp.Expr]]:
+    """Values, one of which is the smallest and one the largest, and where they are attained or approached."""
     if s not in body.free_symbols:
-        return Range(body, body, sp.S.Zero, sp.S.Zero)
+        return [(body, sp.S.Zero)]
     _require_regular(body, s)
     scale, scaled_body = scaled(body, s)
     factor, core = scaled_body.as_independent(s, as_Add=False)
     offset, core = core.as_independent(s, as_Add=True)
-    return _extremes([(factor * (v + offset), p * scale) for v, p in _candidates(core, s)])
+    return [(factor * (v + offset), p * scale) for v, p in _candidates(core, s)]
 
 
 _SCALINGS = (2, 1, -2, -1, 4, *(sp.Rational(1, k) for k in (2, 3, 4)))
