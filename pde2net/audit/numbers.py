@@ -7,6 +7,7 @@ disagreement: NoOpinionError.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -16,10 +17,12 @@ import sympy as sp
 
 from pde2net.audit.exactly import ONE, ZERO, NoOpinionError, Number, number
 from pde2net.audit.rows import Pair, Rows
+from pde2net.audit.several import corners
 from pde2net.audit.spectra import constant_eigenvalues, drawn_eigenvalues, largest_square
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.errors import RecheckError
+from pde2net.language.bounds import LINE, Interval, within
 from pde2net.language.linear_operator import Chain, norm_symbol
 from pde2net.language.spline import SplineDiffusivity
 from pde2net.language.symbols import Edge, per_filter
@@ -214,6 +217,8 @@ class Numbers:
         return self.tensor(term)
 
     def diffusivity(self, g: sp.Expr) -> Pair:
+        if g.free_symbols & (self.semi.form.data | {self.semi.form.state}):
+            return self.pointwise(g.subs(self.known))
         return self.by_kernels(g, self.kernel)
 
     def eigenvalues(self, g: sp.Expr) -> Pair:
@@ -319,10 +324,17 @@ class Numbers:
             parts = separated(expression, func, constants)
             if len(parts) > 1:
                 return reduce(combined, [self.pointwise(p) for p in parts])
+        with contextlib.suppress(NoOpinionError, ArithmeticError):
+            return corners(expression.subs(self.rows.values), {v: self.interval(v) for v in variables})
         composed = through_one_part(expression, variables)
-        if composed is not None:
-            return self.one_variable(*composed)
-        raise NoOpinionError(f"the range of {expression} cannot be confirmed")
+        if composed is None:
+            raise NoOpinionError(f"the range of {expression} cannot be confirmed")
+        return self.one_variable(*composed)
+
+    def interval(self, v: sp.Symbol) -> Interval:
+        """Where a variable lies, by its sign and declared bounds."""
+        low, high = self.semi.form.intervals.get(v, LINE)
+        return within((low, high), v)
 
     def at_sides(self, expression: sp.Expr, marks: Sequence[Edge]) -> Pair:
         """The extremes over all choices of sides, one of an axis at most."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import sympy as sp
 
 from pde2net.normalise.products import has_factor, summands
@@ -9,9 +11,12 @@ from pde2net.normalise.terms import SQUARED, RadialGroup
 
 
 def radial_groups(
-    responses: tuple[sp.Expr, ...], slopes: tuple[sp.Symbol, ...]
+    responses: tuple[sp.Expr, ...], slopes: tuple[sp.Symbol, ...], moving: Collection[sp.Symbol] = ()
 ) -> tuple[RadialGroup, ...] | None:
-    """Group the axes whose responses share a diffusivity; None where a response has no such form."""
+    """Group the axes whose responses share a diffusivity, with their weights, which are free of `moving`.
+
+    None where a response has no such form.
+    """
     found: dict[tuple[frozenset[int], sp.Expr], list[tuple[int, sp.Expr]]] = {}
     for i, response in enumerate(responses):
         if response == 0:
@@ -21,7 +26,7 @@ def radial_groups(
         g = as_function_of_square(ratio, tuple(slopes[j] for j in inside))
         if g is None:
             return None
-        weight, base = g.as_independent(SQUARED, as_Add=False)
+        weight, base = g.as_independent(SQUARED, *moving, as_Add=False)
         found.setdefault((frozenset(inside), base), []).append((i, weight))
     groups = []
     for (inside_set, base), members in found.items():

@@ -246,16 +246,22 @@ class _Recogniser:
         self.fluxes[prefactor][axis] += constant * sp.diff(inner, state) * slopes[axis]
 
     def components(self, fluxes: list[sp.Expr]) -> tuple[Component, ...]:
-        """Group the summands of the fluxes by their derivative-free factor."""
+        """Group the summands of the fluxes by their derivative-free factor.
+
+        What a factor with slopes reads, too, is no factor of its own: both are evaluated at one place.
+        """
         symbols = self.symbols
         fixed = {symbols.state} | symbols.data
         grouped: dict[sp.Expr, list[sp.Expr]] = {}
         for axis, flux in enumerate(fluxes):
             for summand in summands(flux, lambda e: bool(e.free_symbols & set(symbols.slopes))):
                 coefficient, response = sp.S.One, sp.S.One
-                for factor in sp.Mul.make_args(summand):
+                factors = sp.Mul.make_args(summand)
+                sloped = [e.free_symbols for e in factors if e.free_symbols & set(symbols.slopes)]
+                mixed = fixed & set[sp.Basic]().union(*sloped)
+                for factor in factors:
                     free = factor.free_symbols
-                    if free & fixed and not free & set(symbols.slopes):
+                    if free & fixed and not free & (mixed | set(symbols.slopes)):
                         coefficient *= factor
                     else:
                         response *= factor
@@ -264,7 +270,8 @@ class _Recogniser:
                 row = grouped.setdefault(coefficient, [sp.S.Zero] * len(fluxes))
                 row[axis] += response
         return tuple(
-            Component(c, tuple(row), radial_groups(tuple(row), symbols.slopes)) for c, row in grouped.items()
+            Component(c, tuple(row), radial_groups(tuple(row), symbols.slopes, fixed))
+            for c, row in grouped.items()
         )
 
     def second_order(self, prefactor: sp.Expr, inner: sp.Expr, outer: dict[int, sp.Expr]) -> SecondOrder:

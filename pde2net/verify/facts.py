@@ -16,7 +16,7 @@ from pde2net.language.symbols import per_filter
 from pde2net.normalise.affine import affine
 from pde2net.normalise.radial import as_function_of_square
 from pde2net.normalise.tensors import spectrum
-from pde2net.normalise.terms import SQUARED, Component, Tensor, Term, symbols_in
+from pde2net.normalise.terms import SQUARED, Component, RadialGroup, Tensor, Term, symbols_in
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.certificate import Discharged
@@ -35,6 +35,7 @@ from pde2net.verify.norms import (
 from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
 from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.parts import through_one_part, weighted_kernels
+from pde2net.verify.ranges.several import domain, extrema
 
 SECONDS = 10.0  # per question about a range
 SOUGHT = {
@@ -69,6 +70,7 @@ class Facts:
     amplitudes   values of |K u|² where sup g is attained or approached; 0 .. oo
     given        parameters whose values were needed
     answers      the ranges that all of this rests on
+    several      bounds of functions of several variables, from what is left of one
     norms        per term, the norm of the operator of each axis
     sharp        whether all norms are attained at one frequency
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
@@ -90,6 +92,7 @@ class Facts:
     expanding_at: tuple[sp.Expr, ...]
     given: tuple[sp.Symbol, ...]
     answers: tuple[Answer, ...]
+    several: Mapping[sp.Expr, Bounds]
     norms: tuple[tuple[OperatorNorm, ...], ...]
     sharp: bool
     until: sp.Expr | None = None
@@ -144,6 +147,7 @@ class _Gatherer:
         self.amplitudes: list[sp.Expr] = []
         self.expanding: list[sp.Expr] = []
         self.filter_norms: dict[sp.Symbol, FilterNorm] = {}
+        self.several: dict[sp.Expr, Bounds] = {}
 
     def facts(self) -> Facts:
         weights = self.attempt("weights", self.weights)
@@ -164,6 +168,7 @@ class _Gatherer:
             expanding_at=tuple(dict.fromkeys(self.expanding)),
             given=self.given,
             answers=tuple(self.questions.answers.values()),
+            several=self.several,
             norms=self.norms,
             sharp=sharp(self.semi),
             until=self.until,
@@ -192,37 +197,33 @@ class _Gatherer:
 
     def weights(self) -> Rows:
         """Intervals of the weights g."""
-        return self.rows(self.scalar_coefficient, self.radial, self.eigenvalues_of)
+        return self.rows(self.weight, self.eigenvalues_of)
 
     def slopes(self) -> Rows:
         """Eigenvalues of Phi', where Phi is the gradient of a penaliser of K u at each point."""
-        return self.rows(self.unit_coefficient, self.eigenvalues, self.linear_tensor)
+        return self.rows(self.slope, self.linear_tensor)
 
     def rows(
-        self,
-        coefficient: Callable[[Term, Component], Bounds],
-        radial: Callable[[sp.Expr], Bounds],
-        tensor: Callable[[Tensor], Bounds],
+        self, each: Callable[[Term, Component, RadialGroup], Bounds], tensor: Callable[[Tensor], Bounds]
     ) -> Rows:
-        """Per term and weight of its flux, the sum of coefficient * w_i radial(g) over the parts."""
-        found = []
+        """Per term and weight w_i of its flux, the sum of w_i each(part, group) over the parts."""
+        rows = []
         for term, norms in zip(self.form.terms, self.norms, strict=True):
             if isinstance(term, Tensor):
-                found.append((tensor(term),) * len(norms))
+                rows.append((tensor(term),) * len(norms))
                 continue
             totals = [Bounds(sp.S.Zero, sp.S.Zero)] * len(norms)
             for part in term.parts:
-                outer = coefficient(term, part)
                 if part.groups is None:
                     slopes, q = part.responses, part.responses[0]
                     form = f"{slopes} has no scalar diffusivity g(|grad u|^2)"
                     raise UndecidedError(f"the flux {form if term.order == 1 else f'{q} is not g(q^2) q'}")
                 for group in part.groups:
-                    g = radial(group.diffusivity)
+                    found = each(term, part, group)
                     for axis, weight in zip(group.axes, group.weights, strict=True):
-                        totals[axis] = totals[axis] + self.over_time(weight.subs(self.values)) * outer * g
-            found.append(tuple(totals))
-        return tuple(found)
+                        totals[axis] = totals[axis] + self.over_time(weight.subs(self.values)) * found
+            rows.append(tuple(totals))
+        return tuple(rows)
 
     def eigenvalues_of(self, term: Tensor) -> Bounds:
         """lower |p|² <= p^T D p <= upper |p|², which bounds K^T D K as equal weights on all axes do."""
@@ -242,13 +243,21 @@ class _Gatherer:
             raise UndecidedError("the flux of a diffusion tensor that varies is no gradient of a penaliser")
         return self.eigenvalues_of(term)
 
+    def weight(self, term: Term, part: Component, group: RadialGroup) -> Bounds:
+        coefficient = part.coefficient.subs(self.values)
+        found = self.pointwise_range(coefficient)
+        if found.lower == -sp.oo or found.upper == sp.oo:
+            self.unbounded[str(coefficient)] = None
+        return found * self.radial(group.diffusivity)
+
+    def slope(self, term: Term, part: Component, group: RadialGroup) -> Bounds:
+        return self.unit_coefficient(term, part) * self.eigenvalues(group.diffusivity)
+
     def radial(self, diffusivity: sp.Expr) -> Bounds:
+        """Where a diffusivity depends on more than slopes, it is one of all of these."""
         g = diffusivity.subs(self.values)
-        others = g.free_symbols & (self.form.data | {self.form.state})
-        if others:
-            raise UndecidedError(
-                f"the diffusivity {g} mixes derivatives with {', '.join(sorted(map(str, others)))}"
-            )
+        if g.free_symbols & (self.form.data | {self.form.state}):
+            return self.pointwise_range(g)
         return reduce(operator.add, (Bounds(w, w) * self.kernel(e) for w, e in weighted_kernels(g)))
 
     def kernel(self, g: sp.Expr) -> Bounds:
@@ -369,13 +378,6 @@ class _Gatherer:
             bounds = zip(map(self.bounded_range, factors), entries, strict=True)
             return sum((m.upper * a for m, a in bounds), self.bounded_range(b).upper)
 
-    def scalar_coefficient(self, _: Term, part: Component) -> Bounds:
-        coefficient = part.coefficient.subs(self.values)
-        found = self.pointwise_range(coefficient)
-        if found.lower == -sp.oo or found.upper == sp.oo:
-            self.unbounded[str(coefficient)] = None
-        return found
-
     def damping(self, reaction: sp.Expr) -> Bounds:
         u = self.form.state
         if reaction.subs(u, 0) != 0:
@@ -418,17 +420,31 @@ class _Gatherer:
         if len(variables) == 1:
             return self.one_variable(expression, variables[0])
         if isinstance(expression, sp.Min | sp.Max):
-            each = [self.pointwise_range(a) for a in expression.args]
-            lower, upper = [b.lower for b in each], [b.upper for b in each]
-            return Bounds(expression.func(*lower), expression.func(*upper))
+            return self.lattice(expression)
         for func, combine in ((sp.Mul, operator.mul), (sp.Add, operator.add)):
             parts = _separated(expression, variables, func)
             if len(parts) > 1:
                 return reduce(combine, map(self.pointwise_range, parts))
-        composed = through_one_part(expression, variables)
-        if composed is not None:
-            return self.one_variable(*composed)
-        raise UndecidedError(f"the range of {expression} over {', '.join(map(str, variables))} is not known")
+        try:
+            domains = {v: domain(v, self.form.intervals.get(v)) for v in variables}
+            self.several[expression] = Bounds(*extrema(expression, domains, self.rest))
+            return self.several[expression]
+        except UndecidedError:
+            composed = through_one_part(expression, variables)
+            if composed is None:
+                raise
+        return self.one_variable(*composed)
+
+    def lattice(self, expression: sp.Expr) -> Bounds:
+        """Of a minimum or maximum, from the bounds of what it is taken of."""
+        each = [self.pointwise_range(a) for a in expression.args]
+        lower, upper = [b.lower for b in each], [b.upper for b in each]
+        return Bounds(expression.func(*lower), expression.func(*upper))
+
+    def rest(self, expression: sp.Expr, s: sp.Symbol) -> tuple[sp.Expr, sp.Expr]:
+        """The bounds of what is left of one variable, over s >= 0."""
+        found = self.questions.ask(POINTWISE, expression, s)
+        return found.lower, found.upper
 
     def with_edges(self, expression: sp.Expr) -> Bounds:
         """Of what is there in all cells, and more at sides: at one of two of an axis, at most.
@@ -462,9 +478,14 @@ class _Gatherer:
 
     def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
         s = sp.Symbol(f"|{variable}|", nonnegative=True)
-        if variable in self.form.intervals:
-            return self.inside(expression, variable, s)
-        return self.over(expression, variable, s, *((s,) if variable.is_nonnegative else (s, -s)))
+        try:
+            if variable in self.form.intervals:
+                return self.inside(expression, variable, s)
+            return self.over(expression, variable, s, *((s,) if variable.is_nonnegative else (s, -s)))
+        except UndecidedError:  # where parameters decide which branch is taken
+            if not isinstance(expression, sp.Min | sp.Max):
+                raise
+            return self.lattice(expression)
 
     def inside(self, expression: sp.Expr, variable: sp.Symbol, s: sp.Symbol) -> Bounds:
         """Over an interval (a, b), which is a + (b - a) s/(1 + s) for s >= 0, and at b."""

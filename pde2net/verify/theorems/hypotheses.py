@@ -30,6 +30,11 @@ def explained(case: Case, quantity: str) -> str:
             f"{name}{what}: inf {found.lower} at {answer.variable} = {found.lower_at}, "
             f"sup {found.upper} at {answer.variable} = {found.upper_at}; {found.method}"
         )
+    if quantity == DIFFUSIVITY:
+        lines += (
+            f"{function} lies in [{bounds.lower}, {bounds.upper}], by its slope in each variable"
+            for function, bounds in case.facts.several.items()
+        )
     return "; ".join(dict.fromkeys(lines))
 
 
