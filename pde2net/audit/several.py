@@ -21,7 +21,7 @@ def corners(expression: sp.Expr, intervals: Mapping[sp.Symbol, Interval]) -> tup
 
     Raises NoOpinionError if they have, and for functions without numbers.
     """
-    ends, lattices = zip(*(_points(*pair) for pair in intervals.values()), strict=True)
+    ends, lattices = zip(*(_points(v, *pair) for v, pair in intervals.items()), strict=True)
     if CONTEXT.mpf(len(lattices[0])) ** len(lattices) > MOST:
         raise NoOpinionError(f"{expression} has too many variables")
     function = sp.lambdify(list(intervals), expression, "mpmath")
@@ -35,9 +35,11 @@ def corners(expression: sp.Expr, intervals: Mapping[sp.Symbol, Interval]) -> tup
     return low, high
 
 
-def _points(lower: sp.Expr, upper: sp.Expr) -> tuple[Sequence[Number], Sequence[Number]]:
+def _points(v: sp.Symbol, lower: sp.Expr, upper: sp.Expr) -> tuple[Sequence[Number], Sequence[Number]]:
     """The ends of an interval, and these with points between."""
     ends = [number(e) if e.is_finite else (FAR if e == sp.oo else -FAR) for e in (lower, upper)]
+    if v.is_nonzero:
+        ends = [e if e != 0 else (1 if upper > 0 else -1) / FAR for e in ends]
     a, b = ends
     if lower.is_finite and upper.is_finite:
         inner = [a + (b - a) * t for t in SHARES]
