@@ -82,7 +82,7 @@ def _analysed(
     facts = with_given_filters(gather_until(semi, scheme), semi, trained)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    values = evaluation(graph)
+    values = evaluation(graph, semi)
     certificate = certify(plan, graph, facts, values, stated)
     _require_proved(scheme, certificate)
     return plan, graph, certificate, replace(facts, given=(*facts.given, *values.given))
@@ -91,11 +91,12 @@ def _analysed(
 def _analyse_system(
     problem: Problem, scheme: Scheme, grid: Grid, stated: Witnesses | None
 ) -> tuple[Plan | SystemPlan, Graph, Certificate]:
-    semi = semidiscretise_system(recognise_system(problem), grid)
+    within = None if problem.ranges is None else recognise_system(problem, within=True)
+    semi = semidiscretise_system(recognise_system(problem), grid, within)
     facts = gather_system(semi, scheme)
     plan = planned_system(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    certificate = certify_system(plan, graph, facts, evaluation(graph), stated)
+    certificate = certify_system(plan, graph, facts, evaluation(graph, semi), stated)
     _require_proved(scheme, certificate)
     return plan, graph, certificate
 

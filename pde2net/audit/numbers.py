@@ -16,6 +16,7 @@ from operator import mul
 import sympy as sp
 
 from pde2net.audit.exactly import ONE, ZERO, NoOpinionError, Number, number
+from pde2net.audit.ranges import slope
 from pde2net.audit.rows import Pair, Rows
 from pde2net.audit.several import corners
 from pde2net.audit.spectra import constant_eigenvalues, drawn_eigenvalues, largest_square
@@ -32,8 +33,9 @@ from pde2net.normalise.tensors import spectrum
 from pde2net.normalise.terms import SQUARED, Component, Tensor, Term
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE
 from pde2net.verify.clock import Clock
-from pde2net.verify.ranges import UndecidedError, require_continuous
+from pde2net.verify.ranges import UndecidedError, require_continuous_on
 from pde2net.verify.ranges.parts import through_one_part, weighted_kernels
+from pde2net.verify.ranges.pieces import KINKS
 
 Weighted = list[tuple[Pair, Number]]
 
@@ -235,11 +237,16 @@ class Numbers:
         """What is kept of a spline, and what is stated of other functions."""
         if isinstance(g, SplineDiffusivity):
             return max(ZERO, self.number(g.lower)), self.number(g.upper)
+        if SQUARED in self.semi.intervals and SQUARED in g.free_symbols:
+            return self.pointwise(g)
         return self.range(DIFFUSIVITY, g)
 
     def kernel_slope(self, g: sp.Expr) -> Pair:
         if isinstance(g, SplineDiffusivity):
             return self.number(g.lower), self.number(g.upper)
+        if SQUARED in self.semi.intervals and SQUARED in g.free_symbols and not g.has(*KINKS):
+            along, across = self.pointwise(g), self.pointwise(slope(g, SQUARED))
+            return min(along[0], across[0]), max(along[1], across[1])
         along, across = self.range(DIFFUSIVITY, g), self.range(FLUX_SLOPE, g)
         return min(along[0], across[0]), max(along[1], across[1])
 
@@ -288,10 +295,9 @@ class Numbers:
     @cached_property
     def rate(self) -> Pair:
         """Range of -r'(u), of a reaction without jumps."""
-        u, s = self.semi.form.state, sp.Symbol("s", positive=True)
+        u = self.semi.form.state
         if u in self.reaction.free_symbols:
-            for side in (s, -s):
-                require_continuous(self.reaction.subs(u, side), s, self.reaction.subs(u, 0))
+            require_continuous_on(self.reaction, u, self.semi.intervals.get(u, LINE))
         return self.pointwise(-sp.diff(self.reaction, u))
 
     @cached_property
@@ -333,7 +339,7 @@ class Numbers:
 
     def interval(self, v: sp.Symbol) -> Interval:
         """Where a variable lies, by its sign and declared bounds."""
-        low, high = self.semi.form.intervals.get(v, LINE)
+        low, high = self.semi.intervals.get(v, LINE)
         return within((low, high), v)
 
     def at_sides(self, expression: sp.Expr, marks: Sequence[Edge]) -> Pair:
@@ -349,7 +355,7 @@ class Numbers:
 
     def one_variable(self, expression: sp.Expr, v: sp.Symbol) -> Pair:
         s = sp.Symbol(f"|{v}|", nonnegative=True)
-        low, high = self.semi.form.intervals.get(v, (-sp.oo, sp.oo))
+        low, high = self.semi.intervals.get(v, LINE)
         if low.is_finite and high.is_finite:
             sides: tuple[sp.Expr, ...] = (low + (high - low) * s / (1 + s),)
         elif low.is_finite or high.is_finite:

@@ -11,7 +11,7 @@ from functools import partial
 
 import sympy as sp
 
-from pde2net.audit import given, rows, systems, two_grid
+from pde2net.audit import given, invariance, rows, systems, two_grid
 from pde2net.audit.claims import Rule
 from pde2net.audit.clock import clock_of, hidden_values
 from pde2net.audit.consistency import disagreements as consistency_disagreements
@@ -20,6 +20,7 @@ from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.errors import RecheckError
 from pde2net.language.linear_operator import Chain, norm_symbol
 from pde2net.network import Network
 from pde2net.normalise.form import SystemForm
@@ -100,10 +101,15 @@ class _Second:
         """The rule of a claim with its numbers, for each equation."""
         if isinstance(self.semi, SemidiscreteSystem):
             return list(systems.of_equations(self.network, self.semi, claim, values, exact))
-        table = rules(self.network, self.semi)
+        table, semi = rules(self.network, self.semi), self.semi
         if claim.name not in table:
             return []
-        n = Numbers(self.semi, Rows(self.certificate.ranges, values), self.given, exact, self.clock)
+        inner = semi.within
+        if invariance.assumes(claim):
+            if inner is None:
+                raise RecheckError(f"{claim.name} assumes a range of {semi.form.state} that is not declared")
+            table, semi = {claim.name: invariance.within(self.network, table, claim)}, inner
+        n = Numbers(semi, Rows(self.certificate.ranges, values), self.given, exact, self.clock)
         return [(table[claim.name], n)]
 
     def factors(self) -> Iterator[str]:

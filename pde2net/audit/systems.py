@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import sympy as sp
 
+from pde2net.audit import invariance
 from pde2net.audit.claims import Rule
 from pde2net.audit.consistency import disagreements as consistency_disagreements
 from pde2net.audit.exactly import NoOpinionError
@@ -16,6 +17,7 @@ from pde2net.audit.numbers import Numbers
 from pde2net.audit.rows import Rows, Values
 from pde2net.audit.rules import rules
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.errors import RecheckError
 from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.schemes import DuFortFrankel
@@ -51,7 +53,18 @@ def of_equations(
         if claim.name not in table:
             raise NoOpinionError(f"{claim.name} is not known here")
         given = dict(part.form.problem.parameters) if any(h.how == "given" for h in own.hypotheses) else {}
-        yield table[claim.name], Numbers(bare, Rows(network.certificate.ranges, values), given, exact)
+        rows = Rows(network.certificate.ranges, values)
+        if not invariance.assumes(claim):
+            yield table[claim.name], Numbers(bare, rows, given, exact)
+            continue
+        inner = part.within
+        if inner is None:
+            raise RecheckError(f"{claim.name} assumes a range of {part.form.state} that is not declared")
+        yield invariance.keeps(network, rules(network, inner, semi.parts)), Numbers(inner, rows, given, exact)
+        if claim.name != "maximum_principle":
+            ranged = without_reaction(inner) if claim.name == "frozen_stability" else inner
+            about = ranged if invariance.assumes(own) else bare
+            yield table[claim.name], Numbers(about, rows, given, exact)
 
 
 def _about(network: Network, claim: Claim) -> Network:
@@ -86,6 +99,10 @@ def counterexample(network: Network, semi: SemidiscreteSystem, claim: Claim) -> 
     u0 = np.array(witness["u0"], dtype=float)
     fields = {k: np.array(v, dtype=float) for k, v in witness.get("fields", {}).items()}
     still = {f.name: neutral(f) for f in semi.form.fields}
+    pairs = zip(u0, semi.form.problem.ranges or (), strict=False)
+    if not all(float(a) <= float(c.min()) and float(c.max()) <= float(b) for c, (a, b) in pairs):
+        yield f"The counterexample to {name} lies outside of the declared ranges of the unknowns."
+        return
     if not testable(semi.form):
         yield f"There is no counterexample to {name} with known fields that are not what was declared."
         return

@@ -98,6 +98,11 @@ class _Replay:
         signed = self.data is not None and (self.data.is_nonnegative or self.data.is_nonpositive)
         if signed or self.data in semi.form.intervals:
             raise RecheckError("data of a declared sign or range have no counterexamples, which have any")
+        low, high = (semi.form.problem.ranges or ((-sp.oo, sp.oo),))[0]
+        if not float(low) <= float(self.u0.min()) <= float(self.u0.max()) <= float(high):
+            raise RecheckError("a counterexample lies outside of the declared range of the unknown")
+        if "v0" in self.witness and semi.form.problem.ranges:
+            raise RecheckError("pairs of inputs may lie outside of the declared range of the unknown")
         if not testable(semi.form):
             raise RecheckError(
                 "there are no counterexamples with known fields that are not what was declared"
@@ -219,6 +224,8 @@ class _Replay:
         zero = not self.semi.closed or self.semi.form.reaction != 0
         low, high = float(self.u0.min()), float(self.u0.max())
         low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
+        if declared := self.semi.form.problem.ranges:
+            low, high = map(float, declared[0])
         beyond = np.maximum(u1 - high, low - u1)
         first = np.unravel_index(int(np.argmax(beyond)), u1.shape)
         same_place = beyond[index] == beyond[first] and index != tuple(int(i) for i in first)

@@ -34,6 +34,11 @@ class Difference:
         return 1 / self.spacing**self.stencil.derivative
 
     @property
+    def absolute(self) -> sp.Expr:
+        """‖w‖_1, the sum of its absolute weights."""
+        return self.scale * sp.Add(*map(abs, self.stencil.weights))
+
+    @property
     def border(self) -> Border:
         return closing(self.closure)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -15,10 +15,20 @@ from pde2net.discretise.sides import with_sides
 from pde2net.discretise.stencils import Stencil, central, half_point, second
 from pde2net.errors import DeclarationError, EquationError
 from pde2net.language.borders import BORDERS, Border
+from pde2net.language.bounds import LINE, Interval
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import Chain, LinearOperator
 from pde2net.normalise.form import DivergenceForm, SystemForm
-from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term, symbols_in
+from pde2net.normalise.terms import (
+    SQUARED,
+    FirstOrder,
+    Hessian,
+    Learned,
+    SecondOrder,
+    Tensor,
+    Term,
+    symbols_in,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +40,7 @@ class Semidiscrete:
     operators  per term, the operator of each of its weights: of a gradient one difference per axis
     margin    zeros added on both sides of each axis for first-order terms: 0, or for zero-Dirichlet
               conditions enough that periodic operators on the larger grid never see the far side
+    joint     of a system with declared ranges, the same with all unknowns taken to lie within theirs
     """
 
     form: DivergenceForm
@@ -40,6 +51,29 @@ class Semidiscrete:
     cell: Bank | None
     operators: tuple[tuple[Bank | Chain, ...], ...]
     margin: tuple[int, ...]
+    joint: Semidiscrete | None = None
+
+    @property
+    def within(self) -> Semidiscrete | None:
+        """The same with u taken to lie within its declared bounds; None if it has none."""
+        if self.joint is not None or self.form.problem.interval(self.form.state) == LINE:
+            return self.joint
+        return replace(self, form=replace(self.form, within=True))
+
+    @property
+    def intervals(self) -> Mapping[sp.Symbol, Interval]:
+        """Where values lie: those of the form and, for u in [a, b], |grad u|² of first-order terms.
+
+        |sum w_j u_j| <= ‖w‖_1 (b - a)/2 for differences, whose weights sum to 0.
+        """
+        found = self.form.intervals
+        a, b = found.get(self.form.state, LINE)
+        known = (b - a).is_finite and (self.closed or a <= 0 <= b) and self.form.problem.channels == 1
+        if not (known and all(isinstance(t, FirstOrder) for t in self.form.terms)):
+            return found
+        banks = [self.gradient] if self.cell is None else [self.gradient, self.cell]
+        steep = [sp.Add(*(((b - a) / 2 * d.absolute) ** 2 for d in bank.differences)) for bank in banks]
+        return {**found, SQUARED: (sp.S.Zero, sp.Max(*steep))}
 
     @property
     def one_channel(self) -> Semidiscrete:
@@ -265,6 +299,12 @@ def mixed_bank(term: SecondOrder, order: int, h: sp.Expr, border: Border) -> Ban
     return Bank((tuple((w, Difference(0, stencil, h, border.closure)) for w, stencil in parts),))
 
 
-def semidiscretise_system(form: SystemForm, grid: Grid) -> SemidiscreteSystem:
-    """The operators of every equation on `grid`."""
-    return SemidiscreteSystem(form, grid, tuple(semidiscretise(part, grid) for part in form.parts))
+def semidiscretise_system(
+    form: SystemForm, grid: Grid, within: SystemForm | None = None
+) -> SemidiscreteSystem:
+    """The operators of every equation on `grid`; `within` is the form of unknowns in declared ranges."""
+    parts = tuple(semidiscretise(part, grid) for part in form.parts)
+    if within is not None:
+        joint = semidiscretise_system(within, grid).parts
+        parts = tuple(replace(part, joint=own) for part, own in zip(parts, joint, strict=True))
+    return SemidiscreteSystem(form, grid, parts)

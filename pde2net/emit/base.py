@@ -291,6 +291,9 @@ class Emitter(ABC):
         found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns)
         for f in self.problem.fields:
             found += declared_check(f, self.problem.interval(f), known[str(f.func)])
+        for k, state in enumerate(self.problem.unknowns):
+            own = f"u[:, {k}:{k + 1}]" if asked.unknowns else "u"
+            found += declared_check(state, self.problem.interval(state), own)
         found += [number_check(s, known[s.name]) for s in inputs]
         return found + [
             f"{self.names[s.name]} = border_cells(u, {s.axis + 2}, {-1 if s.last else 0})" for s in edges

@@ -30,7 +30,7 @@ def per_image(name: str, value: Tensor | float, sign: str, u: Tensor) -> Tensor:
 
 DECLARED = parse('''
 def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
-    """Raise ValueError where a known field is not what was declared; not while a network is traced."""
+    """Raise ValueError where values are not what was declared; not while a network is traced."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or a.is_meta:
         return
     while torch._C._functorch.is_functorch_wrapped_tensor(inside):
@@ -50,7 +50,7 @@ def border_cells(u: Tensor, dim: int, place: int) -> Tensor:
 
 
 def declared_check(field: AppliedUndef, interval: Interval, variable: str) -> list[str]:
-    """The statement that checks the values of a known field, if anything is declared of them."""
+    """The statement that checks the values of a field or unknown, if anything is declared of them."""
     lower, upper = within(interval, field)
     above, below = field.is_positive and lower == 0, field.is_negative and upper == 0
     parts = [f"{variable} {'>' if above else '>='} {number(lower)}"] if lower.is_finite else []

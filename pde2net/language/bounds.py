@@ -1,4 +1,4 @@
-"""What is known of the values of a known field: an interval, from declared bounds and from its sign."""
+"""What is known of the values of a field or an unknown: an interval, from declared bounds and its sign."""
 
 from __future__ import annotations
 
@@ -19,30 +19,24 @@ LINE: Interval = (-sp.oo, sp.oo)
 def checked_bounds(
     given: Mapping[Any, Any] | None, fields: Iterable[AppliedUndef], unknowns: Iterable[AppliedUndef]
 ) -> Mapping[str, Interval]:
-    """{name of a field: (lower, upper)}, sorted by name, from what a problem was given.
+    """{name of a field or an unknown: (lower, upper)}, sorted by name, from what a problem was given.
 
-    Raises DeclarationError for what is no field, and for pairs that are no interval.
+    Raises DeclarationError for what is neither, and for pairs that are no interval.
     """
     if not isinstance(given or {}, Mapping):
-        raise DeclarationError(f"bounds maps known fields to pairs, {{c: (0, 1)}}, not {given!r}.")
-    known = {str(f.func): f for f in fields}
-    moving = {str(u.func) for u in unknowns}
+        raise DeclarationError(f"bounds maps fields and unknowns to pairs, {{c: (0, 1)}}, not {given!r}.")
+    known = {str(f.func): f for f in (*unknowns, *fields)}
     found: dict[str, Interval] = {}
     for key, pair in (given or {}).items():
         name = str(key.func if isinstance(key, AppliedUndef) else key)
-        if name in moving:
-            raise DeclarationError(
-                f"bounds are those of known fields; of the unknown {name} nothing is assumed: what a network "
-                "keeps of its range, maximum_principle says."
-            )
         if name not in known:
-            raise DeclarationError(f'The equation has no known field "{name}".{suggestion(name, known)}')
+            raise DeclarationError(f'The equation has no field "{name}".{suggestion(name, known)}')
         if isinstance(key, AppliedUndef) and key != known[name]:
             raise DeclarationError(
-                f'The field "{name}" is declared with other assumptions than in the equation.'
+                f'"{name}" is declared with other arguments or assumptions than in the equation.'
             )
         if name in found:
-            raise DeclarationError(f'The field "{name}" has two entries in bounds.')
+            raise DeclarationError(f'"{name}" has two entries in bounds.')
         found[name] = _interval(name, pair)
         lower, upper = within(found[name], known[name])
         if (

@@ -53,8 +53,9 @@ class Problem:
                 robin(a, b, c), for both or each: {x: (value(1), flux(0)), y: "reflecting"}
     parameters  default values of the free symbols, {symbol or name: number}; of what is learned arrays:
                 filters of operators, a value per filter (or one for all) of `K.parameter`, slopes of splines
-    bounds      intervals of known fields, {c: (0, 1), D: (0, oo)}: what is proved assumes them, which the
-                certificate says, and networks refuse fields with other values
+    bounds      intervals of known fields and unknowns, {c: (0, 1), D: (0, oo), u: (0, 1)}: what is proved
+                assumes them, which the certificate says, and networks refuse other values. That of an unknown
+                is one of initial values: that later ones lie there is proved, or not used
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
@@ -142,7 +143,11 @@ class Problem:
 
     @property
     def parts(self) -> tuple[Problem, ...]:
-        """Each equation of a system by itself, with the other unknowns as known fields."""
+        """Each equation of a system by itself, with the other unknowns as known fields of any values."""
+        return self.apart(within=False)
+
+    def apart(self, within: bool) -> tuple[Problem, ...]:
+        """The same; `within` their declared bounds, if those are known to be kept."""
         fields = {u: u.func(*self.space) for u in self.unknowns}
         found = []
         for equation in self.equations:
@@ -151,7 +156,11 @@ class Problem:
             used = rhs.free_symbols.union(*(e.free_symbols for e in expressions(self.sides)))
             values = {s: v for s, v in self.parameters.items() if s in used}
             own = sp.Eq(equation.lhs, rhs, evaluate=False)
-            found.append(self.changed(equation=own, parameters=values, channels=1))
+            names = {str(f.func) for f in (*atoms(rhs, AppliedUndef), equation.lhs.expr)}
+            names |= {str(f.func) for e in expressions(self.sides) for f in atoms(e, AppliedUndef)}
+            free = set() if within else {str(f.func) for f in others.values()}
+            bounds = {n: pair for n, pair in self.bounds.items() if n in names - free}
+            found.append(self.changed(equation=own, parameters=values, channels=1, bounds=bounds))
         return tuple(found)
 
     @property
@@ -163,6 +172,12 @@ class Problem:
         if isinstance(self.equation, tuple):
             return sp.Tuple(*(e.rhs for e in self.equation))
         return self.equation.rhs
+
+    @property
+    def ranges(self) -> tuple[Interval, ...] | None:
+        """Where the initial values of the unknowns lie, in their order; None if nothing is declared."""
+        found = tuple(self.interval(u) for u in self.unknowns)
+        return None if all(pair == EVERYTHING for pair in found) else found
 
     @property
     def expressions(self) -> tuple[sp.Expr, ...]:
@@ -226,14 +241,14 @@ class Problem:
         boundary = declared(self.boundary, self.sides)
         same = {"equation": self.equation, "boundary": boundary, "parameters": self.given}
         equations = options.get("equation", self.equations)
-        found = [e.rhs for e in (equations if isinstance(equations, list | tuple) else [equations])]
-        found += expressions(self.sides)
+        several = equations if isinstance(equations, list | tuple) else [equations]
+        found = [*(side for e in several for side in e.args), *expressions(self.sides)]
         names = {str(f.func) for e in found for f in atoms(e, AppliedUndef)}
         bounds = {name: pair for name, pair in self.bounds.items() if name in names}
         return Problem(**{**same, "channels": self.channels, "bounds": bounds, **options})
 
     def interval(self, field: Any) -> Interval:
-        """Where the values of a known field lie: its bounds, by name."""
+        """Where the values of a field or unknown lie: its bounds, by name."""
         return self.bounds.get(str(field.func if isinstance(field, AppliedUndef) else field), EVERYTHING)
 
     def __reduce__(self) -> tuple[Any, ...]:

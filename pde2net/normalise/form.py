@@ -39,6 +39,7 @@ class DivergenceForm(Notation):
     field_slopes  symbol of each derivative of a known field or of a smoothed expression -> (its symbol, axis)
     smoothed      symbol of each smoothed expression, those inside of others first
     edges         symbols of the outermost cells of sides across which something flows
+    within        whether u is taken to lie within its declared bounds
     """
 
     fields: tuple[sp.Symbol, ...]
@@ -47,6 +48,7 @@ class DivergenceForm(Notation):
     reaction: sp.Expr
     smoothed: Mapping[sp.Symbol, Smoothed]
     edges: tuple[Edge, ...] = ()
+    within: bool = False
 
     @property
     def data(self) -> frozenset[sp.Symbol]:
@@ -55,8 +57,9 @@ class DivergenceForm(Notation):
 
     @property
     def intervals(self) -> Mapping[sp.Symbol, Interval]:
-        """Where the values of known fields lie, of those with declared bounds, and of edges."""
-        found = ((f, self.problem.interval(f)) for f in self.fields)
+        """Where known fields with declared bounds lie, edges and, if it is taken to lie `within` them, u."""
+        symbols = (*self.fields, self.state) if self.within else self.fields
+        found = ((f, self.problem.interval(f)) for f in symbols)
         own = {f: within(pair, f) for f, pair in found if pair != LINE}
         return {**own, **dict.fromkeys(self.edges, (sp.S.Zero, sp.S.One))}
 

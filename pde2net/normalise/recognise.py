@@ -24,9 +24,13 @@ from pde2net.normalise.terms import Component, FirstOrder, Learned, SecondOrder,
 from pde2net.normalise.time import require_apart
 
 
-def recognise_system(problem: Problem) -> SystemForm:
-    """The divergence forms of a system of equations; raises as `recognise` does."""
-    return SystemForm(problem, tuple(recognise(part) for part in problem.parts))
+def recognise_system(problem: Problem, within: bool = False) -> SystemForm:
+    """The divergence forms of a system of equations; raises as `recognise` does.
+
+    within  whether all unknowns are taken to lie within their declared bounds
+    """
+    parts = (recognise(part) for part in problem.apart(within))
+    return SystemForm(problem, tuple(replace(part, within=within) for part in parts))
 
 
 def recognise(problem: Problem) -> DivergenceForm:

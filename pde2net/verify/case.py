@@ -26,6 +26,7 @@ class Case:
     systems  how linear systems are solved, where that is not up to this equation alone
     known    claims that were derived before, from which others follow
     free     parameters whose values are not to be put in, since they are trained
+    kept     of an equation of a system, that all unknowns keep their declared ranges
     """
 
     semi: Semidiscrete
@@ -37,10 +38,19 @@ class Case:
     systems: LinearSystems | None = None
     known: Mapping[str, Claim] = field(default_factory=dict)
     free: frozenset[sp.Symbol] = frozenset()
+    kept: Claim | None = None
 
     def about(self, claim: str) -> Case:
         """The case whose search is for a counterexample to one claim."""
         return self if self.search is None else replace(self, search=self.search.about(claim))
+
+    @property
+    def within(self) -> Case | None:
+        """The case of u within its declared bounds; None if it has none."""
+        semi, facts = self.semi.within, self.facts.within
+        if semi is None or facts is None or self.semi.form.within:
+            return None
+        return replace(self, semi=semi, facts=facts)
 
     @property
     def plain(self) -> bool:

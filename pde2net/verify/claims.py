@@ -16,6 +16,7 @@ from pde2net.verify.ranges import UndecidedError, given_up, within
 from pde2net.verify.stages import pace
 from pde2net.verify.theorem import Table
 from pde2net.verify.theorems import cells, cycle, descent, du_fort_frankel
+from pde2net.verify.theorems.invariance import over_range
 
 SECONDS = 10.0  # per claim
 NO_ENERGY = Claim("energy_decay", Status.NOT_APPLICABLE, because=because("moving energy"))
@@ -55,6 +56,14 @@ def stability(case: Case) -> Iterator[Claim]:
 
 
 def derived(name: str, case: Case) -> Claim:
+    """One claim; for u within declared bounds, where that is more."""
+    inner = case.within
+    if inner is None:
+        return _derived(name, case)
+    return over_range(name, case, inner, _derived)
+
+
+def _derived(name: str, case: Case) -> Claim:
     """One claim; unknown if SymPy fails on the way or takes too long."""
     find = table(case).get(name)
     if find is None:

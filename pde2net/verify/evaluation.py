@@ -1,22 +1,27 @@
 """Whether a network evaluates to finite real numbers for every input: what every claim rests on.
 
 The values of the slots of a node are any real numbers, with the signs that they have as squares or by
-declaration (docs/theory.md, 4.18).
+declaration (docs/theory.md, 4.18); known fields, and states where they keep it, lie in their declared ranges.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.network import Graph, node_of, passes_of, repeats, sources
 from pde2net.graph.nodes import PASS, S2, Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
+from pde2net.language.bounds import Interval
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.finite import require_finite
 from pde2net.verify.ranges import UndecidedError, within
+from pde2net.verify.ranges.several import domain
+from pde2net.verify.theorems.invariance import assumes_range
 
 SECONDS = 10.0
 
@@ -28,15 +33,19 @@ STATED = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
 class Evaluation:
     """missing  the expression that is not known to have a value, in words; empty if all have one
     given    parameters whose values were needed
+    within   the same for unknowns within their declared ranges
     """
 
     missing: str = ""
     given: tuple[sp.Symbol, ...] = ()
+    within: Evaluation | None = None
 
     def rests(self, claim: Claim) -> Claim:
         """The claim with this hypothesis, under which alone it was derived; unknown if it is missing."""
         if claim.status not in STATED:
             return claim
+        if self.within is not None and assumes_range(claim):
+            return self.within.rests(claim)
         if self.missing:
             said = because("no value", why=self.missing)
             return Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, because=said)
@@ -46,23 +55,52 @@ class Evaluation:
         return replace(claim, hypotheses=(*claim.hypotheses[:own], held, *claim.hypotheses[own:]))
 
 
-def evaluation(graph: Graph, seconds: float = SECONDS) -> Evaluation:
+def evaluation(graph: Graph, semi: Semidiscrete | SemidiscreteSystem) -> Evaluation:
     """Whether every pointwise expression of `graph` has a finite real value for every input."""
+    parts = semi.parts if isinstance(semi, SemidiscreteSystem) else (semi,)
+    inner = [part.within for part in parts]
+    found = _evaluation(graph, semi.form.intervals)
+    if found.missing and None not in inner:
+        ranges = {s: pair for part in inner if part is not None for s, pair in part.form.intervals.items()}
+        found = replace(found, within=_evaluation(graph, ranges))
+    return found
+
+
+def _evaluation(graph: Graph, intervals: Mapping[sp.Symbol, Interval]) -> Evaluation:
     values: Mapping[sp.Symbol, sp.Expr] = graph.graph["values"]
+    known_ranges = {s.name: pair for s, pair in intervals.items()}
     given: set[sp.Symbol] = set()
     try:
-        for expression, variables in _expressions(graph, seconds):
+        for expression, variables in _expressions(graph, SECONDS):
             known = {s: v for s, v in values.items() if s in expression.free_symbols}
             try:
-                _decide(expression, variables, seconds)
+                _decide_within(expression, variables, known_ranges, SECONDS)
             except UndecidedError:
                 if not known:
                     raise
-                _decide(expression.subs(known), variables, seconds)
+                _decide_within(expression.subs(known), variables, known_ranges, SECONDS)
                 given |= set(known)
     except UndecidedError as error:
         return Evaluation(str(error))
     return Evaluation(given=tuple(sorted(given, key=str)))
+
+
+def _decide_within(
+    expression: sp.Expr, variables: Set[sp.Symbol], intervals: Mapping[str, Interval], seconds: float
+) -> None:
+    """The same with slots of known range, if it is not decided without that."""
+    ranged = [s for s in sorted(variables, key=str) if s.name in intervals]
+    try:
+        _decide(expression, variables, seconds)
+        return
+    except UndecidedError:
+        if not ranged:
+            raise
+    places = (domain(s, intervals[s.name]).places(s.name) for s in ranged)
+    for chosen in itertools.product(*places):
+        moved = expression.xreplace(dict(zip(ranged, chosen, strict=True)))
+        numbers = {p for place in chosen for p in place.free_symbols}
+        _decide(moved, (set(variables) - set(ranged)) | numbers, seconds)
 
 
 def _decide(expression: sp.Expr, variables: Set[sp.Symbol], seconds: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, TypeVar
 
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
+from pde2net.language.bounds import LINE
 from pde2net.language.spline import SplineDiffusivity
 from pde2net.language.symbols import per_filter
 from pde2net.normalise.affine import affine
@@ -32,9 +33,10 @@ from pde2net.verify.norms import (
     shortened,
     weighted_norm,
 )
-from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous, within
+from pde2net.verify.ranges import Range, UndecidedError, given_up, require_continuous_on, within
 from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.parts import through_one_part, weighted_kernels
+from pde2net.verify.ranges.pieces import KINKS
 from pde2net.verify.ranges.several import domain, extrema
 
 SECONDS = 10.0  # per question about a range
@@ -45,6 +47,7 @@ SOUGHT = {
     "rate": "bounds of -r'",
     "factors": "bounds of factors of divergences",
     "diagonal": "the largest diagonal entry",
+    "inward": "the signs of r at the ends of the range",
 }
 
 T = TypeVar("T")
@@ -74,6 +77,8 @@ class Facts:
     norms        per term, the norm of the operator of each axis
     sharp        whether all norms are attained at one frequency
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
+    inward       whether r(a) >= 0 >= r(b), where u is taken to lie in [a, b]; None if there is no such range
+    within       the same facts for u within its declared bounds, if it has some
     filter_norms  what the symbols of norms of learned operators stand for
     given_norms  what is known of norms whose filters are given
     """
@@ -99,6 +104,8 @@ class Facts:
     why: Mapping[str, str] = field(default_factory=dict)
     filter_norms: Mapping[sp.Symbol, FilterNorm] = field(default_factory=dict)
     given_norms: tuple[Discharged, ...] = ()
+    inward: bool | None = None
+    within: Facts | None = None
 
 
 def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = None) -> Facts:
@@ -107,6 +114,14 @@ def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = N
     Each question about a range may take `seconds`; what is not decided by then is None. Coefficients that
     contain t are bounded over the times of `clock`, of all t >= 0 if there is none.
     """
+    inner = semi.within
+    if inner is not None and not semi.form.within:
+        return replace(gather_plain(semi, seconds, clock), within=gather_plain(inner, seconds, clock))
+    return gather_plain(semi, seconds, clock)
+
+
+def gather_plain(semi: Semidiscrete, seconds: float, clock: Clock | None) -> Facts:
+    """Those of `semi` as it stands."""
     questions = Questions(seconds)
     clock = clock or Clock(semi.form.problem.time)
     facts = _Gatherer(semi, {}, questions, clock).facts()
@@ -138,6 +153,7 @@ class _Gatherer:
         clock: Clock,
     ) -> None:
         self.semi, self.form, self.questions = semi, semi.form, questions
+        self.intervals = semi.intervals
         self.given, self.clock = tuple(values), clock
         self.until = clock.until if semi.form.problem.depends_on_time else None
         self.values = values if self.until is None else {**values, self.clock.time: self.clock.value}
@@ -174,6 +190,7 @@ class _Gatherer:
             until=self.until,
             why=self.why,
             filter_norms=self.filter_norms,
+            inward=self.attempt("inward", lambda: self.inward(reaction)) if self.form.within else None,
         )
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
@@ -264,6 +281,8 @@ class _Gatherer:
         """Of a part of a diffusivity; splines keep phi(s) s >= 0."""
         if isinstance(g, SplineDiffusivity):
             return Bounds(sp.Max(sp.S.Zero, g.lower), g.upper)
+        if SQUARED in self.intervals and SQUARED in g.free_symbols:
+            return self.pointwise_range(g)
         found = self.ask(DIFFUSIVITY, g)
         self.amplitudes += [found.upper_at, found.lower_at]
         return Bounds(found.lower, found.upper)
@@ -324,11 +343,18 @@ class _Gatherer:
         """Of a part of a diffusivity."""
         if isinstance(g, SplineDiffusivity):
             return Bounds(g.lower, g.upper)
+        if SQUARED in self.intervals and SQUARED in g.free_symbols and not g.has(*KINKS):
+            return self.slope_within(g)
         along = self.ask(DIFFUSIVITY, g)
         across = self.ask(FLUX_SLOPE, g)
         self.expanding.append(across.lower_at)
         if along.upper == sp.oo:
             raise UndecidedError(f"the diffusivity {g} is not bounded")
+        return Bounds(sp.Min(across.lower, along.lower), sp.Max(across.upper, along.upper))
+
+    def slope_within(self, g: sp.Expr) -> Bounds:
+        """The same where slopes are bounded; g is smooth."""
+        along, across = map(self.pointwise_range, (g, g + 2 * SQUARED * sp.diff(g, SQUARED)))
         return Bounds(sp.Min(across.lower, along.lower), sp.Max(across.upper, along.upper))
 
     def norm(self, rows: Sequence[Sequence[Bounds]], name: str) -> sp.Expr | None:
@@ -392,13 +418,22 @@ class _Gatherer:
             ratio = sp.Piecewise((at_zero, sp.Eq(u, 0)), (ratio, True))
         return self.bounded_range(ratio)
 
+    def inward(self, reaction: sp.Expr) -> bool:
+        """Whether r is at least 0 at the lower end of the range of u, and at most 0 at the upper one."""
+        lower, upper = self.intervals[self.form.state]
+        starts, ends = (
+            Bounds(sp.S.Zero, sp.S.Zero)
+            if end.is_infinite
+            else self.pointwise_range(reaction.subs(self.form.state, end))
+            for end in (lower, upper)
+        )
+        return bool(starts.lower.is_nonnegative and ends.upper.is_nonpositive)
+
     def rate(self, reaction: sp.Expr) -> Bounds:
         """Range of -r', of a reaction without jumps: a derivative does not see them."""
         u = self.form.state
         if u in reaction.free_symbols:
-            s = sp.Symbol("s", positive=True)
-            for side in (s, -s):
-                require_continuous(reaction.subs(u, side), s, reaction.subs(u, 0))
+            require_continuous_on(reaction, u, self.intervals.get(u, LINE))
         return self.bounded_range(-sp.diff(reaction, u))
 
     def bounded_range(self, expression: sp.Expr) -> Bounds:
@@ -426,7 +461,7 @@ class _Gatherer:
             if len(parts) > 1:
                 return reduce(combine, map(self.pointwise_range, parts))
         try:
-            domains = {v: domain(v, self.form.intervals.get(v)) for v in variables}
+            domains = {v: domain(v, self.intervals.get(v)) for v in variables}
             self.several[expression] = Bounds(*extrema(expression, domains, self.rest))
             return self.several[expression]
         except UndecidedError:
@@ -479,7 +514,7 @@ class _Gatherer:
     def one_variable(self, expression: sp.Expr, variable: sp.Symbol) -> Bounds:
         s = sp.Symbol(f"|{variable}|", nonnegative=True)
         try:
-            if variable in self.form.intervals:
+            if variable in self.intervals:
                 return self.inside(expression, variable, s)
             return self.over(expression, variable, s, *((s,) if variable.is_nonnegative else (s, -s)))
         except UndecidedError:  # where parameters decide which branch is taken
@@ -489,7 +524,7 @@ class _Gatherer:
 
     def inside(self, expression: sp.Expr, variable: sp.Symbol, s: sp.Symbol) -> Bounds:
         """Over an interval (a, b), which is a + (b - a) s/(1 + s) for s >= 0, and at b."""
-        a, b = self.form.intervals[variable]
+        a, b = self.intervals[variable]
         if not b.is_finite:
             return self.over(expression, variable, s, a + s)
         if not a.is_finite:

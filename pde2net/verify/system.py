@@ -23,12 +23,12 @@ from pde2net.language.solvers import Kacanov, Newton
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.method import Update
 from pde2net.scheme.registry import update_of
-from pde2net.scheme.stack import TAU
+from pde2net.scheme.stack import TAU, Stack
 from pde2net.scheme.unet import UNet
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import CLAIMS, Because, Certificate, Claim, Discharged, Status, because
-from pde2net.verify.claims import claims
+from pde2net.verify.claims import claims, derived
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.engine import Witnesses, gather_until, searching
 from pde2net.verify.evaluation import Evaluation
@@ -38,6 +38,7 @@ from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import growth
 from pde2net.verify.subject import subject
 from pde2net.verify.theorem import NOTHING_FOUND
+from pde2net.verify.theorems.invariance import stays
 from pde2net.verify.theorems.stages import SOLVER
 
 PROVED = (Status.PROVED, Status.PROVED_IF)
@@ -79,7 +80,9 @@ def _largest_step(
     """The smallest limit of the diffusion of each unknown."""
     limits, reasons = [], []
     for part, known in zip(semi.parts, facts, strict=True):
-        claim = claims(_alone(part, known, scheme, update, TAU, _systems(semi, update)))["l2_stability"]
+        free = replace(known, within=None)
+        case = Case(part, free, scheme, update, TAU, None, _systems(semi, update))
+        claim = claims(_alone(case))["l2_stability"]
         if claim.limit is None or claim.status not in (*PROVED, Status.LINEARISED):
             reasons.append(f"{part.form.state}: {claim.reason}")
         else:
@@ -93,21 +96,17 @@ def _largest_step(
 
 
 def _without_reaction(part: Semidiscrete) -> Semidiscrete:
-    return replace(part, form=replace(part.form, reaction=sp.S.Zero))
+    joint = None if part.joint is None else _without_reaction(part.joint)
+    return replace(part, form=replace(part.form, reaction=sp.S.Zero), joint=joint)
 
 
-def _alone(
-    part: Semidiscrete,
-    facts: Facts,
-    scheme: Scheme,
-    update: Update,
-    tau: sp.Expr,
-    systems: LinearSystems | None,
-) -> Case:
+def _alone(case: Case) -> Case:
     """The diffusion of one unknown."""
     zero = Bounds(sp.S.Zero, sp.S.Zero)
-    known = replace(facts, damping=zero, rate=zero, source=False)
-    return Case(_without_reaction(part), known, scheme, update, tau, None, systems)
+    known = replace(case.facts, damping=zero, rate=zero, source=False)
+    if known.within is not None:
+        known = replace(known, within=replace(known.within, damping=zero, rate=zero, source=False))
+    return replace(case, semi=_without_reaction(case.semi), facts=known)
 
 
 def _systems(semi: SemidiscreteSystem, update: Update) -> LinearSystems | None:
@@ -140,8 +139,15 @@ class _System:
         self.names = [str(s) for s in self.form.states]
         options, systems = (plan.scheme, plan.update, plan.tau), _systems(semi, plan.update)
         pairs = list(zip(semi.parts, facts, strict=True))
-        self.whole = [claims(Case(part, known, *options, None, systems)) for part, known in pairs]
-        self.alone = [claims(_alone(part, known, *options, systems)) for part, known in pairs]
+        cases = [Case(part, known, *options, None, systems) for part, known in pairs]
+        self.kept = self.joint_range(cases)
+        if (
+            self.kept is None or self.kept.status not in PROVED
+        ):  # the range of one is known for those of others
+            cases = [replace(case, facts=replace(case.facts, within=None)) for case in cases]
+        cases = [replace(case, kept=self.shared_range()) for case in cases]
+        self.whole = [claims(case) for case in cases]
+        self.alone = [claims(_alone(case)) for case in cases]
         self.solver = plan.update.solver if isinstance(plan.update, Cell) else None
         # Every new state is that of a step whose other unknowns are some known fields.
         lagged = isinstance(plan.scheme, Implicit) and isinstance(self.solver, Kacanov)
@@ -162,12 +168,34 @@ class _System:
         fixed = self.solver is not None and self.solver.iterations is not None
         if self.form.coupled and name == "consistency" and fixed:
             return Claim(name, Status.UNKNOWN, because=because("coupled order"))
+        if name == "maximum_principle" and self.kept is not None:
+            return self.kept
         if name == "maximum_principle" and self.pulled():
             return Claim(name, Status.UNKNOWN, because=_COUPLED)
         found = self.combined(name, [part[name] for part in self.whole])
         if name == "l2_stability" and self.exceeds(found):
             return self.refuted(found, self.semi, self.graph, "norm grows by")
         return found
+
+    def joint_range(self, cases: Sequence[Case]) -> Claim | None:
+        """That all unknowns keep their declared ranges; None if there are none.
+
+        In an explicit step the others of each equation are those of the step before, which lie in theirs.
+        """
+        inner = [case.within for case in cases]
+        if not all(isinstance(case.update, Stack) for case in cases) or None in inner:
+            return None
+        return self.combined(
+            "maximum_principle", [stays(case, derived) for case in inner if case is not None]
+        )
+
+    def shared_range(self) -> Claim | None:
+        """The same for each equation, whose hypotheses are named after it later."""
+        if self.kept is None:
+            return None
+        names = (h.name.rpartition(" (")[0] for h in self.kept.hypotheses)
+        same = zip(names, self.kept.hypotheses, strict=True)
+        return replace(self.kept, hypotheses=tuple(replace(h, name=name) for name, h in same))
 
     def pulled(self) -> bool:
         """Whether a reaction depends on another unknown."""
@@ -242,10 +270,12 @@ class _System:
         return tuple(b for name, said in reasons.items() for b in because("equation", state=name) + said)
 
     def hypotheses(self, parts: Sequence[Claim]) -> tuple[Discharged, ...]:
+        """Those of all equations; the ranges of unknowns are no assumptions about fields."""
         return tuple(
             replace(h, name=f"{h.name} ({name})")
             for name, part in zip(self.names, parts, strict=True)
             for h in part.hypotheses
+            if not (h.name == "bounds of a field" and h.statement.split()[0] in self.names)
         )
 
 

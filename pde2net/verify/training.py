@@ -12,6 +12,7 @@ from pde2net.verify.certificate import Certificate, Claim, Discharged, Status, T
 from pde2net.verify.constants import Constants
 from pde2net.verify.kept import Kept
 from pde2net.verify.plan import Plan, SystemPlan
+from pde2net.verify.theorems.invariance import assumes_range
 
 KEPT = "kept step"
 STATEMENT = "tau <= limit for all weights of learned operators"
@@ -44,7 +45,8 @@ def trained(
     if kept is not None:
         claims |= kept.own
         holds = (Status.PROVED, Status.PROVED_IF, Status.LINEARISED)
-        possible = [n for n in kept.claims if claims[n].status in holds]
+        # Those that rest on a range which a step may leave have a condition of their own.
+        possible = [n for n in kept.claims if claims[n].status in holds and not assumes_range(claims[n])]
         names = tuple(n for n in possible if not (own and n == "energy_decay"))
         claims = {n: _kept(c, kept) if n in names else c for n, c in claims.items()}
     asked = constants or Constants()

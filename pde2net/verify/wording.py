@@ -16,6 +16,8 @@ RULES = {
     "incomparable": "The step and its limit could not be compared.",
     "exceeds": "tau = {tau} exceeds the limit {limit}.",
     "nothing found": "No counterexample was found.",
+    "within": "With all states in {range}, where the first one lies.",
+    "not kept": "That states stay in {range} is not known: {why}",
     "frozen": "With frozen coefficients:",
     "not frozen": "But {why}.",
     # of what the claim is about

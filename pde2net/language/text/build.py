@@ -138,7 +138,7 @@ class _Builder:
 
     def _unknown(self, node: Statement) -> None:
         self.places["unknown"] = node
-        name, *arguments = _tokens(node)
+        name, *arguments = [c for c in node.children if isinstance(c, Token)]
         symbols = []
         for token in arguments:
             symbols.append(sp.Symbol(str(token), real=True))
@@ -153,6 +153,7 @@ class _Builder:
         self.scope.space = tuple(s for s in symbols if s.name != TIME_NAME)
         self.unknowns[str(name)] = sp.Function(str(name))(*symbols)
         self._declare(name, self.unknowns[str(name)])
+        self._bound(name, node.children[-1])
 
     def _channels(self, node: Statement) -> None:
         self._once(node)
@@ -221,6 +222,10 @@ class _Builder:
             raise self.source.at(name, f"a field is a function of the axes of the unknown: {name}({axes}).")
         sign, interval = node.children[-2:]
         self._declare(name, sp.Function(str(name), **self._sign(sign))(*symbols))
+        self._bound(name, interval)
+
+    def _bound(self, name: Any, interval: Any) -> None:
+        """The declared range of a field or an unknown, if there is one."""
         if isinstance(interval, Tree):
             self.bounds[str(name)] = self._interval(interval)
 

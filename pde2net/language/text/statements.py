@@ -28,7 +28,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 def problem_text(problem: Problem) -> str:
     """The statements that declare a problem, one per line."""
-    lines = [("unknown", str(u)) for u in problem.unknowns]
+    lines = [("unknown", f"{u}{_range(problem, u)}") for u in problem.unknowns]
     one = len(problem.unknowns) == 1
     lines += [("channels", str(problem.channels))] if problem.channels > 1 and one else []
     lines += learned_lines(problem)
@@ -51,7 +51,7 @@ def problem_text(problem: Problem) -> str:
 
 
 def _range(problem: Problem, field: Any) -> str:
-    """Its declared bounds."""
+    """The declared bounds of a field or an unknown."""
     pair = problem.bounds.get(str(field.func))
     return f" in [{', '.join(expression_text(e, problem.space) for e in pair)}]" if pair else ""
 

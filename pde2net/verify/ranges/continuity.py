@@ -34,6 +34,17 @@ def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr | Non
         raise UndecidedError(f"{expression} jumps at 0, from {at_zero} to {start}")
 
 
+def require_continuous_on(expression: sp.Expr, u: sp.Symbol, interval: tuple[sp.Expr, sp.Expr]) -> None:
+    """The same for all u from one end of an interval to the other."""
+    s = sp.Symbol("s", positive=True)
+    lower, upper = interval
+    length = (upper - lower) * s / (1 + s) if (upper - lower).is_finite else s
+    starts = [(lower, lower + length)] if lower.is_finite else []
+    starts += [(upper, upper - length)] if upper.is_finite else []
+    for start, place in starts or [(sp.S.Zero, s), (sp.S.Zero, -s)]:
+        require_continuous(expression.subs(u, place), s, expression.subs(u, start))
+
+
 def _require_defined(expression: sp.Expr, s: sp.Symbol) -> None:
     for node in sp.preorder_traversal(expression):
         if s not in node.free_symbols or node == s or node.is_Add or node.is_Mul or isinstance(node, ENTIRE):

@@ -72,9 +72,22 @@ def _patterns(semi: Semidiscrete | SemidiscreteSystem) -> Iterator[tuple[str, Ca
             LARGEST,
         )
     yield "checkerboard", lambda n: outer([(-1.0) ** np.arange(n)] * dimension), 40
-    yield "spike", lambda n: outer([1.0 * (np.arange(n) == n // 2)] * dimension), 40
+    yield "spike", lambda n: spike(n, dimension), 40
     yield "constant", lambda n: np.ones((n,) * dimension), 40
     yield "noise", lambda n: np.random.default_rng(0).normal(size=(n,) * dimension), 40
+    for low, high in (semi.form.problem.ranges or ()) if isinstance(semi, Semidiscrete) else ():
+        a = float(low if low.is_finite else high - 1 if high.is_finite else -1)
+        b = float(high) if high.is_finite else a + 1
+        yield (
+            "checkerboard over the declared range",
+            lambda n: a + (b - a) * (1 + outer([(-1.0) ** np.arange(n)] * dimension)) / 2,  # noqa: B023
+            40,
+        )
+        yield "spike over the declared range", lambda n: a + (b - a) * spike(n, dimension), 40  # noqa: B023
+
+
+def spike(n: int, dimension: int) -> Array:
+    return outer([1.0 * (np.arange(n) == n // 2)] * dimension)
 
 
 def _frequencies(semi: Semidiscrete | SemidiscreteSystem) -> list[tuple[tuple[float, ...], str]]:

@@ -56,18 +56,25 @@ def slope(least: float) -> Measure:
     return measure
 
 
-def leaves_range(includes_zero: bool) -> Measure:
-    """By how much u1 leaves [min u0, max u0] (with 0 if it is included), relative to max |u0|."""
+def leaves_range(includes_zero: bool, declared: tuple[float, float] | None = None) -> Measure:
+    """By how much u1 leaves [min u0, max u0] (with 0 if it is included), relative to max |u0|.
+
+    Of u0 with a declared range, by how much it leaves this.
+    """
 
     def measure(u0: Array, u1: Array) -> Array:
-        low, high = bounds(u0, includes_zero)
+        low, high = bounds(u0, includes_zero, declared)
         beyond = np.maximum(u1.max(axis=inside(u1)) - high, low - u1.min(axis=inside(u1)))
         return or_infinite(u1, beyond / largest(u0))
 
     return measure
 
 
-def bounds(u0: Array, includes_zero: bool) -> tuple[Array, Array]:
+def bounds(
+    u0: Array, includes_zero: bool, declared: tuple[float, float] | None = None
+) -> tuple[Array, Array]:
+    if declared is not None:
+        return (np.full(len(u0), declared[0]), np.full(len(u0), declared[1]))
     low, high = u0.min(axis=inside(u0)), u0.max(axis=inside(u0))
     return (np.minimum(low, 0.0), np.maximum(high, 0.0)) if includes_zero else (low, high)
 

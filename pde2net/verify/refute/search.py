@@ -134,6 +134,11 @@ class Search:
         """The search for a counterexample to one claim."""
         return self
 
+    @property
+    def declared(self) -> Sequence[tuple[float, float]]:
+        """The ranges of the unknowns, within which counterexamples lie; empty if none is declared."""
+        return [(float(a), float(b)) for a, b in self.semi.form.problem.ranges or ()]
+
     def first(
         self, violation: Violation, margin: float, most_cells: int, *used: Interpreter, copies: int = 1
     ) -> Hit | None:
@@ -269,6 +274,7 @@ class _Runner:
         found  by how much the inputs violate it at first, if that is known
         """
         found = self.first_violation(states) if found is None else found
+        found = np.where(admitted(states, self.search.declared), found, -np.inf)
         chosen = np.flatnonzero(found > self.margin)
         if not len(chosen):
             return None
@@ -339,6 +345,15 @@ def sample_values(semi: Semidiscrete | SemidiscreteSystem, graph: Graph) -> dict
     free = {s for h in semi.spacing + semi.origin for s in h.free_symbols}
     free |= set(semi.form.problem.symbols)
     return {s: -sp.S.One if s.is_nonpositive else sp.S.One for s in sorted(free, key=str) if s not in known}
+
+
+def admitted(states: Array, declared: Sequence[tuple[float, float]]) -> Array:
+    """Which of the states lie in the declared ranges; those of a system have a channel for each."""
+    found = np.ones(len(states), dtype=bool)
+    for k, (lower, upper) in enumerate(declared):
+        values = (states if len(declared) == 1 else states[:, k]).reshape(len(states), -1)
+        found &= (values.min(axis=1) >= lower) & (values.max(axis=1) <= upper)
+    return found
 
 
 def testable(form: DivergenceForm | SystemForm) -> bool:

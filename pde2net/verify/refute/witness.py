@@ -44,12 +44,13 @@ def seek(search: Search | None, measure: Measure, what: str) -> dict[str, Any] |
 
 
 def seek_extremum(search: Search | None, includes_zero: bool) -> dict[str, Any] | None:
-    """An input whose range the output leaves, with the offending value and where it is."""
-    hit = _first(search, leaves_range(includes_zero))
+    """An input whose range, or the declared one, the output leaves, with the value there and its place."""
+    (declared,) = (search.declared if search is not None else ()) or (None,)
+    hit = _first(search, leaves_range(includes_zero, declared))
     if hit is None:
         return None
     u1 = hit.network(hit.u0, hit.fields)
-    low, high = (float(b[0]) for b in bounds(hit.u0[None], includes_zero))
+    low, high = (float(b[0]) for b in bounds(hit.u0[None], includes_zero, declared))
     index = np.unravel_index(np.argmax(np.maximum(u1 - high, low - u1)), u1.shape)
     extremum = {"index": [int(i) for i in index], "value": float(u1[index]), "range": [low, high]}
     return described(hit, "range is exceeded by", extremum=extremum)
@@ -59,7 +60,7 @@ def seek_pair(
     search: Search | None, measure: Measure = growth, what: str = "distance to a nearby input grows by"
 ) -> dict[str, Any] | None:
     """Two nearby inputs that the network moves apart, as measured by their differences before and after."""
-    if search is None:
+    if search is None or search.declared:  # the second input may lie outside of what is declared
         return None
     nested = any(isinstance(data["node"], Operator) for _, data in search.network.nodes(data=True))
     for partner, most in ((_scaled, 2000), (_expanded, CELLS)):
