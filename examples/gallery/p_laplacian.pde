@@ -1,5 +1,5 @@
 # Diffusion by the 4-Laplacian.
 # Lindqvist, Notes on the p-Laplace equation (2006).
-unknown   u(x, y, t)
+unknown   u(x, y, t) in [0, 1]
 equation  u_t = div(|grad u|^2 * grad u)
-scheme    implicit(tau = 50, solver = newton(tol = 1e-6))
+scheme    aos(tau = 10, steps = 5)
