@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt  # after the choice of a backend without a scree
 
 ROOT = Path(__file__).parent.parent
 CLAIMS = ("l2_stability", "maximum_principle", "energy_decay", "mean_preservation", "frozen_stability")
-CLAIMS += ("bounded_by_data", "lipschitz_in_data")
+CLAIMS += ("well_posed", "bounded_by_data", "lipschitz_in_data")
 SIZE, NOISE, KNOWN = 128, 0.08, 0.08
 COLUMNS = 7
 # What models start from, if not from the noisy photograph.

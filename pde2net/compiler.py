@@ -40,7 +40,7 @@ from pde2net.scheme.unet import UNet
 from pde2net.verify.certificate import Certificate, Status
 from pde2net.verify.constants import Constants, asked
 from pde2net.verify.engine import Witnesses, certify, gather_until, instability
-from pde2net.verify.evaluation import evaluation
+from pde2net.verify.evaluation import evaluation, steady_evaluation
 from pde2net.verify.facts import Facts
 from pde2net.verify.given_filters import with_given_filters
 from pde2net.verify.kept import computed, kept, signed, trained_symbols
@@ -82,7 +82,7 @@ def _analysed(
     facts = with_given_filters(gather_until(semi, scheme), semi, trained)
     plan = planned(semi, scheme, facts)
     graph = build(semi, plan.tau, plan.update)
-    values = evaluation(graph, semi)
+    values = steady_evaluation(graph, semi, plan.tau)
     certificate = certify(plan, graph, facts, values, stated)
     _require_proved(scheme, certificate)
     return plan, graph, certificate, replace(facts, given=(*facts.given, *values.given))

@@ -18,9 +18,6 @@ def convex(n: Numbers) -> str:
     return "" if low > ZERO else f"the slope of -F is at least {float(low):.6g}, which is not positive"
 
 
-UNIQUE = Rule(convex, its.symmetric)
-
-
 def rules(scheme: Implicit) -> Mapping[str, Rule]:
     """Of the claims that rest on strong convexity."""
     assert isinstance(scheme.solver, Descent)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from pde2net.audit import cells, data, descent, stacks
+from pde2net.audit import cells, data, descent, stacks, steady
 from pde2net.audit.claims import Rule
 from pde2net.audit.exactly import number
 from pde2net.audit.iterations import joint, solves_of
@@ -27,7 +27,7 @@ def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete]
     scaled = {name for name, claim in claims.items() if any(h.name == BOUND for h in claim.hypotheses)}
     found = _rules(network, semi, together)
     if getattr(network.scheme, "tau", None) == sp.oo:
-        found = {**found, "well_posed": descent.UNIQUE}
+        found = {**found, **steady.RULES}
     return {name: rule for name, rule in found.items() if name not in scaled}
 
 

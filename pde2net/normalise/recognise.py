@@ -115,7 +115,10 @@ class _Recogniser:
                 terms.append(Tensor(prefactor, matrix))
         for prefactor, coefficients in self.quartic.items():
             for factor, weights in squares(coefficients, len(self.problem.space)):
-                terms.append(SecondOrder(prefactor, weights, factor * self.symbols.curvature, factor))
+                # -(1 - c) is c - 1 to SymPy: of two factors, the constant one is positive.
+                flipped = factor.is_negative and bool(prefactor.free_symbols)
+                m, k = (-prefactor, -factor) if flipped else (prefactor, factor)
+                terms.append(SecondOrder(m, weights, k * self.symbols.curvature, k))
         for (prefactor, inner), outer in self.outer.items():
             terms.append(self.second_order(prefactor, inner, outer))
         terms += self.entries.terms()

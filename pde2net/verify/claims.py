@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import sympy as sp
+
 from pde2net.language.schemes import DuFortFrankel
 from pde2net.scheme.cell import Cell
 from pde2net.scheme.unet import UNet
@@ -15,7 +17,7 @@ from pde2net.verify.clock import until_the_end
 from pde2net.verify.ranges import UndecidedError, given_up, within
 from pde2net.verify.stages import pace
 from pde2net.verify.theorem import Table
-from pde2net.verify.theorems import cells, cycle, descent, du_fort_frankel
+from pde2net.verify.theorems import cells, cycle, descent, du_fort_frankel, steady
 from pde2net.verify.theorems.invariance import over_range
 
 SECONDS = 10.0  # per claim
@@ -25,6 +27,8 @@ NO_ENERGY = Claim("energy_decay", Status.NOT_APPLICABLE, because=because("moving
 def table(case: Case) -> Table:
     """How each claim about the scheme of `case` is derived."""
     found = _of_scheme(case)
+    if case.tau == sp.oo:
+        found = {**found, **steady.CLAIMS}
     return found if case.facts.until is None else {**found, "energy_decay": lambda case: NO_ENERGY}
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.graph.build import explicit_steps
 from pde2net.graph.network import Graph, node_of, passes_of, repeats, sources
 from pde2net.graph.nodes import PASS, S2, Tridiagonal, Weighted, expressions_of
 from pde2net.graph.overflow import hidden
@@ -22,6 +23,7 @@ from pde2net.verify.finite import require_finite
 from pde2net.verify.ranges import UndecidedError, within
 from pde2net.verify.ranges.several import domain
 from pde2net.verify.theorems.invariance import assumes_range
+from pde2net.verify.theorems.steady import CLAIMS
 
 SECONDS = 10.0
 
@@ -34,16 +36,20 @@ class Evaluation:
     """missing  the expression that is not known to have a value, in words; empty if all have one
     given    parameters whose values were needed
     within   the same for unknowns within their declared ranges
+    steady   the same for F alone, where claims are about its zeros
     """
 
     missing: str = ""
     given: tuple[sp.Symbol, ...] = ()
     within: Evaluation | None = None
+    steady: Evaluation | None = None
 
     def rests(self, claim: Claim) -> Claim:
         """The claim with this hypothesis, under which alone it was derived; unknown if it is missing."""
         if claim.status not in STATED:
             return claim
+        if self.steady is not None and claim.name in CLAIMS:
+            return self.steady.rests(claim)
         if self.within is not None and assumes_range(claim):
             return self.within.rests(claim)
         if self.missing:
@@ -64,6 +70,14 @@ def evaluation(graph: Graph, semi: Semidiscrete | SemidiscreteSystem) -> Evaluat
         ranges = {s: pair for part in inner if part is not None for s, pair in part.form.intervals.items()}
         found = replace(found, within=_evaluation(graph, ranges))
     return found
+
+
+def steady_evaluation(graph: Graph, semi: Semidiscrete, tau: sp.Expr) -> Evaluation:
+    """The same; of zeros of F, F has to have values, not what finds them."""
+    found = evaluation(graph, semi)
+    if tau != sp.oo or not found.missing:
+        return found
+    return replace(found, steady=evaluation(explicit_steps(semi, sp.S.One, 1), semi))
 
 
 def _evaluation(graph: Graph, intervals: Mapping[sp.Symbol, Interval]) -> Evaluation:

@@ -47,6 +47,7 @@ SOUGHT = {
     "rate": "bounds of -r'",
     "factors": "bounds of factors of divergences",
     "diagonal": "the largest diagonal entry",
+    "cover": "the smallest sum of factor and pull",
     "inward": "the signs of r at the ends of the range",
 }
 
@@ -77,6 +78,7 @@ class Facts:
     norms        per term, the norm of the operator of each axis
     sharp        whether all norms are attained at one frequency
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
+    cover        inf(m - r') of one term with the factor m; where neither acts, nothing is said of a cell
     inward       whether r(a) >= 0 >= r(b), where u is taken to lie in [a, b]; None if there is no such range
     within       the same facts for u within its declared bounds, if it has some
     filter_norms  what the symbols of norms of learned operators stand for
@@ -104,6 +106,7 @@ class Facts:
     why: Mapping[str, str] = field(default_factory=dict)
     filter_norms: Mapping[sp.Symbol, FilterNorm] = field(default_factory=dict)
     given_norms: tuple[Discharged, ...] = ()
+    cover: sp.Expr | None = None
     inward: bool | None = None
     within: Facts | None = None
 
@@ -190,6 +193,7 @@ class _Gatherer:
             until=self.until,
             why=self.why,
             filter_norms=self.filter_norms,
+            cover=self.attempt("cover", lambda: self.cover(reaction)),
             inward=self.attempt("inward", lambda: self.inward(reaction)) if self.form.within else None,
         )
 
@@ -417,6 +421,12 @@ class _Gatherer:
                 raise UndecidedError(f"the limit of {ratio} at u = 0 could not be found")
             ratio = sp.Piecewise((at_zero, sp.Eq(u, 0)), (ratio, True))
         return self.bounded_range(ratio)
+
+    def cover(self, reaction: sp.Expr) -> sp.Expr:
+        if len(self.form.terms) != 1:
+            raise UndecidedError("there are several divergences")
+        factor = self.form.terms[0].prefactor.subs(self.values)
+        return self.pointwise_range(factor - sp.diff(reaction, self.form.state)).lower
 
     def inward(self, reaction: sp.Expr) -> bool:
         """Whether r is at least 0 at the lower end of the range of u, and at most 0 at the upper one."""

@@ -19,7 +19,6 @@ from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.cells import approximately
 from pde2net.verify.theorems.data_of_solvers import of_unets
-from pde2net.verify.theorems.steady import unique
 
 FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 2001, chapter 4)"
 FACTOR = "factor of frequencies"  # the rule of factors that are not below one
@@ -96,10 +95,6 @@ solver_convergence = _by_factor("solver_convergence", "cycle factor", seek.cycle
 _approached = _by_factor("frozen_stability", "cycles approach", seek.growth)
 
 
-def well_posed(case: Case) -> Claim:
-    return unique(case) if case.tau == sp.oo else _THEOREMS["well_posed"](case)
-
-
 def frozen_stability(case: Case) -> Claim:
     """Cycles that converge approach 1/(1 + tau mu) for every mode."""
     if case.tau == sp.oo:
@@ -123,7 +118,6 @@ _THEOREMS = {name: _truncated(name, *known) for name, known in KNOWN.items()}
 CLAIMS: Table = {
     **_THEOREMS,
     **of_unets(_THEOREMS["l2_stability"]),
-    "well_posed": well_posed,
     "frozen_stability": frozen_stability,
     "solver_convergence": solver_convergence,
     "consistency": consistency,

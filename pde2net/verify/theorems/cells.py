@@ -24,7 +24,6 @@ from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import convergence, cycle, explicit, picard
 from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.data_of_solvers import of_cells
-from pde2net.verify.theorems.steady import unique
 
 
 def exact_reach(it: Iteration) -> sp.Expr:
@@ -242,8 +241,6 @@ def _of_step(name: str, choose: Choose) -> Callable[[Case], Claim]:
 
     def claimed(case: Case) -> Claim:
         it = iteration_of(case)
-        if name == "well_posed" and it.steady:
-            return unique(case)
         if not it.explicit:
             return choose(it, case)(case)
         step = explicit_scheme.stack(Explicit(case.tau, case.scheme.repeats))

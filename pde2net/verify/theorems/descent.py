@@ -13,7 +13,7 @@ from pde2net.verify.rates import slope_bounds
 from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis
 from pde2net.verify.theorems import data, explicit
 from pde2net.verify.theorems import hypotheses as hyp
-from pde2net.verify.theorems.steady import NESTEROV, STRONGLY, unique, where_convex
+from pde2net.verify.theorems.steady import NESTEROV, STRONGLY, where_convex
 
 
 @hypothesis("plain steps", "v <- v + omega F(v) without extrapolation")
@@ -111,7 +111,6 @@ CLAIMS: Table = {
     "averaged": averaged,
     "energy_decay": ENERGY,
     "mean_preservation": explicit.MEAN,
-    "well_posed": unique,
     "solver_convergence": lambda case: where_convex(CONVERGENCE, case),
     "consistency": lambda case: Claim("consistency", Status.NOT_APPLICABLE, because=because("no time")),
 }
