@@ -57,10 +57,11 @@ def _fixed(problem: Problem) -> DivergenceForm:
     try:
         return _recognised(problem)
     except EquationError as error:
+        explained = isinstance(error, NotADivergenceError)
         try:
-            rhs = recovered(problem)
+            rhs = recovered(problem, explained)
         except EquationError as reason:
-            if isinstance(error, NotADivergenceError):
+            if explained:
                 raise EquationError(f"{error} In particular, {reason}") from None
             raise error from None
         return _recognised(_with_rhs(problem, rhs))

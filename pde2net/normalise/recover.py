@@ -27,16 +27,19 @@ from pde2net.language.problem import Problem
 SECONDS = 4.0
 
 
-def recovered(problem: Problem) -> sp.Expr:
+def recovered(problem: Problem, explained: bool) -> sp.Expr:
     """An equal right-hand side in divergence form.
 
-    Raises EquationError that says what is in the way: the value of the Euler operator, or what no flux
-    was found for, or of which derivative the chain rule does not hold.
+    Raises EquationError that says, if it is to be `explained`, what is in the way: the value of the Euler
+    operator, or what no flux was found for, or of which derivative the chain rule does not hold.
     """
     for derivative in problem.rhs.atoms(sp.Derivative):
         _require_smooth(derivative)
     return within(
-        SECONDS, "bringing the equation to divergence form", lambda: _Jet.of(problem).invert(), EquationError
+        SECONDS,
+        "bringing the equation to divergence form",
+        lambda: _Jet.of(problem).invert(explained),
+        EquationError,
     )
 
 
@@ -139,13 +142,13 @@ class _Jet:
             return sp.S.Zero
         return _simple(value)
 
-    def invert(self) -> sp.Expr:
+    def invert(self, explained: bool) -> sp.Expr:
         reaction = self.functions(self.reaction)
         by_order = {2: self._second_order, 4: self._fourth_order}
         for candidate in by_order[self.order]() if self.order in by_order else ():
             if is_zero((candidate + reaction).doit() - self.rhs):
                 return sp.Add(candidate, reaction)
-        raise EquationError(self._reason(reaction))
+        raise EquationError(self._reason(reaction) if explained else "No divergence form was found.")
 
     def _reason(self, reaction: sp.Expr) -> str:
         """What the Euler operator gives, and the difference from a divergence."""

@@ -38,6 +38,10 @@ class Bounds:
                     return Bounds(_times(c, interval.lower), _times(c, interval.upper))
                 if c.is_negative:
                     return Bounds(_times(c, interval.upper), _times(c, interval.lower))
+        ends = self.lower, self.upper, other.lower, other.upper
+        if all(e.is_number for e in ends) or all(e.is_finite for e in ends):
+            products = [_times(a, b) for a in ends[:2] for b in ends[2:]]
+            return Bounds(sp.Min(*products), sp.Max(*products))
         free = {s for b in (self, other) for s in (b.lower * b.upper).free_symbols}
         raise UndecidedError(f"the sign of a factor of the diffusivity is not known{advice(free)}")
 
