@@ -55,7 +55,8 @@ class Attack:
         ends = [end for pair in problem.sides.values() for end in pair if end is not None]
         self.at_sides = [float(end.c / end.a) for end in ends if end.a != 0]
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
-        self.bounds = problem.bounds
+        self.bounds = {name: pair for name, pair in problem.bounds.items() if name in self.names}
+        self.ranges = [tuple(map(float, pair)) for pair in problem.ranges or ()]
         reaction = {*map(str, form.reaction.free_symbols)}
         self.targets = [n for n in self.names if n in reaction and n not in self.bounds]
         smallest = max(self.network.semidiscrete.smallest)
@@ -65,10 +66,10 @@ class Attack:
         """Attack every proved claim, replay every refutation."""
         for name, violation in self.violations():
             for shape in dict.fromkeys(self.shapes):
-                self.judge(name, *self.worst(violation, self.patterns(shape)))
+                self.judge(name, *self.worst(violation, self.started(shape)))
         if self.proved("energy_decay") and not getattr(self.network.semidiscrete.form, "learned", ()):
             for shape in dict.fromkeys(self.shapes):
-                self.attack_energy(self.patterns(shape))
+                self.attack_energy(self.started(shape))
         self.replay()
         self.train()
         return self.found
@@ -89,7 +90,7 @@ class Attack:
             for name, violation in self.violations():
                 if name in kept:
                     self.judge(
-                        f"{name}, trained to {value}", *self.worst(violation, self.patterns(self.shapes[-1]))
+                        f"{name}, trained to {value}", *self.worst(violation, self.started(self.shapes[-1]))
                     )
 
     def violations(self) -> Iterator[tuple[str, Violation]]:
@@ -97,7 +98,7 @@ class Attack:
         if self.proved("l2_stability"):
             yield "l2_stability", lambda u: norm(self.apply(u)) / norm(u) - 1
         if self.proved("maximum_principle"):
-            yield "maximum_principle", self.excess
+            yield "maximum_principle", self.leaving if self.assumes_range else self.excess
         if self.proved("mean_preservation"):
             yield "mean_preservation", self.mean_change
         yield from self.of_data()
@@ -131,6 +132,26 @@ class Attack:
             moved, bound = (rest, 1.0) if name == "averaged" else (self.restored, factor)
             yield name, lambda u, m=moved, b=bound: self.separation(u, m) / b - 1
             yield name, lambda u, m=moved, b=bound: self.expansion(u, m) / b - 1
+
+    @property
+    def assumes_range(self) -> bool:
+        """Whether it is the declared range that the maximum principle is about."""
+        claim = self.certificate.claims["maximum_principle"]
+        return any(h.name.startswith("declared range") for h in claim.hypotheses)
+
+    def inside(self, u: Tensor) -> Tensor:
+        """The nearest input in the declared ranges; those of one equation hold for all channels."""
+        if not self.ranges:
+            return u
+        ends = self.ranges if len(self.ranges) == u.shape[1] else self.ranges * u.shape[1]
+        shape = (1, -1, *[1] * (u.ndim - 2))
+        low, high = (torch.tensor([e[i] for e in ends], dtype=u.dtype).reshape(shape) for i in (0, 1))
+        return torch.minimum(torch.maximum(u, low), high)
+
+    def leaving(self, u: Tensor) -> Tensor:
+        """By how much values leave the declared ranges."""
+        v = self.apply(u)
+        return ((v - self.inside(v)).abs() / (1 + u.detach().abs().amax())).flatten(1).amax(1)
 
     def restored(self, u: Tensor) -> Tensor:
         self.inputs += len(u)
@@ -172,6 +193,19 @@ class Attack:
         turned = np.where(rng.random(images.shape[:2]) < 0.5, 1, 0).reshape(*mix.shape, *[1] * len(shape))
         images = turned * images + (1 - turned) * images[..., ::-1]
         return torch.from_numpy(images[np.abs(images).reshape(len(images), -1).max(1) > 0])
+
+    def started(self, shape: tuple[int, ...]) -> Tensor:
+        """The patterns; with declared ranges, at both ends of these, in the upper half, and as they are."""
+        u = self.patterns(shape)
+        if not self.ranges:
+            return u
+        axes = tuple(range(2, u.ndim))
+        flat = (u - u.amin(axes, keepdim=True)) / (
+            u.amax(axes, keepdim=True) - u.amin(axes, keepdim=True) + 1e-9
+        )
+        far = [1e3 * (flat - 0.5).sign(), 1e3 * (flat + 0.2).round() - 500, u]
+        low, high = self.inside(torch.full_like(u, -50.0)), self.inside(torch.full_like(u, 50.0))
+        return torch.cat([*(self.inside(p) for p in far), low + (high - low) * flat])
 
     def fields(self, u: Tensor) -> dict[str, Tensor]:
         """Known fields of any sign, the same for equal shapes."""
@@ -223,6 +257,7 @@ class Attack:
         noise = torch.from_numpy(rng.choice([-1.0, 1.0], size=tuple(u.shape[1:])))
         size = u.detach().abs().amax(dim=tuple(range(1, u.ndim)), keepdim=True)
         change = u.detach().flip(-1) / 3 + noise * size / 10
+        change = self.inside(u.detach() + change) - u.detach()
         run = network or self.apply
         return norm(run(u + change) - run(u)) / norm(change)
 
@@ -255,7 +290,7 @@ class Attack:
             if slope is None:
                 break
             slope = torch.nan_to_num(slope, 0.0, 0.0, 0.0)
-            u = where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope
+            u = self.inside(where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope)
         k = int(best.argmax())
         return float(best[k]), where[k]
 

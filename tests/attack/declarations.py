@@ -266,6 +266,47 @@ def bounded(draw: Any, dim: int) -> tuple[sp.Expr, dict[Any, Any]]:
 
 
 @st.composite
+def ranged(draw: Any, dim: int) -> tuple[Any, dict[Any, Any]]:
+    """Unknowns in ranges that reactions may lead out of: weights and rates that only a range bounds."""
+    u, v = (sp.Function(n)(*AXES[:dim], t) for n in "uv")
+    c = sp.Function("c")(*AXES[:dim])
+    low, high = sorted(draw(st.tuples(ENDS, ENDS)))
+    high = high if low < high else low + draw(st.sampled_from([1, sp.Rational(1, 3)]))
+    middle, k = (low + high) / 2, draw(numbers)
+    weights = [sp.S.One, u - low, 1 + u**2, 2 + sp.sin(u), norm2(grad(u)), (u - low) * norm2(grad(u))]
+    weights += [u / (1 + u), sp.exp(-c * norm2(grad(u))), u, 1 / (1 + norm2(grad(u)) / (1 + u**2))]
+    rates = [
+        sp.S.Zero,
+        sp.S.Zero,
+        -k * (u - middle) ** 3,
+        k * (u - low) * (high - u),
+        u - u**3,
+        -(u**2),
+        k * u,
+    ]
+    rates += [c * (u - low) * (high - u), k * (middle - u), k - u, -u / (1 + u**2)]
+    rhs = div(draw(st.sampled_from(weights)) * grad(u)) + draw(st.sampled_from(rates))
+    bounds = {u: (low, draw(st.sampled_from([high, high, high, high, sp.oo])))}
+    bounds |= {c: (0, draw(st.sampled_from([1, 3])))} if rhs.has(c) else {}
+    if draw(st.integers(0, 4)) > 0:
+        return sp.Eq(u.diff(t), rhs, evaluate=False), bounds
+    first, last = sorted(draw(st.tuples(ENDS, ENDS)))
+    last = last if first < last else first + 1
+    coupled = [rhs + k * v / 20, rhs * (1 + v**2), rhs + (u - low) * (high - u) * v, rhs + u * v**2 - u]
+    others = [
+        laplacian(v) + (u - v) / 10,
+        div((1 + u**2) * grad(v)),
+        laplacian(v) - v,
+        laplacian(v) + v - v**3,
+    ]
+    pair = [
+        sp.Eq(u.diff(t), draw(st.sampled_from(coupled)), evaluate=False),
+        sp.Eq(v.diff(t), draw(st.sampled_from(others)), evaluate=False),
+    ]
+    return pair, bounds | {v: (first, last)}
+
+
+@st.composite
 def systems(draw: Any, dim: int) -> list[sp.Eq]:
     """Two unknowns, whose diffusivities and reactions may contain the other."""
     pair = [sp.Function(n)(*AXES[:dim], t) for n in "uv"]
@@ -376,9 +417,12 @@ def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declare
     boundary: dict[Any, Any] = {a: draw(borders) for a in AXES[:dim]}
     if draw(st.integers(0, 5)) == 0:
         boundary[AXES[0]] = (draw(sides()), draw(sides()))
-    form = draw(st.integers(0, 9))
+    form = draw(st.integers(0, 10))
     if form == 0:
         problem = p2n.Problem(draw(systems(dim)), boundary)
+    elif form == 10:
+        equations, bounds = draw(ranged(dim))
+        problem = p2n.Problem(equations, boundary, bounds=bounds)
     else:
         alone = right_hand_sides(dim) if form > 2 else timed(dim)
         rhs, bounds = draw(bounded(dim)) if form == 2 else (draw(alone), {})
