@@ -169,6 +169,9 @@ class _Runs:
     def plan(self, problem: Problem, scheme: Scheme, level: int) -> Plan | SystemPlan:
         """The source contains no u: what is known without it of steps is so with it."""
         plain, semi = self.semi(self.problem, level), self.semi(problem, level)
+        for axis, n, least in zip(self.problem.space, self.grid(level)[1], semi.smallest, strict=True):
+            if n < least:
+                raise DeclarationError(f"The stencil needs {least} cells along {axis}, not {n}.")
         solver = getattr(scheme, "solver", None)
         open_ = scheme.tau is None or getattr(scheme, "alpha", 0) is None or isinstance(solver, Descent)
         if isinstance(semi, SemidiscreteSystem):
