@@ -46,15 +46,19 @@ if TYPE_CHECKING:
     from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
     from pde2net.guidance.advice import Advice
     from pde2net.guidance.advise import advise
+    from pde2net.guidance.convergence import convergence
+    from pde2net.guidance.refinement import Convergence
     from pde2net.network import Network
 
 __version__ = "0.1.0"
 
 _LATER = {
     "Advice": "pde2net.guidance.advice",
+    "Convergence": "pde2net.guidance.refinement",
     "Network": "pde2net.network",
     "advise": "pde2net.guidance.advise",
     "compile": "pde2net.compiler",
+    "convergence": "pde2net.guidance.convergence",
     "learn": "pde2net.learn",
     "models": "pde2net.models",
     "recheck": "pde2net.audit.recheck",
@@ -85,6 +89,7 @@ __all__ = [
     "Certificate",
     "CertificateError",
     "Claim",
+    "Convergence",
     "Declaration",
     "DeclarationError",
     "Descent",
@@ -116,6 +121,7 @@ __all__ = [
     "advise",
     "coherence",
     "compile",
+    "convergence",
     "diffusivities",
     "div",
     "dot",

@@ -19,17 +19,26 @@ MOST_CHARACTERS = 100_000  # of a text that is read at all
 def load(path: str | Path) -> Declaration:
     """The declaration in a .pde text, or in a Python file that defines `problem`, `scheme` and `grid`.
 
+    A text without a scheme is a problem on a grid: `load(path).problem` is there, and whatever asks for the
+    scheme of such a declaration raises a DeclarationError that says so.
+
     A text, whose name ends in .pde, may come from anybody: nothing in it is executed. A Python file, whose
     name ends in .py, is executed, so it must be one that you trust; its __name__ is not "__main__". `grid`
     may be left out. Raises FileError if the file is missing, fails, has another suffix or lacks a name,
     TextError where a text is not valid, and the error of the declaration itself, with file and line.
     """
     problem, scheme, grid = load_parts(path)
-    if scheme is None and is_text(path):
-        raise FileError(f'{path} has no scheme: add one, "scheme explicit(tau = largest, steps = 10)".')
-    if scheme is None:
+    if scheme is None and not is_text(path):
         raise _undefined("scheme", Path(path))
     return Declaration(problem, scheme, grid)
+
+
+def load_whole(path: str | Path) -> Declaration:
+    """The same with a scheme. Raises FileError if there is none."""
+    declared = load(path)
+    if not declared.has_scheme:
+        raise FileError(f'{path} has no scheme: add one, "scheme explicit(tau = largest, steps = 10)".')
+    return declared
 
 
 def load_parts(path: str | Path) -> tuple[Problem, Scheme | None, Grid]:

@@ -16,6 +16,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 EXPECTED = {
     "aos.py": ("AOS, 16 steps", "l2 stability        proved", "maximum principle   proved"),
     "charbonnier_3d.py": ("largest proved step  2/9", "nonexpansive         proved"),
+    "convergence.py": ("in space: order 1.07", "in space: order 2.01", "in time: order 1.06"),
     "crank_nicolson.py": ("frozen stability       proved           proved",),
     "du_fort_frankel.py": ("l2 stability      refuted\n  frozen stability  proved",),
     "fed.py": ("  100    841.7    proved",),

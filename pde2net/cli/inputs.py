@@ -18,7 +18,7 @@ from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
-from pde2net.load import is_text, load, load_parts
+from pde2net.load import is_text, load_parts, load_whole
 from pde2net.network import Network
 
 P = ParamSpec("P")
@@ -26,9 +26,9 @@ R = TypeVar("R")
 
 
 def declaration(file: Path) -> Declaration:
-    """`load(file)`; what the file prints goes to stderr, so that stdout is the command's own."""
+    """`load_whole(file)`; what the file prints goes to stderr, so that stdout is the command's own."""
     with contextlib.redirect_stdout(sys.stderr):
-        return load(file)
+        return load_whole(file)
 
 
 def parts(file: Path) -> tuple[Problem, Scheme | None, Grid]:

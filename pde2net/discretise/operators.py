@@ -159,13 +159,21 @@ class Bank:
         return tuple(d for row in self.operations for _, operation in row for d in factors(operation))
 
     @property
-    def span(self) -> tuple[tuple[int, int], ...]:
-        """(axis, smallest size) for every axis in use."""
-        spans: dict[int, int] = {}
+    def fewest(self) -> dict[int, int]:
+        """The cells that each axis in use must have: those beyond the border are images of different ones."""
+        found: dict[int, int] = {}
         for difference in self.differences:
-            axis = difference.axis
-            spans[axis] = max(spans.get(axis, 1), difference.stencil.span)
-        return tuple(sorted(spans.items()))
+            reach = 1 if difference.extension.factor == 0 else difference.stencil.reach
+            found[difference.axis] = max(found.get(difference.axis, 1), reach)
+        return found
+
+    @property
+    def spans(self) -> dict[int, int]:
+        """The cells that the widest stencil along each axis in use sees."""
+        found: dict[int, int] = {}
+        for difference in self.differences:
+            found[difference.axis] = max(found.get(difference.axis, 1), difference.stencil.span)
+        return found
 
     @property
     def symbols(self) -> frozenset[sp.Symbol]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -105,13 +105,32 @@ class Semidiscrete:
 
     @property
     def smallest(self) -> tuple[int, ...]:
-        """The smallest size of each axis on which the stencils fit."""
+        """The smallest size of each axis: one cell, along which nothing differs, for stencils of order 2.
+
+        Where something flows across sides, no cell is at both of an axis. Gradients at zero-Dirichlet borders
+        see an image that is padded.
+        """
+        apart = {self.form.space.index(axis): 2 for axis in self.form.problem.sides}
+        padded = [
+            {axis: size - 2 * self.margin[axis] for axis, size in bank.fewest.items()}
+            for bank in self.banks
+            if bank not in self.second
+        ]
+        return self._sizes([apart, *padded, *(bank.fewest for bank in self.second)])
+
+    @property
+    def roomy(self) -> tuple[int, ...]:
+        """The smallest size of each axis within which its stencils lie; coarse grids keep it."""
+        return self._sizes([bank.spans for bank in self.banks])
+
+    def _sizes(self, needed: Iterable[Mapping[int, int]]) -> tuple[int, ...]:
+        """The largest of what learned filters and banks need along each axis."""
         terms = [t for t in self.form.terms if isinstance(t, Learned)]
         sizes = [max([1, *(cells(t.chain, b) for t in terms)]) for b in self.borders]
         sizes = [self.multiple * -(-n // self.multiple) for n in sizes]
-        for bank in self.banks:
-            for axis, span in bank.span:
-                sizes[axis] = max(sizes[axis], span)
+        for each in needed:
+            for axis, size in each.items():
+                sizes[axis] = max(sizes[axis], size)
         return tuple(sizes)
 
     @property
@@ -167,6 +186,10 @@ class SemidiscreteSystem:
     @property
     def smallest(self) -> tuple[int, ...]:
         return tuple(map(max, zip(*(part.smallest for part in self.parts), strict=True)))
+
+    @property
+    def roomy(self) -> tuple[int, ...]:
+        return tuple(map(max, zip(*(part.roomy for part in self.parts), strict=True)))
 
     @property
     def banks(self) -> tuple[Bank, ...]:
@@ -267,7 +290,7 @@ def cells(chain: Chain, border: Border) -> int:
         return scale * max(k.left for k in chain.operators)
     if border.even:
         return scale * (1 + sum(k.kernel_size - 1 for k in chain.operators))
-    return scale * max(k.kernel_size for k in chain.operators)
+    return scale * max(k.kernel_size // 2 if border.wraps else 1 for k in chain.operators)
 
 
 def hessian_bank(order: int, lines: Sequence[tuple[sp.Expr, Border]]) -> Bank:

@@ -93,6 +93,11 @@ def input_checks(
         f'        "{_other_channels(channels, unknowns)}"',
         "    )",
     ]
+    if any(size == 1 for size, _ in sizes):
+        lines += [
+            "if 0 in u.shape[2:]:",
+            '    raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")',
+        ]
     for position, (axis, (size, multiple)) in enumerate(zip(axes, sizes, strict=True), start=2):
         if size > 1:
             cells = f"u.shape[{position}]"

@@ -85,6 +85,8 @@ def solve_tridiagonal(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor,
 def solve_cyclic(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) -> Tensor:
     """The same with x[-1] = x[n-1] and x[n] = x[0], by the formula of Sherman and Morrison."""
     n = rhs.shape[dim]
+    if n == 1:
+        return rhs / (lower + middle + upper)
     lower, middle, upper = (a.expand_as(rhs) for a in (lower, middle, upper))
     first, last = lower.narrow(dim, 0, 1), upper.narrow(dim, n - 1, 1)
     gamma = -middle.narrow(dim, 0, 1)

@@ -9,7 +9,9 @@ from typing import Any
 
 import sympy as sp
 
+from pde2net.errors import DeclarationError
 from pde2net.language.assumptions import OF_FIELDS, assumed
+from pde2net.language.exact import chosen
 from pde2net.language.expressions import from_text, symbol_table, to_text
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
@@ -23,11 +25,32 @@ from pde2net.later import later
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a network is compiled from."""
+    """What a network is compiled from: Declaration(problem, scheme, grid).
+
+    scheme  None where none is chosen yet, as in a text that has no such line: then the attribute `scheme`
+            raises DeclarationError, in `to_data` too; `to_text` leaves its line out
+    """
 
     problem: Problem
-    scheme: Scheme
+    given: Scheme | None
     grid: Grid
+
+    def __init__(self, problem: Problem, scheme: Scheme | None, grid: Grid) -> None:
+        chosen(self, problem=problem, given=scheme, grid=grid)
+
+    @property
+    def has_scheme(self) -> bool:
+        return self.given is not None
+
+    @property
+    def scheme(self) -> Scheme:
+        if self.given is None:
+            raise DeclarationError(
+                "The declaration has a problem and a grid, but no scheme: choose one, "
+                "p2n.compile(declared.problem, p2n.Explicit(tau=None, steps=10), declared.grid); "
+                "p2n.advise(declared.problem, time=6) lists what fits."
+            ).spelt("The text has no scheme: add one, scheme explicit(tau = largest, steps = 10).")
+        return self.given
 
     def to_text(self) -> str:
         """The declaration in the .pde language; `load` reads an equal one back, if its symbols are real.

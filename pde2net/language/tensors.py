@@ -35,18 +35,23 @@ class projection(sp.Function):  # type: ignore[misc]  # noqa: N801  named like S
 def tensor(direction: Any, along: Any, across: Any) -> sp.Matrix:
     """The diffusion tensor with the eigenvalue `along` in the direction v and `across` orthogonal to it.
 
-    D = across I + (along - across) v v^T/|v|^2, and across I where v = 0. `direction` is a vector of any
-    length, such as grad(smooth(u, 1)); the eigenvalues are scalars. D * grad(u) is a flux:
+    D = across I + (along - across) v v^T/|v|^2, and across I where v = 0. `direction` is v, a vector of any
+    length, such as grad(smooth(u, 1)), or a structure tensor J, which stands for v = principal_direction(J).
+    The eigenvalues are scalars. D * grad(u) is a flux:
 
         u_t = div(D grad u)                (Weickert, Anisotropic Diffusion in Image Processing, 1998)
 
     A is symmetric, and positive semidefinite if along, across >= 0; ‖A‖ <= max(along, across) ‖K‖^2.
 
-    Raises EquationError if the direction is no vector or an eigenvalue no scalar.
+    Raises EquationError if the direction is neither a vector nor a symmetric 2 x 2 matrix, or an eigenvalue
+    no scalar.
     """
+    if isinstance(direction, sp.MatrixBase) and direction.shape == (2, 2):
+        direction = principal_direction(direction)
     if not isinstance(direction, sp.MatrixBase) or 1 not in direction.shape:
         raise EquationError(
-            f"The direction of a tensor is a vector such as grad(smooth(u, 1)), not {direction}."
+            "The direction of a tensor is a vector such as grad(smooth(u, 1)) or, in two dimensions, a "
+            f"structure tensor, whose dominant direction is meant, not {direction}."
         )
     eigenvalues = []
     for name, value in (("along", along), ("across", across)):
@@ -82,24 +87,24 @@ def coherence(matrix: sp.MatrixBase) -> sp.Expr:
     """(mu_1 - mu_2)^2 for the eigenvalues of a symmetric 2 x 2 matrix.
 
     Of a structure tensor this is 0 where no direction stands out (Weickert, Int. J. Computer Vision 31,
-    1999). Raises EquationError for other sizes.
+    1999). Raises EquationError for other sizes, and for matrices that are not symmetric.
     """
     _require_two(matrix, "coherence")
     return (matrix[0, 0] - matrix[1, 1]) ** 2 + 4 * matrix[0, 1] ** 2
 
 
 def _require_two(matrix: Any, what: str) -> None:
-    if not isinstance(matrix, sp.MatrixBase) or matrix.shape != (2, 2):
+    if not isinstance(matrix, sp.MatrixBase) or matrix.shape != (2, 2) or matrix[0, 1] != matrix[1, 0]:
         raise EquationError(f"{what} takes a symmetric 2 x 2 matrix, such as a structure tensor.")
 
 
 def principal_direction(matrix: sp.MatrixBase) -> sp.Matrix:
     """An eigenvector to the largest eigenvalue of a symmetric 2 x 2 matrix, 0 where both are equal.
 
-    Of a structure tensor this is the direction of the largest contrast; `across` in
-    tensor(principal_direction(J), along, across) then acts along flow-like structures.
+    Of a structure tensor this is the direction of the largest contrast; `across` in tensor(J, along, across)
+    then acts along flow-like structures.
 
-    Raises EquationError for other sizes.
+    Raises EquationError for other sizes, and for matrices that are not symmetric.
     """
     _require_two(matrix, "principal_direction")
     difference, twice = matrix[0, 0] - matrix[1, 1], 2 * matrix[0, 1]

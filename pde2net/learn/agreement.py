@@ -32,7 +32,7 @@ def require_same_result(network: Network, graph: Graph, module: nn.Module, value
     """
     problem, semi = network.certificate.declaration.problem, network.semidiscrete
     multiple = getattr(semi, "multiple", 1)
-    cells = [multiple * -(-max(n, CELLS[len(semi.smallest)]) // multiple) for n in semi.smallest]
+    cells = [multiple * -(-max(n, CELLS[len(semi.roomy)]) // multiple) for n in semi.roomy]
     channels = problem.channels
     random = np.random.default_rng(0)
     u = random.uniform(0.2, 0.8, (channels, *cells))

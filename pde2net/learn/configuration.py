@@ -14,7 +14,7 @@ from pde2net.files import read_text
 from pde2net.learn.photographs import SPLITS, images, photographs
 from pde2net.learn.samples import Noise
 from pde2net.learn.signals import signals
-from pde2net.load import load
+from pde2net.load import load_whole
 from pde2net.network import Network
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def read(path: str | Path) -> Configuration:
         if key not in document.get(table, {}):
             raise FileError(f"{file} lacks {key} in [{table}].")
     network, data, output = (document[name] for name in ("network", "data", "output"))
-    declared = load(file.parent / network["file"])
+    declared = load_whole(file.parent / network["file"])
     options = {key: value for key, value in network.items() if key != "file"}
     made = compiled(declared.problem, declared.scheme, declared.grid, **options)
     targets = _images(file, data["targets"], data)

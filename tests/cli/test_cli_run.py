@@ -259,7 +259,6 @@ INPUTS = {
     "nan.npy": (lambda p: np.save(p, np.full((4, 4), np.nan)), "NaN"),
     "empty.npy": (lambda p: np.save(p, np.zeros((0, 4))), "empty"),
     "line.npy": (lambda p: np.save(p, np.zeros(4)), "dimension 1, the equation 2 (in x, y)"),
-    "thin.npy": (lambda p: np.save(p, np.zeros((1, 4))), "needs 2 cells along x, not 1"),
 }
 
 

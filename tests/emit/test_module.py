@@ -644,8 +644,8 @@ def test_names_that_differ_in_marks_only_stay_apart():
         (torch.rand(1, 6, 6), ValueError, "shape"),
         (torch.rand(1, 3, 6, 6), ValueError, "shape"),
         (torch.rand(1, 1, 6, 6, 6), ValueError, "shape"),
-        (torch.rand(1, 1, 1, 6), ValueError, "2 cells along x"),
-        (torch.rand(1, 1, 6, 1), ValueError, "2 cells along y"),
+        (torch.rand(1, 1, 0, 6), ValueError, "no cells"),
+        (torch.rand(1, 1, 6, 0), ValueError, "no cells"),
         (torch.ones(1, 1, 6, 6, dtype=torch.int64), TypeError, "floating"),
         (torch.ones(1, 1, 6, 6, dtype=torch.bool), TypeError, "floating"),
         (torch.ones(1, 1, 6, 6, dtype=torch.complex64), TypeError, "floating"),
@@ -660,8 +660,7 @@ def test_wrong_inputs_are_refused_in_words(bad, error, words):
 
 
 @pytest.mark.parametrize(
-    "order,gradient,smallest",
-    [(4, "forward", 4), (4, "central", 5), (4, "staggered", 5), (2, "central", 3)],
+    "order,gradient,smallest", [(4, "forward", 2), (4, "central", 2), (4, "staggered", 2)]
 )
 def test_the_smallest_size_is_checked(order, gradient, smallest):
     problem, grid = declared("charbonnier", 2, order=order, gradient=gradient)

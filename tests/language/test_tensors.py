@@ -360,6 +360,28 @@ equation  u_t = div(tensor(principal_direction(J), 1/100, c) * grad u)
     assert recognise(read(text, "text")[0]).terms == recognise(coherence_enhancing()).terms
 
 
+def test_a_structure_tensor_is_its_dominant_direction() -> None:
+    """In Python and in texts; of numbers, the eigenvectors are those of NumPy."""
+    j = structure_tensor(unknown(2), sp.Rational(1, 2), 2)
+    assert tensor(j, 3, 5) == tensor(p2n.principal_direction(j), 3, 5)
+    lines = (
+        "unknown u(x, y, t)\nlet J = structure_tensor(u, 1/2, 2)\nequation u_t = div(tensor({}, 3, 5)*grad u)"
+    )
+    short, long = (read(lines.format(v), "text")[0] for v in ("J", "principal_direction(J)"))
+    assert short == long == flow(tensor(j, 3, 5))
+    for entries in ((3, 1, 2), (1, -2, 5), (0, 1, 0), (4, 0, 1), (1, 0, 4)):
+        a, b, c = entries
+        _, vectors = np.linalg.eigh(np.array([[a, b], [b, c]], dtype=float))
+        expected = vectors @ np.diag([5.0, 3.0]) @ vectors.T  # eigenvalues ascend: the last is the largest
+        found = tensor(sp.Matrix([[a, b], [b, c]]), 3, 5)
+        np.testing.assert_allclose(np.array(found.evalf(), dtype=float), expected, rtol=0, atol=1e-12)
+    assert tensor(sp.eye(2), 3, 5) == 5 * sp.eye(2)  # no direction stands out
+    with pytest.raises(p2n.EquationError, match="symmetric 2 x 2"):
+        tensor(sp.Matrix([[1, 2], [3, 4]]), 3, 5)
+    with pytest.raises(p2n.EquationError, match="in two dimensions, a structure tensor"):
+        tensor(structure_tensor(unknown(3), 1, 1), 3, 5)
+
+
 def test_exact_interpreter_smooths_exactly() -> None:
     network = uncertified(catte(), p2n.Explicit(tau=sp.Rational(1, 5)))
     u0 = [[0, 1], [3, 2]]

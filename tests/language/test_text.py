@@ -282,11 +282,24 @@ def test_files_are_read_as_text(tmp_path):
     loaded = p2n.load(path)
     assert loaded == p2n.Declaration(*read(TEXT, "pm.pde"))
     path.write_text(TEXT.replace("scheme", "# scheme"))
-    with pytest.raises(p2n.FileError, match="has no scheme"):
-        p2n.load(path)
+    assert p2n.load(path).problem == loaded.problem
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(p2n.FileError, match="UTF-8"):
         p2n.load(path)
+
+
+def test_a_text_without_a_scheme_is_a_problem(tmp_path):
+    path = tmp_path / "pm.pde"
+    path.write_text(TEXT.replace("scheme", "# scheme"))
+    declared, whole = p2n.load(path), p2n.Declaration(*read(TEXT, "pm.pde"))
+    assert (declared.problem, declared.grid, declared.has_scheme) == (whole.problem, whole.grid, False)
+    assert declared != whole and hash(declared) != hash(whole)
+    assert p2n.Declaration(*read(declared.to_text(), "text")) == declared
+    for asks in (lambda: declared.scheme, declared.to_data):
+        with pytest.raises(p2n.DeclarationError, match="no scheme: choose one") as error:
+            asks()
+        assert "scheme explicit(" in error.value.to_author_of_text
+    assert p2n.advise(declared.problem, 2, declared.grid).best.stable == "proved"
 
 
 def test_the_example_is_the_python_one():

@@ -95,7 +95,7 @@ class OperatorBuilder(RateBuilder):
         return Operator(
             levels,
             asked,
-            tuple(semi.smallest),
+            semi.roomy,
             semi.spacing,
             semi.boundary,
             adjoint=relaxation.order(semi) == 2,

@@ -57,12 +57,15 @@ def _range(problem: Problem, field: Any) -> str:
 
 
 def declaration_text(declaration: Declaration) -> str:
-    """The statements that declare a problem, its grid and its scheme."""
-    problem, grid, scheme = declaration.problem, declaration.grid, declaration.scheme
-    entries = [*grid.spacings(problem.space), *grid.origins(problem.space), *scheme_expressions(scheme)]
+    """The statements that declare a problem, its grid and its scheme, if it has one."""
+    problem, grid = declaration.problem, declaration.grid
+    schemes = [declaration.scheme] if declaration.has_scheme else []
+    entries = [*grid.spacings(problem.space), *grid.origins(problem.space)]
+    entries += [e for scheme in schemes for e in scheme_expressions(scheme)]
     more = {s for e in entries for s in e.free_symbols} - set(problem.symbols) - set(problem.space)
     declared = [("parameter", f"{s.name}{sign_text(s)}") for s in sorted(more, key=lambda s: s.name)]
-    lines = [*declared, ("grid", _grid(grid, problem.space)), ("scheme", _call(scheme, problem.space))]
+    lines = [*declared, ("grid", _grid(grid, problem.space))]
+    lines += [("scheme", _call(scheme, problem.space)) for scheme in schemes]
     return problem_text(problem) + statements(lines)
 
 

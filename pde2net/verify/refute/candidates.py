@@ -44,7 +44,7 @@ class Candidate:
 
 def sizes(semi: Semidiscrete | SemidiscreteSystem) -> list[int]:
     """Cells per axis, small grids first."""
-    smallest = max(semi.smallest)
+    smallest = max(semi.roomy)
     wanted = sorted({max(smallest, 4), max(smallest, 8), *(n for n in SIZES if n >= smallest)})
     return [n for n in wanted if n ** len(semi.spacing) <= LARGEST]
 

@@ -155,7 +155,7 @@ class Search:
 
     def _first(self, runner: _Runner, most_cells: int, most: int) -> Hit | None:
         best: list[tuple[float, Array]] = []
-        previous = max(self.semi.smallest) - 1
+        previous = max(self.semi.roomy) - 1
         together = 1  # most violations are found by the first patterns
         for n in sizes(self.semi):
             cells = n ** len(self.semi.spacing)

@@ -18,7 +18,7 @@ consistency         proved; of order 2 in tau, 2 in h
 not known           l2 stability, maximum principle, energy decay, well posed, bounded
                     by data, lipschitz in data, averaged
 
-Shapes              (batch, 1, x) -> (batch, 1, x), x >= 2
+Shapes              (batch, 1, x) -> (batch, 1, x)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -377,8 +377,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         for _ in range(self.steps):
             u = self.step(self.cell, u)
         return u
@@ -423,8 +423,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         found = []
         for _ in range(self.steps):
             v = self.step(self.cell, u)

@@ -22,7 +22,7 @@ bounded by data     proved; holds for tau <= 1/2
 lipschitz in data   proved; holds for tau <= 1/2
 not known           averaged
 
-Shapes              (batch, 1, x) -> (batch, 1, x), x >= 2
+Shapes              (batch, 1, x) -> (batch, 1, x)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -141,8 +141,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         previous = u
         for _ in range(self.steps):
             u, previous = self.block(u, previous), u

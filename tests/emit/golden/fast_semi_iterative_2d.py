@@ -19,7 +19,7 @@ bounded by data     proved; holds for tau <= 1/4
 not known           nonexpansive, maximum principle, energy decay, well posed, lipschitz
                     in data, averaged
 
-Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
+Shapes              (batch, 1, x, y) -> (batch, 1, x, y)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -165,10 +165,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
-        if u.shape[3] < 2:
-            raise ValueError(f"the stencil needs 2 cells along y, not {u.shape[3]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         for _ in range(self.cycles):
             g = self.block.diffusivities(u)
             previous = u

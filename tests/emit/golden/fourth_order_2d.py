@@ -20,7 +20,7 @@ bounded by data     proved; holds for tau <= 1/32
 lipschitz in data   proved, for every tau
 averaged            refuted
 
-Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 3, y >= 3
+Shapes              (batch, 1, x, y) -> (batch, 1, x, y)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -133,10 +133,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 3:
-            raise ValueError(f"the stencil needs 3 cells along x, not {u.shape[2]}")
-        if u.shape[3] < 3:
-            raise ValueError(f"the stencil needs 3 cells along y, not {u.shape[3]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         for _ in range(self.steps):
             u = self.block(u)
         return u

@@ -14,7 +14,7 @@ consistency         proved; of order 1 in tau, 2 in h
 not known           nonexpansive, maximum principle, energy decay, well posed, bounded
                     by data, lipschitz in data, averaged
 
-Shapes              (batch, 2, x, y) -> (batch, 2, x, y), x >= 2, y >= 2
+Shapes              (batch, 2, x, y) -> (batch, 2, x, y)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -137,10 +137,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 2, x, y), not {tuple(u.shape)}; "
                 "its channels are u, v"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
-        if u.shape[3] < 2:
-            raise ValueError(f"the stencil needs 2 cells along y, not {u.shape[3]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         for _ in range(self.steps):
             u = self.block(u)
         return u

@@ -11,7 +11,7 @@ consistency         proved; of order 1 in tau, 2 in h
 not known           nonexpansive, maximum principle, energy decay, well posed, frozen
                     stability, bounded by data, lipschitz in data, averaged
 
-Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
+Shapes              (batch, 1, x, y) -> (batch, 1, x, y)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -128,10 +128,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
-        if u.shape[3] < 2:
-            raise ValueError(f"the stencil needs 2 cells along y, not {u.shape[3]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         if not isinstance(c, Tensor) or c.dtype != u.dtype:
             raise TypeError(f"c must be a tensor of the dtype of u, {u.dtype}")
         if c.shape[1:] != u.shape[1:] or c.shape[0] not in (1, u.shape[0]):
