@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from pde2net.discretise.domain import require_domain
 from pde2net.discretise.filters import Parity, continued
 from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.sides import with_sides
@@ -17,6 +18,7 @@ from pde2net.errors import DeclarationError, EquationError
 from pde2net.language.borders import BORDERS, Border
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import Chain, LinearOperator
+from pde2net.language.symbols import Domain
 from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import Hessian, Learned, SecondOrder, Tensor, Term, symbols_in
 
@@ -40,6 +42,14 @@ class Semidiscrete:
     cell: Bank | None
     operators: tuple[tuple[Bank | Chain, ...], ...]
     margin: tuple[int, ...]
+
+    @property
+    def in_domain(self) -> Semidiscrete:
+        """What the network computes: the same in the domain of the problem alone (discretise/domain.py)."""
+        domain = self.form.problem.domain
+        if domain is None:
+            return self
+        return replace(self, form=replace(self.form, domain=Domain(str(domain.func))))
 
     @property
     def one_channel(self) -> Semidiscrete:
@@ -115,6 +125,11 @@ class SemidiscreteSystem:
     parts: tuple[Semidiscrete, ...]
 
     @property
+    def in_domain(self) -> SemidiscreteSystem:
+        """As of one equation."""
+        return replace(self, parts=tuple(part.in_domain for part in self.parts))
+
+    @property
     def spacing(self) -> tuple[sp.Expr, ...]:
         return self.parts[0].spacing
 
@@ -147,6 +162,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
     space = form.space
     spacing = grid.spacings(space)
     form = with_sides(form, grid, spacing)
+    require_domain(form, grid)
     lines = list(zip(spacing, (BORDERS[form.problem.boundary[a]] for a in space), strict=True))
     first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
     staggered = grid.gradient == "staggered"

@@ -64,6 +64,12 @@ def declared_check(field: AppliedUndef, interval: Interval, variable: str) -> li
     return [f'require("{field.func}", {variable}, {inside}, "{said}")']
 
 
+def domain_check(field: AppliedUndef, variable: str) -> list[str]:
+    """The statements that check the values of a domain."""
+    inside = f"({variable} == 0) | ({variable} == 1)"
+    return [f'require("{field.func}", {variable}, {inside}, "{{0, 1}}")']
+
+
 def number_check(symbol: sp.Symbol, variable: str) -> str:
     """The statement that checks a number given at the call, and makes an array of it."""
     sign = sign_text(symbol).strip().removesuffix("0").strip()
@@ -76,11 +82,12 @@ def input_checks(
     fields: Mapping[str, str],
     channels: int,
     unknowns: Sequence[str] = (),
+    domain: str = "",
 ) -> list[str]:
     """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size.
 
     `sizes` has the smallest size of each axis, and what sizes are multiples of; `fields` the variable of
-    each known field by its name; `unknowns` of a system are its channels.
+    each known field by its name; `unknowns` of a system are its channels; `domain` is one for all channels.
     """
     rank = len(axes) + 2
     shape = f"(batch, {channels}, {', '.join(axes)})"
@@ -110,7 +117,7 @@ def input_checks(
         lines += [
             f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
             f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',
-            f"if {' or '.join(_unequal(data, channels, bool(unknowns)))}:",
+            f"if {' or '.join(_unequal(data, channels, bool(unknowns) or name == domain))}:",
             f"    raise ValueError({_disagreement(name, data)})",
         ]
     return lines
@@ -124,7 +131,7 @@ def _other_channels(channels: int, unknowns: Sequence[str]) -> str:
     return f"other channels are {batch}declared by Problem(..., channels=...)"
 
 
-def _unequal(data: str, channels: int, system: bool) -> list[str]:
+def _unequal(data: str, channels: int, single: bool) -> list[str]:
     """Conditions under which a known field does not go with u; one channel goes with all."""
     batch = f"{data}.shape[0] not in (1, u.shape[0])"
     if channels == 1:
@@ -133,7 +140,7 @@ def _unequal(data: str, channels: int, system: bool) -> list[str]:
         f"{data}.dim() != u.dim()",
         f"{data}.shape[2:] != u.shape[2:]",
         batch,
-        f"{data}.shape[1] != 1" if system else f"{data}.shape[1] not in (1, {channels})",
+        f"{data}.shape[1] != 1" if single else f"{data}.shape[1] not in (1, {channels})",
     ]
 
 
