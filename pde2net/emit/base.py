@@ -283,6 +283,8 @@ class Emitter(ABC):
         if arrays := [name for name in known if name not in given]:
             own = "1" if self.channels == 1 or self.request.unknowns else f"{self.channels} or 1"
             doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(arrays)}."
+        if self.problem.domain is not None:
+            doc += f"\n\nThe domain: {self.problem.domain.func} = 1; cells where it is 0 keep their values."
         if given:
             doc += f"\n\nNumbers, one for all images or one for each: {', '.join(given)}."
         return arguments, doc

@@ -76,13 +76,12 @@ class SlopeBuilder(NodeBuilder):
         domain = self.form.domain
         if domain is None:
             return {}
-        at_cells = self.field(domain, self.padded)
-        means = {}
+        at_cells, mean = self.field(domain, self.padded), sp.Symbol("_mean", real=True)
+        node, found = Pointwise((sp.Max(2 * mean - 1, 0),), "coefficient"), {}
         for axis, a in enumerate(self.form.space):
-            means[f"_mean_{a}"] = self.on_edges(f"{domain}_{a}", axis, at_cells)
-        rows = tuple(sp.Max(2 * sp.Symbol(m, real=True) - 1, 0) for m in means)
-        made, _ = self.once("edges", Pointwise(rows, "coefficient"), means)
-        return {str(e): (made, i) for i, e in enumerate(self.inner_edges)}
+            over = self.on_edges(f"{domain}_{a}", axis, at_cells)
+            found[f"_edges_{a}"] = self.once(f"edges_{a}", node, {mean.name: over})
+        return found
 
     def moving(self, inputs: Mapping[str, Source]) -> set[sp.Symbol]:
         """Symbols that stand for arrays."""
