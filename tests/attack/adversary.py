@@ -284,7 +284,7 @@ class Attack:
             if slope is None:
                 break
             slope = torch.nan_to_num(slope, 0.0, 0.0, 0.0)
-            u = where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope
+            u = self.seen(where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope)
         k = int(best.argmax())
         return float(best[k]), where[k]
 
