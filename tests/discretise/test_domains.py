@@ -297,6 +297,31 @@ def test_no_data_outside() -> None:
         assert torch.equal(found.isfinite(), cells == 1)
 
 
+SOLVERS = {
+    "Kacanov": p2n.Kacanov(tol=R(1, 10**10), linear_tol=R(1, 10**12)),
+    "Newton": p2n.Newton(tol=R(1, 10**10), linear_tol=R(1, 10**12)),
+    "Picard": p2n.FixedPoint(tol=R(1, 10**10), max_iterations=200),
+}
+
+
+@pytest.mark.parametrize("boundary", ["reflecting", "periodic", "dirichlet"])
+@pytest.mark.parametrize("dim", [1, 2])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_implicit_steps_solve_their_equation(solver: str, dim: int, boundary: str) -> None:
+    """v = u + tau F(v), with F from an explicit step."""
+    w, tau = unknown(dim), R(1, 10) if solver == "Picard" else R(2)
+    problem = p2n.Problem(sp.Eq(w.diff(t), charbonnier(w, dim)), boundary, domain=known("m", dim))
+    cells = SHAPES["parts"][:, :1].T.reshape(9)[None, None] if dim == 1 else SHAPES["parts"][None, None]
+    mask = torch.from_numpy(cells.astype(float))
+    image = torch.rand(mask.shape, dtype=torch.float64)
+    given = {"m": mask, **fields_of(problem, mask)}
+    v = uncertified(problem, p2n.Implicit(tau, 1, solver=SOLVERS[solver])).module().double()(image, **given)
+    step = uncertified(problem, p2n.Explicit(R(1, 8), 1)).module().double()
+    rate = 8 * (step(v, **given) - v)
+    torch.testing.assert_close(v - float(tau) * rate, image, rtol=0, atol=1e-7)
+    assert bool((v - image)[mask == 1].abs().max() > 1e-2)
+
+
 def test_conditions_at_sides_act_in_the_domain() -> None:
     """A flux comes in through the faces of cells of the domain; a value is that of a bar of them."""
     through = p2n.Problem(sp.Eq(u.diff(t), laplacian(u)), {x: (flux(2), flux(-1)), y: "periodic"}, domain=m)
