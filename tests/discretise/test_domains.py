@@ -410,6 +410,24 @@ def test_gradients() -> None:
         assert not moved[cells == 0].any()
 
 
+def test_transforms() -> None:
+    """jvp, vmap over images and over domains, torch.compile."""
+    problem = p2n.Problem(sp.Eq(u.diff(t), perona_malik(u, 2)), domain=m)
+    module = p2n.compile(problem, p2n.Explicit(R(1, 5), 2)).module().double()
+    images, cells = torch.rand(3, 1, 9, 8, dtype=torch.float64), _image(SHAPES["parts"])
+    change = torch.rand_like(images)
+    found, slope = torch.func.jvp(lambda w: module(w, m=cells), (images,), (change,))
+    moved = (module(images + 1e-6 * change, m=cells) - module(images - 1e-6 * change, m=cells)) / 2e-6
+    torch.testing.assert_close(slope, moved, rtol=0, atol=1e-7)
+    each = torch.func.vmap(lambda w: module(w[None], m=cells)[0])(images)
+    torch.testing.assert_close(each, found, rtol=0, atol=1e-14)
+    domains = torch.stack([cells, torch.ones_like(cells)])
+    both = torch.func.vmap(lambda c: module(images, m=c))(domains)
+    torch.testing.assert_close(both[1], module(images, m=domains[1]), rtol=0, atol=1e-14)
+    whole = torch.compile(module, fullgraph=True, backend="eager")
+    torch.testing.assert_close(whole(images, m=cells), found, rtol=0, atol=1e-14)
+
+
 def test_blocks_of_large_arrays() -> None:
     da = pytest.importorskip("dask.array")
     problem = p2n.Problem(sp.Eq(u.diff(t), perona_malik(u, 2)), domain=m)

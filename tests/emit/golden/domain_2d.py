@@ -37,8 +37,10 @@ def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
     """Raise ValueError where a known field is not what was declared; not while a network is traced."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or a.is_meta:
         return
-    while torch._C._functorch.is_functorch_wrapped_tensor(inside):
-        inside, a = (torch._C._functorch.get_unwrapped(t) for t in (inside, a))
+    while torch._C._functorch.is_functorch_wrapped_tensor(inside):  # as results are, where a is not
+        inside = torch._C._functorch.get_unwrapped(inside)
+    while torch._C._functorch.is_functorch_wrapped_tensor(a):
+        a = torch._C._functorch.get_unwrapped(a)
     if not bool(inside.all()):
         place = tuple((~inside).nonzero()[0].tolist())
         raise ValueError(
