@@ -85,6 +85,7 @@ def _analysed(
     values = steady_evaluation(graph, semi, plan.tau)
     certificate = certify(plan, graph, facts, values, stated)
     _require_proved(scheme, certificate)
+    graph = graph if problem.domain is None else build(semi.in_domain, plan.tau, plan.update)
     return plan, graph, certificate, replace(facts, given=(*facts.given, *values.given))
 
 
@@ -98,6 +99,8 @@ def _analyse_system(
     graph = build(semi, plan.tau, plan.update)
     certificate = certify_system(plan, graph, facts, evaluation(graph, semi), stated)
     _require_proved(scheme, certificate)
+    if problem.domain is not None:
+        graph = build(semi.in_domain, plan.tau, plan.update)
     return plan, graph, certificate
 
 

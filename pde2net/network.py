@@ -215,7 +215,9 @@ class Network:
             )
         shape = (images, self.looped.graph["channels"], *size)
         arrays = {str(f.func): shape for f in problem.fields} | {s.name: () for s in problem.inputs}
-        return tuned(lambda steps: self.source("numba", steps=steps), {"u": shape, **arrays})
+        domain = "" if problem.domain is None else str(problem.domain.func)
+        arrays |= {domain: (images, 1, *size)} if domain else {}
+        return tuned(lambda steps: self.source("numba", steps=steps), {"u": shape, **arrays}, domain)
 
     def module(self, backend: str = "torch", *, steps: tuple[int, int] | None = None) -> torch.nn.Module:
         """The torch.nn.Module that `source(backend, steps=steps)` defines, with fresh parameters.

@@ -92,7 +92,7 @@ def unproved(bounded: bool = False) -> Iterator[None]:
             semi = semidiscretise(recognise(problem), grid)
             facts = gather_until(semi, scheme) if open_ else None
             plan = planned(semi, scheme, facts)
-        return plan, build(plan.semi, plan.tau, plan.update), _no_proofs(plan), facts
+        return plan, build(plan.semi.in_domain, plan.tau, plan.update), _no_proofs(plan), facts
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiler, "_analysed", analysed)

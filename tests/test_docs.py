@@ -39,6 +39,7 @@ def test_blocks_of_python_are_run():
     assert sorted(page for page in TEXTS if blocks(page, "python")) == [
         "README.md",
         "docs/blocks.md",
+        "docs/domains.md",
         "docs/learning.md",
     ]
 

@@ -62,6 +62,7 @@ def bench_file(
     image = torch.rand(1, network.looped.graph["channels"], *shape)
     problem = network.semidiscrete.form.problem
     given = {str(f.func): torch.rand_like(image) for f in problem.fields}
+    given |= {} if problem.domain is None else {str(problem.domain.func): torch.ones_like(image[:, :1])}
     given |= {s.name: torch.tensor(0.1) for s in problem.inputs}
     seconds = _times(modules, image, given, runs)
     rows = _rows(network, seconds, image[0, 0].numel())

@@ -31,6 +31,7 @@ def textbook(network: Network) -> torch.nn.Module | None:
     image = torch.rand(1, channels, *[TINY] * axes, dtype=torch.float64)
     problem = network.semidiscrete.form.problem
     given: dict[str, Any] = {str(f.func): torch.rand_like(image) for f in problem.fields}
+    given |= {} if problem.domain is None else {str(problem.domain.func): torch.ones_like(image[:, :1])}
     given |= {s.name: torch.tensor(0.5, dtype=torch.float64) for s in problem.inputs}
     with torch.no_grad():
         want = module(image, **given) - image

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import sympy as sp
 
+from pde2net.discretise.domain import require_domain
 from pde2net.discretise.filters import Parity, continued
 from pde2net.discretise.operators import Bank, Difference, Mixed
 from pde2net.discretise.sides import with_sides
@@ -18,6 +19,7 @@ from pde2net.language.borders import BORDERS, Border
 from pde2net.language.bounds import LINE, Interval
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import Chain, LinearOperator
+from pde2net.language.symbols import Domain
 from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import (
     SQUARED,
@@ -74,6 +76,14 @@ class Semidiscrete:
         banks = [self.gradient] if self.cell is None else [self.gradient, self.cell]
         steep = [sp.Add(*(((b - a) / 2 * d.absolute) ** 2 for d in bank.differences)) for bank in banks]
         return {**found, SQUARED: (sp.S.Zero, sp.Max(*steep))}
+
+    @property
+    def in_domain(self) -> Semidiscrete:
+        """What the network computes: the same in the domain of the problem alone (discretise/domain.py)."""
+        domain = self.form.problem.domain
+        if domain is None:
+            return self
+        return replace(self, form=replace(self.form, domain=Domain(str(domain.func))))
 
     @property
     def one_channel(self) -> Semidiscrete:
@@ -168,6 +178,11 @@ class SemidiscreteSystem:
     parts: tuple[Semidiscrete, ...]
 
     @property
+    def in_domain(self) -> SemidiscreteSystem:
+        """As of one equation."""
+        return replace(self, parts=tuple(part.in_domain for part in self.parts))
+
+    @property
     def spacing(self) -> tuple[sp.Expr, ...]:
         return self.parts[0].spacing
 
@@ -204,6 +219,7 @@ def semidiscretise(form: DivergenceForm, grid: Grid) -> Semidiscrete:
     space = form.space
     spacing = grid.spacings(space)
     form = with_sides(form, grid, spacing)
+    require_domain(form, grid)
     lines = list(zip(spacing, (BORDERS[form.problem.boundary[a]] for a in space), strict=True))
     first = central(grid.order) if grid.gradient == "central" else half_point(grid.order)
     staggered = grid.gradient == "staggered"

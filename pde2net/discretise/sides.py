@@ -46,7 +46,7 @@ def with_sides(form: DivergenceForm, grid: Grid, spacing: Sequence[sp.Expr]) -> 
 def _across(form: DivergenceForm, side: Side, place: int, h: sp.Expr, outward: int) -> sp.Expr:
     """What flows in across one face of unit area, times the factor of the divergence."""
     symbols = {f.name: f for f in form.fields}
-    known = {f: symbols[str(f.func)] for f in form.problem.fields}
+    known = {f: symbols[str(f.func)] for f in form.problem.equation_fields}
     a, b, c = (e.xreplace(known) for e in side.expressions)
     terms = [t for t in form.terms if isinstance(t, FirstOrder)]
     if side.through:

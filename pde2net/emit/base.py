@@ -12,7 +12,15 @@ from typing import Any
 import sympy as sp
 
 from pde2net.discretise.operators import Bank, Operation, factors
-from pde2net.emit.checks import BORDER_CELLS, DECLARED, NUMBERS, declared_check, input_checks, number_check
+from pde2net.emit.checks import (
+    BORDER_CELLS,
+    DECLARED,
+    NUMBERS,
+    declared_check,
+    domain_check,
+    input_checks,
+    number_check,
+)
 from pde2net.emit.header import module_docstring
 from pde2net.emit.operators import HELPERS, LINEAR, along, bank_classes, difference_functions, mean_function
 from pde2net.emit.smoothing import gaussian_function
@@ -275,6 +283,8 @@ class Emitter(ABC):
         if arrays := [name for name in known if name not in given]:
             own = "1" if self.channels == 1 or self.request.unknowns else f"{self.channels} or 1"
             doc += f"\n\nKnown fields, shape (batch or 1, {own}, {axes}): {', '.join(arrays)}."
+        if self.problem.domain is not None:
+            doc += f"\n\nThe domain: {self.problem.domain.func} = 1; cells where it is 0 keep their values."
         if given:
             doc += f"\n\nNumbers, one for all images or one for each: {', '.join(given)}."
         return arguments, doc
@@ -288,16 +298,40 @@ class Emitter(ABC):
         inputs = [s for s in fields(self.graph) if isinstance(s, Input)]
         arrays = {name: own for name, own in known.items() if name not in {s.name for s in inputs}}
         sizes = [(n, asked.multiple) for n in asked.smallest]
-        found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns)
-        for f in self.problem.fields:
+        domain = self.problem.domain
+        own = "" if domain is None else str(domain.func)
+        found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns, own)
+        for f in self.problem.equation_fields:
             found += declared_check(f, self.problem.interval(f), known[str(f.func)])
+        outside = "" if domain is None else f"{known[str(domain.func)]} != 1"
         for k, state in enumerate(self.problem.unknowns):
             own = f"u[:, {k}:{k + 1}]" if asked.unknowns else "u"
-            found += declared_check(state, self.problem.interval(state), own)
+            found += declared_check(state, self.problem.interval(state), own, outside)
+        if domain is not None:
+            found += domain_check(domain, known[str(domain.func)])
         found += [number_check(s, known[s.name]) for s in inputs]
-        return found + [
+        found += [
             f"{self.names[s.name]} = border_cells(u, {s.axis + 2}, {-1 if s.last else 0})" for s in edges
         ]
+        return found if domain is None else [*found, f"u = {self.in_domain('u', '0')}"]
+
+    @property
+    def given(self) -> str:
+        """The variable of what the network was called with, which cells outside of a domain keep."""
+        return self.namer.identifier("given", [*self.names.values(), *self.data.values()])
+
+    def kept_outside(self) -> list[str]:
+        """The statement that keeps it."""
+        return [] if self.problem.domain is None else [f"{self.given} = u"]
+
+    def finished(self, state: str) -> str:
+        """The result for the state after all steps."""
+        return state if self.problem.domain is None else self.in_domain(state, self.given)
+
+    def in_domain(self, inner: str, outer: str) -> str:
+        """`inner` in the cells of the domain, `outer` in the others."""
+        own = self.names[str(self.problem.domain.func)] if self.problem.domain is not None else ""
+        return f"torch.where({own} == 1, {inner}, {outer})"
 
     @property
     def problem(self) -> Problem:

@@ -182,7 +182,8 @@ class CellEmitter(KeepingEmitter):
         call = f"{cell}({passed})" if self.loop is None else f"self.step({cell}, {passed})"
         lines = [*before, f"u = {call}", *after, *self._error(cell, data)]
         body += [*start, loop, *(f"    {line}" for line in lines)]
-        return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
+        body = [*self.kept_outside(), *body, f"return {self.finished('u')}"]
+        return Function("forward", arguments, "Tensor", doc, body)
 
     def _residuals(self) -> Function:
         """What the steps leave: the method of the network that measures it."""

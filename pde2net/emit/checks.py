@@ -33,8 +33,10 @@ def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
     """Raise ValueError where values are not what was declared; not while a network is traced."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or a.is_meta:
         return
-    while torch._C._functorch.is_functorch_wrapped_tensor(inside):
-        inside, a = (torch._C._functorch.get_unwrapped(t) for t in (inside, a))
+    while torch._C._functorch.is_functorch_wrapped_tensor(inside):  # as results are, where a is not
+        inside = torch._C._functorch.get_unwrapped(inside)
+    while torch._C._functorch.is_functorch_wrapped_tensor(a):
+        a = torch._C._functorch.get_unwrapped(a)
     if not bool(inside.all()):
         place = tuple((~inside).nonzero()[0].tolist())
         raise ValueError(f"{name} was declared to lie in {declared}, and is {a[place].item():.6g} at {place}")
@@ -49,8 +51,11 @@ def border_cells(u: Tensor, dim: int, place: int) -> Tensor:
 ''')
 
 
-def declared_check(field: AppliedUndef, interval: Interval, variable: str) -> list[str]:
-    """The statement that checks the values of a field or unknown, if anything is declared of them."""
+def declared_check(field: AppliedUndef, interval: Interval, variable: str, elsewhere: str = "") -> list[str]:
+    """The statement that checks the values of a field or unknown, if anything is declared of them.
+
+    elsewhere  the condition of cells that may have any
+    """
     lower, upper = within(interval, field)
     above, below = field.is_positive and lower == 0, field.is_negative and upper == 0
     parts = [f"{variable} {'>' if above else '>='} {number(lower)}"] if lower.is_finite else []
@@ -61,7 +66,14 @@ def declared_check(field: AppliedUndef, interval: Interval, variable: str) -> li
         f"{'(' if above or lower == -sp.oo else '['}{lower}, {upper}{')' if below or upper == sp.oo else ']'}"
     )
     inside = parts[0] if len(parts) == 1 else " & ".join(f"({p})" for p in parts)
+    inside = f"({inside}) | ({elsewhere})" if elsewhere else inside
     return [f'require("{field.func}", {variable}, {inside}, "{said}")']
+
+
+def domain_check(field: AppliedUndef, variable: str) -> list[str]:
+    """The statements that check the values of a domain."""
+    inside = f"({variable} == 0) | ({variable} == 1)"
+    return [f'require("{field.func}", {variable}, {inside}, "{{0, 1}}")']
 
 
 def number_check(symbol: sp.Symbol, variable: str) -> str:
@@ -76,11 +88,12 @@ def input_checks(
     fields: Mapping[str, str],
     channels: int,
     unknowns: Sequence[str] = (),
+    domain: str = "",
 ) -> list[str]:
     """Raise TypeError or ValueError in words for a wrong type, dtype, rank, shape or size.
 
     `sizes` has the smallest size of each axis, and what sizes are multiples of; `fields` the variable of
-    each known field by its name; `unknowns` of a system are its channels.
+    each known field by its name; `unknowns` of a system are its channels; `domain` is one for all channels.
     """
     rank = len(axes) + 2
     shape = f"(batch, {channels}, {', '.join(axes)})"
@@ -115,7 +128,7 @@ def input_checks(
         lines += [
             f"if not isinstance({data}, Tensor) or {data}.dtype != u.dtype:",
             f'    raise TypeError(f"{name} must be a tensor of the dtype of u, {{u.dtype}}")',
-            f"if {' or '.join(_unequal(data, channels, bool(unknowns)))}:",
+            f"if {' or '.join(_unequal(data, channels, bool(unknowns) or name == domain))}:",
             f"    raise ValueError({_disagreement(name, data)})",
         ]
     return lines
@@ -129,7 +142,7 @@ def _other_channels(channels: int, unknowns: Sequence[str]) -> str:
     return f"other channels are {batch}declared by Problem(..., channels=...)"
 
 
-def _unequal(data: str, channels: int, system: bool) -> list[str]:
+def _unequal(data: str, channels: int, single: bool) -> list[str]:
     """Conditions under which a known field does not go with u; one channel goes with all."""
     batch = f"{data}.shape[0] not in (1, u.shape[0])"
     if channels == 1:
@@ -138,7 +151,7 @@ def _unequal(data: str, channels: int, system: bool) -> list[str]:
         f"{data}.dim() != u.dim()",
         f"{data}.shape[2:] != u.shape[2:]",
         batch,
-        f"{data}.shape[1] != 1" if system else f"{data}.shape[1] not in (1, {channels})",
+        f"{data}.shape[1] != 1" if single else f"{data}.shape[1] not in (1, {channels})",
     ]
 
 

@@ -186,7 +186,8 @@ class StackEmitter(KeepingEmitter):
             body.append(f"for {'_' if self.clock is None else self.counter} in range(self.cycles):")
         lines = [*start, *self._loop(names, data), *after]
         body += [indent + line for line in lines]
-        return Function("forward", arguments, "Tensor", doc, [*body, "return u"])
+        body = [*self.kept_outside(), *body, f"return {self.finished('u')}"]
+        return Function("forward", arguments, "Tensor", doc, body)
 
     def _given(self) -> str:
         """What the method `keep_stable` of a block is given besides the dtype."""

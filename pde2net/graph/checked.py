@@ -16,7 +16,7 @@ from pde2net.language.solvers import MOMENTUM, ON_FAILURE, PRECONDITIONERS, SOLV
 # (record, field) -> the values that it may have
 CHOICES = {
     ("Difference", "closure"): tuple(b.closure for b in BORDERS.values()),
-    ("Field", "role"): ("known field", "input"),
+    ("Field", "role"): ("known field", "input", "border cells"),
     ("Filter", "boundary"): (*BORDERS, CONTINUED),
     ("Filter", "parity"): (1, -1),
     ("Filter", "inner"): (1, -1),

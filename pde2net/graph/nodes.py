@@ -55,7 +55,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Input(Node):
-    """The state u at the start; one array."""
+    """The state u at the start; one array, which is 0 outside of a domain, a Field of a symbols.Domain."""
 
     symbol: sp.Symbol
     role: str = "input"
@@ -601,7 +601,7 @@ class VCycle(Node):
 
 @dataclass(frozen=True)
 class Output(Node):
-    """The state at the end."""
+    """The state at the end; outside of a domain, what the network was given."""
 
     takes = ("u",)
     role: str = "output"

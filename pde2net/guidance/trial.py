@@ -47,7 +47,7 @@ class Trial:
         semi, facts = self.prepared.semi, self.prepared.facts
         declaration = Declaration(self.prepared.problem, self.plan.scheme, self.prepared.grid)
         certificate = Certificate(subject(self.plan), self.plan.tau, self.claims, declaration, facts.answers)
-        graph = build(semi, self.plan.tau, self.plan.update)
+        graph = build(semi.in_domain, self.plan.tau, self.plan.update)
         return Network(semi, self.plan.scheme, graph, self.plan.update, certificate)
 
 

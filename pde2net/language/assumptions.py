@@ -12,14 +12,14 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from pde2net.errors import DeclarationError
-from pde2net.language.symbols import Edge, FilterParameter, Input
+from pde2net.language.symbols import Domain, Edge, FilterParameter, Input
 
 SIGNS = ("positive", "nonnegative", "negative", "nonpositive", "nonzero")
 ASSUMED = (*SIGNS, "real", "integer")  # of parameters, spacings and steps
 OF_FIELDS = ("positive", "nonnegative", "negative", "nonpositive", "real")
 OF_UNKNOWNS = ("real",)
 # How symbols that are no plain parameters are written down.
-OF_FILTERS, INPUT, EDGE = "filters of ", "input", "edge of axis "
+OF_FILTERS, INPUT, EDGE, DOMAIN = "filters of ", "input", "edge of axis ", "domain"
 
 
 def assumed(symbol: sp.Basic, kinds: Iterable[str] = ASSUMED) -> dict[str, bool]:
@@ -36,6 +36,8 @@ def stored(symbol: sp.Symbol) -> list[str]:
         return [*kinds, OF_FILTERS + symbol.owner]
     if isinstance(symbol, Edge):
         return [*kinds, f"{EDGE}{symbol.axis} {'last' if symbol.last else 'first'}"]
+    if isinstance(symbol, Domain):
+        return [*kinds, DOMAIN]
     return [*kinds, INPUT] if isinstance(symbol, Input) else kinds
 
 
@@ -49,6 +51,8 @@ def restored(name: str, kinds: Iterable[str]) -> sp.Symbol:
     if side is not None:
         axis, end = side
         return Edge(name, int(axis), end == "last")
+    if DOMAIN in kinds:
+        return Domain(name)
     return Input(name, **known) if INPUT in kinds else sp.Symbol(name, **known)
 
 

@@ -17,7 +17,10 @@ LINE: Interval = (-sp.oo, sp.oo)
 
 
 def checked_bounds(
-    given: Mapping[Any, Any] | None, fields: Iterable[AppliedUndef], unknowns: Iterable[AppliedUndef]
+    given: Mapping[Any, Any] | None,
+    fields: Iterable[AppliedUndef],
+    unknowns: Iterable[AppliedUndef],
+    domain: AppliedUndef | None = None,
 ) -> Mapping[str, Interval]:
     """{name of a field or an unknown: (lower, upper)}, sorted by name, from what a problem was given.
 
@@ -29,6 +32,8 @@ def checked_bounds(
     found: dict[str, Interval] = {}
     for key, pair in (given or {}).items():
         name = str(key.func if isinstance(key, AppliedUndef) else key)
+        if domain is not None and name == str(domain.func):
+            raise DeclarationError(f"{name} is the domain, whose values are 0 and 1: it takes no bounds.")
         if name not in known:
             raise DeclarationError(f'The equation has no field "{name}".{suggestion(name, known)}')
         if isinstance(key, AppliedUndef) and key != known[name]:

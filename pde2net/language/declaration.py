@@ -84,6 +84,7 @@ class Declaration:
             **({"arrays": arrays} if arrays else {}),
             "boundary": [problem.boundary[a] for a in space],
             **({"sides": sides} if sides else {}),
+            **({} if problem.domain is None else {"domain": str(problem.domain.func)}),
             "parameters": {s.name: to_text(v) for s, v in problem.parameters.items()},
             "scheme": scheme_to_data(self.scheme),
             "grid": {
@@ -132,6 +133,7 @@ class Declaration:
             },
             channels=data["channels"],
             bounds={name: tuple(map(read, pair)) for name, pair in data.get("bounds", {}).items()},
+            domain=functions[data["domain"]](*space) if "domain" in data else None,
         )
         axes = {a.name: a for a in space}
 

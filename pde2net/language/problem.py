@@ -26,6 +26,7 @@ from pde2net.language.checks import (
     checked_values,
 )
 from pde2net.language.difference_quotients import diagnosis
+from pde2net.language.domain import checked_domain
 from pde2net.language.exact import rationalise
 from pde2net.language.linear_operator import Chain, LinearOperator, norm_symbol, operators_of
 from pde2net.language.sides import Pair, Side, checked_boundary, declared, expressions, shown
@@ -56,6 +57,8 @@ class Problem:
     bounds      intervals of known fields and unknowns, {c: (0, 1), D: (0, oo), u: (0, 1)}: what is proved
                 assumes them, which the certificate says, and networks refuse other values. That of an unknown
                 is one of initial values: that later ones lie there is proved, or not used
+    domain      a known field m with values 0 and 1: the equation holds in the cells with m = 1, and nothing
+                flows between them and the others, which keep their values (theory.md, section 2)
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
                 squared norms over all of them, |grad u|^2 = sum_c |grad u_c|^2, in the diffusivity
 
@@ -79,6 +82,7 @@ class Problem:
     parameters: Mapping[Any, Any] = field(default_factory=dict)
     channels: int = 1
     bounds: Mapping[str, Interval] = field(default_factory=dict)
+    domain: AppliedUndef | None = None
     sides: Mapping[sp.Symbol, Pair] = field(default_factory=dict, init=False)
     arrays: Mapping[str, Array] = field(default_factory=dict, init=False)
 
@@ -90,6 +94,7 @@ class Problem:
         parameters: Mapping[Any, Any] | None = None,
         channels: int = 1,
         bounds: Mapping[Any, Any] | None = None,
+        domain: AppliedUndef | None = None,
     ) -> None:
         if type(channels) is not int or channels < 1:
             raise DeclarationError(f"channels is the number of channels of u, 1 or more, not {channels!r}.")
@@ -104,11 +109,13 @@ class Problem:
         set_(self, "boundary", names)
         set_(self, "parameters", MappingProxyType({}))
         set_(self, "arrays", MappingProxyType({}))
+        set_(self, "domain", None)
         set_(self, "channels", channels if len(kept) == 1 else len(kept))
         for e in kept:
             check_nodes(e.rhs)
         set_(self, "sides", MappingProxyType(_placed(conditions, places, self)))
-        set_(self, "bounds", checked_bounds(bounds, self.fields, self.unknowns))
+        set_(self, "domain", checked_domain(domain, places, self.expressions))
+        set_(self, "bounds", checked_bounds(bounds, self.fields, self.unknowns, self.domain))
         _check_functions(self)
         if not isinstance(parameters or {}, Mapping):
             raise DeclarationError(
@@ -186,8 +193,15 @@ class Problem:
 
     @cached_property
     def fields(self) -> tuple[AppliedUndef, ...]:
+        """All that the network is given: those of the equation and of conditions at sides, and the domain."""
         found = set().union(*(atoms(e, AppliedUndef) for e in self.expressions)) - set(self.unknowns)
+        found |= set() if self.domain is None else {self.domain}
         return tuple(sorted(found, key=lambda f: str(f.func)))
+
+    @property
+    def equation_fields(self) -> tuple[AppliedUndef, ...]:
+        """Those without the domain."""
+        return tuple(f for f in self.fields if f != self.domain)
 
     @cached_property
     def operators(self) -> tuple[LinearOperator, ...]:
@@ -245,30 +259,30 @@ class Problem:
         found = [*(side for e in several for side in e.args), *expressions(self.sides)]
         names = {str(f.func) for e in found for f in atoms(e, AppliedUndef)}
         bounds = {name: pair for name, pair in self.bounds.items() if name in names}
-        return Problem(**{**same, "channels": self.channels, "bounds": bounds, **options})
+        own = {"channels": self.channels, "bounds": bounds, "domain": self.domain}
+        return Problem(**{**same, **own, **options})
 
     def interval(self, field: Any) -> Interval:
         """Where the values of a field or unknown lie: its bounds, by name."""
         return self.bounds.get(str(field.func if isinstance(field, AppliedUndef) else field), EVERYTHING)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = (self.given, self.channels, dict(self.bounds))
+        values = (self.given, self.channels, dict(self.bounds), self.domain)
         return Problem, (self.equation, declared(self.boundary, self.sides), *values)
 
     def __hash__(self) -> int:
         values = tuple(self.parameters.items()), tuple(self.arrays.items()), tuple(self.bounds.items())
         borders = tuple(self.boundary.items()), tuple(self.sides.items())
-        return hash((self.equation, borders, values, self.channels))
+        return hash((self.equation, borders, values, self.channels, self.domain))
 
     def __str__(self) -> str:
-        where = shown(self.boundary, self.sides)
         one = len(self.equations) == 1
         values = f", {self.channels} channels" if self.channels > 1 and one else ""
         values += "".join(f", {s} = {v}" for s, v in self.parameters.items())
         values += "".join(f", {name} in {written(pair)}" for name, pair in self.bounds.items())
         equations, definitions = later("written")(self)
         between = "; " if sum(map(len, equations)) < LINE else "\n"
-        lines = [f"{between.join(equations)}  ({where}{values})"]
+        lines = [f"{between.join(equations)}  ({where(self)}{values})"]
         return "\n".join([*lines, *(f"    where {name} = {text}" for name, text in definitions)])
 
     @property
@@ -292,6 +306,12 @@ class Problem:
     def _repr_latex_(self) -> str:
         text: str = later("equations_latex")(self)
         return text
+
+
+def where(problem: Problem) -> str:
+    """The borders of a problem, and its domain."""
+    borders = shown(problem.boundary, problem.sides)
+    return borders if problem.domain is None else f"{borders}, in {problem.domain.func} = 1"
 
 
 def _placed(

@@ -70,6 +70,19 @@ class Edge(sp.Symbol):  # type: ignore[misc]  # SymPy has no types
         return (self.name, self.axis, self.last), {}
 
 
+class Domain(sp.Symbol):  # type: ignore[misc]  # SymPy has no types
+    """The known field that is 1 in the domain of an equation and 0 outside."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Domain:
+        found: Domain = sp.Symbol.__xnew__(cls, name, nonnegative=True)
+        return found
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, bool]]:
+        return (self.name,), {}
+
+
 def edge(axis: sp.Symbol, place: int, last: bool) -> Edge:
     """Of the axis at this place."""
     return Edge(f"{axis}_{'last' if last else 'first'}", place, last)

@@ -20,6 +20,7 @@ from pde2net.scheme.stack import Stack
 CELLS = {1: 16, 2: 8, 3: 6}
 CLOSE, SOLVED = 1e-6, 1e-3  # relative; of stacks, and where iterations end by a tolerance
 INPUT = 0.3
+INSIDE = 0.8  # of the cells
 
 
 def require_same_result(network: Network, graph: Graph, module: nn.Module, values: Mapping[str, Any]) -> None:
@@ -38,6 +39,8 @@ def require_same_result(network: Network, graph: Graph, module: nn.Module, value
     u = random.uniform(0.2, 0.8, (channels, *cells))
     inputs = {s.name: INPUT for s in problem.inputs}
     fields = {n: random.uniform(0.2, 0.8, cells) for n in _asked(module) if n not in inputs}
+    if problem.domain is not None:
+        fields[str(problem.domain.func)] = (random.uniform(size=cells) < INSIDE).astype(float)
     arrays = {n: np.asarray(v, dtype=float) for n, v in values.items() if isinstance(v, list)}
     given = {n: v.nested() for n, v in problem.arrays.items() if n not in arrays}
     arrays |= {n: np.asarray(v, dtype=float) for n, v in given.items()}

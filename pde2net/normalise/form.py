@@ -16,7 +16,7 @@ import sympy as sp
 from pde2net.language.bounds import LINE, Interval, within
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
-from pde2net.language.symbols import Edge
+from pde2net.language.symbols import Domain, Edge
 from pde2net.normalise.affine import affine
 from pde2net.normalise.terms import SQUARED, Notation, Term, symbols_in
 
@@ -40,6 +40,8 @@ class DivergenceForm(Notation):
     smoothed      symbol of each smoothed expression, those inside of others first
     edges         symbols of the outermost cells of sides across which something flows
     within        whether u is taken to lie within its declared bounds
+    domain        the field to which a network restricts K and the reaction; None for what is proved, which
+                  is about K on any set of cells (discretise/domain.py)
     """
 
     fields: tuple[sp.Symbol, ...]
@@ -49,11 +51,13 @@ class DivergenceForm(Notation):
     smoothed: Mapping[sp.Symbol, Smoothed]
     edges: tuple[Edge, ...] = ()
     within: bool = False
+    domain: Domain | None = None
 
     @property
     def data(self) -> frozenset[sp.Symbol]:
         """Symbols of what varies over the grid beside u: position, fields, what is smoothed, their slopes."""
-        return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes, *self.edges))
+        own = () if self.domain is None else (self.domain,)
+        return frozenset((*self.space, *self.fields, *self.smoothed, *self.field_slopes, *self.edges, *own))
 
     @property
     def intervals(self) -> Mapping[sp.Symbol, Interval]:

@@ -34,7 +34,7 @@ class Symbols:
             for (i, a), (j, b) in itertools.combinations(enumerate(problem.space), 2)
         }
         self.curvature = sp.Symbol(f"D_{name}", real=True)
-        self.by_field = {f: field_symbol(f, problem.interval(f)) for f in problem.fields}
+        self.by_field = {f: field_symbol(f, problem.interval(f)) for f in problem.equation_fields}
         self.fields = tuple(self.by_field.values())
         self.field_slopes: dict[sp.Symbol, tuple[sp.Symbol, int]] = {}
         self.smoothed: dict[sp.Symbol, Smoothed] = {}

@@ -82,6 +82,15 @@ class Case:
             for f, pair in bounded.items()
             if f in self.semi.form.fields
         )
+        domain = self.semi.form.problem.domain
+        if domain is not None:
+            assumed.append(
+                Discharged(
+                    "domain",
+                    f"{domain.func} is 0 or 1 in each cell; claims are about the cells where it is 1",
+                    "K is that of the edges between these; the others keep their values",
+                )
+            )
         if self.semi.grid.gradient == "central" and self.semi.first_order:
             assumed.append(
                 Discharged(

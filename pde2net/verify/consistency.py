@@ -91,7 +91,7 @@ def consistency(semi: Semidiscrete, in_time: TimeError) -> Claim:
         + _leading(leading)
         + (because("half-points") if _mixed(semi, space.order) else ())
         + in_time.notes,
-        hypotheses=_hypotheses(figures, leading, space.order, kinked),
+        hypotheses=_hypotheses(figures, leading, space.order, _places(semi, kinked)),
     )
 
 
@@ -103,6 +103,13 @@ def _kinked(semi: Semidiscrete) -> bool:
     radial = [g.diffusivity for c in components for g in c.groups or ()]
     powers = {p for g in radial for p in g.atoms(sp.Pow) if not p.exp.is_integer}
     return any(not p.base.is_positive for p in powers if not p.base.is_number)
+
+
+def _places(semi: Semidiscrete, kinked: bool) -> str:
+    """Those that are excepted."""
+    domain = semi.form.problem.domain
+    border = [] if domain is None else [f"the border of {domain.func} = 1"]
+    return " nor ".join([*border, *([PLACES] if kinked else [])])
 
 
 def expansion(order: int) -> str:
@@ -148,13 +155,13 @@ def _readable(found: Expansion, order: int) -> sp.Expr | None:
 
 
 def _hypotheses(
-    figures: dict[str, sp.Expr], leading: Sequence[sp.Expr | None], order: int, kinked: bool
+    figures: dict[str, sp.Expr], leading: Sequence[sp.Expr | None], order: int, places: str
 ) -> tuple[Discharged, ...]:
     names = ("leading error in tau", "leading error in h")
     known = {n: e for n, e in zip(names, leading, strict=False) if e is not None}
     below = ", ".join(f"h^{k}" for k in range(1, order))
     how = "term by term"
-    except_ = f", and stencils do not meet {PLACES}" if kinked else ""
+    except_ = f", and stencils do not meet {places}" if places else ""
     if below and "order in h" in figures:
         vanish = "coefficients of {} vanish" if order > 2 else "coefficient of {} vanishes"
         how = f"the {vanish.format(below)} for every smooth u"
@@ -175,5 +182,7 @@ def _leading(leading: Sequence[sp.Expr | None]) -> tuple[Because, ...]:
 
 def _mixed(semi: Semidiscrete, order: int) -> bool:
     """Whether slopes at half-points cost an order: in nonlinear fluxes of several dimensions."""
+    if semi.form.problem.domain is not None:  # then no other grid keeps order 2
+        return False
     first = any(t.along_axes for t in semi.form.terms)
     return order == 1 and first and len(semi.spacing) > 1 and semi.grid.gradient == "forward"

@@ -59,6 +59,8 @@ def planned(semi: Semidiscrete, scheme: Scheme, facts: Facts) -> Plan:
             "Learned filters have no meaning on coarse grids, so multigrid schemes take none; all others but "
             "AOS do."
         )
+    if semi.form.problem.domain is not None and isinstance(scheme, Multigrid):
+        raise DeclarationError("Domains have no coarse grids, so multigrid schemes take none; all others do.")
     update = update_of(scheme, coefficient(semi, scheme, facts))
     if isinstance(update, Cell) and isinstance(update.solver, Descent):
         update = replace(update, values=descent_values(update, facts))

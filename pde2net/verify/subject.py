@@ -9,8 +9,8 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
 from pde2net.graph.build.linear import LinearSystems, linear_systems
+from pde2net.language.problem import where
 from pde2net.language.schemes import AOS, Implicit, Multigrid, Theta
-from pde2net.language.sides import shown
 from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton, Solver
 from pde2net.language.stored import options_text
 from pde2net.language.text.printer import equation_line
@@ -30,7 +30,7 @@ def subject(plan: Plan | SystemPlan) -> dict[str, str]:
     same = len(set(spacing.values())) == 1
     return {
         "equation": equation_line(problem),
-        "boundary": shown(problem.boundary, problem.sides),
+        "boundary": where(problem),
         "parameters": values_line(problem.parameters),
         "scheme": scheme_line(plan, form.reaction != 0),
         "grid": (f"h = {semi.spacing[0]}" if same else ", ".join(f"h_{a} = {h}" for a, h in spacing.items()))

@@ -34,6 +34,12 @@ def norm(u: Tensor) -> Tensor:
     return (u / size).flatten(1).norm(dim=1) * size.flatten()
 
 
+def growth(u: Tensor, v: Tensor) -> Tensor:
+    """‖v‖/‖u‖ - 1; of u = 0, whether v is 0."""
+    before, after = norm(u), norm(v)
+    return torch.where(before > 0, after / before.clamp(min=1e-300) - 1, after)
+
+
 @dataclass
 class Attack:
     """The network of one certificate under attack; `found` lists claims that were broken, in words."""
@@ -57,6 +63,7 @@ class Attack:
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
         self.bounds = {name: pair for name, pair in problem.bounds.items() if name in self.names}
         self.ranges = [tuple(map(float, pair)) for pair in problem.ranges or ()]
+        self.domain = "" if problem.domain is None else str(problem.domain.func)
         reaction = {*map(str, form.reaction.free_symbols)}
         self.targets = [n for n in self.names if n in reaction and n not in self.bounds]
         smallest = max(self.network.semidiscrete.smallest)
@@ -96,7 +103,7 @@ class Attack:
     def violations(self) -> Iterator[tuple[str, Violation]]:
         """For each proved claim by how much a batch of inputs violates it: positive beyond it."""
         if self.proved("l2_stability"):
-            yield "l2_stability", lambda u: norm(self.apply(u)) / norm(u) - 1
+            yield "l2_stability", lambda u: growth(u, self.apply(u))
         if self.proved("maximum_principle"):
             yield "maximum_principle", self.leaving if self.assumes_range else self.excess
         if self.proved("mean_preservation"):
@@ -116,7 +123,7 @@ class Attack:
     def of_data(self) -> Iterator[tuple[str, Violation]]:
         """The input is the field of a fidelity, too."""
         if self.proved("bounded_by_data"):
-            yield "bounded_by_data", lambda u: norm(self.restored(u)) / norm(u) - 1
+            yield "bounded_by_data", lambda u: growth(u, self.restored(u))
         for name in ("lipschitz_in_data", "averaged"):
             if not self.proved(name):
                 continue
@@ -139,7 +146,7 @@ class Attack:
         claim = self.certificate.claims["maximum_principle"]
         return any(h.name.startswith("declared range") for h in claim.hypotheses)
 
-    def inside(self, u: Tensor) -> Tensor:
+    def admitted(self, u: Tensor) -> Tensor:
         """The nearest input in the declared ranges; those of one equation hold for all channels."""
         if not self.ranges:
             return u
@@ -151,13 +158,13 @@ class Attack:
     def leaving(self, u: Tensor) -> Tensor:
         """By how much values leave the declared ranges."""
         v = self.apply(u)
-        return ((v - self.inside(v)).abs() / (1 + u.detach().abs().amax())).flatten(1).amax(1)
+        return self.seen((v - self.admitted(v)).abs() / (1 + u.detach().abs().amax())).flatten(1).amax(1)
 
     def restored(self, u: Tensor) -> Tensor:
         self.inputs += len(u)
-        fields = {**self.fields(u), **dict.fromkeys(self.targets[:1], u)}
-        result: Tensor = self.module(u, **fields)
-        return result
+        fields = {**self.fields(u), **dict.fromkeys(self.targets[:1], self.garbage(u))}
+        result: Tensor = self.module(self.garbage(u), **fields)
+        return self.seen(result)
 
     def proved(self, name: str) -> bool:
         return str(self.certificate.claims[name].status) == "proved"
@@ -185,14 +192,37 @@ class Attack:
         ]
         batch = [a * np.asarray(p, dtype=float) for p in found for a in AMPLITUDES]
         if self.channels == 1:
-            return torch.from_numpy(np.stack(batch))[:, None]
+            return self.harmful(torch.from_numpy(np.stack(batch))[:, None])
         # One channel alone, then all of them in a mix of its own for each input.
         mix = rng.normal(size=(len(batch), self.channels)) * (rng.random((len(batch), self.channels)) < 0.7)
         mix[: len(batch) // 3] = np.eye(self.channels)[0]
         images = np.stack(batch)[:, None] * mix.reshape(*mix.shape, *[1] * len(shape))
         turned = np.where(rng.random(images.shape[:2]) < 0.5, 1, 0).reshape(*mix.shape, *[1] * len(shape))
         images = turned * images + (1 - turned) * images[..., ::-1]
-        return torch.from_numpy(images[np.abs(images).reshape(len(images), -1).max(1) > 0])
+        return self.harmful(torch.from_numpy(images))
+
+    def harmful(self, images: Tensor) -> Tensor:
+        """Those that are not 0 in the domain."""
+        inner = self.seen(images)
+        return inner[inner.abs().flatten(1).amax(1) > 0]
+
+    def inside(self, shape: tuple[int, ...]) -> Tensor:
+        """The cells of the domain, which claims are about: some parts of an image, or all of it."""
+        rng = np.random.default_rng(3)
+        found = rng.random(shape) < 0.75 if self.domain else np.ones(shape, dtype=bool)
+        found[(0,) * len(shape)] = found[(-1,) * len(shape)] = True
+        return torch.from_numpy(found)
+
+    def garbage(self, u: Tensor) -> Tensor:
+        """`u`, with numbers that nobody should see outside of the domain."""
+        if not self.domain:
+            return u
+        noise = torch.from_numpy(np.random.default_rng(5).normal(0, 1e3, u.shape[2:]))
+        return torch.where(self.inside(tuple(u.shape[2:])), u, noise)
+
+    def seen(self, u: Tensor) -> Tensor:
+        """`u`, with 0 outside of the domain."""
+        return torch.where(self.inside(tuple(u.shape[2:])), u, 0) if self.domain else u
 
     def started(self, shape: tuple[int, ...]) -> Tensor:
         """The patterns; with declared ranges, at both ends of these, in the upper half, and as they are."""
@@ -204,8 +234,8 @@ class Attack:
             u.amax(axes, keepdim=True) - u.amin(axes, keepdim=True) + 1e-9
         )
         far = [1e3 * (flat - 0.5).sign(), 1e3 * (flat + 0.2).round() - 500, u]
-        low, high = self.inside(torch.full_like(u, -50.0)), self.inside(torch.full_like(u, 50.0))
-        return torch.cat([*(self.inside(p) for p in far), low + (high - low) * flat])
+        low, high = self.admitted(torch.full_like(u, -50.0)), self.admitted(torch.full_like(u, 50.0))
+        return torch.cat([*(self.admitted(p) for p in far), low + (high - low) * flat])
 
     def fields(self, u: Tensor) -> dict[str, Tensor]:
         """Known fields of any sign, the same for equal shapes."""
@@ -220,26 +250,31 @@ class Attack:
                 [low, low, high, high, (low + high) / 2, low + (high - low) / 7], one[name].shape
             )
             one[name] = torch.from_numpy(drawn)
-        return {**{n: f.expand(u.shape).contiguous() for n, f in one.items()}, **self.numbers}
+        found = {n: f.expand(u.shape).contiguous() for n, f in one.items()}
+        if self.domain:
+            found[self.domain] = self.inside(tuple(u.shape[2:])).double()[None, None]
+        return {**found, **self.numbers}
 
     def apply(self, u: Tensor) -> Tensor:
         self.inputs += len(u)
-        result: Tensor = self.module(u, **self.fields(u))
-        return result
+        result: Tensor = self.module(self.garbage(u), **self.fields(u))
+        return self.seen(result)
 
     # -- violations ------------------------------------------------------------------------------
 
     def excess(self, u: Tensor) -> Tensor:
         """By how much values leave the range of u, 0 and the field of a fidelity term."""
-        low, high = u.flatten(2).amin(2), u.flatten(2).amax(2)  # of each channel
+        cells = self.inside(tuple(u.shape[2:]))
+        low, high = u[..., cells].amin(2), u[..., cells].amax(2)  # of each channel
         if self.includes_zero:
             low, high = low.clamp(max=0), high.clamp(min=0)
         for value in self.at_sides:
             low, high = low.clamp(max=value), high.clamp(min=value)
         fields = self.fields(u)
         for name in self.targets:
-            low, high = torch.minimum(low, fields[name].min()), torch.maximum(high, fields[name].max())
-        v = self.apply(u).flatten(2)
+            own = fields[name][..., cells]
+            low, high = torch.minimum(low, own.min()), torch.maximum(high, own.max())
+        v = self.apply(u)[..., cells]
         size = torch.maximum(low.abs(), high.abs()).amax(1, keepdim=True)
         return (torch.maximum(v.amax(2) - high, low - v.amin(2)) / size).amax(1)
 
@@ -256,10 +291,11 @@ class Attack:
         rng = np.random.default_rng(u[0].numel())
         noise = torch.from_numpy(rng.choice([-1.0, 1.0], size=tuple(u.shape[1:])))
         size = u.detach().abs().amax(dim=tuple(range(1, u.ndim)), keepdim=True)
-        change = u.detach().flip(-1) / 3 + noise * size / 10
-        change = self.inside(u.detach() + change) - u.detach()
+        change = self.seen(u.detach().flip(-1) / 3 + noise * size / 10)
+        change = self.admitted(u.detach() + change) - u.detach()
         run = network or self.apply
-        return norm(run(u + change) - run(u)) / norm(change)
+        moved, before = norm(run(u + change) - run(u)), norm(change)
+        return torch.where(before > 1e-9 * size.flatten(), moved / before.clamp(min=1e-300), 0.0)
 
     def expansion(self, u: Tensor, network: Violation | None = None) -> Tensor:
         """The spectral norm of the Jacobian: row i of it from copy i of the input, in one backward pass."""
@@ -290,7 +326,8 @@ class Attack:
             if slope is None:
                 break
             slope = torch.nan_to_num(slope, 0.0, 0.0, 0.0)
-            u = self.inside(where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope)
+            climbed = where + _each(length * norm(where) / norm(slope).clamp(min=1e-300), u) * slope
+            u = self.admitted(self.seen(climbed))
         k = int(best.argmax())
         return float(best[k]), where[k]
 
@@ -345,7 +382,10 @@ class Attack:
             if "coefficients kept" in witness["description"]:
                 continue  # of a network with other coefficients
             u = self.image(witness["u0"])
-            fields = {n: self.image(witness["fields"][n]) for n in self.names}
+            given = {n: w for n, w in witness.get("fields", {}).items() if n in self.names}
+            fields = {n: self.image(values) for n, values in given.items()}
+            if self.domain:  # they are those of a whole image
+                fields[self.domain] = torch.ones_like(u[:, :1])
             with torch.no_grad():
                 v = self.module(u, **fields)
                 if not torch.isfinite(v).all():

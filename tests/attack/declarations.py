@@ -418,16 +418,17 @@ def declarations(draw: Any, kinds: tuple[type, ...] = tuple(SCHEMES)) -> Declare
     if draw(st.integers(0, 5)) == 0:
         boundary[AXES[0]] = (draw(sides()), draw(sides()))
     form = draw(st.integers(0, 10))
+    domain = draw(st.sampled_from([None, None, None, None, sp.Function("m")(*AXES[:dim])]))
     if form == 0:
-        problem = p2n.Problem(draw(systems(dim)), boundary)
+        problem = p2n.Problem(draw(systems(dim)), boundary, domain=domain)
     elif form == 10:
         equations, bounds = draw(ranged(dim))
-        problem = p2n.Problem(equations, boundary, bounds=bounds)
+        problem = p2n.Problem(equations, boundary, bounds=bounds, domain=domain)
     else:
         alone = right_hand_sides(dim) if form > 2 else timed(dim)
         rhs, bounds = draw(bounded(dim)) if form == 2 else (draw(alone), {})
         channels = draw(st.sampled_from([1, 1, 1, 1, 2, 3]))
-        problem = p2n.Problem(equation(rhs, dim), boundary, channels=channels, bounds=bounds)
+        problem = p2n.Problem(equation(rhs, dim), boundary, channels=channels, bounds=bounds, domain=domain)
     spacing = draw(st.one_of(st.just(1), numbers.map(lambda n: sp.Rational(n)), st.none()))
     if spacing is None:
         spacing = {a: draw(numbers) for a in AXES[:dim]}

@@ -47,6 +47,12 @@ def inpainting() -> p2n.Network:
     return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=100), p2n.Grid())
 
 
+def domain_2d() -> p2n.Network:
+    u, m = sp.Function("u")(x, y, t), sp.Function("m")(x, y)
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u))))), domain=m)
+    return p2n.compile(problem, p2n.Explicit(tau=0.2, steps=20), p2n.Grid())
+
+
 def charbonnier(dimension: int, scheme: p2n.Scheme) -> p2n.Network:
     axes = (x, y)[:dimension]
     u = sp.Function("u")(*axes, t)
@@ -118,6 +124,7 @@ NETWORKS: tuple[Callable[[], p2n.Network], ...] = (
     heat_1d_dirichlet,
     fourth_order_2d,
     inpainting,
+    domain_2d,
     edge_enhancing_2d,
     gray_scott_2d,
     colour_2d,

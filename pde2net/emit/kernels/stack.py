@@ -127,7 +127,7 @@ class PassesEmitter(StackEmitter):
             *super().checks(),
             f"{found} = self.by_kernels({handed})",
             f"if {found} is not None:",
-            f"    return {found}",
+            f"    return {self.finished(found)}",
         ]
 
     def network(self) -> Class:

@@ -20,12 +20,14 @@ CANDIDATES: tuple[Steps, ...] = ((2, 1), (5, 2), (10, 4), (20, 8), (40, 16))
 RUNS = 3  # of which the median counts, after one that compiles
 
 
-def tuned(source: Callable[[Steps | None], str], arrays: Mapping[str, Sequence[int]]) -> Steps:
+def tuned(
+    source: Callable[[Steps | None], str], arrays: Mapping[str, Sequence[int]], domain: str = ""
+) -> Steps:
     """The fastest numbers of steps in a pass, and in one that keeps what derivatives need.
 
-    `source` makes the text for some; `arrays` has the shapes of the image, called "u", and of known fields.
-    What was measured is kept in steps.json of `cache_folder()`, for the text, the shapes and the number of
-    threads; where that cannot be written, it is measured again in each process.
+    `source` makes the text for some; `arrays` has the shapes of the image, called "u", and of known fields,
+    of which `domain` is 1. What was measured is kept in steps.json of `cache_folder()`, for the text, the
+    shapes and the number of threads; where that cannot be written, it is measured again in each process.
     """
     threads = torch.get_num_threads()
     what = json.dumps([source(None), {name: list(shape) for name, shape in arrays.items()}, threads])
@@ -33,7 +35,7 @@ def tuned(source: Callable[[Steps | None], str], arrays: Mapping[str, Sequence[i
     known = _known(path)
     if key not in known:
         with torch.inference_mode(False), torch.enable_grad():
-            known[key] = list(_measured(source, arrays))
+            known[key] = list(_measured(source, arrays, domain))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, json.dumps({**_known(path), key: known[key]}, indent=0, sort_keys=True))
@@ -58,10 +60,13 @@ def _known(path: Any) -> dict[str, list[int]]:
     }
 
 
-def _measured(source: Callable[[Steps | None], str], arrays: Mapping[str, Sequence[int]]) -> Steps:
+def _measured(
+    source: Callable[[Steps | None], str], arrays: Mapping[str, Sequence[int]], domain: str
+) -> Steps:
     """Candidates one after the other; the first that makes all steps in one pass is the last."""
     random = torch.Generator().manual_seed(0)
     given = {name: torch.rand(tuple(shape), generator=random) for name, shape in arrays.items()}
+    given |= {domain: torch.ones(tuple(arrays[domain]))} if domain else {}
     image = given.pop("u")
     forward, training = dict[int, float](), dict[int, float]()
     texts = set[str]()

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import sympy as sp
+
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.errors import DeclarationError
 from pde2net.graph.build.implicit import ImplicitBuilder, require_determined
@@ -68,10 +70,22 @@ class ImplicitEquation(ImplicitBuilder, Equations):
     def correction(self, loop: StepLoop, tangent: Tangent, v: Source, rhs: Source) -> Source:
         if loop.systems.method != "direct":
             return loop.newton_system(tangent, v, rhs)
-        slope = derivative(self.form.reaction, self.form.state)
+        slope = derivative(self.reaction, self.form.state)
         expression = self.cell.mass - self.cell.step * slope
         own = Rate(expression, self.local_inputs(expression, v))
-        return self.tridiagonal("correction", 0, tangent.slope_weight(), own, rhs, self.cell.step)
+        weight = self.within_domain("slope_inside", tangent.slope_weight())
+        return self.tridiagonal("correction", 0, weight, own, rhs, self.cell.step)
+
+    def within_domain(self, name: str, weight: Source | sp.Expr) -> Source | sp.Expr:
+        """A weight of the flux along the one axis, 0 across the border of the domain."""
+        if self.form.domain is None:
+            return weight
+        (edge,), inputs = self.inner_edges, self.edge_inputs()
+        if isinstance(weight, tuple):
+            slot = sp.Symbol("_weight", real=True)
+            inputs[slot.name], weight = weight, slot
+        (found,) = self.arrays(name, [edge * weight], inputs)
+        return found
 
     def preconditioned(self, kind: str, name: str, x: Source, v: Source) -> dict[str, Source]:
         mass = self.cell.mass + self.cell.step * self.pull(self.cell.solver)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
@@ -26,6 +28,7 @@ def require_determined(semi: Semidiscrete | SemidiscreteSystem) -> None:
     them; and so for the sums c^T r of a system.
     """
     parts = semi.parts if isinstance(semi, SemidiscreteSystem) else (semi,)
+    _require_pull(parts)
     states = sp.Matrix([p.form.state for p in parts])
     rows = []
     for form in (p.form for p in parts if p.closed and not p.form.learned):
@@ -42,6 +45,18 @@ def require_determined(semi: Semidiscrete | SemidiscreteSystem) -> None:
         )
 
 
+def _require_pull(parts: Sequence[Semidiscrete]) -> None:
+    """Raise EquationError for a domain parts of which may have no data, and so no one steady state."""
+    for form in (p.form for p in parts if p.form.problem.domain is not None):
+        pull, _ = split_reaction(form.reaction, form.state)
+        pull = pull.subs(form.problem.parameters)
+        if pull.free_symbols & form.data or not pull.is_positive:
+            raise EquationError(
+                "tau = oo: nothing joins the parts of a domain, so the reaction has to pull in every cell, "
+                "as beta*(f - u) does with beta > 0; or take a finite step."
+            )
+
+
 def splits(semi: Semidiscrete) -> bool:
     """Whether A is a sum of tridiagonal matrices, one per axis."""
     terms = semi.form.terms
@@ -56,7 +71,17 @@ class ImplicitBuilder(RateBuilder):
     def __init__(self, semi: Semidiscrete, graph: Graph, cell: Cell) -> None:
         super().__init__(semi, graph)
         self.cell = cell
-        self.damping, self.source = split_reaction(self.form.reaction, self.form.state)
+        damping, source = split_reaction(self.form.reaction, self.form.state)
+        self.damping, self.source = self.in_domain * damping + self.filling, self.in_domain * source
+
+    @property
+    def filling(self) -> sp.Expr:
+        """What keeps the matrix of a steady state regular outside of the domain, where states are 0."""
+        return 1 - self.in_domain if self.cell.steady else sp.S.Zero
+
+    @property
+    def reaction(self) -> sp.Expr:
+        return super().reaction - self.filling * self.form.state
 
     def lagged(self, rhs: Source, v: Source) -> Source:
         """The right-hand side with the part of the reaction that is taken at v."""
@@ -108,7 +133,7 @@ class ImplicitBuilder(RateBuilder):
     def pull(self, solver: Solver | None) -> sp.Expr:
         """What the reaction adds to the diagonal of a linear system."""
         if isinstance(solver, Newton):
-            return nonnegative(-derivative(self.form.reaction, self.form.state))
+            return nonnegative(-derivative(self.reaction, self.form.state))
         return self.damping
 
     def frozen_product(self, name: str, x: Source, weights: FluxWeights, diagonal: Rate) -> Source:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.errors import DeclarationError
 from pde2net.graph.build.implicit import split_reaction, splits
 from pde2net.graph.build.operator import hides_checkerboard
 from pde2net.graph.build.tangent import derivative
@@ -67,10 +68,15 @@ def linear_method(semi: Equations, solver: Solver) -> str:
 
 def preconditioner_of(semi: Equations, solver: Kacanov | Newton) -> str:
     """What the solver asks for; by default multigrid where it applies, else the diagonal, else none."""
+    in_domain = semi.form.problem.domain is not None
+    if in_domain and solver.preconditioner == "multigrid":
+        raise DeclarationError(
+            'Domains have no coarse grids: take linear systems with preconditioner="diagonal" or "none".'
+        ).spelt("Domains have no coarse grids: take linear systems with preconditioner = diagonal or none.")
     if solver.preconditioner is not None:
         return solver.preconditioner
     best = {t.preconditioner for t in semi.form.terms}
-    if isinstance(semi, SemidiscreteSystem) or hides_checkerboard(semi):
+    if isinstance(semi, SemidiscreteSystem) or in_domain or hides_checkerboard(semi):
         best.add("diagonal")
     return next((kind for kind in ("none", "diagonal") if kind in best), "multigrid")
 
@@ -108,7 +114,9 @@ def _alike(semi: Equations, solver: Kacanov | Newton) -> bool:
 
 
 def _keeps_constants(semi: Equations) -> bool:
-    """Whether K 1 = 0 and no reaction is taken at the new state."""
+    """Whether K 1 = 0 and no reaction is taken at the new state; in a domain, each part has a mean."""
+    if semi.form.problem.domain is not None:
+        return False
     if isinstance(semi, SemidiscreteSystem):
         return all(map(_keeps_constants, semi.parts))
     damping, _ = split_reaction(semi.form.reaction, semi.form.state)

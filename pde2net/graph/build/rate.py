@@ -41,9 +41,18 @@ class RateBuilder(SlopeBuilder):
 
     def rate(self, state: Source, weights: FluxWeights | None = None) -> Rate:
         """F at `state`, with the flux weights of an earlier state if they are given."""
-        diffusion = self.diffusion(state, weights)
-        expression = self.form.reaction + diffusion.expression
-        return Rate(expression, diffusion.inputs | self.local_inputs(self.form.reaction, state))
+        diffusion, reaction = self.diffusion(state, weights), self.reaction
+        return Rate(reaction + diffusion.expression, diffusion.inputs | self.local_inputs(reaction, state))
+
+    @property
+    def reaction(self) -> sp.Expr:
+        """r, which acts in the domain alone."""
+        return self.form.reaction * self.in_domain
+
+    @property
+    def in_domain(self) -> sp.Expr:
+        """1 in the domain, 0 outside."""
+        return sp.S.One if self.form.domain is None else self.form.domain
 
     def diffusion(self, state: Source, weights: FluxWeights | None = None) -> Rate:
         """The part of F without the reaction."""
@@ -118,7 +127,8 @@ class RateBuilder(SlopeBuilder):
     def first_order(
         self, term: FirstOrder, suffix: str, weights: tuple[Source | sp.Expr, ...] | None
     ) -> Source:
-        form, slopes = self.form, self.slopes()
+        form = self.form
+        slopes = self.slopes() if weights is None else self.plain_slopes()
         if weights is not None:
             inputs: dict[str, Source] = {}
             expressions = self.weighted(form.slopes, suffix, weights, inputs)
@@ -167,6 +177,8 @@ class RateBuilder(SlopeBuilder):
     def collocated(self, term: FirstOrder, suffix: str) -> tuple[Source | sp.Expr, ...]:
         """FluxWeights at the half-points or cells where the slopes are."""
         weights, inputs = self.flux(term, suffix, per_slope=True)
+        weights = [e * w for e, w in zip(self.inner_edges, weights, strict=True)]
+        inputs |= self.edge_inputs()
         sloped = any(w.free_symbols & set(self.form.slopes) for w in weights)
         return self.arrays(f"g{suffix}", weights, (self.slopes() if sloped else {}) | inputs)
 

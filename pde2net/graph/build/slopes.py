@@ -48,9 +48,40 @@ class SlopeBuilder(NodeBuilder):
         return inputs | self.data_inputs(expression, padded=False)
 
     def slopes(self) -> dict[str, Source]:
-        """The slopes at the current state, by the names of their symbols."""
+        """The slopes at the current state, by the names of their symbols; 0 across the border of a domain."""
+        return self.counted(f"{self.form.state}_inside", self.plain_slopes())
+
+    def plain_slopes(self) -> dict[str, Source]:
+        """The same without regard to a domain."""
         name = self.convolution("K", self.semi.gradient)
         return {p.name: (name, i) for i, p in enumerate(self.form.slopes)}
+
+    def counted(self, name: str, slopes: dict[str, Source]) -> dict[str, Source]:
+        """Slopes along the axes that are 0 across the border of a domain, by the same names."""
+        if self.form.domain is None:
+            return slopes
+        rows = tuple(e * sp.Symbol(p, real=True) for e, p in zip(self.inner_edges, slopes, strict=True))
+        made, _ = self.once(name, Pointwise(rows, "coefficient"), slopes | self.edge_inputs())
+        return {p: (made, i) for i, p in enumerate(slopes)}
+
+    @property
+    def inner_edges(self) -> tuple[sp.Expr, ...]:
+        """What weights of fluxes are multiplied by: 1 for edges within the domain, 0 for others."""
+        if self.form.domain is None:
+            return (sp.S.One,) * len(self.form.space)
+        return tuple(sp.Symbol(f"_edges_{a}", real=True) for a in self.form.space)
+
+    def edge_inputs(self) -> dict[str, Source]:
+        """What feeds them: an edge counts if the mean of the domain over its two cells is 1."""
+        domain = self.form.domain
+        if domain is None:
+            return {}
+        at_cells, mean = self.field(domain, self.padded), sp.Symbol("_mean", real=True)
+        node, found = Pointwise((sp.Max(2 * mean - 1, 0),), "coefficient"), {}
+        for axis, a in enumerate(self.form.space):
+            over = self.on_edges(f"{domain}_{a}", axis, at_cells)
+            found[f"_edges_{a}"] = self.once(f"edges_{a}", node, {mean.name: over})
+        return found
 
     def moving(self, inputs: Mapping[str, Source]) -> set[sp.Symbol]:
         """Symbols that stand for arrays."""
@@ -100,7 +131,7 @@ class SlopeBuilder(NodeBuilder):
                 found[symbol.name] = self.outside(known_name(symbol, wide), node, {})
             elif symbol in form.edges:
                 found[symbol.name] = self.outside(known_name(symbol), Field(symbol, "border cells"), {})
-            elif symbol in form.fields:
+            elif symbol in form.fields or symbol == form.domain:
                 found[symbol.name] = self.field(symbol, wide)
             elif symbol in form.smoothed:
                 found[symbol.name] = self.smoothed(symbol, wide)
@@ -109,7 +140,8 @@ class SlopeBuilder(NodeBuilder):
                 bank = self.semi.cell or self.semi.gradient
                 of = self.field if field in form.fields else self.smoothed
                 name, _ = self.once(f"K_{field}", Convolution(bank), {"u": of(field, self.padded)})
-                found[symbol.name] = (name, axis)
+                slopes = {f"_slope_{a}": (name, i) for i, a in enumerate(form.space)}
+                found[symbol.name] = self.counted(f"{field}_inside", slopes)[f"_slope_{form.space[axis]}"]
         return found
 
     def field(self, symbol: sp.Symbol, wide: bool) -> Source:

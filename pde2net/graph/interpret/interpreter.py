@@ -17,7 +17,7 @@ from pde2net.graph.interpret.solve import bicgstab, conjugate_gradients, iterate
 from pde2net.graph.network import Graph, GraphError
 from pde2net.graph.network import fields as known_fields
 from pde2net.graph.nodes import Iterate, LinearSolve, Node, Operator, Output, Previous, Repeat, State, Trial
-from pde2net.language.symbols import Edge
+from pde2net.language.symbols import Domain, Edge
 
 
 class Interpreter(Evaluator):
@@ -40,6 +40,7 @@ class Interpreter(Evaluator):
         filters: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(graph, values, arithmetic, filters)
+        self.domain = next((s for s in known_fields(graph) if isinstance(s, Domain)), None)
         self.edges = [s for s in known_fields(graph) if isinstance(s, Edge)]
         self.ancestors: dict[tuple[str, str], set[str]] = {}
         self.strict = True
@@ -70,13 +71,14 @@ class Interpreter(Evaluator):
         if data:
             self.fields[data] = self.u0
         with np.errstate(all="ignore"):  # overflow is a result like any other
-            result = np.moveaxis(np.broadcast_to(self.result(), self.u0.shape), -1, 0)
+            found = np.broadcast_to(self.within(self.result(), self.outside), self.u0.shape)
+            result = np.moveaxis(found, -1, 0)
         return result if self.channels == 1 else np.moveaxis(result, -1, 1)
 
     def load(self, states: Array, fields: Mapping[str, Any] | None = None) -> None:
         """Take states along the first axis, and known fields, as what is evaluated next."""
         own = states if self.channels == 1 else np.moveaxis(states, 1, -1)
-        self.u0 = np.moveaxis(own, 0, -1)
+        self.outside = self.u0 = np.moveaxis(own, 0, -1)
         self.shape = self.u0.shape if self.channels == 1 else (*self.u0.shape[:-2], 1, len(states))
         self.fields = {name: self.known(values) for name, values in (fields or {}).items()}
         sizes = self.u0.shape[: self.dimension]
@@ -84,7 +86,14 @@ class Interpreter(Evaluator):
             place = sizes[symbol.axis] - 1 if symbol.last else 0
             cells = np.indices(sizes)[symbol.axis] == place
             self.fields[symbol.name] = self.known(cells.astype(int))
+        self.u0 = self.within(self.u0, self.array(np.zeros(1)))
         self.failed = np.zeros(len(states), dtype=bool)
+
+    def within(self, values: Array, others: Array) -> Array:
+        """`values` in the domain, `others` outside: states are 0 there, and results are what was given."""
+        if self.domain is None:
+            return values
+        return np.where(self.fields[self.domain.name] == 1, values, others)
 
     def known(self, values: Any) -> Array:
         """A known field, the same for all images."""

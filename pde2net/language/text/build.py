@@ -77,7 +77,7 @@ class _Builder:
         for needed in ("unknown", "equation"):
             if needed not in self.places:
                 raise TextError(f"{self.source.name} has no {needed}.")
-        options = {key: self.found[key] for key in ("boundary", "channels") if key in self.found}
+        options = {key: self.found[key] for key in ("boundary", "channels", "domain") if key in self.found}
         place = self.places["equation"]
         for name in self.unknowns:
             if name not in self.equations:
@@ -215,14 +215,24 @@ class _Builder:
         self._declare(as_token(name), Input(str(name), **self._sign(sign)))
 
     def _field(self, node: Statement) -> None:
+        sign, interval = node.children[-2:]
+        name, _ = self._known(node, "a field", **self._sign(sign))
+        self._bound(name, interval)
+
+    def _known(self, node: Statement, what: str, **sign: bool) -> tuple[Token, AppliedUndef]:
+        """Declare a function of the axes."""
         name, *arguments = [c for c in node.children if isinstance(c, Token)]
         symbols = [self.scope.names.get(str(a)) for a in arguments]
         if tuple(symbols) != self.scope.space:
             axes = ", ".join(map(str, self.scope.space))
-            raise self.source.at(name, f"a field is a function of the axes of the unknown: {name}({axes}).")
-        sign, interval = node.children[-2:]
-        self._declare(name, sp.Function(str(name), **self._sign(sign))(*symbols))
-        self._bound(name, interval)
+            raise self.source.at(name, f"{what} is a function of the axes of the unknown: {name}({axes}).")
+        made = sp.Function(str(name), **sign)(*symbols)
+        self._declare(name, made)
+        return name, made
+
+    def _domain(self, node: Statement) -> None:
+        self._once(node)
+        _, self.found["domain"] = self._known(node, "a domain")
 
     def _bound(self, name: Any, interval: Any) -> None:
         """The declared range of a field or an unknown, if there is one."""

@@ -17,7 +17,7 @@ LONGEST = 20_000  # characters of a text
 DEEPEST = 50  # nested brackets
 MOST_DIGITS = 60  # of a number
 
-STATEMENTS = ("unknown", "field", "parameter", "let", "equation", "boundary", "grid", "scheme")
+STATEMENTS = ("unknown", "field", "parameter", "let", "equation", "boundary", "domain", "grid", "scheme")
 _WORDS = {
     "NAME": "a name",
     "NUMBER": "a number",

@@ -32,7 +32,7 @@ def problem_text(problem: Problem) -> str:
     one = len(problem.unknowns) == 1
     lines += [("channels", str(problem.channels))] if problem.channels > 1 and one else []
     lines += learned_lines(problem)
-    lines += [("field", f"{f}{sign_text(f)}{_range(problem, f)}") for f in problem.fields]
+    lines += [("field", f"{f}{sign_text(f)}{_range(problem, f)}") for f in problem.equation_fields]
     for symbol in problem.scalars:
         value = problem.parameters.get(symbol)
         shown = "" if value is None else f" = {expression_text(value, problem.space)}"
@@ -47,6 +47,7 @@ def problem_text(problem: Problem) -> str:
     lines += [("let", f"{name} = {text}") for name, text in definitions]
     lines += [("equation", text) for text in equations]
     lines.append(("boundary", _boundary(problem)))
+    lines += [] if problem.domain is None else [("domain", str(problem.domain))]
     return statements(lines)
 
 
