@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import sympy as sp
 import torch
 
 import pde2net as p2n
+from pde2net.normalise.affine import affine
 
 GROWTH = 1e-10
 AMPLITUDES = (1e-6, 1e-2, 0.1, 0.3, 1.0, 3.0, 30.0, 1e6)
@@ -60,6 +62,10 @@ class Attack:
         self.channels = problem.channels
         ends = [end for pair in problem.sides.values() for end in pair if end is not None]
         self.at_sides = [float(end.c / end.a) for end in ends if end.a != 0]
+        found = affine(form.reaction, form.state) if isinstance(form.reaction, sp.Expr) else None
+        if found is not None and found[1].is_number and found[1] != 0 and found[0].is_number:
+            self.at_sides.append(float(-found[0] / found[1]))  # a number that pulls everywhere
+        self.single = len(problem.unknowns) > 1
         self.includes_zero = "dirichlet" in problem.boundary.values() or form.reaction != 0
         self.bounds = {name: pair for name, pair in problem.bounds.items() if name in self.names}
         self.ranges = [tuple(map(float, pair)) for pair in problem.ranges or ()]
@@ -250,7 +256,8 @@ class Attack:
                 [low, low, high, high, (low + high) / 2, low + (high - low) / 7], one[name].shape
             )
             one[name] = torch.from_numpy(drawn)
-        found = {n: f.expand(u.shape).contiguous() for n, f in one.items()}
+        shape = (len(u), 1, *u.shape[2:]) if self.single else u.shape
+        found = {n: f.expand(shape).contiguous() for n, f in one.items()}
         if self.domain:
             found[self.domain] = self.inside(tuple(u.shape[2:])).double()[None, None]
         return {**found, **self.numbers}
@@ -283,7 +290,7 @@ class Attack:
         size = torch.maximum(u.abs(), v.abs()).flatten(1).amax(1)  # rounding grows with the output
         if isinstance(self.certificate.declaration.scheme, p2n.Theta):  # and with what is solved for
             size = torch.maximum(size, self.explicit(u.detach()).abs().flatten(1).amax(1))
-        changed = (v - u).flatten(2).mean(2).abs().amax(1) / size
+        changed = (v - u).flatten(2).mean(2).abs().amax(1) / size.clamp(min=1e-300)
         return torch.where(size < 1e150, changed, 0.0)  # products of larger numbers overflow
 
     def separation(self, u: Tensor, network: Violation | None = None) -> Tensor:
@@ -335,7 +342,8 @@ class Attack:
     def one(self) -> Any:
         """An explicit step of the same size."""
         declared, scheme = self.certificate.declaration, p2n.Explicit(self.certificate.tau, 1)
-        network = p2n.compile(declared.problem, scheme, declared.grid, on_unstable="ignore")
+        problem = declared.problem.changed(bounds=self.bounds)  # states may leave what is declared of u0
+        network = p2n.compile(problem, scheme, declared.grid, on_unstable="ignore")
         return network.module().double()
 
     def explicit(self, u: Tensor) -> Tensor:
@@ -384,6 +392,8 @@ class Attack:
             u = self.image(witness["u0"])
             given = {n: w for n, w in witness.get("fields", {}).items() if n in self.names}
             fields = {n: self.image(values) for n, values in given.items()}
+            if self.single:  # fields of a system have one channel
+                fields = {n: f if f.ndim == u.ndim else f[:, None] for n, f in fields.items()}
             if self.domain:  # they are those of a whole image
                 fields[self.domain] = torch.ones_like(u[:, :1])
             with torch.no_grad():

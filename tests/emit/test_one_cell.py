@@ -77,7 +77,7 @@ def compared(made, scheme, grid, boundary, shape):
         *product([perona_malik], ["explicit", "Kacanov"], CLOSED, ["staggered", "central"]),
         *product([regularised, you_kaveh, fidelity], ["explicit", "RKL"], CLOSED, ["forward"]),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 @pytest.mark.parametrize("shape", [(1, 9), (9, 1)], ids=str)
 def test_it_is_the_problem_without_the_axis(made, scheme, boundary, gradient, shape):

@@ -148,6 +148,10 @@ def energy(case: Case) -> Found:
     if hit is None:
         return None
     before, after = (float(e[0]) for e in both(hit.runs, hit.u0[None]))
+    u1 = hit.runs(hit.u0[None])[0]
+    grown = measures.growth_along(hit.u0, u1, lambda w: one.batch(w, hit.fields)[0], tau)
+    if not grown > 0.5 * (after - before):
+        return None
     said = wit.described(hit, "energy grows by", energy={"before": before, "after": after})
     return _robust(case, said)
 
