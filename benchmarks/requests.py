@@ -176,6 +176,12 @@ REQUESTS = (
         {UNIQUE: ""},
     ),
     Request(
+        "Diffusion in a lake, whose shore is no rectangle",
+        "landlab, FiPy",
+        one(div(PM * grad(u)), domain=sp.Function("m")(x, y)),
+        {L2: "1/4", RANGE: "1/4", MEAN: "", ENERGY: "1/4"},
+    ),
+    Request(
         "Soil creep with a diffusivity that is measured",
         "landlab",
         one(div(D * grad(u)), bounds={D: (0, 3)}),
