@@ -26,6 +26,7 @@ D, L = sp.Function("D")(x, y), sp.Function("L", positive=True)(x, y)
 S2 = sp.Symbol("s2", nonnegative=True)
 V = sp.Symbol("v", real=True)
 W = sp.Symbol("w", positive=True)
+N = sp.Symbol("n", negative=True)
 HALF, LINE, OPEN = Domain(sp.S.Zero, sp.oo), Domain(-sp.oo, sp.oo), Domain(sp.S.Zero, sp.oo, open=True)
 
 
@@ -47,6 +48,7 @@ def box(lower, upper):
         (V / (1 + S2 * (1 - V)), {S2: HALF, V: box(0, 1)}, (0, 1)),
         (1 / (1 + (S2 - W**2) / (W**2 * (1 + W**2))), {S2: HALF, W: box("1/10", 1)}, (0, 101)),
         (S2 * V + V**2, {S2: box(0, 2), V: box(0, 3)}, (0, 15)),
+        (N / (1 - N) / (1 + S2 / N), {S2: box(-1, 0), N: Domain(-sp.oo, sp.S.Zero, open=True)}, (-1, 0)),
         (V / (1 + S2 + V**2), {S2: HALF, V: LINE}, (-sp.S.Half, sp.S.Half)),
     ],
 )

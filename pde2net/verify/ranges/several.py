@@ -131,7 +131,8 @@ def _at_end(form: sp.Expr, v: sp.Symbol, domains: Mapping[sp.Symbol, Domain], en
         return None if found is None or found.has(sp.nan, sp.zoo, sp.oo, -sp.oo) else found
     p = sp.Symbol(f"|{v}|", positive=True)
     signs = {w: _signed(w, own) for w, own in domains.items() if w != v}
-    moved = form.xreplace({**signs, v: p if end >= 0 else -p})
+    from_right = end == (sp.oo if end.is_infinite else domains[v].lower)
+    moved = form.xreplace({**signs, v: p if from_right else -p})
     found = limit(moved, p, sp.oo if end.is_infinite else sp.S.Zero)
     if found is None or (found.has(sp.oo, -sp.oo) and not found.is_infinite):
         return None
