@@ -39,7 +39,7 @@ def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
         a = torch._C._functorch.get_unwrapped(a)
     if not bool(inside.all()):
         place = tuple((~inside).nonzero()[0].tolist())
-        raise ValueError(f"{name} was declared to lie in {declared}, and is {a[place].item():.6g} at {place}")
+        raise ValueError(f"{name} was declared to lie in {declared}, and is {a[place].item():.9g} at {place}")
 ''')
 
 BORDER_CELLS = parse('''

@@ -13,8 +13,9 @@ def norm(a: Tensor) -> Tensor:
     return scale * torch.linalg.vector_norm(a / scale, dim=tuple(range(1, a.dim())), keepdim=True)
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
-    """The quotient of the norms of each image, shape (batch,)."""
-    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
+    """The quotient of the norms of each image, shape (batch,); that of the residual where the other is 0."""
+    size = norm(against)
+    return (norm(residual) / torch.where(size > 0, size, 1)).flatten()
 
 def for_all(done: Tensor) -> bool:
     """Whether it is so for all images, those of all calls where torch.vmap hides them."""

@@ -25,7 +25,8 @@ def until(
     """Statements that iterate v until its residual is small, for each image alone.
 
     what      is counted, "iterations"; `fixed` is the option that makes their number a fixed one
-    residual  of v as an expression, a method of v; `scale` is the norm that it is small against
+    residual  of v as an expression, a method of v; `scale` is the norm that it is small against, or where
+              that is 0 its norm at the start
     update    statements that set `new` to the next v; handed the name of the norm of the residual
     start     the expression of the first v, if it is not v itself
     unrolled  whether derivatives are those of the iterations, of the solution for images without any
@@ -36,6 +37,7 @@ def until(
         f"residual = lambda v: {residual}",
         "size = first = norm(residual(v))",
         f"scale = {scale}",
+        *([] if scale == "first" else ["scale = torch.where(scale > 0, scale, first)"]),
         "bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale",
         *([f"v = {start}", "size = norm(residual(v))"] if start else []),
         *(["solved = size <= bound"] if unrolled else []),

@@ -63,6 +63,14 @@ def trial(prepared: Prepared, scheme: Scheme) -> Trial:
 
 
 def deciding(found: Mapping[str, Claim]) -> Claim:
-    """l2 stability, or with a source term, for which that is no question, frozen stability."""
+    """l2 stability, or with a source term, for which that is no question, frozen stability.
+
+    Where these are not decided, a range that all states keep; of steady states, that there is one.
+    """
     name = "l2_stability" if found["l2_stability"].status != Status.NOT_APPLICABLE else "frozen_stability"
-    return found[name]
+    claim, kept = found[name], found["maximum_principle"]
+    if claim.status in (Status.PROVED, Status.PROVED_IF, Status.REFUTED):
+        return claim
+    if claim.status == Status.NOT_APPLICABLE:
+        return found["well_posed"]
+    return kept if kept.status in (Status.PROVED, Status.PROVED_IF) else claim

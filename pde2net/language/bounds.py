@@ -42,7 +42,7 @@ def checked_bounds(
             )
         if name in found:
             raise DeclarationError(f'"{name}" has two entries in bounds.')
-        found[name] = _interval(name, pair)
+        found[name] = interval_of(name, pair)
         lower, upper = within(found[name], known[name])
         if (
             not lower <= upper
@@ -53,12 +53,13 @@ def checked_bounds(
     return MappingProxyType({name: found[name] for name in sorted(found)})
 
 
-def _interval(name: str, pair: Any) -> Interval:
+def interval_of(name: str, pair: Any) -> Interval:
+    """The ends as exact numbers. Raises DeclarationError for what is no interval."""
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise DeclarationError(f"The bounds of {name} are a pair (lower, upper), not {pair!r}.")
     lower, upper = (_end(name, end) for end in pair)
     if not lower < upper:
-        raise DeclarationError(f"The lower bound of {name} is below the upper one, not ({lower}, {upper}).")
+        raise DeclarationError(f"The lower bound of {name} must be below the upper one: ({lower}, {upper}).")
     return lower, upper
 
 

@@ -1,7 +1,8 @@
 """The solvers of implicit steps as typed choices.
 
 All iterate v towards v = rhs + tau F(v), from v = u. `iterations` asks for a fixed number; `tol` stops
-when the residual of an image is at most tol ‖rhs‖. With neither, tol = 1e-6.
+when the residual of an image is at most tol ‖rhs‖, or where rhs = 0, tol times its residual at u. With
+neither, tol = 1e-6.
 
 If `tol` is not reached after `max_iterations`,
 on_failure="warn"   warns and returns the last iterate; if its residual is above that of the start, it raises

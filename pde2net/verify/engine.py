@@ -82,12 +82,13 @@ def gather_until(semi: Semidiscrete, scheme: Scheme) -> Facts:
 
 
 def instability(certificate: Certificate) -> Claim | None:
-    """The claim that makes the network refused: l2 or frozen stability refuted.
+    """The claim that makes the network refused: l2 or frozen stability, or the declared range, refuted.
 
     Of multigrid, growth below TRUNCATION is not refused: what the cycles leave of the residual explains it.
     """
     cycles = isinstance(certificate.declaration.scheme, Multigrid)
-    for name in ("l2_stability", "frozen_stability"):
+    ranged = certificate.declaration.problem.ranges is not None
+    for name in ("l2_stability", "frozen_stability", *(("maximum_principle",) if ranged else ())):
         claim = certificate.claims[name]
         small = cycles and claim.witness is not None and claim.witness["excess"] < TRUNCATION
         if claim.status == Status.REFUTED and not small:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import sympy as sp
@@ -17,11 +18,12 @@ from pde2net.scheme.registry import update_of
 from pde2net.scheme.stack import TAU, Stack
 from pde2net.verify.case import Case
 from pde2net.verify.certificate import Status
-from pde2net.verify.claims import stability
+from pde2net.verify.claims import derived, stability
 from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.facts import Facts
 from pde2net.verify.norms import shortened
 from pde2net.verify.theorems.du_fort_frankel import alpha_of
+from pde2net.verify.theorems.invariance import stays
 
 EVERY_STEP = "The largest proved step is asked for, but every tau is stable; give a number."
 
@@ -136,11 +138,23 @@ def descent_values(update: Cell, facts: Facts) -> dict[sp.Symbol, sp.Expr]:
     return {OMEGA: sp.simplify(steps[update.solver.weights]), MARGIN: low}
 
 
+def range_limits(cases: Sequence[Case]) -> list[sp.Expr]:
+    """The largest step for which declared ranges are known to be kept, if there is one."""
+    inner = [case.within for case in cases]
+    found = [stays(case, derived) for case in inner if case is not None]
+    if len(found) < len(cases) or not all(
+        claim.status in (Status.PROVED, Status.PROVED_IF) for claim in found
+    ):
+        return []
+    return [claim.limit for claim in found if claim.limit not in (None, sp.oo)]
+
+
 def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Facts) -> sp.Expr:
     """The largest tau for which l2 stability (or, with a source term, frozen stability) is proved.
 
-    Linearised claims count where nothing better is known. With a source term Du Fort-Frankel is stable
-    with frozen coefficients for every tau; its step is 1/(2 alpha) there too.
+    Linearised claims count where nothing better is known; where neither is derived, the maximum principle.
+    Declared ranges are kept, if that is known of a step. With a source term Du Fort-Frankel is stable with
+    frozen coefficients for every tau; its step is 1/(2 alpha) there too.
 
     Raises StabilityError if nothing is proved for any tau.
     """
@@ -148,7 +162,7 @@ def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Fact
     reasons = []
     for claim in stability(case):
         if claim.status in (Status.PROVED_IF, Status.LINEARISED) and claim.limit not in (None, sp.oo):
-            return claim.limit
+            return sp.Min(claim.limit, *range_limits([case]))
         if isinstance(scheme, DuFortFrankel) and claim.status in (Status.PROVED, Status.LINEARISED):
             return sp.simplify(1 / (2 * alpha_of(case)))
         if claim.limit == sp.oo and claim.status == Status.PROVED:
@@ -156,4 +170,7 @@ def largest_step(semi: Semidiscrete, scheme: Scheme, update: Update, facts: Fact
         reasons.append(f"{claim.name}: {claim.reason}")
         if claim.status not in (Status.NOT_APPLICABLE, Status.PROVED_IF):
             break
+    bounded = derived("maximum_principle", case)  # as of masks, whose operators are not symmetric
+    if bounded.status == Status.PROVED_IF and bounded.limit not in (None, sp.oo):
+        return bounded.limit
     raise StabilityError("The largest proved step is asked for, but none is proved. " + " ".join(reasons))

@@ -33,7 +33,7 @@ from pde2net.verify.clock import require_time, require_values
 from pde2net.verify.engine import Witnesses, gather_until, searching
 from pde2net.verify.evaluation import Evaluation
 from pde2net.verify.facts import Facts
-from pde2net.verify.plan import EVERY_STEP, SystemPlan, smallest_alpha
+from pde2net.verify.plan import EVERY_STEP, SystemPlan, range_limits, smallest_alpha
 from pde2net.verify.refute import witness as wit
 from pde2net.verify.refute.measures import growth
 from pde2net.verify.subject import subject
@@ -78,11 +78,13 @@ def _largest_step(
     semi: SemidiscreteSystem, scheme: Scheme, update: Update, facts: Sequence[Facts]
 ) -> sp.Expr:
     """The smallest limit of the diffusion of each unknown."""
-    limits, reasons = [], []
-    for part, known in zip(semi.parts, facts, strict=True):
-        free = replace(known, within=None)
-        case = Case(part, free, scheme, update, TAU, None, _systems(semi, update))
-        claim = claims(_alone(case))["l2_stability"]
+    systems = _systems(semi, update)
+    pairs = zip(semi.parts, facts, strict=True)
+    cases = [Case(part, known, scheme, update, TAU, None, systems) for part, known in pairs]
+    limits, reasons = range_limits(cases), list[str]()
+    for case in cases:
+        part = case.semi
+        claim = claims(_alone(replace(case, facts=replace(case.facts, within=None))))["l2_stability"]
         if claim.limit is None or claim.status not in (*PROVED, Status.LINEARISED):
             reasons.append(f"{part.form.state}: {claim.reason}")
         else:

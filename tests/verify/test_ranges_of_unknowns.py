@@ -39,7 +39,9 @@ def forged(text: str, ends: list[str]) -> str:
 
 
 def assumes(claim: Any) -> bool:
-    return any(h.name.startswith("declared range") for h in claim.hypotheses)
+    """Whether something is proved of a range."""
+    stated = claim.status in (*HOLDS, Status.PROVED_IF)
+    return stated and any(h.name.startswith("declared range") for h in claim.hypotheses)
 
 
 # equation, range, largest step by hand, claims that then hold
@@ -66,7 +68,9 @@ def test_claims_over_a_range(rhs: Any, ends: Any, limit: str, names: Any) -> Non
         assert claims[name].status in HOLDS and claims[name].limit <= tau, name
         assert assumes(claims[name]) or claims[name].limit == tau
     p2n.recheck(made.certificate.to_json())
-    longer = p2n.verify(problem(rhs, {u: ends}), p2n.Explicit(tau=tau * R(11, 10), steps=2)).claims
+    certificate = p2n.verify(problem(rhs, {u: ends}), p2n.Explicit(tau=tau * R(11, 10), steps=2))
+    p2n.recheck(certificate.to_json())
+    longer = certificate.claims
     assert longer["maximum_principle"].status in (Status.UNKNOWN, Status.REFUTED)
     assert not any(assumes(claim) for claim in longer.values())
 
@@ -142,6 +146,19 @@ def test_counterexamples_lie_in_the_range() -> None:
     p2n.recheck(text)
     with pytest.raises(p2n.RecheckError):
         p2n.recheck(forged(text, ["5/2", "3"]))
+
+
+def test_steps_that_leave_the_range_are_refused_and_the_largest_one_keeps_it() -> None:
+    made = problem(div(2 * u * grad(u)), {u: (0, 1)})
+    for tau in (R(1, 4), R(1, 2)):
+        with pytest.raises(p2n.StabilityError, match="largest stable step is tau = 1/8"):
+            p2n.compile(made, p2n.Explicit(tau=tau, steps=3))
+    masked = p2n.Problem(sp.Eq(u.diff(t), (1 - c) * laplacian(u) + c * (D - u)), bounds={c: (0, 1)})
+    assert p2n.compile(masked, p2n.Explicit(tau=None, steps=2)).certificate.tau == R(1, 4)
+    rates = 20 * u * (1 - u - v / 2), 20 * v * (1 - v - u / 3)
+    equations = [sp.Eq(s.diff(t), laplacian(s) / 10 + r) for s, r in zip((u, v), rates, strict=True)]
+    system = p2n.Problem(equations, bounds={u: (0, 1), v: (0, 1)})
+    assert p2n.compile(system, p2n.Explicit(tau=None, steps=2)).certificate.tau == R(5, 152)
 
 
 @pytest.mark.parametrize("backend", ["torch", "numba"])

@@ -54,9 +54,10 @@ def iterate(
             v = after(v, residual(v) if node.method == "Newton" and residual is not None else v)
         return v, np.zeros(v.shape[-1], dtype=bool)
     found = residual(v)
-    scale = norm(found if rhs is None else rhs)
-    bound = max(float(node.tol), 50 * EPSILON) * scale
     first = reached = least = norm(found)
+    scale = first if rhs is None else norm(rhs)
+    scale = np.where(scale > 0, scale, first)
+    bound = max(float(node.tol), 50 * EPSILON) * scale
     best = v
     for _ in range(node.most):
         going = ~(reached <= bound)

@@ -13,6 +13,7 @@ from sympy.core.function import AppliedUndef
 from pde2net.deadline import within
 from pde2net.errors import Pde2NetError, TextError, suggestion
 from pde2net.language.borders import BORDERS, nearest
+from pde2net.language.bounds import interval_of
 from pde2net.language.calculus import TIME_NAME
 from pde2net.language.checks import arranged
 from pde2net.language.grid import GRADIENTS, Grid
@@ -238,6 +239,7 @@ class _Builder:
         """The declared range of a field or an unknown, if there is one."""
         if isinstance(interval, Tree):
             self.bounds[str(name)] = self._interval(interval)
+            self._made(interval, lambda: interval_of(str(name), self.bounds[str(name)]))
 
     def _interval(self, node: Statement) -> tuple[sp.Expr, ...]:
         """The ends of [0, oo]; oo is a number here alone."""

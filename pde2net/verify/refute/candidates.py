@@ -78,12 +78,15 @@ def _patterns(semi: Semidiscrete | SemidiscreteSystem) -> Iterator[tuple[str, Ca
     for low, high in (semi.form.problem.ranges or ()) if isinstance(semi, Semidiscrete) else ():
         a = float(low if low.is_finite else high - 1 if high.is_finite else -1)
         b = float(high) if high.is_finite else a + 1
-        yield (
-            "checkerboard over the declared range",
-            lambda n: a + (b - a) * (1 + outer([(-1.0) ** np.arange(n)] * dimension)) / 2,  # noqa: B023
-            40,
-        )
-        yield "spike over the declared range", lambda n: a + (b - a) * spike(n, dimension), 40  # noqa: B023
+        yield from ((f"{name} in the declared range", made, 40) for name, made in _between(a, b, dimension))
+
+
+def _between(a: float, b: float, dimension: int) -> Iterator[tuple[str, Callable[[int], Array]]]:
+    """Patterns with values in [a, b]; where weights grow with u, half-way dips are the first to overshoot."""
+    yield "checkerboard", lambda n: a + (b - a) * (1 + outer([(-1.0) ** np.arange(n)] * dimension)) / 2
+    yield "spike", lambda n: a + (b - a) * spike(n, dimension)
+    yield "half a spike", lambda n: a + (b - a) / 2 * spike(n, dimension)
+    yield "half a dip", lambda n: b - (b - a) / 2 * spike(n, dimension)
 
 
 def spike(n: int, dimension: int) -> Array:

@@ -13,7 +13,7 @@ from pde2net.verify.case import Case
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.rates import implicit, pull
 from pde2net.verify.stages import pace, pace_of
-from pde2net.verify.theorem import EVERY_TAU, Held, Missing, Theorem, hypothesis, quotient
+from pde2net.verify.theorem import EVERY_TAU, NOTHING_FOUND, Held, Missing, Theorem, hypothesis, quotient
 from pde2net.verify.theorems import hypotheses as hyp
 
 RANGE, KEPT = "declared range", "invariant range"
@@ -103,7 +103,8 @@ def stays(case: Case, derived: Callable[[str, Case], Claim]) -> Claim:
             claim = Claim(claim.name, Status.UNKNOWN, theorem=claim.theorem, because=said)
     lies = f"{case.semi.form.state} lies in {written(range_of(case))} everywhere, at the start"
     assumed = Discharged(RANGE, lies, "declared")
-    return replace(claim, hypotheses=(*claim.hypotheses, assumed)) if claim.status in HOLDS else claim
+    limited = claim.status in HOLDS or claim.limit is not None
+    return replace(claim, hypotheses=(*claim.hypotheses, assumed)) if limited else claim
 
 
 def _included(case: Case) -> str:
@@ -145,11 +146,21 @@ def over_range(name: str, whole: Case, case: Case, derived: Callable[[str, Case]
     if kept.status in HOLDS:
         return better(together(derived(name, case), kept, written(range_of(case))), plain)
     found = plain if plain.status != Status.UNKNOWN or whole.search is None else derived(name, whole)
-    if found.status != Status.UNKNOWN:
+    if found.status not in (Status.UNKNOWN, Status.REFUTED):
         return found
-    return replace(
-        found, because=found.because + because("not kept", range=written(range_of(case)), why=kept.reason)
-    )
+    found = up_to(found, derived(name, replace(case, search=None)), kept)
+    why = replace(kept, because=tuple(b for b in kept.because if b.rule != NOTHING_FOUND)).reason
+    said = because("not kept", range=written(range_of(case)), why=why)
+    return replace(found, because=found.because + said)
+
+
+def up_to(found: Claim, within: Claim, kept: Claim) -> Claim:
+    """A claim that is not proved, with the limit up to which it would be that for u within its range."""
+    if found.limit is not None or within.limit is None or kept.limit is None:
+        return found
+    assumed = tuple(h for h in kept.hypotheses if h.name == RANGE)
+    limit = sp.Min(within.limit, kept.limit)
+    return replace(found, limit=limit, hypotheses=(*found.hypotheses, *assumed))
 
 
 def together(claim: Claim, kept: Claim, within: str) -> Claim:

@@ -121,8 +121,9 @@ def norm(a: Tensor) -> Tensor:
 
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
-    """The quotient of the norms of each image, shape (batch,)."""
-    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
+    """The quotient of the norms of each image, shape (batch,); that of the residual where the other is 0."""
+    size = norm(against)
+    return (norm(residual) / torch.where(size > 0, size, 1)).flatten()
 
 
 def for_all(done: Tensor) -> bool:
@@ -399,6 +400,7 @@ class DiffusionNetwork(nn.Module):
         residual = lambda v: cell.residual(v, rhs)
         size = first = norm(residual(v))
         scale = norm(rhs)
+        scale = torch.where(scale > 0, scale, first)
         bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale
         for _ in range(self.most):
             done = (size <= bound) | ~size.isfinite()

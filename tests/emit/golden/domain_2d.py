@@ -18,7 +18,7 @@ bounded by data     proved; holds for tau <= 1/4
 lipschitz in data   proved, for every tau
 not known           nonexpansive, averaged
 
-Shapes              (batch, 1, x, y) -> (batch, 1, x, y), x >= 2, y >= 2
+Shapes              (batch, 1, x, y) -> (batch, 1, x, y)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
                     Numerical Algorithms for PDEs and Neural Networks. J. Math. Imaging
                     Vis. 65 (2023), doi 10.1007/s10851-022-01106-x.
@@ -34,7 +34,7 @@ __all__ = ["DiffusionNetwork"]
 
 
 def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
-    """Raise ValueError where a known field is not what was declared; not while a network is traced."""
+    """Raise ValueError where values are not what was declared; not while a network is traced."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or a.is_meta:
         return
     while torch._C._functorch.is_functorch_wrapped_tensor(inside):  # as results are, where a is not
@@ -44,7 +44,7 @@ def require(name: str, a: Tensor, inside: Tensor, declared: str) -> None:
     if not bool(inside.all()):
         place = tuple((~inside).nonzero()[0].tolist())
         raise ValueError(
-            f"{name} was declared to lie in {declared}, and is {a[place].item():.6g} at {place}"
+            f"{name} was declared to lie in {declared}, and is {a[place].item():.9g} at {place}"
         )
 
 
@@ -166,10 +166,8 @@ class DiffusionNetwork(nn.Module):
                 f"u must have the shape (batch, 1, x, y), not {tuple(u.shape)}; "
                 "other channels are images of a batch, or declared by Problem(..., channels=...)"
             )
-        if u.shape[2] < 2:
-            raise ValueError(f"the stencil needs 2 cells along x, not {u.shape[2]}")
-        if u.shape[3] < 2:
-            raise ValueError(f"the stencil needs 2 cells along y, not {u.shape[3]}")
+        if 0 in u.shape[2:]:
+            raise ValueError(f"u has no cells: its shape is {tuple(u.shape)}")
         if not isinstance(m, Tensor) or m.dtype != u.dtype:
             raise TypeError(f"m must be a tensor of the dtype of u, {u.dtype}")
         if m.shape[1:] != u.shape[1:] or m.shape[0] not in (1, u.shape[0]):

@@ -9,8 +9,8 @@ Grid                h = 1, forward differences of order 2
 
 Certificate (for every input and every size, in exact arithmetic):
 
-not known           well posed, solver convergence, bounded by data, lipschitz in data,
-                    averaged
+not known           maximum principle, well posed, solver convergence, bounded by data,
+                    lipschitz in data, averaged
 
 Shapes              (batch, 1, x, y) -> (batch, 1, x, y)
 Reference           Alt, Schrader, Augustin, Peter, Weickert: Connections Between
@@ -302,8 +302,9 @@ def norm(a: Tensor) -> Tensor:
 
 
 def relative(residual: Tensor, against: Tensor) -> Tensor:
-    """The quotient of the norms of each image, shape (batch,)."""
-    return (norm(residual) / norm(against).clamp_min(torch.finfo(against.dtype).tiny)).flatten()
+    """The quotient of the norms of each image, shape (batch,); that of the residual where the other is 0."""
+    size = norm(against)
+    return (norm(residual) / torch.where(size > 0, size, 1)).flatten()
 
 
 def for_all(done: Tensor) -> bool:
