@@ -144,9 +144,11 @@ def test_the_steady_state_has_a_factor_and_no_claims_about_steps():
     found = p2n.verify(declared, Multigrid(sp.oo, pre=2, post=2, cycles=3), UNIT).claims
     assert found["solver_convergence"].status == "linearised" and found["solver_convergence"].factor < 0.2
     assert found["well_posed"].status == "proved"  # of the solution, which cycles approach
-    about = ("solver_convergence", "well_posed", "bounded_by_data", "lipschitz_in_data", "averaged")
+    assert found["maximum_principle"].status == "proved"  # of whatever cycles end at, by its residual
+    data = ("bounded_by_data", "lipschitz_in_data", "averaged")
+    about = ("solver_convergence", "well_posed", "maximum_principle", *data)
     assert all(c.status == "not applicable" for n, c in found.items() if n not in about)
-    assert all(found[n].status == "unknown" for n in about[2:])
+    assert all(found[n].status == "unknown" for n in data)
 
 
 def test_the_interpreter_agrees_that_cycles_converge():
