@@ -282,7 +282,7 @@ class Attack:
             own = fields[name][..., cells]
             low, high = torch.minimum(low, own.min()), torch.maximum(high, own.max())
         v = self.apply(u)[..., cells]
-        size = torch.maximum(low.abs(), high.abs()).amax(1, keepdim=True)
+        size = torch.maximum(low.abs(), high.abs()).amax(1, keepdim=True).clamp(min=1e-300)
         return (torch.maximum(v.amax(2) - high, low - v.amin(2)) / size).amax(1)
 
     def mean_change(self, u: Tensor) -> Tensor:
@@ -302,7 +302,7 @@ class Attack:
         change = self.admitted(u.detach() + change) - u.detach()
         run = network or self.apply
         moved, before = norm(run(u + change) - run(u)), norm(change)
-        return torch.where(before > 1e-9 * size.flatten(), moved / before.clamp(min=1e-300), 0.0)
+        return torch.where(before > 1e-6 * size.flatten(), moved / before.clamp(min=1e-300), 0.0)
 
     def expansion(self, u: Tensor, network: Violation | None = None) -> Tensor:
         """The spectral norm of the Jacobian: row i of it from copy i of the input, in one backward pass."""

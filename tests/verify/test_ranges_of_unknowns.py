@@ -200,6 +200,16 @@ def test_steps_that_are_kept_for_other_reasons_prove_nothing_about_a_range() -> 
     assert not any(assumes(network.certificate.claims[name]) for name in kept)
 
 
+def test_counterexamples_where_a_field_switches_the_reaction_off() -> None:
+    """Fields are 0 in them: what is left of the reaction is linear, and both verifiers look at that."""
+    made = problem(
+        (R(1, 3) - u) * c * u + div(u * grad(u)), {u: (0, R(1, 3)), c: (0, 1)}, boundary="dirichlet"
+    )
+    certificate = p2n.verify(made, p2n.DuFortFrankel(tau=1, alpha=R(25, 3), steps=4))
+    assert certificate.claims["frozen_stability"].status == Status.REFUTED
+    p2n.recheck(certificate.to_json())
+
+
 # -- systems --
 
 PAIRS = [
