@@ -90,9 +90,21 @@ def returning(function: Function, scope: Scope) -> list[str]:
 def noted(function: Function) -> Iterator[tuple[Let, list[str]]]:
     """The operations of a function, and what is said of them."""
     clamped = False
-    for let in function.body:
+    for let in _without_numbers(function.body):
         said, clamped = clamped, isinstance(let.op, Pointwise) and let.op.expressions[0].func == AtLeast
         yield let, [_CLAMPED] if clamped and not said else []
+
+
+def _without_numbers(body: Sequence[Let]) -> Iterator[Let]:
+    """Fluxes that are 0 along an axis are arrays, which K^T takes, and no numbers."""
+    zeros = {let.outputs[0] for let in body if isinstance(let.op, Pointwise) and let.op.expressions == (0,)}
+    for let in body:
+        node = let.op.node if isinstance(let.op, OnGrid) else let.op
+        arrays = [v for _, v in let.inputs if v not in zeros]
+        if isinstance(node, TransposedConvolution) and len(arrays) < len(let.inputs):
+            yield let.with_inputs(dict.fromkeys(zeros, f"torch.zeros_like({arrays[0]})"))
+        elif let.outputs[0] not in zeros:
+            yield let
 
 
 def _assignment(let: Let, note: Sequence[str], scope: Scope) -> list[str]:

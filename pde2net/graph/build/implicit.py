@@ -102,6 +102,8 @@ class ImplicitBuilder(RateBuilder):
         self, name: str, axis: int, weight: Source | sp.Expr, diagonal: Rate, rhs: Source, scale: sp.Expr
     ) -> Source:
         """(diagonal + scale m D^T g D) x = rhs along one axis."""
+        if weight == 0:
+            return self.divided(name, rhs, diagonal)
         ((_, difference),) = self.semi.gradient.rows[axis]
         (term,) = self.form.terms
         prefactor = self.local_inputs(term.prefactor, self.state)
