@@ -24,7 +24,7 @@ EXPECTED = {
     "fsi.py": ("explicit           400", "FSI, 3 x 20         60"),
     "guided_diffusion.py": ("l2 stability proved, tau = 1/4",),
     "implicit.py": ("l2 stability        proved",),
-    "inpainting.py": ("l2_stability: not applicable", "frozen_stability: unknown"),
+    "inpainting.py": ("l2_stability: not applicable", "maximum_principle: proved"),
     "large_volume.py": ("does not fit into 44 MiB\nmade within 44 MiB", "computed at once: 0\n"),
     "multigrid.py": ("u-net; by Fourier analysis",),
     "perona_malik.py": ("l2 stability: proved", "This needs tau <= 1/4"),
