@@ -13,7 +13,7 @@ import sympy as sp
 from pde2net.errors import DeclarationError
 from pde2net.language.grid import Grid
 from pde2net.normalise.form import DivergenceForm
-from pde2net.normalise.terms import FirstOrder
+from pde2net.normalise.terms import SQUARED, FirstOrder
 
 _LEAD = "Domains are derived for"
 
@@ -35,7 +35,12 @@ def require_domain(form: DivergenceForm, grid: Grid) -> None:
         )
     if form.smoothed:
         raise DeclarationError("smooth(...) sees what is outside of the domain: domains take no smoothing.")
-    expressions = (form.reaction, *(c.coefficient for t in form.terms for c in t.parts))
+    parts = [c for t in form.terms for c in t.parts]
+    groups = [
+        g.diffusivity for c in parts for g in c.groups or () if form.state in g.diffusivity.free_symbols
+    ]
+    flat = (g.subs(SQUARED, 0) for g in groups)
+    expressions = (form.reaction, *(c.coefficient for c in parts), *flat)
     if any(e.subs(form.state, 0).has(sp.nan, sp.zoo, sp.oo, -sp.oo) for e in expressions):
         raise DeclarationError(
             f"States are 0 outside of the domain, so the equation needs a value at {form.state} = 0."

@@ -46,9 +46,12 @@ class Case:
 
     @property
     def within(self) -> Case | None:
-        """The case of u within its declared bounds; None if it has none."""
+        """The case of u within its declared bounds; None if it has none.
+
+        Steady states have none either: where u0 lies says nothing of where iterations end.
+        """
         semi, facts = self.semi.within, self.facts.within
-        if semi is None or facts is None or self.semi.form.within:
+        if semi is None or facts is None or self.semi.form.within or self.tau == sp.oo:
             return None
         return replace(self, semi=semi, facts=facts)
 

@@ -68,6 +68,11 @@ def evaluation(graph: Graph, semi: Semidiscrete | SemidiscreteSystem) -> Evaluat
     found = _evaluation(graph, semi.form.intervals)
     if found.missing and None not in inner:
         ranges = {s: pair for part in inner if part is not None for s, pair in part.form.intervals.items()}
+        if semi.form.problem.domain is not None:  # outside of which states are 0
+            states = {part.form.state for part in parts}
+            ranges = {
+                s: (sp.Min(a, 0), sp.Max(b, 0)) if s in states else (a, b) for s, (a, b) in ranges.items()
+            }
         found = replace(found, within=_evaluation(graph, ranges))
     return found
 

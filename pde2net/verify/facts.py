@@ -119,11 +119,11 @@ def gather(semi: Semidiscrete, seconds: float = SECONDS, clock: Clock | None = N
     """
     inner = semi.within
     if inner is not None and not semi.form.within:
-        return replace(gather_plain(semi, seconds, clock), within=gather_plain(inner, seconds, clock))
-    return gather_plain(semi, seconds, clock)
+        return replace(_gathered(semi, seconds, clock), within=_gathered(inner, seconds, clock))
+    return _gathered(semi, seconds, clock)
 
 
-def gather_plain(semi: Semidiscrete, seconds: float, clock: Clock | None) -> Facts:
+def _gathered(semi: Semidiscrete, seconds: float, clock: Clock | None) -> Facts:
     """Those of `semi` as it stands."""
     questions = Questions(seconds)
     clock = clock or Clock(semi.form.problem.time)

@@ -142,12 +142,13 @@ class _System:
         options, systems = (plan.scheme, plan.update, plan.tau), _systems(semi, plan.update)
         pairs = list(zip(semi.parts, facts, strict=True))
         cases = [Case(part, known, *options, None, systems) for part, known in pairs]
-        self.kept = self.joint_range(cases)
-        if (
-            self.kept is None or self.kept.status not in PROVED
-        ):  # the range of one is known for those of others
+        parts = self.ranges(cases)
+        self.kept = self.combined("maximum_principle", parts) if parts else None
+        if self.kept is not None and self.kept.status in PROVED:  # by all of them together
+            joint = replace(self.kept, hypotheses=tuple(h for part in parts for h in part.hypotheses))
+            cases = [replace(case, kept=joint) for case in cases]
+        else:
             cases = [replace(case, facts=replace(case.facts, within=None)) for case in cases]
-        cases = [replace(case, kept=self.shared_range()) for case in cases]
         self.whole = [claims(case) for case in cases]
         self.alone = [claims(_alone(case)) for case in cases]
         self.solver = plan.update.solver if isinstance(plan.update, Cell) else None
@@ -179,25 +180,15 @@ class _System:
             return self.refuted(found, self.semi, self.graph, "norm grows by")
         return found
 
-    def joint_range(self, cases: Sequence[Case]) -> Claim | None:
-        """That all unknowns keep their declared ranges; None if there are none.
+    def ranges(self, cases: Sequence[Case]) -> list[Claim]:
+        """That each unknown keeps its declared range, if all others do; empty if some have none.
 
         In an explicit step the others of each equation are those of the step before, which lie in theirs.
         """
         inner = [case.within for case in cases]
         if not all(isinstance(case.update, Stack) for case in cases) or None in inner:
-            return None
-        return self.combined(
-            "maximum_principle", [stays(case, derived) for case in inner if case is not None]
-        )
-
-    def shared_range(self) -> Claim | None:
-        """The same for each equation, whose hypotheses are named after it later."""
-        if self.kept is None:
-            return None
-        names = (h.name.rpartition(" (")[0] for h in self.kept.hypotheses)
-        same = zip(names, self.kept.hypotheses, strict=True)
-        return replace(self.kept, hypotheses=tuple(replace(h, name=name) for name, h in same))
+            return []
+        return [stays(case, derived) for case in inner if case is not None]
 
     def pulled(self) -> bool:
         """Whether a reaction depends on another unknown."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import uncertified, unproved
+from support import equation, uncertified, unknown, unproved
 
 import pde2net as p2n
 from pde2net import div, flux, grad, hessian, laplacian, norm2, smooth, tensor, value
@@ -575,3 +575,14 @@ def test_the_page_prints_what_it_says(capsys: pytest.CaptureFixture[str]) -> Non
     program, output = re.search(r"```python\n(.*?)```\n\n```\n(.*?)```", text, re.S).groups()  # type: ignore[union-attr]
     exec(program, {})
     assert capsys.readouterr().out == output
+
+
+@pytest.mark.parametrize(
+    "g", [lambda u: 1 / (u + norm2(grad(u))), lambda u: 1 / (u**2 + norm2(grad(u)))], ids="ab"
+)
+def test_diffusivities_have_values_at_the_states_outside(g):
+    """They are 0 there, whatever range is declared of u."""
+    u, m = unknown(2), sp.Function("m")(*unknown(2).args[:2])
+    problem = p2n.Problem(equation(div(g(u) * grad(u)), 2), bounds={u: (1, 2)}, domain=m)
+    with pytest.raises(p2n.DeclarationError, match="needs a value at u = 0"):
+        p2n.compile(problem, p2n.Explicit(R(1, 20), 2))

@@ -97,3 +97,12 @@ def test_states_that_leave_it(rhs: Any) -> None:
         rhs, parameters={b: R(1, 5)}, scheme=p2n.Implicit(tau=sp.oo, solver=p2n.Newton(iterations=2))
     )
     assert network.certificate.claims["maximum_principle"].status != Status.PROVED
+
+
+@pytest.mark.parametrize("scheme", [STEADY, p2n.Implicit(tau=sp.oo), p2n.Multigrid(tau=sp.oo, cycles=1)])
+def test_where_u0_lies_says_nothing_of_where_iterations_end(scheme: Any) -> None:
+    """Weights u >= 0 hold on [0, 1], which a state with a residual may have left."""
+    problem = p2n.Problem(sp.Eq(u.diff(t), div(u * grad(u)) + f - u), bounds={u: (0, 1), f: (0, 1)})
+    found = p2n.verify(problem, scheme).claims
+    assert not any(h.name == "declared range" for claim in found.values() for h in claim.hypotheses)
+    assert found["maximum_principle"].status != Status.PROVED

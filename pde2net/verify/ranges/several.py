@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from pde2net.language.bounds import LINE, within
 from pde2net.verify.ranges.algebra import rearranged
 from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.record import UndecidedError
@@ -37,7 +38,7 @@ class Domain:
             if end.is_finite:
                 known = {"positive": True} if self.open and end == 0 else {"nonnegative": True}
                 p = sp.Symbol(f"|{name}|", **known)
-                yield end + ((towards - end) * p / (1 + p) if towards.is_finite else sign * p)
+                yield (end + towards * p) / (1 + p) if towards.is_finite else end + sign * p
 
     def inside(self, p: sp.Symbol) -> sp.Expr:
         """The variable as a function of p > 0 that reaches all of the inside of the domain."""
@@ -47,9 +48,7 @@ class Domain:
 
 def domain(variable: sp.Symbol, interval: tuple[sp.Expr, sp.Expr] | None) -> Domain:
     """Where a variable lies, by its interval, if it has one, and its sign."""
-    lower, upper = interval or (-sp.oo, sp.oo)
-    lower = sp.Max(lower, 0) if variable.is_nonnegative else lower
-    upper = sp.Min(upper, 0) if variable.is_nonpositive else upper
+    lower, upper = within(interval or LINE, variable)
     return Domain(lower, upper, open=bool(variable.is_nonzero) and sp.S.Zero in (lower, upper))
 
 
@@ -141,8 +140,8 @@ def _at_end(form: sp.Expr, v: sp.Symbol, domains: Mapping[sp.Symbol, Domain], en
 
 def _signed(v: sp.Symbol, own: Domain) -> sp.Symbol:
     """A variable with the sign that it has on the inside of its domain."""
-    known = {"positive": own.lower >= 0, "negative": own.upper <= 0, "real": True}
-    return sp.Symbol(v.name, **{key: True for key, holds in known.items() if holds == True})  # noqa: E712
+    known = {"positive": own.lower.is_nonnegative, "negative": own.upper.is_nonpositive, "real": True}
+    return sp.Symbol(v.name, **{key: True for key, holds in known.items() if holds})
 
 
 def require_smooth(expression: sp.Expr, domains: Mapping[sp.Symbol, Domain]) -> None:
