@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from support import equation, uncertified, unknown, unproved
+from support import AXES, equation, t, uncertified, unknown, unproved
 
 import pde2net as p2n
 from pde2net import div, flux, grad, hessian, laplacian, norm2, smooth, tensor, value
@@ -23,17 +23,11 @@ from pde2net.graph.serialise import from_json, to_json
 from pde2net.language.text.build import read
 
 R = sp.Rational
-AXES = sp.symbols("x y z", real=True)
 x, y, z = AXES
-t = sp.Symbol("t", real=True)
 one, u = sp.Function("u")(x, t), sp.Function("u")(x, y, t)
 v = sp.Function("v")(x, y, t)
 f, m = (sp.Function(n)(x, y) for n in "fm")
 SIZES, BOX = (8, 9, 7), (slice(2, 6), slice(3, 8), slice(1, 5))
-
-
-def unknown(dim: int) -> Any:
-    return sp.Function("u")(*AXES[:dim], t)
 
 
 def known(name: str, dim: int) -> Any:
