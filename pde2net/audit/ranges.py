@@ -15,7 +15,7 @@ from pde2net.verify.ranges.balls import enclose
 from pde2net.verify.ranges.half_line import value_at_zero
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
 
-_S = sp.Symbol("s", positive=True)
+_S = sp.Dummy("s", positive=True)
 _SAMPLES = np.concatenate([[0.0], np.geomspace(1e-12, 1e12, 241), np.linspace(0.05, 20, 400)])
 BESIDE = sp.Rational(1, 10**70)
 FEW = 8  # samples outside that are looked at exactly

@@ -15,7 +15,7 @@ from pde2net.verify.ranges import Method, UndecidedError
 
 Pair = tuple[Number, Number]
 Values = Mapping[sp.Symbol, sp.Expr]
-_V = sp.Symbol("v", positive=True)
+_V = sp.Dummy("v", positive=True)
 _BENT = (sp.Heaviside, sp.Piecewise, sp.sign)
 CLOSE = 1e-12  # of two enclosures, relative to the size of the function
 WIDE = 3e-6  # of bounds that are not attained

@@ -52,6 +52,8 @@ def bench_file(
     """Run a network in float32 by all backends, in turns, and print and draw what was measured."""
     import torch
 
+    from pde2net.emit.noise import noise
+
     if picture is not None and picture.suffix.lower() not in FORMATS:
         raise FileError(f"{picture}: a figure is written as {', '.join(FORMATS)}.")
     network = compiled(file, declaration(file), on_unstable)
@@ -59,11 +61,7 @@ def bench_file(
         torch.set_num_threads(threads)
     shape = _shape(size, len(network.semidiscrete.form.space))
     modules, said = _modules(network)
-    image = torch.rand(1, network.looped.graph["channels"], *shape)
-    problem = network.semidiscrete.form.problem
-    given = {str(f.func): torch.rand_like(image) for f in problem.fields}
-    given |= {} if problem.domain is None else {str(problem.domain.func): torch.ones_like(image[:, :1])}
-    given |= {s.name: torch.tensor(0.1) for s in problem.inputs}
+    image, given = noise(network.semidiscrete.form.problem, shape)
     seconds = _times(modules, image, given, runs)
     rows = _rows(network, seconds, image[0, 0].numel())
     copy, peak = _limits(modules)

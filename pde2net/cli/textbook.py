@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pde2net.emit.execute import execute
+from pde2net.emit.noise import noise
 from pde2net.network import Network
 
 REACH = 3  # cells on both sides that a difference may see
@@ -22,17 +23,12 @@ def textbook(network: Network) -> torch.nn.Module | None:
     that is another network.
     """
     axes = len(network.semidiscrete.form.space)
-    channels = network.looped.graph["channels"]
     module = execute(network.source(), anew=True).double().eval()
     text = type(module).forward.__globals__
     banks = [name for name in text if f"{name}Adjoint" in text and hasattr(text[name], "of")]
     if network.architecture != "residual stack" or not banks:
         return None
-    image = torch.rand(1, channels, *[TINY] * axes, dtype=torch.float64)
-    problem = network.semidiscrete.form.problem
-    given: dict[str, Any] = {str(f.func): torch.rand_like(image) for f in problem.fields}
-    given |= {} if problem.domain is None else {str(problem.domain.func): torch.ones_like(image[:, :1])}
-    given |= {s.name: torch.tensor(0.5, dtype=torch.float64) for s in problem.inputs}
+    image, given = noise(network.semidiscrete.form.problem, [TINY] * axes, torch.float64)
     with torch.no_grad():
         want = module(image, **given) - image
         for name in banks:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.symbol import uniquely_named_symbol
 
 from pde2net.figures.factors import Array
 from pde2net.figures.scene import Scene, sample
@@ -147,7 +148,8 @@ def draw_diffusivity(left: Axes, right: Axes, scene: Scene, profile: Profile) ->
     found = curves(first)
     others = [curves(g, found.s) for g in rest]
     heading(left, "Diffusivity g and slope of the flux Φ'", *_unproved(scene, profile))
-    written = formula(profile.diffusivity.subs(SQUARED, sp.Symbol("s", positive=True) ** 2))
+    s = uniquely_named_symbol("s", [profile.diffusivity], positive=True)
+    written = formula(profile.diffusivity.subs(SQUARED, s**2))
     known = written.startswith("$") and len(written) < 70 and not profile.diffusivity.has(SplineDiffusivity)
     label = f"g = {written}" if known else "g(s²)"
     for other in others:

@@ -19,6 +19,7 @@ from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
 from pde2net.language.schemes import Scheme
 from pde2net.language.stopping import fewest, stopping_time
+from pde2net.language.symbols import Input
 from pde2net.language.text.printer import equation_line
 from pde2net.verify.certificate import Claim, Status
 
@@ -81,8 +82,9 @@ def _limit(ready: Prepared) -> tuple[sp.Expr | None, list[LeftOut]]:
         )
     if limit.free_symbols:
         names = ", ".join(sorted(map(str, limit.free_symbols)))
+        what = "declare {} as a parameter with a value" if limit.atoms(Input) else "give {} a value"
         raise DeclarationError(
-            f"The largest explicit step is {limit}; advice needs numbers, so give {names} a value."
+            f"The largest explicit step is {limit}; advice needs numbers, so {what.format(names)}."
         )
     return limit, []
 

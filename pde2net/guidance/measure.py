@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 import warnings
 from typing import TYPE_CHECKING
@@ -14,27 +13,22 @@ RUNS, ENOUGH = 5, 4.0  # runs at most, seconds after which no further run begins
 
 
 def seconds(network: Network, shape: tuple[int, ...]) -> tuple[float, str]:
-    """The fastest of a few runs on one image of noise in [0, 1], in float32 on the CPU.
+    """The fastest of a few runs on one image of noise, in float32 on the CPU.
 
-    Also what the network warned about, such as a tolerance that was not reached. Known fields are noise
-    too, a domain is the whole image.
+    Also what the network warned about, such as a tolerance that was not reached. Known fields are noise too.
     """
     import torch
 
+    from pde2net.emit.noise import noise
+
     module = network.module().float()
-    parameters = inspect.signature(module.forward).parameters.values()
-    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    generator = torch.Generator().manual_seed(0)
-    u, *data = (torch.rand((1, 1, *shape), generator=generator) for _ in range(1 + len(keywords)))
-    known = dict(zip(keywords, data, strict=True))
-    domain = network.semidiscrete.form.problem.domain
-    known |= {} if domain is None else {str(domain.func): torch.ones_like(u)}
+    u, given = noise(network.semidiscrete.form.problem, shape)
     taken: list[float] = []
     with torch.no_grad(), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         for _ in range(RUNS):
             start = time.perf_counter()
-            module(u, **known)
+            module(u, **given)
             taken.append(time.perf_counter() - start)
             if sum(taken) > ENOUGH:
                 break

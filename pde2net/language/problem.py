@@ -36,11 +36,8 @@ from pde2net.language.traversal import atoms, nodes
 from pde2net.later import later
 
 LINE = 80  # characters of equations that stand in one
-# Symbols of slots, of variables of loops and of ranges.
-_INTERNAL = re.compile(
-    r"_([acdgpuv]\w*|[qswx]|s2\w*|D_\w+|rates?|residual|state|step|start(_rate)?|update|rhs|edges|left|right"
-    r"|mu|nu|kappa)|[|(].*"
-)
+# Symbols of slots, of variables of loops and of ranges begin so.
+_INTERNAL = re.compile(r"[_|(].*")
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def with_elasticities(form: DivergenceForm, update: Update, facts: Facts) -> Fac
             continue
         for function in (elasticity(g), slope(g)):
             try:
-                s = sp.Symbol("s", positive=True)
+                s = sp.Dummy("s", positive=True)
                 require_continuous(g.subs(SQUARED, s), s, g.subs(SQUARED, 0))
                 questions.ask(POINTWISE, function, SQUARED)
                 break

@@ -77,6 +77,8 @@ class Expansion:
         inputs = sources(self.graph, name)
         if isinstance(node, Field) and isinstance(node.symbol, Edge):  # inner cells are expanded
             return (self.generators.zero,) * self.length
+        if isinstance(node, Field) and node.symbol in self.generators.plain:  # a number given at the call
+            return (self.generators.plain[node.symbol], *[self.generators.zero] * (self.length - 1))
         if isinstance(node, Input | Field):
             return self.smooth(of_channel(self.semi, node.symbol, channel), offset)
         if isinstance(node, Coordinate):

@@ -27,7 +27,7 @@ def require_finite(expression: sp.Expr) -> None:
 
 def require_finite_until(expression: sp.Expr, time: sp.Symbol, end: sp.Expr) -> None:
     """The same for all times 0 <= t <= end: then it is continuous there, but for Piecewise and sign."""
-    s = sp.Symbol("s", nonnegative=True)
+    s = sp.Dummy("s", nonnegative=True)
     for t in (end * s / (1 + s), end / (1 + s)) if end.is_finite else (s,):
         require_finite(expression.xreplace({time: t}))
 

@@ -46,7 +46,7 @@ def _infima(expression: sp.Expr) -> list[sp.Expr]:
 
 
 def _infimum(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
-    s = sp.Symbol("s", nonnegative=True)
+    s = sp.Dummy("s", nonnegative=True)
     found = half_line(expression.xreplace({variable: s}), s, SECONDS).lower
     if variable.is_nonnegative:
         return found

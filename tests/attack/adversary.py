@@ -8,6 +8,7 @@ the package.
 from __future__ import annotations
 
 import functools
+import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from pde2net.normalise.affine import affine
 
 GROWTH = 1e-10
 AMPLITUDES = (1e-6, 1e-2, 0.1, 0.3, 1.0, 3.0, 30.0, 1e6)
+NUMBERS = (0.01, 0.3, 1.0, 40.0)  # that are given at the call
 SHAPES = {1: ((2,), (3,), (8,), (24,)), 2: ((2, 2), (4, 6), (7, 5)), 3: ((2, 2, 2), (4, 4, 2))}
 ITERATIONS = 12
 SECONDS = 60  # of processor time for one network: solves without a preconditioner may take minutes
@@ -58,7 +60,8 @@ class Attack:
         problem, form = declared.problem, self.network.semidiscrete.form
         self.passes = passes(declared.scheme)
         self.names = [str(f.func) for f in problem.fields]
-        self.numbers = {s.name: 0.3 for s in problem.inputs}
+        drawn = random.Random(str(problem))
+        self.numbers = {s.name: drawn.choice(NUMBERS) for s in problem.inputs}
         self.channels = problem.channels
         ends = [end for pair in problem.sides.values() for end in pair if end is not None]
         self.at_sides = [float(end.c / end.a) for end in ends if end.a != 0]

@@ -32,6 +32,10 @@ FACTORS = tuple(
 numbers = st.sampled_from(
     [sp.Rational(n) for n in ["1/100", "1/10", "1/3", "1/2", "1", "3/2", "2", "5", "20", "1000"]]
 )
+# Some are given when the network is called; what they are called is nothing to the claims.
+contrasts = st.one_of(
+    *[numbers] * 9, st.sampled_from([p2n.Input(name, positive=True) for name in ("s", "p", "r", "zeta")])
+)
 exponents = st.sampled_from([sp.Rational(n) for n in ["1/4", "1/3", "1/2", "3/4", "1", "3/2", "2", "3"]])
 
 
@@ -86,7 +90,7 @@ class Declared:
 @st.composite
 def profiles(draw: Any, s: sp.Expr) -> sp.Expr:
     """A diffusivity of s >= 0, in the forms of the literature and beyond; some take negative values."""
-    c, a, p = draw(numbers), draw(numbers), draw(exponents)
+    c, a, p = draw(contrasts), draw(contrasts), draw(exponents)
     r = s / c
     kind = draw(st.integers(0, 21))
     simple = [
@@ -131,7 +135,7 @@ def diffusivities(draw: Any, s: sp.Expr) -> sp.Expr:
 
 @st.composite
 def reactions(draw: Any, u: Any) -> sp.Expr:
-    beta, field = draw(numbers), sp.Function("f")(*u.args[:-1])
+    beta, field = draw(contrasts), sp.Function("f")(*u.args[:-1])
     return draw(
         st.sampled_from(
             [

@@ -8,7 +8,7 @@ import sympy as sp
 
 from pde2net.verify.ranges.exact import ENTIRE, limit, sign_on_half_line
 from pde2net.verify.ranges.pieces import pieces
-from pde2net.verify.ranges.record import UndecidedError
+from pde2net.verify.ranges.record import UndecidedError, positive_symbol
 
 
 def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr | None) -> None:
@@ -36,8 +36,8 @@ def require_continuous(expression: sp.Expr, s: sp.Symbol, at_zero: sp.Expr | Non
 
 def require_continuous_on(expression: sp.Expr, u: sp.Symbol, interval: tuple[sp.Expr, sp.Expr]) -> None:
     """The same for all u from one end of an interval to the other."""
-    s = sp.Symbol("s", positive=True)
     lower, upper = interval
+    s = positive_symbol(expression, lower, upper)
     length = (upper - lower) * s / (1 + s) if (upper - lower).is_finite else s
     starts = [(lower, lower + length)] if lower.is_finite else []
     starts += [(upper, upper - length)] if upper.is_finite else []

@@ -21,7 +21,7 @@ from pde2net.verify.ranges.continuity import require_continuous
 from pde2net.verify.ranges.crosscheck import crosscheck
 from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.pieces import KINKS, Piece, pieces
-from pde2net.verify.ranges.record import Method, Range, UndecidedError, given_up, within
+from pde2net.verify.ranges.record import Method, Range, UndecidedError, given_up, positive_symbol, within
 
 SECONDS = 10.0  # per question
 SHARE_EXACT = 0.3
@@ -55,7 +55,7 @@ def _answer(expression: sp.Expr, seconds: float, find: Callable[[float], Range])
 
 
 def _range(expression: sp.Expr, variable: sp.Symbol, end: float) -> Range:
-    s = sp.Symbol("s", positive=True)
+    s = positive_symbol(expression)
     start = _at_zero(expression, variable)
     scale, body = exact.scaled(expression.subs(variable, s), s)
     parts = pieces(body, s)
@@ -70,7 +70,7 @@ def _range(expression: sp.Expr, variable: sp.Symbol, end: float) -> Range:
 
 
 def _slope_range(g: sp.Expr, variable: sp.Symbol, end: float) -> Range:
-    s = sp.Symbol("s", positive=True)
+    s = positive_symbol(g)
     _at_zero(g, variable)
     scale, body = exact.scaled(g.subs(variable, s), s)
     parts = pieces(body, s)
@@ -92,7 +92,7 @@ def _slope(g: sp.Expr, s: sp.Symbol) -> sp.Expr:
 
 def _at_zero(expression: sp.Expr, variable: sp.Symbol) -> Range:
     """The value at 0 itself; a function that is 0/0 there gives no network."""
-    s = sp.Symbol("s", positive=True)
+    s = positive_symbol(expression)
     value = value_at_zero(expression, variable)
     if value.has(sp.nan, sp.zoo, sp.oo, sp.AccumBounds) or value.is_real is False:
         end = limit(expression.subs(variable, s), s, sp.S.Zero)
@@ -111,7 +111,7 @@ def value_at_zero(expression: sp.Expr, variable: sp.Symbol) -> sp.Expr:
         return expression.subs(variable, 0)
     values = [value_at_zero(a, variable) for a in expression.args]
     if isinstance(expression, sp.Min | sp.Max):
-        s = sp.Symbol("s", positive=True)
+        s = positive_symbol(expression)
         ends = [limit(a.subs(variable, s), s, sp.S.Zero) for a in expression.args]
         values = [e if v is sp.zoo and e is not None else v for v, e in zip(values, ends, strict=True)]
     return expression.func(*values)

@@ -18,7 +18,7 @@ import sympy as sp
 from pde2net.verify.ranges.algebra import rearranged
 from pde2net.verify.ranges.evaluate import Image, image
 from pde2net.verify.ranges.intervals import EVERYTHING, ONE, ZERO, Interval, UndefinedError
-from pde2net.verify.ranges.record import UndecidedError
+from pde2net.verify.ranges.record import UndecidedError, positive_symbol
 
 DEEPEST = 5
 SUMMANDS = 4
@@ -110,7 +110,7 @@ def _factored(expression: sp.Expr, s: sp.Symbol) -> Tail:
     """The algebraic factors together, in r = 1/s, times the others."""
     factors = sp.Mul.make_args(expression)
     algebraic = [f for f in factors if f.is_algebraic_expr(s)]
-    r = sp.Symbol("r", positive=True)
+    r = positive_symbol(expression)
     inverse = image(rearranged(sp.Mul(*algebraic).subs(s, 1 / r), sp.together, sp.factor, sp.powsimp), r)
     others = image(sp.Mul(*(f for f in factors if f not in algebraic)), s)
     return lambda x: inverse(Interval(ZERO, (ONE / x.lo).upper())) * others(x)

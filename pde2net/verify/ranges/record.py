@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import sympy as sp
+from sympy.core.symbol import uniquely_named_symbol
 
 from pde2net import deadline
 
@@ -45,6 +46,11 @@ class Range:
     method: Method = Method.EXACT
     upper_tight: bool = True
     lower_tight: bool = True
+
+
+def positive_symbol(*expressions: sp.Expr) -> sp.Symbol:
+    """A symbol of the half-line that none of the expressions has: parameters may be called s too."""
+    return uniquely_named_symbol("s", expressions, positive=True)
 
 
 def within(seconds: float, what: str, work: Callable[[], T]) -> T:

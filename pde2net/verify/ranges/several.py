@@ -15,7 +15,7 @@ from pde2net.verify.ranges.record import UndecidedError
 
 ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.atan, sp.erf)
 SAMPLES = (0.001, 0.07, 0.6, 1.7, 13.0, 2000.0)
-_P = sp.Symbol("p", positive=True)
+_P = sp.Dummy("p", positive=True)
 Ask = Callable[[sp.Expr, sp.Symbol], tuple[sp.Expr, sp.Expr]]
 
 
