@@ -196,7 +196,7 @@ def network(
         plan, graph, certificate, facts = _analysed(
             problem, scheme, grid, stated, [str(entry) for entry in trainable]
         )
-        _check_inputs(problem, plan, graph)
+        _check_inputs(plan, graph)
         names = _trainable(graph, plan, trainable)
         norms = set(facts.filter_norms) if isinstance(facts, Facts) else set()
         _check_parametrised(problem, plan, names, keep_stable, shared, norms)
@@ -218,13 +218,15 @@ def network(
     return Network(plan.semi, scheme, graph, plan.update, certificate, names, shared, condition).with_digest()
 
 
-def _check_inputs(problem: Problem, plan: Plan | SystemPlan, graph: Graph) -> None:
+def _check_inputs(plan: Plan | SystemPlan, graph: Graph) -> None:
     """Numbers that are given at the call stand in fluxes and reactions, where each image has its own."""
-    found = (plan.tau.free_symbols | set(parameters(graph))) & set(problem.inputs)
-    for symbol in sorted(found, key=str):
+    values = (graph.graph["values"].get(s, s) for s in parameters(graph))
+    found = plan.tau.free_symbols.union(*(value.free_symbols for value in values))
+    for symbol in sorted((s for s in found if isinstance(s, Input)), key=str):
         raise DeclarationError(
-            f"{symbol} is given when the network is called, and may be another number for each image: the "
-            "step and the width of a Gaussian cannot depend on it. Give a number for the step."
+            f"{symbol} is given when the network is called, and may be another number for each image: steps, "
+            "spacings, the width of a Gaussian and parameters of the scheme, such as alpha, cannot depend on "
+            "it. Give numbers for them."
         )
 
 

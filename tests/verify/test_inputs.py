@@ -75,3 +75,21 @@ def test_networks_are_those_with_these_values(
             assert torch.allclose(both[k], alone(image[None], **fields)[0], rtol=1e-6, atol=1e-7)
             one = {name: float(value[k]) for name, value in numbers.items()}
             assert torch.allclose(both[k], module(image[None], **fields, **one)[0], rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "grid"),
+    [
+        (p2n.DuFortFrankel(tau=sp.Rational(1, 10), steps=2), p2n.Grid()),
+        (p2n.DuFortFrankel(tau=sp.Rational(1, 10), alpha=4 * INPUTS[0], steps=2), p2n.Grid()),
+        (p2n.Explicit(tau=INPUTS[0] / 8), p2n.Grid()),
+        (p2n.Explicit(tau=None), p2n.Grid()),
+        (p2n.Implicit(tau=INPUTS[0]), p2n.Grid()),
+        (EXPLICIT, p2n.Grid(spacing=INPUTS[0])),
+    ],
+    ids=str,
+)
+def test_schemes_and_grids_take_none(scheme: p2n.Scheme, grid: p2n.Grid) -> None:
+    """They are the same for all images, and known before the first call."""
+    with pytest.raises(p2n.DeclarationError, match="s is given when the network is called"):
+        p2n.compile(problem("conductivity", *INPUTS), scheme, grid, on_unstable="ignore")
