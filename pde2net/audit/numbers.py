@@ -18,7 +18,7 @@ import sympy as sp
 from pde2net.audit.exactly import ONE, ZERO, NoOpinionError, Number, number
 from pde2net.audit.ranges import slope
 from pde2net.audit.rows import Pair, Rows
-from pde2net.audit.several import corners
+from pde2net.audit.several import corners, inside
 from pde2net.audit.spectra import constant_eigenvalues, drawn_eigenvalues, largest_square
 from pde2net.discretise.operators import Bank, Operation, factors
 from pde2net.discretise.semidiscretise import Semidiscrete
@@ -330,8 +330,9 @@ class Numbers:
             parts = separated(expression, func, constants)
             if len(parts) > 1:
                 return reduce(combined, [self.pointwise(p) for p in parts])
-        with contextlib.suppress(NoOpinionError, ArithmeticError):
-            return corners(expression.subs(self.rows.values), {v: self.interval(v) for v in variables})
+        for extremes in (corners, inside):
+            with contextlib.suppress(NoOpinionError, UndecidedError, ArithmeticError):
+                return extremes(expression.subs(self.rows.values), {v: self.interval(v) for v in variables})
         composed = through_one_part(expression, variables)
         if composed is None:
             raise NoOpinionError(f"the range of {expression} cannot be confirmed")

@@ -392,6 +392,8 @@ class _Gatherer:
         found = affine(self.form.reaction.subs(self.values), self.form.state)
         if found is None or not all(len(row) == 1 for row in rows):
             raise UndecidedError("the reaction is not linear in u")
+        if any(t.order != 1 for t in self.form.terms):
+            raise UndecidedError("entries of operators of fourth order are not derived")
         b = -found[1]
         sizes = [sum(w**2 for w in d.stencil.weights) * d.scale**2 for ((_, d),) in rows]
         entries = [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import pde2net as p2n
 from pde2net import div, grad, norm2
 from pde2net.audit.exactly import NoOpinionError
-from pde2net.audit.several import corners
+from pde2net.audit.several import corners, inside
 from pde2net.graph.interpret import Interpreter
 from pde2net.verify.certificate import Status
 from pde2net.verify.ranges import UndecidedError, half_line
@@ -69,7 +69,8 @@ def test_extrema(expression, domains, expected):
         (sp.Piecewise((1, V > S2), (0, True)), {S2: HALF, V: LINE}),
         (sp.sqrt(V + S2), {S2: HALF, V: LINE}),
         (sp.log(V * S2), {S2: HALF, V: box(0, 1)}),
-        (S2 * V / (1 + S2**2 + V**4), {S2: HALF, V: HALF}),  # monotone in none
+        (S2 * V / (1 + S2**2 + V**4), {S2: HALF, V: HALF}),  # both grow without end
+        (W * S2 * V / (1 + S2**2 + V**4), {S2: HALF, V: HALF}),  # monotone in none, and with a parameter
     ],
 )
 def test_what_is_not_known(expression, domains):
@@ -77,7 +78,51 @@ def test_what_is_not_known(expression, domains):
         extrema(expression, domains, ask)
 
 
+X, Y, Z = sp.symbols("X Y Z", real=True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "domains", "lower", "upper"),
+    [
+        (sp.exp(-((X - Y) ** 2)), {X: box(0, 1), Y: box(0, 1)}, sp.exp(-1), 1),
+        (X**2 - X * Y + Y**2, {X: box(0, 1), Y: box(0, 1)}, 0, 1),
+        ((X - Y) * (Y - Z) * (Z - X), {X: box(0, 1), Y: box(0, 1), Z: box(0, 1)}, "-1/4", "1/4"),
+        (X * Y / (1 + X**2 + Y**2), {X: box(0, 3), Y: HALF}, 0, "3*sqrt(10)/20"),
+        ((1 + X) / (1 + X**2 + X * Y), {X: HALF, Y: box(0, 2)}, 0, "(1 + sqrt(2))/2"),
+        (X * Y * (1 - Y) * sp.exp(-X), {X: HALF, Y: box(0, 1)}, 0, sp.exp(-1) / 4),
+        (X - 3 * X**2 * Y + Y**3, {X: box(0, 1), Y: box(0, 1)}, -1, "13/12"),
+        ((2 + sp.sin(X * Y)) / (1 + X**2 + Y**2), {X: LINE, Y: LINE}, 0, 2),
+        (sp.cos(X * Y), {X: box(0, 1), Y: box(-sp.pi, sp.pi)}, -1, 1),
+    ],
+)
+def test_extremes_inside_of_a_box(expression, domains, lower, upper):
+    """Bounds by parts of the box: beyond the extremes, and by little."""
+    low, high = extrema(expression, domains, ask)
+    lower, upper = map(sp.sympify, (lower, upper))
+    assert low <= lower <= low + sp.Rational(1, 10**6) and high - sp.Rational(1, 10**5) <= upper <= high
+    assert low.is_number and high.is_number
+
+
 numbers = st.integers(min_value=-3, max_value=3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(numbers, min_size=6, max_size=6), st.sampled_from([sp.sin, sp.cos, sp.tanh, sp.exp]))
+def test_bounds_by_parts_contain_all_values(c, wave):
+    """Of functions that are monotone in no variable, against a lattice with more points."""
+    inner = c[0] * X * Y + c[1] * X - c[2] * Y
+    form = (c[3] + wave(inner) * (1 + c[4] * X * Y)) / (1 + (X - Y) ** 2) + c[5] * X * (1 - Y)
+    for ends in ((0, 1), (-1, 2)):
+        domains = {X: box(*ends), Y: box(*ends)}
+        try:
+            lower, upper = map(float, extrema(form, domains, ask))
+        except UndecidedError:
+            continue
+        line = np.linspace(*ends, 401)
+        values = sp.lambdify((X, Y), form + 0 * X * Y)(*np.meshgrid(line, line))
+        size = 1 + max(abs(lower), abs(upper))
+        assert lower <= np.min(values) + 1e-12 * size and np.max(values) <= upper + 1e-12 * size
+        assert np.min(values) - lower <= 1e-3 * size and upper - np.max(values) <= 1e-3 * size
 
 
 @settings(max_examples=60, deadline=None)
@@ -112,6 +157,8 @@ def network(rhs, **options):
         (div(grad(u) / (1 + 4 * norm2(grad(u)) / (u**2 + sp.Rational(1, 100)))), {}, "1/4"),
         (div(sp.Min(D, L) * grad(u)), {D: (0, 3), L: (1, 7)}, "1/12"),
         (div(D * grad(u) / (1 + norm2(grad(u)) / (D**2 + 1))), {D: (0, 3)}, "1/12"),
+        (div((2 + sp.sin(3 * u * D)) * grad(u)), {u: (0, 1), D: (0, 2)}, "1/12"),
+        (div(sp.exp(-((u - D) ** 2) * (1 + D)) * grad(u)), {u: (0, 1), D: (0, 1)}, "1/4"),
     ],
 )
 def test_diffusivities_of_several_variables(rhs, bounds, limit):
@@ -131,3 +178,18 @@ def test_factors_that_a_diffusivity_reads_are_evaluated_with_it():
         u0 = np.array(values).reshape(2, 2)
         result = Interpreter(made.graph)(u0)
         assert u0.min() - 1e-9 <= result.min() and result.max() <= u0.max() + 1e-9
+
+
+def test_bounds_by_parts_are_confirmed_by_a_lattice():
+    """A certificate with a larger limit is refused, with points where the diffusivity is larger."""
+    text = network(
+        div((2 + sp.sin(3 * u * D)) * grad(u)), bounds={u: (0, 1), D: (0, 2)}
+    ).certificate.to_json()
+    p2n.recheck(text)
+    assert text.count('"1/12"') > 2
+    with pytest.raises(p2n.RecheckError):
+        p2n.recheck(text.replace('"1/12"', '"1/11"'))
+    with pytest.raises(NoOpinionError):
+        corners(sp.sin(3 * X * Y), {X: (sp.S.Zero, sp.S.One), Y: (sp.S.Zero, sp.Integer(2))})
+    low, high = inside(sp.sin(3 * X * Y), {X: (sp.S.Zero, sp.S.One), Y: (sp.S.Zero, sp.Integer(2))})
+    assert abs(low + 1) < 1e-6 and abs(high - 1) < 1e-6

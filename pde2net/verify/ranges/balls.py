@@ -164,7 +164,7 @@ class _Maximiser:
             if top <= champion[0].lo:
                 return champion[2], champion[1], True
             top = iv.greatest((top, champion[0].hi))
-        return self.sign * _above(top), self.best_at, False
+        return self.sign * above(top), self.best_at, False
 
     def search(self) -> None:
         period = self.function.period
@@ -248,13 +248,13 @@ def _narrow(x: Interval) -> bool:
     return bool(x.lo > arb(2) ** 200 or x.hi < arb(2) ** -200 or x.hi - x.lo < x.hi * arb(2) ** -60)
 
 
-def _above(bound: arb) -> sp.Rational:
-    """A rational number of DIGITS digits that is not below `bound`."""
+def above(bound: arb, digits: int = DIGITS) -> sp.Rational:
+    """A rational number of so many digits that is not below `bound`."""
     if not bound.is_finite():
         raise UndecidedError("it has no finite bound that could be found")
     mantissa, exponent = bound.man_exp()
     exact = sp.Rational(int(mantissa)) * sp.Rational(2) ** int(exponent)
     if exact == 0:
         return sp.S.Zero
-    unit = sp.Rational(10) ** (math.floor(math.log10(abs(float(bound)))) + 1 - DIGITS)
+    unit = sp.Rational(10) ** (math.floor(math.log10(abs(float(bound)))) + 1 - digits)
     return sp.ceiling(exact / unit) * unit

@@ -1,9 +1,11 @@
-"""Compiles a SymPy expression in one variable to a function from intervals to intervals."""
+"""Compiles a SymPy expression in one or several variables to a function from intervals to intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import sympy as sp
 from flint import arb, fmpq
@@ -12,13 +14,19 @@ from pde2net.verify.ranges import intervals as iv
 from pde2net.verify.ranges.intervals import Interval
 from pde2net.verify.ranges.record import UndecidedError
 
-Image = Callable[[Interval], Interval]
+Image = Callable[[Any], Interval]  # of an interval, or of as many as there are variables
+Variables: TypeAlias = sp.Symbol | tuple[sp.Symbol, ...]
 
 
-def image(expression: sp.Expr, variable: sp.Symbol) -> Image:
-    """f with f(X) a superset of {expression(x): x in X}. Raises UndecidedError for unknown functions."""
+def image(expression: sp.Expr, variable: Variables) -> Image:
+    """f with f(X) a superset of {expression(x): x in X}. Raises UndecidedError for unknown functions.
+
+    X is an interval, or a tuple of them if `variable` is one.
+    """
     if expression == variable:
         return lambda x: x
+    if isinstance(variable, tuple) and expression in variable:
+        return itemgetter(variable.index(expression))
     constant = _constant(expression)
     if constant is not None:
         return lambda x: constant
@@ -81,8 +89,8 @@ def _folded(arguments: Sequence[Image], combine: Callable[[Interval, Interval], 
     return lambda x: reduce(combine, [a(x) for a in arguments])
 
 
-def _power(base: sp.Expr, exponent: sp.Expr, variable: sp.Symbol) -> Image:
-    if variable in exponent.free_symbols or not exponent.is_Rational:
+def _power(base: sp.Expr, exponent: sp.Expr, variable: Variables) -> Image:
+    if not exponent.is_Rational:
         rate = image(exponent * sp.log(base), variable)
         return lambda x: iv.exponential(rate(x))
     inner = image(base, variable)
@@ -94,7 +102,7 @@ def _power(base: sp.Expr, exponent: sp.Expr, variable: sp.Symbol) -> Image:
     return lambda x: inner(x).power(-n).reciprocal()
 
 
-def _piecewise(expression: sp.Piecewise, variable: sp.Symbol) -> Image:
+def _piecewise(expression: sp.Piecewise, variable: Variables) -> Image:
     """The hull of the pieces that an interval may meet; UndecidedError where none applies."""
     pieces = [(image(body, variable), _condition(test, variable)) for body, test in expression.args]
 
@@ -113,7 +121,7 @@ def _piecewise(expression: sp.Piecewise, variable: sp.Symbol) -> Image:
     return hull
 
 
-def _condition(test: sp.Basic, variable: sp.Symbol) -> Callable[[Interval], bool | None]:
+def _condition(test: sp.Basic, variable: Variables) -> Callable[[Interval], bool | None]:
     """Whether a condition holds on all (True), none (False) or perhaps some (None) of an interval."""
     if test in (sp.true, sp.false):
         return lambda x: bool(test)

@@ -41,7 +41,10 @@ def pieces(expression: sp.Expr, s: sp.Symbol) -> tuple[Piece, ...]:
         return (Piece(sp.S.Zero, sp.oo, expression),)
     unfolded = _as_piecewise(expression)
     conditions = sorted(unfolded.atoms(Relational), key=str)
-    inner = sorted({b for c in conditions for b in _breakpoints(c.lhs - c.rhs, s)}, key=float)
+    places = {b for c in conditions for b in _breakpoints(c.lhs - c.rhs, s)}
+    if not all(b.is_number for b in places):
+        raise UndecidedError(f"the places where the pieces of {expression} meet depend on its parameters")
+    inner = sorted(places, key=float)
     points = [sp.S.Zero, *inner, sp.oo]
     found = []
     for start, end in itertools.pairwise(points):

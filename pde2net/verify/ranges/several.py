@@ -1,4 +1,4 @@
-"""Extrema over several variables, one variable after the other, wherever a function is monotone in one."""
+"""Extrema over several variables: one by one where a function is monotone, else by parts of a box."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ import sympy as sp
 
 from pde2net.language.bounds import LINE, within
 from pde2net.verify.ranges.algebra import rearranged
+from pde2net.verify.ranges.boxes import supremum
 from pde2net.verify.ranges.exact import limit
 from pde2net.verify.ranges.record import UndecidedError
+from pde2net.verify.ranges.record import within as within_time
 
 ENTIRE = (sp.exp, sp.sin, sp.cos, sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.atan, sp.erf)
+SECONDS = 5.0  # of processor time, that only unusual functions take
 SAMPLES = (0.001, 0.07, 0.6, 1.7, 13.0, 2000.0)
 _P = sp.Dummy("p", positive=True)
 Ask = Callable[[sp.Expr, sp.Symbol], tuple[sp.Expr, sp.Expr]]
@@ -53,12 +56,13 @@ def domain(variable: sp.Symbol, interval: tuple[sp.Expr, sp.Expr] | None) -> Dom
 
 
 def extrema(expression: sp.Expr, domains: Mapping[sp.Symbol, Domain], ask: Ask) -> tuple[sp.Expr, sp.Expr]:
-    """(inf, sup) of an expression over a box.
+    """(inf, sup) of an expression over a box, or bounds of them.
 
     Where its derivative in a variable has one sign on the inside of the box, which is enough for a continuous
     function, the values or limits at both ends of the variable take its place. `ask` bounds what is left of
-    one variable, as a function of p >= 0. Raises UndecidedError for functions that are not smooth on all of
-    the box, and where several variables are left.
+    one variable, as a function of p >= 0. Where several are left, parts of the box are bounded (boxes.py), of
+    functions without parameters. Raises UndecidedError for functions that are not smooth on all of the box,
+    and where that shows no bound.
     """
     for v, own in domains.items():
         if own.line:
@@ -68,7 +72,7 @@ def extrema(expression: sp.Expr, domains: Mapping[sp.Symbol, Domain], ask: Ask) 
             found = [extrema(e, half, ask) for e in both]
             return sp.Min(*(low for low, _ in found)), sp.Max(*(high for _, high in found))
     require_smooth(expression, domains)
-    low, high = (_end(expression, domains, sign, ask) for sign in (-1, 1))
+    low, high = (_bound(expression, domains, sign, ask) for sign in (-1, 1))
     _crosschecked(expression, domains, low, high)
     return low, high
 
@@ -88,6 +92,20 @@ def _crosschecked(
         slack = 1e-9 * (1 + abs(value))
         if not low - slack <= value <= high + slack:
             raise UndecidedError(f"a sample contradicts the range found for {expression}")
+
+
+def _bound(expression: sp.Expr, domains: Mapping[sp.Symbol, Domain], sign: int, ask: Ask) -> sp.Expr:
+    """The supremum or infimum, or a bound of it by branch and bound where it lies inside of the box."""
+    try:
+        return _end(expression, domains, sign, ask)
+    except UndecidedError as error:
+        try:
+            ends = {v: (own.lower, own.upper) for v, own in domains.items()}
+            return sign * within_time(
+                SECONDS, f"the range of {expression}", lambda: supremum(sign * expression, ends)
+            )
+        except UndecidedError:
+            raise error from None
 
 
 def _end(form: sp.Expr, domains: Mapping[sp.Symbol, Domain], sign: int, ask: Ask) -> sp.Expr:

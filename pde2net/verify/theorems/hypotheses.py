@@ -32,7 +32,7 @@ def explained(case: Case, quantity: str) -> str:
         )
     if quantity == DIFFUSIVITY:
         lines += (
-            f"{function} lies in [{bounds.lower}, {bounds.upper}], by its slope in each variable"
+            f"{function} lies in [{bounds.lower}, {bounds.upper}], by slopes, and parts of its box"
             for function, bounds in case.facts.several.items()
         )
     return "; ".join(dict.fromkeys(lines))
