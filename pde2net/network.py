@@ -133,7 +133,9 @@ class Network:
             [s.name for s in problem.inputs],
         )
 
-    def source(self, backend: str = "torch", *, steps: tuple[int, int] | None = None) -> str:
+    def source(
+        self, backend: str = "torch", *, steps: tuple[int, int] | None = None, check: bool = True
+    ) -> str:
         """Standalone Python source that imports torch and math, and what compiles its kernels.
 
         It has the same bytes on every call.
@@ -142,6 +144,8 @@ class Network:
                  for those of a GPU
         steps    of kernels in one pass over memory, and in one that keeps what derivatives need; by default
                  so many that 4096 columns stay in caches of 4 MiB (STEPS in emit/kernels/stack.py)
+        check    whether it compares values with declared bounds, signs and domains, which the certificate
+                 assumes, and raises ValueError for others. Traced and exported networks compare nothing
 
         Raises EmissionError if the step, the spacing or a parameter has no value.
         """
@@ -157,9 +161,11 @@ class Network:
             raise DeclarationError(f"steps is a pair of numbers of steps, such as (20, 8), not {steps!r}.")
         if steps is not None and backend == "torch":
             raise DeclarationError('steps are those of a pass of kernels: backend="numba" or "triton".')
-        return emit(self.request(backend, steps))
+        return emit(self.request(backend, steps, check))
 
-    def request(self, backend: str = "torch", steps: tuple[int, int] | None = None) -> Request:
+    def request(
+        self, backend: str = "torch", steps: tuple[int, int] | None = None, check: bool = True
+    ) -> Request:
         """What `source` asks for."""
         unknowns, semi = self.semidiscrete.form.problem.unknowns, self.semidiscrete
         return Request(
@@ -176,6 +182,7 @@ class Network:
             multiple=semi.multiple if isinstance(semi, Semidiscrete) else 1,
             backend=backend,
             steps=steps,
+            check=check,
         )
 
     def with_digest(self) -> Network:
@@ -219,8 +226,10 @@ class Network:
         arrays |= {domain: (images, 1, *size)} if domain else {}
         return tuned(lambda steps: self.source("numba", steps=steps), {"u": shape, **arrays}, domain)
 
-    def module(self, backend: str = "torch", *, steps: tuple[int, int] | None = None) -> torch.nn.Module:
-        """The torch.nn.Module that `source(backend, steps=steps)` defines, with fresh parameters.
+    def module(
+        self, backend: str = "torch", *, steps: tuple[int, int] | None = None, check: bool = True
+    ) -> torch.nn.Module:
+        """The torch.nn.Module that `source` with the same options defines, with fresh parameters.
 
         "auto" is "numba" where that is installed and the network has kernels, else "torch" and a warning.
         "triton" has kernels for a GPU. Raises DeclarationError for another backend, EmissionError if kernels
@@ -232,7 +241,7 @@ class Network:
         """
         from pde2net.emit.execute import execute
 
-        return execute(self.source(self.backend(backend, math.inf), steps=steps))
+        return execute(self.source(self.backend(backend, math.inf), steps=steps, check=check))
 
     def backend(self, asked: str, cells: float, device: str = "cpu", dtype: str = "float32") -> str:
         """ "torch" or "numba", which "auto" chooses for so many cells of all images (emit/backends.py)."""

@@ -56,6 +56,7 @@ class Request:
     multiple  what the sizes of images are multiples of
     backend   "torch" or "numba"
     steps     of kernels in one pass over memory, and in one that keeps what derivatives need
+    check     whether values are compared with what is declared of them
     namer     makes identifiers
     """
 
@@ -72,6 +73,7 @@ class Request:
     multiple: int = 1
     backend: str = "torch"
     steps: tuple[int, int] | None = None
+    check: bool = True
     namer: Namer = field(default_factory=Namer)
 
 
@@ -289,6 +291,17 @@ class Emitter(ABC):
             doc += f"\n\nNumbers, one for all images or one for each: {', '.join(given)}."
         return arguments, doc
 
+    def value_checks(self, known: Mapping[str, str]) -> list[str]:
+        """Statements that compare values with what is declared; `known` has the variable of each field."""
+        found, domain = [], self.problem.domain
+        for f in self.problem.equation_fields:
+            found += declared_check(f, self.problem.interval(f), known[str(f.func)])
+        outside = "" if domain is None else f"{known[str(domain.func)]} != 1"
+        for k, state in enumerate(self.problem.unknowns):
+            own = f"u[:, {k}:{k + 1}]" if self.request.unknowns else "u"
+            found += declared_check(state, self.problem.interval(state), own, outside)
+        return found + ([] if domain is None else domain_check(domain, known[str(domain.func)]))
+
     def checks(self) -> list[str]:
         """Statements that check the arguments; those whose names the text uses itself get others."""
         edges = [s for s in fields(self.graph) if isinstance(s, Edge)]
@@ -301,14 +314,7 @@ class Emitter(ABC):
         domain = self.problem.domain
         own = "" if domain is None else str(domain.func)
         found = renamed + input_checks(asked.axes, sizes, arrays, self.channels, asked.unknowns, own)
-        for f in self.problem.equation_fields:
-            found += declared_check(f, self.problem.interval(f), known[str(f.func)])
-        outside = "" if domain is None else f"{known[str(domain.func)]} != 1"
-        for k, state in enumerate(self.problem.unknowns):
-            own = f"u[:, {k}:{k + 1}]" if asked.unknowns else "u"
-            found += declared_check(state, self.problem.interval(state), own, outside)
-        if domain is not None:
-            found += domain_check(domain, known[str(domain.func)])
+        found += self.value_checks(known) if asked.check else []
         found += [number_check(s, known[s.name]) for s in inputs]
         found += [
             f"{self.names[s.name]} = border_cells(u, {s.axis + 2}, {-1 if s.last else 0})" for s in edges
@@ -362,6 +368,7 @@ class Emitter(ABC):
             self.request.smallest,
             self.trained_names(),
             self.channels,
+            self.request.check,
         )
         found = imported(definitions)
         products = any(word == "Product" for d in definitions for word in words(lines(d)))

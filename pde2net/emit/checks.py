@@ -9,7 +9,7 @@ from sympy.core.function import AppliedUndef
 
 from pde2net.emit.parse import parse
 from pde2net.emit.torch_expressions import number
-from pde2net.language.bounds import Interval, within
+from pde2net.language.bounds import LINE, Interval, within
 from pde2net.language.text.write import sign_text
 
 NUMBERS = parse('''
@@ -51,20 +51,35 @@ def border_cells(u: Tensor, dim: int, place: int) -> Tensor:
 ''')
 
 
+def declared(field: AppliedUndef, interval: Interval) -> str:
+    """What is declared of the values of a field or unknown: "[0, 3]", "(0, oo)"; "" for nothing."""
+    lower, upper = within(interval, field)
+    if (lower, upper) == LINE:
+        return ""
+    above, below = _open(field, interval)
+    return (
+        f"{'(' if above or lower == -sp.oo else '['}{lower}, {upper}{')' if below or upper == sp.oo else ']'}"
+    )
+
+
+def _open(field: AppliedUndef, interval: Interval) -> tuple[bool, bool]:
+    """Whether the ends themselves are left out: 0, by the sign of a field."""
+    lower, upper = within(interval, field)
+    return bool(field.is_positive and lower == 0), bool(field.is_negative and upper == 0)
+
+
 def declared_check(field: AppliedUndef, interval: Interval, variable: str, elsewhere: str = "") -> list[str]:
     """The statement that checks the values of a field or unknown, if anything is declared of them.
 
     elsewhere  the condition of cells that may have any
     """
     lower, upper = within(interval, field)
-    above, below = field.is_positive and lower == 0, field.is_negative and upper == 0
+    above, below = _open(field, interval)
     parts = [f"{variable} {'>' if above else '>='} {number(lower)}"] if lower.is_finite else []
     parts += [f"{variable} {'<' if below else '<='} {number(upper)}"] if upper.is_finite else []
     if not parts:
         return []
-    said = (
-        f"{'(' if above or lower == -sp.oo else '['}{lower}, {upper}{')' if below or upper == sp.oo else ']'}"
-    )
+    said = declared(field, interval)
     inside = parts[0] if len(parts) == 1 else " & ".join(f"({p})" for p in parts)
     inside = f"({inside}) | ({elsewhere})" if elsewhere else inside
     return [f'require("{field.func}", {variable}, {inside}, "{said}")']

@@ -72,3 +72,27 @@ def test_fields_of_systems_have_one_channel() -> None:
     assert module(both, c=both[:, :1]).shape == both.shape
     with pytest.raises(ValueError, match="must agree"):
         module(both, c=both)
+
+
+@pytest.mark.parametrize("backend", ["torch", "numba"])
+def test_checks_may_be_left_out(backend: str, uncompiled: None) -> None:
+    """check=False computes the same, of whatever it is given, and says that nothing is checked."""
+    m = sp.Function("m")(x, y)
+    rhs = div(c * grad(u)) + sp.Function("w", negative=True)(x, y) * u
+    declared = p2n.Problem(sp.Eq(u.diff(t), rhs), bounds={c: (0, 1), u: (0, 2)}, domain=m)
+    network = p2n.compile(declared, p2n.Explicit(R(1, 8), 2), on_unstable="ignore")
+    one = torch.rand(1, 1, 6, 7, dtype=torch.float64)
+    given = {"c": one, "w": -one - 1, "m": torch.ones_like(one)}
+    free = network.module(backend=backend, check=False).double()
+    assert torch.equal(free(one, **given), network.module(backend=backend).double()(one, **given))
+    assert free(3 * one, **{**given, "c": 5 * one, "w": one, "m": one / 2}).isfinite().all()
+    with pytest.raises(ValueError, match="m has the shape"):
+        free(one, **{**given, "m": one[..., 1:]})
+    text, unchecked = (" ".join(network.source(backend, check=k).split()) for k in (True, False))
+    ranges = "every input with u in [0, 2], c in [0, 1], w in (-oo, 0), m in {0, 1}"
+    assert f"{ranges}; in exact arithmetic" in text
+    assert f"{ranges}, which is not checked; in exact arithmetic" in unchecked and "require(" not in unchecked
+    certificate = network.certificate.to_json()
+    p2n.recheck(certificate, network.source())
+    with pytest.raises(p2n.RecheckError, match="source"):
+        p2n.recheck(certificate, network.source(check=False))

@@ -5,7 +5,7 @@ Boundary            reflecting, in m = 1
 Scheme              explicit, tau = 1/5, 20 steps: u <- u - tau K^T Phi(K u)
 Grid                h = 1, forward differences of order 2
 
-Certificate (for every input and every size, in exact arithmetic):
+Certificate (for every size, and every input with m in {0, 1}; in exact arithmetic):
 
 l2 stability        proved; holds for tau <= 1/4
 maximum principle   proved; holds for tau <= 1/4
