@@ -21,10 +21,12 @@ def checked_bounds(
     fields: Iterable[AppliedUndef],
     unknowns: Iterable[AppliedUndef],
     domain: AppliedUndef | None = None,
+    values: Mapping[sp.Symbol, sp.Expr] = MappingProxyType({}),
 ) -> Mapping[str, Interval]:
     """{name of a field or an unknown: (lower, upper)}, sorted by name, from what a problem was given.
 
-    Raises DeclarationError for what is neither, and for pairs that are no interval.
+    Parameters in them have their `values`. Raises DeclarationError for what is neither, and for pairs that
+    are no interval.
     """
     if not isinstance(given or {}, Mapping):
         raise DeclarationError(f"bounds maps fields and unknowns to pairs, {{c: (0, 1)}}, not {given!r}.")
@@ -42,7 +44,7 @@ def checked_bounds(
             )
         if name in found:
             raise DeclarationError(f'"{name}" has two entries in bounds.')
-        found[name] = interval_of(name, pair)
+        found[name] = interval_of(name, pair, values)
         lower, upper = within(found[name], known[name])
         if (
             not lower <= upper
@@ -53,22 +55,28 @@ def checked_bounds(
     return MappingProxyType({name: found[name] for name in sorted(found)})
 
 
-def interval_of(name: str, pair: Any) -> Interval:
-    """The ends as exact numbers. Raises DeclarationError for what is no interval."""
+def interval_of(name: str, pair: Any, values: Mapping[sp.Symbol, sp.Expr]) -> Interval:
+    """The ends as exact numbers, parameters at their values.
+
+    Raises DeclarationError for what is no interval.
+    """
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise DeclarationError(f"The bounds of {name} are a pair (lower, upper), not {pair!r}.")
-    lower, upper = (_end(name, end) for end in pair)
+    lower, upper = (_end(name, end, values) for end in pair)
     if not lower < upper:
         raise DeclarationError(f"The lower bound of {name} must be below the upper one: ({lower}, {upper}).")
     return lower, upper
 
 
-def _end(name: str, value: Any) -> sp.Expr:
+def _end(name: str, value: Any, values: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
     if value in (sp.oo, -sp.oo) or (isinstance(value, float) and value in (float("inf"), -float("inf"))):
         return sp.sympify(sp.oo if value > 0 else -sp.oo)
-    found = exact(value, f"A bound of {name}")
+    found = exact(value, f"A bound of {name}").xreplace(dict(values))
     if not found.is_number:
-        raise DeclarationError(f"The bounds of {name} are numbers, or oo, not {found}.")
+        raise DeclarationError(
+            f"The bounds of {name} are numbers, oo, or made of parameters of the equation that have a value, "
+            f"not {found}."
+        )
     return found
 
 

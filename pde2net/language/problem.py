@@ -51,8 +51,8 @@ class Problem:
                 robin(a, b, c), for both or each: {x: (value(1), flux(0)), y: "reflecting"}
     parameters  default values of the free symbols, {symbol or name: number}; of what is learned arrays:
                 filters of operators, a value per filter (or one for all) of `K.parameter`, slopes of splines
-    bounds      intervals of known fields and unknowns, {c: (0, 1), D: (0, oo), u: (0, 1)}: what is proved
-                assumes them, which the certificate says, and networks refuse other values. That of an unknown
+    bounds      intervals of known fields and unknowns, {c: (0, 1), D: (0, oo), u: (0, M)}, a parameter M at
+                its value: what is proved assumes them, which the certificate says, and networks refuse other values. That of an unknown
                 is one of initial values: that later ones lie there is proved, or not used
     domain      a known field m with values 0 and 1: the equation holds in the cells with m = 1, and nothing
                 flows between them and the others, which keep their values (theory.md, section 2)
@@ -112,7 +112,6 @@ class Problem:
             check_nodes(e.rhs)
         set_(self, "sides", MappingProxyType(_placed(conditions, places, self)))
         set_(self, "domain", checked_domain(domain, places, self.expressions))
-        set_(self, "bounds", checked_bounds(bounds, self.fields, self.unknowns, self.domain))
         _check_functions(self)
         if not isinstance(parameters or {}, Mapping):
             raise DeclarationError(
@@ -121,6 +120,8 @@ class Problem:
         plain, learned = learned_values.split(parameters or {}, self.learned)
         set_(self, "parameters", MappingProxyType(checked_values(self.scalars, plain)))
         set_(self, "arrays", MappingProxyType(dict(self._checked(learned))))
+        known = (self.fields, self.unknowns, self.domain, self.parameters)
+        set_(self, "bounds", checked_bounds(bounds, *known))
         for e in kept:
             check_defined(e.rhs, self.parameters)
 

@@ -129,7 +129,7 @@ def _gathered(semi: Semidiscrete, seconds: float, clock: Clock | None) -> Facts:
     clock = clock or Clock(semi.form.problem.time)
     facts = _Gatherer(semi, {}, questions, clock).facts()
     values = semi.form.problem.parameters
-    if not values or _conclusive(facts):
+    if not values or (_conclusive(facts) and (facts.inward or not semi.form.within)):
         return facts
     questions.answers.clear()
     return _Gatherer(semi, values, questions, clock).facts()

@@ -72,7 +72,7 @@ def test_terms_of_one_operator_are_one_term() -> None:
         (-K.adjoint(f * K(u)), "contains other things"),
         (-K.adjoint(u), "contains other things"),
         (-K.adjoint(1 + K(u)), "does not vanish"),
-        (-K.adjoint(K(u**2)), "takes the unknown alone"),
+        (-K.adjoint(K(u**2)), "give back, the unknown alone"),
         (-K.adjoint(K(u) + K.adjoint(K(u))), "takes what the adjoints in front of it give back"),
         (div(K(u) * grad(u)), "outside of an adjoint"),
         (-K.adjoint(K(u)) - p2n.LinearOperator("K", 3, 3).adjoint(K(u)), "different things"),
@@ -134,7 +134,7 @@ scheme explicit(tau = 1/10)
         ("size = 5", "depth = 5", 'no option of an operator "depth"'),
         ("out = 6, size = 5", "out = 6, out = 5, size = 2", "out is given twice"),
         ("operator K", "operator adjoint", "taken already"),
-        ("adjoint K(phi(K(u)))", "adjoint K(phi(K(K(u))))", "takes the unknown alone"),
+        ("adjoint K(phi(K(u)))", "adjoint K(phi(K(K(u))))", "applied to 6 and to 1 channels"),
     ],
 )
 def test_errors_in_texts_say_what_is_meant(tmp_path: Path, old: str, new: str, words: str) -> None:

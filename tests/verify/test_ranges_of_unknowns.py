@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,3 +258,65 @@ def test_gray_scott_leaves_its_rectangle() -> None:
     claims = p2n.verify(made, p2n.Explicit(tau=R(1, 10), steps=1)).claims
     assert claims["maximum_principle"].status == Status.UNKNOWN
     assert not any(assumes(claim) for claim in claims.values())
+
+
+M, g = sp.symbols("M g", positive=True)
+VALUES = {M: 2, k: R(1, 2), g: R(3, 4)}
+
+
+@pytest.mark.parametrize(
+    ("equations", "bounds"),
+    [
+        (g * laplacian(u) + k * u * (1 - u / M), {u: (0, M)}),
+        (g * laplacian(u) + (M**2 * u - u**3) / k, {u: (-M, M)}),
+        (div(g * u * grad(u)) - k * u / (M + u), {u: (0, 2 * M - 1)}),
+        (
+            [g * laplacian(u) + u * (1 - u / M - k * v), laplacian(v) + v * (1 - v - k * u)],
+            {u: (0, M), v: (0, 1)},
+        ),
+    ],
+)
+def test_ends_and_equations_with_parameters_are_those_with_their_values(equations: Any, bounds: Any) -> None:
+    """A range that only values of parameters show to be kept; ends that are parameters have their values."""
+
+    def declared(valued: bool) -> p2n.Problem:
+        several = equations if isinstance(equations, list) else [equations]
+        made = [sp.Eq(w.diff(t), e) for w, e in zip((u, v), several, strict=False)]
+        made = [e.subs(VALUES) for e in made] if valued else made
+        used = set().union(*(e.free_symbols for e in made)) & set(VALUES)
+        ends = {w: tuple(sp.sympify(e).subs(VALUES) for e in pair) for w, pair in bounds.items()}
+        values = {s: VALUES[s] for s in used}
+        return p2n.Problem(made, bounds=ends if valued else bounds, parameters=values)
+
+    with_symbols, with_numbers = declared(False), declared(True)
+    assert with_symbols.bounds == with_numbers.bounds
+    found, wanted = (p2n.verify(made, p2n.Explicit(tau=R(1, 40))) for made in (with_symbols, with_numbers))
+    for name, claim in wanted.claims.items():
+        assert found.claims[name].status == claim.status, name
+        assert found.claims[name].limit is None or found.claims[name].limit.subs(VALUES) == claim.limit, name
+    assert wanted.claims["maximum_principle"].status == Status.PROVED
+    p2n.recheck(found.to_json())
+
+
+def test_ends_without_a_value() -> None:
+    equation = sp.Eq(u.diff(t), laplacian(u) + k * u * (1 - u / M))
+    for end in (sp.Symbol("q"), k, M + k):
+        with pytest.raises(p2n.DeclarationError, match="parameters of the equation that have a value"):
+            p2n.Problem(equation, bounds={u: (0, end)}, parameters={M: 2})
+    with pytest.raises(p2n.DeclarationError, match=r"below the upper one: \(2, 1\)"):
+        p2n.Problem(equation, bounds={u: (M, 1)}, parameters={M: 2})
+
+
+def test_ends_with_parameters_in_texts(tmp_path: Path) -> None:
+    lines = [
+        "parameter M = 3",
+        "unknown u(x, y, t) in [0, 2*M]",
+        "equation u_t = laplacian(u) + u*(1 - u/M)",
+        "scheme explicit(tau = 1/10, steps = 2)",
+    ]
+    file = tmp_path / "logistic.pde"
+    file.write_text("\n".join(lines))
+    assert p2n.load(file).problem.bounds == {"u": (0, 6)}
+    file.write_text("\n".join(["parameter M > 0", *lines[1:]]))
+    with pytest.raises(p2n.TextError, match="that have a value, not 2\\*M"):
+        p2n.load(file)

@@ -239,7 +239,7 @@ class _Builder:
         """The declared range of a field or an unknown, if there is one."""
         if isinstance(interval, Tree):
             self.bounds[str(name)] = self._interval(interval)
-            self._made(interval, lambda: interval_of(str(name), self.bounds[str(name)]))
+            self._made(interval, lambda: interval_of(str(name), self.bounds[str(name)], self.values))
 
     def _interval(self, node: Statement) -> tuple[sp.Expr, ...]:
         """The ends of [0, oo]; oo is a number here alone."""
