@@ -52,8 +52,9 @@ class Problem:
     parameters  default values of the free symbols, {symbol or name: number}; of what is learned arrays:
                 filters of operators, a value per filter (or one for all) of `K.parameter`, slopes of splines
     bounds      intervals of known fields and unknowns, {c: (0, 1), D: (0, oo), u: (0, M)}, a parameter M at
-                its value: what is proved assumes them, which the certificate says, and networks refuse other values. That of an unknown
-                is one of initial values: that later ones lie there is proved, or not used
+                its value: what is proved assumes them, which the certificate says, and networks refuse other
+                values. That of an unknown is one of initial values: that later ones lie there is proved, or
+                not used
     domain      a known field m with values 0 and 1: the equation holds in the cells with m = 1, and nothing
                 flows between them and the others, which keep their values (theory.md, section 2)
     channels    of a vector-valued image u, such as 3 of a colour image: each evolves by the equation, with
