@@ -106,8 +106,8 @@ class Network:
                 raise DeclarationError(
                     f"The weights are not those of a module of this network. {error}"
                 ) from error
-        if problem.sides:
-            raise DeclarationError("Conditions at sides are those of a whole image; blocks do not have them.")
+        # What a block takes for the border of the image lies among the cells that are cut off.
+        least = [int(a in problem.sides) for a in self.semidiscrete.form.space]
         moving = {node.axis for node in nodes if isinstance(node, Coordinate)}
         asked = "torch" if moving and backend == "auto" else backend  # each block has a text of its own
         taken = self.backend(asked, float(math.prod(getattr(array, "shape", ()))))
@@ -124,7 +124,7 @@ class Network:
             fields,
             [str(f.func) for f in problem.fields],
             int(problem.channels),
-            [int(h) for h in self.halo],
+            [max(int(h), k) for h, k in zip(self.halo, least, strict=True)],
             [problem.boundary[a] == "periodic" for a in self.semidiscrete.form.space],
             [axis in moving for axis in range(len(self.halo))],
             self.semidiscrete.multiple if isinstance(self.semidiscrete, Semidiscrete) else 1,

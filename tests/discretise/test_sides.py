@@ -365,8 +365,37 @@ def test_channels_systems_and_blocks() -> None:
     system = p2n.Problem([sp.Eq(u.diff(t), laplacian(u)), sp.Eq(v.diff(t), laplacian(v) + u)], sides)
     both = uncertified(system, p2n.Explicit(R(1, 10), 2)).module().double()(image[:, :2])
     torch.testing.assert_close(both[:, :1], each[:, :1])
-    with pytest.raises(p2n.DeclarationError, match="blocks"):
-        alone.map_blocks(np.zeros((6, 7)))
     coupled = p2n.Problem(sp.Eq(u.diff(t), div(grad(u) / (1 + norm2(grad(u))))), sides, channels=3)
     with pytest.raises(p2n.DeclarationError, match="one channel"):
         p2n.compile(coupled, p2n.Explicit(R(1, 10), 2))
+
+
+IN_BLOCKS = [
+    (laplacian(u), {x: (value(1), flux(2)), y: (robin(1, 2, 3), "reflecting")}),
+    (
+        div(grad(u) / (1 + norm2(grad(u)))),
+        {x: (value(sp.sin(y)), value(w)), y: (flux(x), flux(sp.exp(-t) * x))},
+    ),
+    (u.diff(x, 2) + f - u, {x: "reflecting", y: (flux(1), flux(2))}),
+    (div((1 + x * y) * grad(u)), {x: (robin(1, 1, y), value(2)), y: "periodic"}),
+]
+
+
+@pytest.mark.parametrize(("rhs", "sides"), IN_BLOCKS)
+@pytest.mark.parametrize("scheme", [p2n.Explicit(R(1, 50), 3), p2n.FED(R(1, 50), cycle_length=3)])
+def test_blocks_have_the_sides_of_the_image(rhs: Any, sides: Any, scheme: Any) -> None:
+    """Only blocks at a side have its condition, in all cuts of an image."""
+    da = pytest.importorskip("dask.array")
+    network = uncertified(p2n.Problem(sp.Eq(u.diff(t), rhs), sides), scheme)
+    rng = np.random.default_rng(0)
+    image = rng.random((40, 33))
+    known = {str(a.func): rng.random(image.shape) for a in network.semidiscrete.form.problem.fields}
+    given = {name: torch.from_numpy(a)[None, None] for name, a in known.items()}
+    with torch.no_grad():
+        whole = network.module().double()(torch.from_numpy(image)[None, None], **given)[0, 0].numpy()
+    for chunks in ((13, 11), (5, 33), (40, 4), (1, 33)):
+        if sides[y] == "periodic" and chunks[1] < 33:
+            continue  # which has to be one block, as the equation contains y
+        parts = {name: da.from_array(a, chunks=chunks) for name, a in known.items()}
+        found = network.map_blocks(da.from_array(image, chunks=chunks), backend="torch", **parts)
+        np.testing.assert_allclose(found.compute(), whole, rtol=1e-12)
