@@ -147,9 +147,11 @@ def _require_signs(what: str, plan: Plan, facts: Facts, trained: set[sp.Symbol])
     found |= set() if weight.is_nonnegative else trained & weight.free_symbols
     if found:
         names = ", ".join(sorted(map(str, found)))
+        more = "" if all(map(signed, found)) else 'Declare its sign, sp.Symbol("...", positive=True), or '
+        advice = f"{more}do not train it."
         raise DeclarationError(
-            f"{what}: bounds are proved for the value of {names} alone, which is trained. Declare its sign, "
-            'sp.Symbol("...", positive=True), or do not train it.'
+            f"{what}: bounds are proved for the value of {names} alone, which is trained. "
+            f"{advice[0].upper()}{advice[1:]}"
         )
 
 

@@ -320,3 +320,13 @@ def test_ends_with_parameters_in_texts(tmp_path: Path) -> None:
     file.write_text("\n".join(["parameter M > 0", *lines[1:]]))
     with pytest.raises(p2n.TextError, match="that have a value, not 2\\*M"):
         p2n.load(file)
+
+
+@pytest.mark.parametrize(
+    ("symbol", "advice"), [(k, "Do not train it"), (sp.Symbol("k", real=True), "Declare its sign")]
+)
+def test_what_bounds_need_the_value_of_is_not_trained(symbol: sp.Symbol, advice: str) -> None:
+    equation = sp.Eq(u.diff(t), laplacian(u) + symbol * u * (1 - u))
+    made = p2n.Problem(equation, bounds={u: (0, 1)}, parameters={symbol: R(1, 2)})
+    with pytest.raises(p2n.DeclarationError, match=f"for the value of k alone, which is trained. {advice}"):
+        p2n.compile(made, p2n.Explicit(R(1, 20), 2), trainable=[symbol], keep_stable=True)
