@@ -37,7 +37,7 @@ def module_docstring(
         if claim.status in (Status.NOT_APPLICABLE, Status.UNKNOWN):
             continue
         detail = str(claim.status)
-        if claim.limit is not None:
+        if claim.limit is not None and certificate.tau != sp.oo:
             needed = f"; holds for tau {claim.relation} {to_text(claim.limit)}"
             detail += needed if claim.limit != sp.oo else ", for every tau"
         orders = [f"{h.figures[k]} {k[6:]}" for h in claim.hypotheses for k in h.figures if k[:6] == "order "]

@@ -9,6 +9,8 @@ import sympy as sp
 from pde2net.normalise.products import has_factor, summands
 from pde2net.normalise.terms import SQUARED, RadialGroup
 
+NEAR = 1e-6  # numbers that differ by more belong to different expressions
+
 
 def radial_groups(
     responses: tuple[sp.Expr, ...], slopes: tuple[sp.Symbol, ...], moving: Collection[sp.Symbol] = ()
@@ -54,16 +56,27 @@ def as_function_of_square(ratio: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.E
         candidate = _part_by_part(ratio, slopes) or candidate
     if len(slopes) == 1 and candidate.free_symbols & set(slopes):
         root = sp.sqrt(SQUARED)
-        positive = ratio.subs(slopes[0], root)
-        if sp.simplify(positive - ratio.subs(slopes[0], -root)) != 0:
+        candidate = ratio.subs(slopes[0], root)
+        if _apart(candidate, ratio.subs(slopes[0], -root)):
             return None
-        candidate = positive
     elif candidate.free_symbols & set(slopes):
         first, *rest = slopes
-        if sp.simplify(ratio - ratio.subs(first, -first)) != 0:
+        if _apart(ratio, ratio.subs(first, -first)):
             return None
         candidate = sp.simplify(ratio.subs(first, sp.sqrt(SQUARED - sum(p**2 for p in rest))))
     return None if candidate.free_symbols & set(slopes) else candidate
+
+
+def _apart(a: sp.Expr, b: sp.Expr) -> bool:
+    """Whether two expressions are not seen to be the same; by numbers first, `simplify` may take seconds."""
+    symbols = sorted(a.free_symbols | b.free_symbols, key=str)
+    for size in (1, 20):
+        numbers = (size * sp.Rational(3 + k, 7 + 2 * k) for k in range(len(symbols)))
+        sample = {s: -n if s.is_nonpositive else n for s, n in zip(symbols, numbers, strict=True)}
+        difference = sp.N((a - b).xreplace(sample))
+        if difference.is_number and difference.is_finite and abs(difference) > NEAR:
+            return True
+    return bool(sp.simplify(a - b) != 0)
 
 
 def _part_by_part(expression: sp.Expr, slopes: tuple[sp.Symbol, ...]) -> sp.Expr | None:

@@ -147,7 +147,7 @@ def _concluded(theorem: Theorem, case: Case, hypotheses: tuple[Discharged, ...])
         "factor": theorem.factor(case),
     }
     if limit == sp.oo:
-        said = concluded + because(EVERY_TAU)
+        said = concluded + (because(EVERY_TAU) if case.tau != sp.oo else ())
         said += () if theorem.limit is None else because("zero operator")
         return Claim(theorem.claim, Status.PROVED, sp.true, sp.oo, because=said, **common)
     shown = case.valued(limit)

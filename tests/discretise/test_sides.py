@@ -16,6 +16,7 @@ import pde2net as p2n
 from pde2net import div, flux, grad, laplacian, norm2, robin, value
 from pde2net.graph.interpret import Interpreter
 from pde2net.language.text.build import read
+from pde2net.verify.certificate import Status
 
 R = sp.Rational
 x, y, t = sp.symbols("x y t", real=True)
@@ -399,3 +400,22 @@ def test_blocks_have_the_sides_of_the_image(rhs: Any, sides: Any, scheme: Any) -
         parts = {name: da.from_array(a, chunks=chunks) for name, a in known.items()}
         found = network.map_blocks(da.from_array(image, chunks=chunks), backend="torch", **parts)
         np.testing.assert_allclose(found.compute(), whole, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "rhs", [div(grad(u) / sp.sqrt(1 + norm2(grad(u)))) + f - u, laplacian(u) - sp.tanh(u) + f - u]
+)
+def test_steady_states_of_convex_energies_are_unique(rhs: Any) -> None:
+    """Sides pull or feed; the slope of -F is at least that of the reaction. Two starts end at one state."""
+    sides = {x: (value(1), flux(2)), y: (robin(1, 1, 2), "reflecting")}
+    made = p2n.Problem(sp.Eq(u.diff(t), rhs), sides)
+    scheme = p2n.Implicit(sp.oo, 1, solver=p2n.Newton(tol=1e-10, linear_tol=1e-9))
+    network = p2n.compile(made, scheme)
+    claim = network.certificate.claims["well_posed"]
+    assert claim.status == Status.PROVED and "tau" not in claim.reason
+    assert "for every tau" not in network.source()
+    p2n.recheck(network.certificate.to_json())
+    data = torch.from_numpy(np.random.default_rng(1).random((1, 1, 6, 5)))
+    with torch.no_grad():
+        ends = [network.module().double()(start * torch.ones_like(data), f=data) for start in (-3.0, 5.0)]
+    torch.testing.assert_close(*ends, rtol=1e-7, atol=1e-7)

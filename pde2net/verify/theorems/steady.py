@@ -123,6 +123,10 @@ def unique(case: Case) -> Claim:
     """well_posed: there is one steady state."""
     if case.plain and not case.semi.form.edges:
         return where_convex(_UNIQUE, case)
+    if case.plain and slope_bounds(case)[0].is_positive:  # counterexamples know no sides
+        found = where_convex(_UNIQUE, case)
+        if found.status == Status.PROVED:
+            return found
     return prove(_MASKED, case)
 
 
