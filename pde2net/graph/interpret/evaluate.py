@@ -46,6 +46,7 @@ from pde2net.language.borders import BORDERS, closing
 
 Feeds = Mapping[str, tuple[str, int]]
 Computed = dict[str, tuple[Array, ...]]
+LARGEST = 1e300
 ENTRIES = 10_000  # of arrays, that take about as long as the call of one node
 
 
@@ -77,12 +78,27 @@ def _exact_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callab
     return np.frompyfunc(at, len(symbols), 1) if symbols else lambda: expression
 
 
+def _bounded(name: str) -> Callable[[Any], Any]:
+    """A function of mpmath, which takes as many digits as the exponent of a number: of exp(1e12), 10^12."""
+    function = getattr(mpmath, name)
+
+    def of(x: Any) -> Any:
+        if abs(x) > LARGEST:
+            raise OverflowError(f"{name} of a number beyond {LARGEST}")
+        return function(x)
+
+    return of
+
+
+_BOUNDED = {name: _bounded(name) for name in ("exp", "sinh", "cosh", "sin", "cos", "tan")}
+
+
 def _wide_number(value: Any) -> Any:
     return mpmath.mpf(sp.N(value, 20))
 
 
 def _wide_function(symbols: Sequence[sp.Symbol], expression: sp.Expr) -> Callable[..., Any]:
-    function = sp.lambdify(symbols, expression, [{"projection": _wide_projection}, "mpmath"])
+    function = sp.lambdify(symbols, expression, [{"projection": _wide_projection, **_BOUNDED}, "mpmath"])
     found: Callable[..., Any] = np.frompyfunc(function, len(symbols), 1) if symbols else function
     return found
 
