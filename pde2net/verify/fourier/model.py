@@ -12,6 +12,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from pde2net.discretise.operators import Bank, Difference
+from pde2net.verify.ranges import UndecidedError
 
 Floats = NDArray[np.float64]
 # Points per axis of the first grid and of the refinements, by dimension.
@@ -123,7 +124,7 @@ def _row_norms(bank: Bank, dimension: int) -> sp.Expr:
 def _number(value: sp.Expr) -> float:
     value = sp.sympify(value)
     if value.free_symbols or not value.is_real:
-        raise ValueError(f"Fourier analysis samples frequencies: {value} needs a numeric value.")
+        raise UndecidedError(f"Fourier analysis samples frequencies: {value} needs a numeric value")
     return float(value)
 
 

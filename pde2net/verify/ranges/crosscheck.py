@@ -12,6 +12,8 @@ SLACK, DIGITS = mpmath.mpf("1e-9"), 30
 
 def crosscheck(expression: sp.Expr, variable: sp.Symbol, result: Range) -> None:
     """Raise UndecidedError if a value of the function lies outside of the range found for it."""
+    if expression.has(sp.DiracDelta):
+        raise UndecidedError(f"{expression} has a slope where something jumps")
     free = expression.free_symbols | result.upper.free_symbols | result.lower.free_symbols
     names = sorted(free - {variable}, key=str)
     sample = {p: sp.Rational(3 + 2 * i, 4) * (-1 if p.is_nonpositive else 1) for i, p in enumerate(names)}
