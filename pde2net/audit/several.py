@@ -18,7 +18,7 @@ from pde2net.verify.ranges.several import domain, extrema
 FAR = CONTEXT.mpf(10) ** 200  # stands for oo
 SHARES = [CONTEXT.mpf(k) / 16 for k in range(1, 16)]
 MOST = 40_000  # points
-NEAR = CONTEXT.mpf(1) / 10
+NEAR, ROUNDING = CONTEXT.mpf(1) / 10, CONTEXT.mpf(10) ** -60
 
 
 def corners(expression: sp.Expr, intervals: Mapping[sp.Symbol, Interval]) -> tuple[Number, Number]:
@@ -31,7 +31,7 @@ def corners(expression: sp.Expr, intervals: Mapping[sp.Symbol, Interval]) -> tup
     with mpmath.workdps(DIGITS):
         low, high = _extremes(function, ends)
         least, largest = _extremes(function, lattices)
-        slack = CONTEXT.mpf(10) ** -60 * (1 + abs(low) + abs(high))
+        slack = ROUNDING * (1 + abs(low) + abs(high))
         if not low - slack <= least <= largest <= high + slack:
             raise NoOpinionError(f"the extremes of {expression} lie inside")
     return low, high
@@ -47,7 +47,8 @@ def inside(expression: sp.Expr, intervals: Mapping[sp.Symbol, Interval]) -> tupl
     function = sp.lambdify(list(intervals), expression, "mpmath")
     with mpmath.workdps(DIGITS):
         least, largest = _extremes(function, [_points(v, *pair)[1] for v, pair in intervals.items()])
-    if least < low or largest > high:
+    slack = ROUNDING * (1 + abs(low) + abs(high))
+    if least < low - slack or largest > high + slack:
         raise RecheckError(f"{expression} has values outside of [{float(low):.9g}, {float(high):.9g}].")
     if max(least - low, high - largest) > NEAR * (high - low):
         raise NoOpinionError(f"the extremes of {expression} are not found")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
-from sympy.core.symbol import uniquely_named_symbol
 
 from pde2net.figures.factors import Array
 from pde2net.figures.scene import Scene, sample
@@ -19,6 +18,7 @@ from pde2net.language.symbols import per_filter
 from pde2net.normalise.form import DivergenceForm
 from pde2net.normalise.terms import SQUARED, Term
 from pde2net.verify.bounds import Bounds
+from pde2net.verify.ranges.record import positive_symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -148,8 +148,7 @@ def draw_diffusivity(left: Axes, right: Axes, scene: Scene, profile: Profile) ->
     found = curves(first)
     others = [curves(g, found.s) for g in rest]
     heading(left, "Diffusivity g and slope of the flux Φ'", *_unproved(scene, profile))
-    s = uniquely_named_symbol("s", [profile.diffusivity], positive=True)
-    written = formula(profile.diffusivity.subs(SQUARED, s**2))
+    written = formula(profile.diffusivity.subs(SQUARED, positive_symbol(profile.diffusivity) ** 2))
     known = written.startswith("$") and len(written) < 70 and not profile.diffusivity.has(SplineDiffusivity)
     label = f"g = {written}" if known else "g(s²)"
     for other in others:

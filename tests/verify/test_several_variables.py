@@ -193,3 +193,6 @@ def test_bounds_by_parts_are_confirmed_by_a_lattice():
         corners(sp.sin(3 * X * Y), {X: (sp.S.Zero, sp.S.One), Y: (sp.S.Zero, sp.Integer(2))})
     low, high = inside(sp.sin(3 * X * Y), {X: (sp.S.Zero, sp.S.One), Y: (sp.S.Zero, sp.Integer(2))})
     assert abs(low + 1) < 1e-6 and abs(high - 1) < 1e-6
+    third = sp.sqrt(3) * V / (1 + S2 + 3 * V**2)  # attained on the lattice up to rounding, at V = 1/sqrt(3)
+    low, high = inside(third.subs(V, V / sp.sqrt(3)), {S2: (sp.S.Zero, sp.oo), V: (-sp.oo, sp.oo)})
+    assert abs(low + 0.5) < 1e-12 and abs(high - 0.5) < 1e-12
