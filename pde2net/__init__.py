@@ -49,16 +49,21 @@ if TYPE_CHECKING:
     from pde2net.guidance.convergence import convergence
     from pde2net.guidance.refinement import Convergence
     from pde2net.network import Network
+    from pde2net.trajectory.moment import Moment, discrepancy
+    from pde2net.trajectory.record import Trajectory
 
 __version__ = "0.1.0"
 
 _LATER = {
     "Advice": "pde2net.guidance.advice",
     "Convergence": "pde2net.guidance.refinement",
+    "Moment": "pde2net.trajectory.moment",
     "Network": "pde2net.network",
+    "Trajectory": "pde2net.trajectory.record",
     "advise": "pde2net.guidance.advise",
     "compile": "pde2net.compiler",
     "convergence": "pde2net.guidance.convergence",
+    "discrepancy": "pde2net.trajectory.moment",
     "learn": "pde2net.learn",
     "models": "pde2net.models",
     "recheck": "pde2net.audit.recheck",
@@ -105,6 +110,7 @@ __all__ = [
     "Input",
     "Kacanov",
     "LinearOperator",
+    "Moment",
     "Multigrid",
     "Network",
     "Newton",
@@ -118,11 +124,13 @@ __all__ = [
     "TextError",
     "Theta",
     "TrainingError",
+    "Trajectory",
     "advise",
     "coherence",
     "compile",
     "convergence",
     "diffusivities",
+    "discrepancy",
     "div",
     "dot",
     "flux",

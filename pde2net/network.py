@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +22,18 @@ from pde2net.graph.unroll import unrolled
 from pde2net.language.schemes import Scheme
 from pde2net.program.parts import network
 from pde2net.program.reach import reach
+from pde2net.scheme.stack import Stack
 from pde2net.verify.certificate import Certificate
 from pde2net.verify.kept import Kept
 
 if TYPE_CHECKING:
     import dask.array as da
     import torch
+
+    from pde2net.trajectory.moment import Moment, Rule
+    from pde2net.trajectory.record import Trajectory
+
+STATES = 10  # that are recorded of a run, by default
 
 
 @dataclass(frozen=True)
@@ -99,13 +105,8 @@ class Network:
             raise DeclarationError("This network has learned operators: map_blocks(array, module=...).")
         nodes = [node_of(self.looped, name) for name in self.looped]
         state = None if module is None else module.state_dict()
-        if state is not None:
-            try:
-                self.module().load_state_dict(state)
-            except RuntimeError as error:
-                raise DeclarationError(
-                    f"The weights are not those of a module of this network. {error}"
-                ) from error
+        if module is not None:
+            self._load(self.module(), module)
         # What a block takes for the border of the image lies among the cells that are cut off.
         least = [int(a in problem.sides) for a in self.semidiscrete.form.space]
         moving = {node.axis for node in nodes if isinstance(node, Coordinate)}
@@ -132,6 +133,78 @@ class Network:
             state,
             [s.name for s in problem.inputs],
         )
+
+    def run(
+        self,
+        u0: Any,
+        *,
+        every: int | None = None,
+        track: Iterable[str] | Mapping[str, Callable[[Moment], Any]] = ("min", "max", "mean"),
+        reference: Any = None,
+        until: Rule | None = None,
+        keep: bool = True,
+        progress: bool = False,
+        module: torch.nn.Module | None = None,
+        backend: str = "auto",
+        **given: Any,
+    ) -> Trajectory:
+        """The states on the way from u0, and what is measured at each.
+
+        u0         floats of NumPy or torch, (batch, channels, *spatial) or without a batch; an image of one
+                   channel without that as well. `given` are known fields likewise, and numbers
+        every      how many steps (cycles of FSI and FED) lie between states that are recorded, beside the
+                   first and the last; by default there are ten. Of a steady state each iterate of the solver
+                   is a state, and `every` counts these, by default 1
+        track      names of what to measure: "min", "max", "mean"; "removed", the root mean square of u - u0;
+                   "residual", that of u_t; "energy", E(u) - E(u0) with u_t = -grad E(u); "psnr" in dB against
+                   `reference`. Or functions of a `p2n.Moment` by names of your own
+        until      a rule that ends the run at a recorded state: `p2n.discrepancy(sigma)`, or a function
+        keep       whether to keep all states, or the last one alone
+        progress   whether to show a bar on stderr
+        module     a module of this network whose weights are taken; networks that learned need one
+        backend    as of `module`
+
+        The states are those of the scheme, the same as in one call of the module to rounding. Raises
+        DeclarationError for what does not fit and for an energy that there is none of. A run whose values are
+        not finite any more ends there, with a warning.
+        """
+        from pde2net.trajectory.declared import course, rate, shape
+        from pde2net.trajectory.run import run
+
+        if every is not None and (type(every) is not int or every < 1):
+            raise DeclarationError(f"every is a positive whole number of steps, not {every!r}.")
+        semi = self.semidiscrete
+        if semi.form.problem.operators and module is None:
+            raise DeclarationError("This network has learned operators: run(u0, module=...).")
+        goes = course(semi, self.scheme, self.update, self.certificate.tau, self.shared)
+        by_blocks = isinstance(self.update, Stack) and not goes.resumes  # which kernels do not stop at
+        cells = float(math.prod(getattr(u0, "shape", ())))
+        own = self.module("torch" if by_blocks else self.backend(backend, cells))
+        if module is not None:
+            self._load(own, module)
+        return run(
+            own,
+            u0,
+            given,
+            shape(semi, self.looped.graph["channels"]),
+            goes,
+            lambda tracked: rate(self.request(), semi, tracked),
+            every=every or (1 if goes.steady else -(-goes.repeats // STATES)),
+            track=track,
+            reference=reference,
+            until=until,
+            keep=keep,
+            progress=progress,
+        )
+
+    def _load(self, own: torch.nn.Module, module: torch.nn.Module) -> None:
+        """Take the weights of a module of this network. Raises DeclarationError for those of another."""
+        try:
+            own.load_state_dict(module.state_dict())
+        except RuntimeError as error:
+            raise DeclarationError(
+                f"The weights are not those of a module of this network. {error}"
+            ) from error
 
     def source(
         self, backend: str = "torch", *, steps: tuple[int, int] | None = None, check: bool = True

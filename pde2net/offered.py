@@ -28,6 +28,13 @@ OFFERED = {
     "advice_text": "pde2net.guidance.rendering",
     "advice_table": "pde2net.guidance.rendering",
     "advice_html": "pde2net.guidance.rendering",
+    "save_trajectory": "pde2net.trajectory.storage",
+    "load_trajectory": "pde2net.trajectory.storage",
+    "trajectory_table": "pde2net.trajectory.storage",
+    "trajectory_movie": "pde2net.trajectory.pictures",
+    "trajectory_picture": "pde2net.trajectory.pictures",
+    "trajectory_png": "pde2net.trajectory.pictures",
+    "trajectory_plot": "pde2net.trajectory.pictures",
 }
 
 

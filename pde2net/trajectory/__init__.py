@@ -1,0 +1,1 @@
+"""The states that a network passes through: followed, measured, stopped early, kept and shown."""

@@ -1,0 +1,66 @@
+"""What a run takes from a compiled network: how it goes, what it is given, and the rate F of u_t = F(u)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import sympy as sp
+from torch import Tensor
+
+from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
+from pde2net.emit.base import Request
+from pde2net.emit.emit import emit
+from pde2net.emit.execute import execute
+from pde2net.errors import DeclarationError
+from pde2net.graph.build import explicit_steps
+from pde2net.language.schemes import Explicit, Scheme
+from pde2net.scheme import explicit
+from pde2net.scheme.stack import PREVIOUS, Stack
+from pde2net.trajectory.course import Course
+from pde2net.trajectory.run import Shape
+
+Semi = Semidiscrete | SemidiscreteSystem
+
+
+def course(semi: Semi, scheme: Scheme, update: Any, tau: sp.Expr, shared: bool) -> Course:
+    """How the network of this update runs."""
+    problem, stages, resumes = semi.form.problem, 1, True
+    if isinstance(update, Stack):
+        stages = 1 if update.repeated else len(update.stages)
+        resumes = not (update.repeated and update.uses(PREVIOUS))
+    steady = tau == sp.oo
+    time = 0.0 if steady else float(scheme.duration(tau).subs(problem.parameters))
+    return Course(scheme.repeats, stages, resumes and shared and not problem.depends_on_time, steady, time)
+
+
+def shape(semi: Semi, channels: int) -> Shape:
+    """Of images and fields."""
+    problem = semi.form.problem
+    return Shape(
+        channels,
+        tuple(a.name for a in semi.form.space),
+        tuple(float(h.subs(problem.parameters)) for h in semi.spacing),
+        tuple(str(f.func) for f in problem.fields),
+        tuple(s.name for s in problem.inputs),
+        "" if problem.domain is None else str(problem.domain.func),
+    )
+
+
+def rate(request: Request, semi: Semi, tracked: str) -> Callable[..., Tensor]:
+    """F(u, **fields) in double precision, for the tracker of this name. Raises DeclarationError."""
+    problem = semi.form.problem
+    if problem.depends_on_time or problem.operators or request.trainable:
+        raise DeclarationError(
+            f'"{tracked}" is tracked for equations whose coefficients do not contain t, with nothing learned.'
+        )
+    averaged = isinstance(semi, Semidiscrete) and semi.cell is not None and not semi.form.is_linear
+    if tracked == "energy" and (problem.energy is None or averaged):
+        raise DeclarationError(
+            'There is no "energy" to track: the discrete equation is not known to be a gradient flow.'
+        )
+    graph = explicit_steps(semi.in_domain, sp.S.One, 1)
+    step = replace(request, graph=graph, update=explicit.stack(Explicit(1)), kept=None, check=False)
+    module = execute(emit(step)).double()
+    return lambda u, **given: module(u, **given) - u
