@@ -1,9 +1,7 @@
 """The .pde language: what it says is what SymPy says, and back; errors point at the place."""
 
 import itertools
-import json
 import random
-import re
 from pathlib import Path
 
 import pytest
@@ -17,13 +15,7 @@ from support import equation, lam, unknown, x, y
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
-from pde2net.language.borders import BORDERS
-from pde2net.language.schemes import SCHEMES as SCHEME_LABELS
-from pde2net.language.solvers import SOLVERS
 from pde2net.language.text.build import read
-from pde2net.language.text.expressions import OPERATORS, functions
-from pde2net.language.text.parse import STATEMENTS
-from pde2net.language.text.write import keyword
 
 TEXT = """
 # Perona-Malik
@@ -308,15 +300,32 @@ def test_the_example_is_the_python_one():
     assert text == python
 
 
-def test_editors_know_the_words_of_the_language():
-    folder = Path(__file__).parents[2] / "editors" / "vscode"
-    manifest = json.loads((folder / "package.json").read_text())
-    (entry,) = manifest["contributes"]["grammars"]
-    colours = json.loads((folder / entry["path"]).read_text())
-    words = set(re.findall(r"\w+", " ".join(p["match"] for p in colours["patterns"])))
-    schemes = {keyword(label) for label in (*SCHEME_LABELS, *SOLVERS)}
-    own = {n for n, f in functions().items() if not f.__module__.startswith(("tests", "test_"))}
-    assert words >= {*STATEMENTS, *own, *OPERATORS, *BORDERS, *schemes}
+SKETCH = """// A circle that follows the mouse.
+import processing.sound.*;
+void setup() {
+  size(200, 200);
+}
+"""
+
+
+@pytest.mark.parametrize("text", [SKETCH, "int n = 3;\n  void draw ( ) { }", "/" * 30_000 + SKETCH])
+def test_a_sketch_of_processing_is_told_from_a_text(tmp_path, text):
+    path = tmp_path / "sketch.pde"
+    path.write_text(text)
+    with pytest.raises(p2n.TextError, match=r"sketch\.pde is a sketch of Processing.*unknown u\(x, y, t\)"):
+        p2n.load(path)
+
+
+def test_no_text_is_taken_for_a_sketch():
+    assert read(f"# void setup() {{ }}\n{TEXT}", "pm.pde")[0] == read(TEXT, "pm.pde")[0]
+
+
+@pytest.mark.parametrize(
+    "wrong,meant", [("operater K(out = 2, size = 3)", "operator"), ("chanels 3", "channels")]
+)
+def test_every_statement_is_suggested(wrong, meant):
+    with pytest.raises(p2n.TextError, match=f'Did you mean "{meant}"'):
+        read(f"{wrong}\n{TEXT}", "pm.pde")
 
 
 def test_mutated_texts_are_read_or_refused():

@@ -26,6 +26,7 @@ from pde2net.language.spline import Spline, splines_of
 from pde2net.language.stored import EXPRESSIONS
 from pde2net.language.symbols import Input
 from pde2net.language.text.expressions import (
+    APPLIED,
     OPERATORS,
     Definition,
     Reader,
@@ -132,7 +133,7 @@ class _Builder:
         self.scope.names[str(token)] = value
 
     def _free(self, token: Token) -> None:
-        if str(token) in {*self.scope.known(), *functions(), *OPERATORS, "adjoint", "diff"}:
+        if str(token) in {*self.scope.known(), *functions(), *OPERATORS, *APPLIED}:
             raise self.source.at(token, f'the name "{token}" is taken already.')
 
     # -- declarations ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ ELEMENTARY |= {"abs": sp.Abs, "min": sp.Min, "max": sp.Max}
 OPERATORS: dict[str, Callable[..., Any]] = {
     n: getattr(calculus, n) for n in ("grad", "div", "laplacian", "hessian")
 }
+APPLIED = ("adjoint", "diff")  # words of the language itself that stand before operands
 FUNCTIONS: dict[str, Callable[..., Any]] = ELEMENTARY | {
     "norm2": calculus.norm2,
     "dot": calculus.dot,

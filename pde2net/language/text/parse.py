@@ -17,7 +17,6 @@ LONGEST = 20_000  # characters of a text
 DEEPEST = 50  # nested brackets
 MOST_DIGITS = 60  # of a number
 
-STATEMENTS = ("unknown", "field", "parameter", "let", "equation", "boundary", "domain", "grid", "scheme")
 _WORDS = {
     "NAME": "a name",
     "NUMBER": "a number",
@@ -33,6 +32,7 @@ _WORDS = {
     "VBAR": '"|"',
 }
 _COSTLY = re.compile(rf"[()\[\]]|\d[\d.]{{{MOST_DIGITS},}}|[-|]{{{DEEPEST},}}")
+_SKETCH = re.compile(r"^[ \t]*(void\s+(setup|draw)\s*\(|import\s+processing\.)", re.M)
 _OPERAND, _OPERATION = "NUMBER", {"PLUS", "STAR", "SLASH", "CIRCUMFLEX"}
 
 
@@ -46,6 +46,12 @@ def grammar() -> Lark:
     raise FileNotFoundError("the grammar pde.lark is missing from the installation")
 
 
+@functools.cache
+def statements() -> tuple[str, ...]:
+    """The words that lines begin with: in the grammar each statement is called by its word."""
+    return tuple(str(r.expansion[0].name) for r in grammar().rules if r.origin.name == "statement")
+
+
 def parse(source: Source) -> list[Tree[Token]]:
     """The statements of a text. Raises TextError."""
     _check(source)
@@ -53,15 +59,20 @@ def parse(source: Source) -> list[Tree[Token]]:
         tree = grammar().parse(source.text)
     except UnexpectedInput as error:
         raise _explained(source, error) from None
-    statements = [s for s in tree.children if isinstance(s, Tree)]
-    if not statements:
+    found = [s for s in tree.children if isinstance(s, Tree)]
+    if not found:
         raise TextError(f"{source.name} is empty: it needs an unknown and an equation (grammar/README.md).")
-    return statements
+    return found
 
 
 def _check(source: Source) -> None:
     """Refuse texts that would take long, before anything is built of them."""
     text = source.text
+    if _SKETCH.search(text):
+        raise TextError(
+            f"{source.name} is a sketch of Processing, whose files end in .pde too. A text of pde2net "
+            "declares a diffusion equation: it begins with unknown u(x, y, t), say (grammar/README.md)."
+        )
     if len(text) > LONGEST:
         raise TextError(f"{source.name} is longer than {LONGEST} characters.")
     opened: list[str] = []
@@ -93,7 +104,7 @@ def _explained(source: Source, error: UnexpectedInput) -> TextError:
             found = "the end of the line"
             line, column = _end_before(source, token)
         if "UNKNOWN" in expected and token.type not in ("$END", "_NEWLINE"):
-            hint = suggestion(str(token), STATEMENTS)
+            hint = suggestion(str(token), statements())
             return source.error(f'a line cannot begin with "{token}".{hint}', line, column)
     else:
         expected, found = set(), "this"
