@@ -23,7 +23,7 @@ if __name__ == "__main__":
     try:
         from skimage import data
     except ImportError:
-        raise SystemExit("This example needs scikit-image: pip install 'pde2net[demo]'") from None
+        raise SystemExit('This example needs scikit-image: pip install "pde2net[demo]".') from None
 
     network = p2n.compile(problem, scheme)
     for name in ("solver_convergence", "l2_stability"):

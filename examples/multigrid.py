@@ -15,7 +15,7 @@ from pde2net import diffusivities, div, grad, norm2
 try:
     from skimage import data
 except ImportError:
-    raise SystemExit("This example needs scikit-image: pip install 'pde2net[demo]'") from None
+    raise SystemExit('This example needs scikit-image: pip install "pde2net[demo]".') from None
 
 x, y, t = sp.symbols("x y t", real=True)
 lam = sp.Symbol("lambda", positive=True)

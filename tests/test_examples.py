@@ -72,7 +72,7 @@ def test_photographs_need_scikit_image_which_is_said(name: str, monkeypatch: pyt
     monkeypatch.setitem(sys.modules, "skimage", None)
     with pytest.raises(SystemExit) as end:
         runpy.run_path(str(EXAMPLES / name), run_name="__main__")
-    assert end.value.code == "This example needs scikit-image: pip install 'pde2net[demo]'"
+    assert end.value.code == 'This example needs scikit-image: pip install "pde2net[demo]".'
 
 
 def test_there_are_at_least_six() -> None:

@@ -211,7 +211,7 @@ def roofline(rows: Sequence[Row], copy: float, peak: float | None, title: str) -
         from matplotlib.colors import TABLEAU_COLORS
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DeclarationError("A figure needs matplotlib: pip install 'pde2net[plot]'.") from error
+        raise DeclarationError('A figure needs matplotlib: pip install "pde2net[plot]".') from error
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     operations = max(row.operations for row in rows) or 1.0

@@ -124,7 +124,7 @@ def photograph() -> NDArray[np.float64]:
     try:
         from skimage import data
     except ImportError as error:
-        raise FileError("The demo needs scikit-image: pip install 'pde2net[demo]'") from error
+        raise FileError('The demo needs scikit-image: pip install "pde2net[demo]".') from error
     return np.asarray(data.camera(), dtype=np.float64) / 255
 
 

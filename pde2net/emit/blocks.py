@@ -46,7 +46,7 @@ def mapped(
         import dask
         import dask.array as da
     except ImportError as error:
-        raise DeclarationError("map_blocks needs Dask: pip install 'pde2net[dask]'.") from error
+        raise DeclarationError('map_blocks needs Dask: pip install "pde2net[dask]".') from error
 
     numbers = {name: _number(name, fields[name]) for name in inputs if name in fields}
     fields = {name: value for name, value in fields.items() if name not in inputs}

@@ -53,7 +53,7 @@ def figure(plan: Plan, facts: Facts, claims: Mapping[str, Claim]) -> Figure:
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
     except ImportError as error:
-        raise DeclarationError("A figure needs matplotlib: pip install 'pde2net[plot]'") from error
+        raise DeclarationError('A figure needs matplotlib: pip install "pde2net[plot]".') from error
     scene = Scene(plan, facts, claims)
     rows = profiles(scene)
     head, foot = _head(scene), _foot(scene, rows)

@@ -50,12 +50,12 @@ class History:
     def plot(self, path: str | Path | None = None) -> Any:
         """A matplotlib Figure of the losses over epochs, written to `path` if that is given.
 
-        Raises DeclarationError if matplotlib is not installed (pip install 'pde2net[plot]').
+        Raises DeclarationError if matplotlib is not installed (pip install "pde2net[plot]").
         """
         try:
             from matplotlib.figure import Figure
         except ImportError as error:
-            raise DeclarationError("Pictures need matplotlib: pip install 'pde2net[plot]'.") from error
+            raise DeclarationError('Pictures need matplotlib: pip install "pde2net[plot]".') from error
         figure = Figure(figsize=(6.4, 4), layout="constrained")
         axes = figure.subplots()
         epochs = range(1, len(self.loss) + 1)

@@ -43,7 +43,7 @@ def photographs(split: str = "train", colour: bool = False) -> dict[str, Tensor]
     try:
         import skimage
     except ImportError as error:
-        raise FileError("Photographs need scikit-image: pip install 'pde2net[demo]'.") from error
+        raise FileError('Photographs need scikit-image: pip install "pde2net[demo]".') from error
     folders = [Path(skimage.__file__).parent / "data"]
     try:
         import sklearn

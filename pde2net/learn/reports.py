@@ -63,5 +63,5 @@ def _writer(log: str | Path | None) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        raise DeclarationError("log= writes for TensorBoard: pip install 'pde2net[learn]'.") from error
+        raise DeclarationError('log= writes for TensorBoard: pip install "pde2net[learn]".') from error
     return SummaryWriter(str(log))  # type: ignore[no-untyped-call, unused-ignore]

@@ -206,7 +206,7 @@ class Certificate:
 
         It shows the amplification factor over frequency with the admissible band, the stability
         region in (tau, parameter), and the diffusivity and flux with the bounds that were derived.
-        Raises DeclarationError if matplotlib is not installed (pip install 'pde2net[plot]').
+        Raises DeclarationError if matplotlib is not installed (pip install "pde2net[plot]").
         """
         return later("certificate_figure")(self, path)
 

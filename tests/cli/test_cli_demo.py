@@ -92,4 +92,4 @@ def test_a_folder_that_cannot_be_made_is_refused(command, tmp_path: Path):
 def test_without_scikit_image_it_says_what_to_install(command, monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
     result = command("demo")
-    assert result.status == 2 and "pip install 'pde2net[demo]'" in result.err
+    assert result.status == 2 and 'pip install "pde2net[demo]"' in result.err

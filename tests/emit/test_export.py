@@ -76,7 +76,7 @@ ONNX = {
 
 @pytest.mark.parametrize("name", ONNX)
 def test_onnx(name, tmp_path):
-    """What onnxruntime computes; make test does without, pip install pde2net[onnx] brings it."""
+    """What onnxruntime computes; make test does without, pip install "pde2net[onnx]" brings it."""
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     module = uncertified(heat() if name == "U-net" else charbonnier(), ONNX[name]).module()

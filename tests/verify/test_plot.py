@@ -298,5 +298,5 @@ def test_without_matplotlib(monkeypatch):
         return original(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", refuse)
-    with pytest.raises(Pde2NetError, match=r"pip install 'pde2net\[plot\]'"):
+    with pytest.raises(Pde2NetError, match=r'pip install "pde2net\[plot\]"'):
         drawn(perona_malik(), 0.1)
