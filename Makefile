@@ -4,11 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery clean
+.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(STAMP) ## make .venv and install the package with its development tools
 
@@ -39,6 +39,17 @@ format: $(STAMP) ## rewrite the sources in the project's format
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+dist: $(STAMP) ## build and check wheel, sdist and the extension for VS Code, in dist/
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dist]'
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist .
+	@$(BIN)/python -m twine check --strict dist/*.whl dist/*.tar.gz
+	@$(BIN)/check-wheel-contents dist/*.whl
+	@$(BIN)/python editors/pack.py dist
+
+test-versions: dist ## install the wheel for each Python that is found, in .versions/, and run a part of the tests
+	@OMP_NUM_THREADS=1 $(BIN)/python tests/distribution/versions.py dist/*.whl .versions
+
 fuzz: $(STAMP) ## attack certificates for ten minutes; rewrites the result in docs/verification.md
 	@PYTHONPATH=tests $(BIN)/python tests/attack/fuzz.py
 
@@ -61,4 +72,4 @@ gallery: $(STAMP) ## run the models of examples/gallery; rewrites docs/gallery.m
 	@$(BIN)/python benchmarks/gallery.py
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .versions dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

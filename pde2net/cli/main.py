@@ -25,8 +25,8 @@ FILE is a text, such as heat.pde:
     scheme   explicit(tau = 1/5, steps = 10)
 
 or a Python file (.py) that defines problem, scheme and, unless the spacing is
-1, grid. A Python file is executed: use those that you trust; a text is not. Sketches of Processing,
-which end in .pde as well, are no texts.
+1, grid. A Python file is executed: use those that you trust; a text is not.
+Sketches of Processing, which end in .pde as well, are no texts.
 
 Example: pde2net verify heat.pde
 
