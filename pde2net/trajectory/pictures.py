@@ -131,7 +131,7 @@ def trajectory_plot(trajectory: Trajectory, path: str | Path | None = None) -> F
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise DeclarationError("Pictures need matplotlib: pip install 'pde2net[plot]'.") from error
+        raise DeclarationError('Pictures need matplotlib: pip install "pde2net[plot]".') from error
     if not trajectory.values:
         raise DeclarationError('Nothing was tracked: run(u0, track=["mean", "removed"]).')
     names = list(trajectory.values)

@@ -82,7 +82,7 @@ class Trajectory:
         """Write all of it to one file, .npz, or to a folder that Zarr reads, .zarr.
 
         Raises FileError if it cannot be written, DeclarationError for another suffix or without Zarr
-        (pip install 'pde2net[dask]').
+        (pip install "pde2net[dask]").
         """
         later("save_trajectory")(self, path)
 
@@ -118,7 +118,7 @@ class Trajectory:
     def plot(self, path: str | Path | None = None) -> Figure:
         """A matplotlib Figure of all that was tracked over time, written to `path` if that is given.
 
-        Raises DeclarationError if nothing was tracked, or without matplotlib (pip install 'pde2net[plot]').
+        Raises DeclarationError if nothing was tracked, or without matplotlib (pip install "pde2net[plot]").
         """
         figure: Figure = later("trajectory_plot")(self, path)
         return figure

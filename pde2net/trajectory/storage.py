@@ -18,7 +18,6 @@ from pde2net.trajectory.record import Trajectory
 
 FORMAT = "pde2net trajectory 1"
 REST = ("stopped", "axes", "spacing", "unit")
-NO_ZARR = "Trajectories as .zarr need Zarr: pip install 'pde2net[dask]'."
 
 
 def save_trajectory(trajectory: Trajectory, path: str | Path) -> None:
@@ -107,5 +106,5 @@ def _zarr() -> Any:
     try:
         import zarr
     except ImportError as error:
-        raise DeclarationError(NO_ZARR) from error
+        raise DeclarationError('Trajectories as .zarr need Zarr: pip install "pde2net[dask]".') from error
     return zarr
