@@ -26,12 +26,13 @@ from torch import Tensor, nn
 
 import pde2net as p2n
 from pde2net import diffusivities, div, grad, norm2
-from pde2net.figures.style import BLUE, GREEN, GREY, LARGE, ORANGE, RED, SKY, SMALL, heading
+from pde2net.figures.style import BLUE, GREEN, GREY, LARGE, ORANGE, RED, SKY, SMALL
 
 DOCS = Path(__file__).parent.parent / "docs"
 TIME, LIMIT, CONTRAST, RUNS, THREADS = 20, sp.Rational(1, 4), 0.1, 5, 1
 COUNTS = (1, 2, 4, 8, 16, 32)
 TARGETS = (1e-2, 1e-3)
+BEHIND = "#d3d8de"  # of the schemes that a panel is not about
 NOTE = f"""\
 Camera, 256 x 256, values in [0, 1], float32, `T = {TIME}`, `h = 1`, `lambda = {CONTRAST}`. The error is the
 root mean square against RKL of order 2 with steps of 1/16 in double precision. Work is in block
@@ -61,9 +62,10 @@ TOLERANCE = sp.Rational(1, 1000)  # relative residual, over the number of steps
 
 @dataclass(frozen=True)
 class Family:
-    """A scheme with the settings that are run, in the order of increasing work."""
+    """A scheme with the settings that are run, in the order of increasing work; `group` names its panel."""
 
     name: str
+    group: str
     architecture: str
     colour: str
     line: str
@@ -103,24 +105,32 @@ def cycles(tol: sp.Expr) -> dict[str, object]:
 
 def families() -> Iterator[Family]:
     stack, cell = "stack", "cell"
+    cyclic, rkl, rkc = "extrapolated and cyclic", "Runge-Kutta-Legendre", "Runge-Kutta-Chebyshev"
     explicit = {f"{n} steps": p2n.Explicit(tau=sp.Rational(TIME, n), steps=n) for n in (80, 160, 320, 640)}
-    yield Family("explicit", stack, "black", "-", explicit)
+    yield Family("explicit", "explicit", stack, "black", "-", explicit)
     counts = (10, 20, 40, 80, 160, 320)
     damped = {f"{n} steps": p2n.DuFortFrankel.for_time(TIME, steps=n) for n in counts}
-    yield Family("Du Fort-Frankel", stack, GREY, "--", damped)
-    yield Family("FSI", stack, BLUE, "-", stages(p2n.FSI, COUNTS))
-    yield Family("FSI, freeze=step", stack, BLUE, "--", stages(p2n.FSI, COUNTS, freeze="step"))
-    yield Family("FED", stack, BLUE, ":", stages(p2n.FED, COUNTS))
-    yield Family("RKL, order 1", stack, SKY, "--", stages(p2n.RKL, COUNTS, order=1))
-    yield Family("RKL, order 2", stack, SKY, "-", stages(p2n.RKL, COUNTS, order=2))
-    yield Family("RKC, order 1", stack, SKY, "-.", stages(p2n.RKC, COUNTS, order=1))
-    yield Family("RKC, order 2", stack, SKY, ":", stages(p2n.RKC, COUNTS, order=2))
-    yield Family("semi-implicit", cell, RED, "--", steps(p2n.Implicit, semi_implicit))
-    yield Family("implicit, Kacanov", cell, RED, "-", steps(p2n.Implicit, kacanov))
-    yield Family("implicit, Newton", cell, RED, ":", steps(p2n.Implicit, newton))
-    yield Family("Crank-Nicolson", cell, ORANGE, "-", steps(p2n.Theta, kacanov))
-    yield Family("AOS", cell, ORANGE, "--", steps(p2n.AOS, lambda tol: {}))
-    yield Family("implicit, multigrid", "U-net", GREEN, "-", steps(p2n.Multigrid, cycles))
+    yield Family("Du Fort-Frankel", "explicit", stack, GREY, "--", damped)
+    yield Family("FSI", cyclic, stack, BLUE, "-", stages(p2n.FSI, COUNTS))
+    yield Family(
+        "FSI, freeze=step",
+        "extrapolated and cyclic",
+        stack,
+        BLUE,
+        "--",
+        stages(p2n.FSI, COUNTS, freeze="step"),
+    )
+    yield Family("FED", cyclic, stack, BLUE, ":", stages(p2n.FED, COUNTS))
+    yield Family("RKL, order 1", rkl, stack, SKY, "--", stages(p2n.RKL, COUNTS, order=1))
+    yield Family("RKL, order 2", rkl, stack, SKY, "-", stages(p2n.RKL, COUNTS, order=2))
+    yield Family("RKC, order 1", rkc, stack, SKY, "-.", stages(p2n.RKC, COUNTS, order=1))
+    yield Family("RKC, order 2", rkc, stack, SKY, ":", stages(p2n.RKC, COUNTS, order=2))
+    yield Family("semi-implicit", "implicit", cell, RED, "--", steps(p2n.Implicit, semi_implicit))
+    yield Family("implicit, Kacanov", "implicit", cell, RED, "-", steps(p2n.Implicit, kacanov))
+    yield Family("implicit, Newton", "implicit", cell, RED, ":", steps(p2n.Implicit, newton))
+    yield Family("Crank-Nicolson", "Crank-Nicolson", cell, ORANGE, "-", steps(p2n.Theta, kacanov))
+    yield Family("AOS", "additive operator splitting", cell, ORANGE, "--", steps(p2n.AOS, lambda tol: {}))
+    yield Family("implicit, multigrid", "multigrid", "U-net", GREEN, "-", steps(p2n.Multigrid, cycles))
 
 
 @dataclass
@@ -238,53 +248,30 @@ def table(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def curves(axes: Axes, runs: Sequence[Run], over: str) -> None:
-    """Error over work or time, a line per scheme, named at the right."""
-    ends = []
+def facet(axes: Axes, runs: Sequence[Run], over: str, group: str) -> None:
+    """Error over work or time: the schemes of a group, all others in grey behind."""
     for name in dict.fromkeys(r.family.name for r in runs):
         own = [r for r in runs if r.family.name == name]
-        family = own[0].family
+        family, up = own[0].family, [r.rms for r in own]
         across = [r.work if over == "work" else 1000 * r.median for r in own]
-        up = [r.rms for r in own]
-        axes.loglog(across, up, family.line, color=family.colour, marker="o", markersize=3.5, linewidth=1.7)
-        ends.append((across[-1], up[-1], family))
-    axes.set_xlabel("work in block evaluations" if over == "work" else "time in milliseconds", fontsize=SMALL)
-    axes.set_ylabel("error, root mean square", fontsize=SMALL)
-    axes.tick_params(labelsize=SMALL)
-    axes.grid(True, color="#dddddd", linewidth=0.6)
+        if family.group != group:
+            axes.loglog(across, up, "-", color=BEHIND, linewidth=1.0, zorder=1)
+            continue
+        style = {"color": family.colour, "marker": "o", "markersize": 3.5, "linewidth": 1.8}
+        axes.loglog(across, up, family.line, label=name, zorder=3, **style)
+    axes.set_title(group, loc="left", fontsize=SMALL + 1, fontweight="bold")
+    axes.tick_params(labelsize=SMALL - 1)
+    axes.grid(True, color="#eeeeee", linewidth=0.6)
     axes.set_axisbelow(True)
-    name_lines(axes, ends)
-
-
-def name_lines(axes: Axes, ends: Sequence[tuple[float, float, Family]]) -> None:
-    """The names in a column beside the frame, in the order of the ends of the lines, with leaders."""
-    ordered = sorted(ends, key=lambda e: -e[1])
-    low, high = axes.get_ylim()
-    places = axes.transAxes.inverted().transform(axes.transData.transform([e[:2] for e in ordered]))
-    gap, heights = 0.058, []
-    for _, height in places:
-        heights.append(min(height, heights[-1] - gap) if heights else min(height, 0.99))
-    # Pushed up again where the column runs out of the frame.
-    for i in reversed(range(len(heights))):
-        heights[i] = max(heights[i], 0.01 + gap * (len(heights) - 1 - i))
-    leader = {"arrowstyle": "-", "linewidth": 0.6, "alpha": 0.6, "relpos": (0, 0.5), "shrinkB": 2}
-    for (across, up, family), height in zip(ordered, heights, strict=True):
-        axes.annotate(
-            family.name,
-            (across, up),
-            xytext=(1.03, height),
-            textcoords="axes fraction",
-            va="center",
-            color=family.colour,
-            fontsize=SMALL,
-            arrowprops=leader | {"color": family.colour},
-            annotation_clip=False,
-        )
-    axes.set_ylim(low, high)
+    shown = [r for r in runs if r.family.group == group]
+    if len({r.family.name for r in shown}) > 1:
+        place = "upper right" if shown[0].family.architecture == "stack" else "lower left"
+        axes.legend(fontsize=SMALL - 1, frameon=False, loc=place, handlelength=2.2)
 
 
 def draw(results: dict[str, list[Run]]) -> Figure:
-    figure = Figure(figsize=(13, 10.5), dpi=100, layout="constrained")
+    """A block of panels for each problem and measure, a panel for each group of schemes."""
+    figure = Figure(figsize=(13, 19), dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(
         f"All schemes at T = {TIME}: camera, 256 x 256, h = 1, λ = {CONTRAST}, float32",
@@ -293,16 +280,20 @@ def draw(results: dict[str, list[Run]]) -> Figure:
         fontsize=LARGE + 2.5,
         fontweight="bold",
     )
-    panels = figure.subplots(len(results), 2, squeeze=False)
-    for row, (name, runs) in zip(panels, results.items(), strict=True):
-        for axes, over in zip(row, ("work", "time"), strict=True):
-            curves(axes, runs, over)
-            note = (
-                "One block evaluation: K, activation, K^T on the full grid."
-                if over == "work"
-                else f"Processor time of one thread, medians of {RUNS} runs in one process."
-            )
-            heading(axes, f"{name}: error over {over}", note)
+    blocks = [(name, runs, over) for name, runs in results.items() for over in ("work", "time")]
+    for block, (name, runs, over) in zip(figure.subfigures(len(blocks), 1), blocks, strict=True):
+        groups = list(dict.fromkeys(r.family.group for r in runs))
+        panels = block.subplots(2, -(-len(groups) // 2), sharex=True, sharey=True, squeeze=False)
+        for axes, group in zip(panels.flat, groups, strict=True):
+            facet(axes, runs, over, group)
+        block.suptitle(f"{name}: error over {over}", x=0.01, ha="left", fontsize=LARGE, fontweight="bold")
+        block.supxlabel(
+            "work in block evaluations: K, activation, K^T on the full grid"
+            if over == "work"
+            else f"milliseconds of one thread of the processor, medians of {RUNS} runs in one process",
+            fontsize=SMALL,
+        )
+        block.supylabel("error, root mean square", fontsize=SMALL)
     return figure
 
 
