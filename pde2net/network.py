@@ -15,7 +15,7 @@ from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
 from pde2net.errors import DeclarationError, EmissionError
 from pde2net.files import write_text
-from pde2net.graph.draw import to_svg, to_text
+from pde2net.graph.draw import title, to_svg, to_text, write_picture
 from pde2net.graph.network import Graph, node_of
 from pde2net.graph.nodes import Coordinate
 from pde2net.graph.unroll import unrolled
@@ -329,7 +329,14 @@ class Network:
 
     def _repr_svg_(self) -> str:
         """The graph, drawn in notebooks."""
-        return to_svg(self.looped, str(self.semidiscrete.form.problem).replace("\n", " "))
+        return to_svg(self.looped, title(self.semidiscrete.form.problem))
+
+    def draw(self, path: str | Path) -> None:
+        """Write the graph, blocks and cycles once: to a picture, .svg, or as text for Graphviz, .dot.
+
+        Raises FileError for other suffixes, and for a path that cannot be written.
+        """
+        write_picture(self.looped, title(self.semidiscrete.form.problem), path)
 
     def _repr_latex_(self) -> str:
         """The equation and the certificate, where a notebook shows no drawings."""

@@ -19,7 +19,7 @@ from pde2net.cli.verify import show
 from pde2net.cli.wording import course, size
 from pde2net.errors import FileError
 from pde2net.files import write_text, write_with
-from pde2net.graph.draw import to_svg, to_text
+from pde2net.graph.draw import to_text
 from pde2net.load import load
 from pde2net.network import Network
 from pde2net.verify.certificate import Certificate
@@ -61,8 +61,7 @@ def demo(folder: Path, model: str | None = None) -> None:
 
     write_with(folder / RESULTS[0], lambda path: picture(noisy, shown.denoised).save(path))
     shown.network.save(folder / RESULTS[1])
-    graph = to_svg(shown.network.looped, title=shown.certificate.subject["equation"])
-    write_text(folder / RESULTS[2], graph)
+    shown.network.draw(folder / RESULTS[2])
     write_text(folder / RESULTS[3], shown.network.certificate.to_json() + "\n")
     _heading("Written", console)
     for name in RESULTS:

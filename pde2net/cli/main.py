@@ -298,10 +298,10 @@ def advise(
 def draw(
     file: File,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The SVG file; without it, text.")
+        Path | None, typer.Option("-o", "--output", help="The .svg or .dot file; without it, text.")
     ] = None,
 ) -> None:
-    """Draw the network of FILE, as SVG or as a tree of text.
+    """Draw the network of FILE, as SVG, for Graphviz, or as a tree of text.
 
     Example: pde2net draw examples/perona_malik.py -o graph.svg
 

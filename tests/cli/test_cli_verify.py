@@ -101,7 +101,11 @@ def test_draw_prints_a_tree_or_writes_an_svg(command, heat, tmp_path: Path):
         assert result.status == 0 and "input u" in result.out and "output u" in result.out
     assert command("draw", heat(), "-o", "graph.svg").status == 0
     assert ET.parse(tmp_path / "graph.svg").getroot().tag.endswith("svg")
+    assert command("draw", heat(), "-o", "graph.dot").status == 0
+    assert (tmp_path / "graph.dot").read_text().startswith("digraph network {")
     assert command("draw", heat(), "-o", "none/graph.svg").status == 2
+    refused = command("draw", heat(), "-o", "graph.png")
+    assert refused.status == 2 and "must end in .svg or .dot" in " ".join(refused.err.split())
 
 
 def test_misspelt_words_are_met_with_the_nearest(command, heat):

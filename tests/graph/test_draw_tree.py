@@ -44,7 +44,7 @@ def test_the_tree_of_perona_malik() -> None:
         "│  │     reflecting border\n"
         "│  ├─ activation Φ\n"
         "│  │     Φ = g·(u_x, u_y)\n"
-        "│  │     g = 1/(1 + (u_x² + u_y²)/λ²)\n"
+        "│  │     g = 1/(1 + |∇u|²/λ²)\n"
         "│  ├─ transposed convolution -Kᵀ: d = -Kᵀ Φ\n"
         "│  └─ skip connection: u + τ·d\n"
         "└─ output u\n"

@@ -71,8 +71,8 @@ def test_a_v_cycle_descends_to_the_bottleneck_and_ascends() -> None:
     assert [p.role for p in inside[3].parts] == ["restriction", "right-hand side", "bottleneck", "correction"]
     assert [p.role for p in inside[-1].parts] == ["prolongation", "correction", "smoother"]
     assert heading("v", "frame") == ["\u00d7 3 cycles"]
-    for line in paths("v", "main"):
-        assert (np.diff(line[:, 0]) >= -1e-9).all()
+    within = [line for line in paths("v", "main") if (np.diff(line[:, 0]) >= -1e-9).all()]
+    assert len(paths("v", "main")) - len(within) <= 2  # to the cycle, and from it
 
 
 @every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,8 +12,9 @@ from pde2net.graph.draw.outline import Group
 
 GAP_Y, EDGE_HEIGHT = 20.0, 16.0
 SWEEPS = 10
+EMPTY = 1.5 * GAP_Y  # the highest strip of a row in which nothing is
 
-# A node, an inner frame, or a port ("in" or "out", producer, carried state) on the border.
+# A node, an inner frame, or a port ("in" or "out", producer, row) on the border.
 Item: TypeAlias = Union[str, Group, tuple[str, str, str]]  # noqa: UP007 (a forward reference)
 
 
@@ -77,9 +79,12 @@ def chain(link: Link, column: Mapping[Item, int]) -> list[Place]:
 
 
 def heights(
-    column: Mapping[Item, int], links: Sequence[Link], tall: Mapping[Item, float]
+    column: Mapping[Item, int], links: Sequence[Link], tall: Mapping[Item, float], row: Mapping[int, int]
 ) -> dict[Place, float]:
-    """y of the centres, from 0 down: ends of links level where possible, few crossings, no overlaps."""
+    """y of the centres, in each row from 0 down: links level where possible, few crossings, no overlaps.
+
+    row  that of each column; rows know nothing of each other
+    """
     rows: dict[int, list[Place]] = {}
     for item, c in column.items():
         rows.setdefault(c, []).append(item)
@@ -90,6 +95,8 @@ def heights(
             if isinstance(place, Passing) and place not in rows.setdefault(place.column, []):
                 rows[place.column].append(place)
         for k, (a, b) in enumerate(pairwise(places) if link.pulls else ()):
+            if row[column_of(a, column)] != row[column_of(b, column)]:
+                continue
             shift = (link.leaves if k == 0 else 0.0) - (link.enters if k == len(places) - 2 else 0.0)
             near.setdefault(b, {-1: [], 1: []})[-1].append((a, shift))
             near.setdefault(a, {-1: [], 1: []})[1].append((b, -shift))
@@ -105,8 +112,31 @@ def heights(
             if sweep < SWEEPS:
                 rows[c].sort(key=lambda p: wish[p])
             y |= _separate(rows[c], wish, height)
-    top = min((y[p] - height[p] / 2 for p in y), default=0.0)
-    return {p: value - top for p, value in y.items()}
+    found: dict[Place, float] = {}
+    for r in set(row.values()):
+        own = {p: value for p, value in y.items() if row[column_of(p, column)] == r}
+        found |= _closed(own, height)
+    return {p: found[p] for p in y}
+
+
+def _closed(y: Mapping[Place, float], height: Mapping[Place, float]) -> dict[Place, float]:
+    """From 0 down, without what is empty from side to side."""
+    closed: dict[Place, float] = {}
+    low, shift = -math.inf, 0.0
+    for place in sorted(y, key=lambda p: y[p] - height[p] / 2):
+        top = y[place] - height[place] / 2
+        if not closed:
+            shift = -top
+        elif top > low + EMPTY:
+            shift -= top - low - EMPTY
+        low = max(low, y[place] + height[place] / 2)
+        closed[place] = y[place] + shift
+    return closed
+
+
+def column_of(place: Place, column: Mapping[Item, int]) -> int:
+    """The column of an item, or of what passes it."""
+    return place.column if isinstance(place, Passing) else column[place]
 
 
 def _mean(values: Sequence[float], default: float) -> float:

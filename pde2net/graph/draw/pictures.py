@@ -1,20 +1,26 @@
-"""Pictures of a network: SVG for documents, a tree for the terminal."""
+"""Pictures of a network: SVG for documents, DOT for Graphviz, a tree for the terminal."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
+from pde2net.files import check_output, write_text
+from pde2net.graph.draw.dot import to_dot
 from pde2net.graph.draw.formulas import DOTS
-from pde2net.graph.draw.labels import Label, caption, label
+from pde2net.graph.draw.labels import caption, label
 from pde2net.graph.draw.layout import layered
+from pde2net.graph.draw.names import Label
 from pde2net.graph.draw.outline import CARRIED, Group, Member, Outline, outline
+from pde2net.graph.draw.page import INNER
 from pde2net.graph.draw.svg import box_size, render, skip_size
 from pde2net.graph.draw.ushape import is_u_shaped
 from pde2net.graph.draw.usvg import u_svg, u_tree
 from pde2net.graph.network import Graph, node_of
 
-BOX_CHARACTERS, BOX_LINES = 34, 3
+BOX_CHARACTERS, BOX_LINES, BOX_MOST = 34, 5, 22
 TREE_WIDTH = 88
 
 
@@ -29,11 +35,24 @@ def to_svg(graph: Graph, title: str = "") -> str:
     shown = outline(graph)
     names = list(shown.root.names())
     full = {name: label(graph, name) for name in names}
-    roles = {name: "plus" if name in shown.pluses else node_of(graph, name).role for name in names}
+    roles = {name: node_of(graph, name).role for name in names}
     labels = {name: _fitted(text) for name, text in full.items()}
     tooltips = {name: "\n".join((text.heading, *text.lines)) for name, text in full.items()}
     sizes = {n: skip_size(t.lines) if n in shown.pluses else box_size(t) for n, t in labels.items()}
-    return render(layered(shown, sizes), labels, roles, tooltips, title, caption(graph))
+    layout = layered(shown, sizes, INNER)
+    return render(layout, labels, roles, tooltips, shown.pluses, title, caption(graph))
+
+
+FORMATS = MappingProxyType({".svg": to_svg, ".dot": to_dot})
+
+
+def write_picture(graph: Graph, title: str, path: str | Path) -> None:
+    """Write the picture to a file, in the format that its suffix says: .svg, or .dot for Graphviz.
+
+    Raises FileError for other suffixes, and for a path that cannot be written.
+    """
+    check_output(path, tuple(FORMATS))
+    write_text(path, FORMATS[Path(path).suffix.lower()](graph, title))
 
 
 def to_text(graph: Graph) -> str:
@@ -100,4 +119,5 @@ def _wrapped(line: str, first: str, further: str, width: int = TREE_WIDTH, most:
 def _fitted(text: Label) -> Label:
     """`text` in lines that fit a box; what is left out is marked with an ellipsis."""
     lines = [part for line in text.lines for part in _wrapped(line, "", "  ", BOX_CHARACTERS, BOX_LINES)]
-    return Label(textwrap.shorten(text.heading, BOX_CHARACTERS, placeholder=f" {DOTS}"), tuple(lines))
+    shown = lines if len(lines) <= BOX_MOST else [*lines[: BOX_MOST - 1], DOTS]
+    return Label(textwrap.shorten(text.heading, BOX_CHARACTERS, placeholder=f" {DOTS}"), tuple(shown))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pde2net.graph.draw.formulas import formula
-from pde2net.graph.draw.labels import Label, caption, condition, label
-from pde2net.graph.draw.layout import Point
-from pde2net.graph.draw.svg import COLOURS, box_size, document, frame, grouped, node, text
+from pde2net.graph.draw.labels import caption, condition, label
+from pde2net.graph.draw.names import Label
+from pde2net.graph.draw.page import INNER, document, text
+from pde2net.graph.draw.svg import box_size, frame, grouped, node, rounded
 from pde2net.graph.draw.ulayout import Route, u_layout
 from pde2net.graph.draw.ushape import DEEPEST, Part, UShape, ushape
 from pde2net.graph.network import Graph, node_of
@@ -23,7 +24,6 @@ from pde2net.graph.nodes import (
     Residual,
 )
 
-ROUND = 9.0
 PARTS = {Residual: "rhs \N{MINUS SIGN} N(v)", CoarseRightHandSide: "N(v) + r", Correction: "v + e"}
 
 
@@ -32,16 +32,23 @@ def u_svg(graph: Graph, title: str) -> str:
     shape = ushape(graph)
     parts = [p for stage in shape.stages for p in stage.parts]
     labels = {p: part_label(shape, graph, p) for p in parts}
-    captions = {loop: _caption(graph, loop) for loop in shape.loops}
-    layout = u_layout(shape, {p: box_size(text_) for p, text_ in labels.items()}, captions)
+    captions = {loop: caption_of(graph, loop) for loop in shape.loops}
+    roles = {p: role_of(graph, p) for p in parts}
+    layout = u_layout(shape, {p: box_size(text_) for p, text_ in labels.items()}, captions, INNER)
     lines = [line for shown in layout.frames for line in frame(*shown, layout.frames)]
     for kind in ("edge", "skip", "main"):
         lines += [line for route in layout.routes if route.kind == kind for line in _route(route)]
     for part, box in layout.boxes.items():
-        role = "operator" if part.role == "operator" else node_of(graph, part.names[0]).role
-        role = "bottleneck" if part.below else role if role in COLOURS else "rate"
-        lines += grouped(node(box, labels[part], role), _tooltip(graph, part))
-    return document(lines, layout.size, title, caption(graph))
+        role = roles[part]
+        lines += grouped(node(box, labels[part], role), _tooltip(graph, part), part.names, role)
+    return document(lines, layout.size, title, caption(graph), roles.values())
+
+
+def role_of(graph: Graph, part: Part) -> str:
+    """What a part is for; grids that are shown together end in the bottleneck."""
+    if part.below:
+        return "bottleneck"
+    return "operator" if part.role == "operator" else node_of(graph, part.names[0]).role
 
 
 def u_tree(graph: Graph) -> Iterator[str]:
@@ -52,7 +59,7 @@ def u_tree(graph: Graph) -> Iterator[str]:
     loop = None
     for stage in shape.stages:
         if stage.loop is not None and stage.loop != loop:
-            yield _caption(graph, stage.loop)
+            yield caption_of(graph, stage.loop)
         loop = stage.loop
         names = ", ".join(" ".join(_heading(shape, graph, p)) for p in stage.parts)
         yield f"{'   ' * stage.level}└─ level {stage.level + 1}: {names}{_received(shape, stage.parts)}"
@@ -64,7 +71,8 @@ def _heading(shape: UShape, graph: Graph, part: Part) -> tuple[str, ...]:
     return (role, text_.heading) if role in ("input", "output", "known field") else (text_.heading,)
 
 
-def _caption(graph: Graph, loop: str) -> str:
+def caption_of(graph: Graph, loop: str) -> str:
+    """How often the cycles of a loop are done."""
     node_ = node_of(graph, loop)
     if isinstance(node_, Iterate) and node_.iterations:
         return f"\N{MULTIPLICATION SIGN} {node_.iterations} cycles" if node_.iterations > 1 else "one cycle"
@@ -102,28 +110,7 @@ def _tooltip(graph: Graph, part: Part) -> str:
 
 def _route(route: Route) -> list[str]:
     css, tip = {"edge": ("edge", "tip"), "skip": ("arc", "arc-tip"), "main": ("main", "main-tip")}[route.kind]
-    parts = [f'<path class="{css}" marker-end="url(#{tip})" d="{_rounded(route.points)}"/>']
+    parts = [f'<path class="{css}" marker-end="url(#{tip})" d="{rounded(route.points)}"/>']
     if route.label:
-        (x0, y), (x1, _) = route.points[2:4]
-        parts.append(text((x0 + x1) / 2, y - 5, route.label, "arc", "middle"))
+        parts.append(text(*route.at, route.label, "arc", "middle"))
     return parts
-
-
-def _rounded(points: Sequence[Point]) -> str:
-    """Straight pieces along the axes with round corners."""
-    path = [f"M {points[0][0]:.1f} {points[0][1]:.1f}"]
-    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
-        reach = min(ROUND, _distance(before, corner) / 2, _distance(corner, after) / 2)
-        (x0, y0), (x1, y1) = _towards(corner, before, reach), _towards(corner, after, reach)
-        path.append(f"L {x0:.1f} {y0:.1f} Q {corner[0]:.1f} {corner[1]:.1f} {x1:.1f} {y1:.1f}")
-    path.append(f"L {points[-1][0]:.1f} {points[-1][1]:.1f}")
-    return " ".join(path)
-
-
-def _distance(a: Point, b: Point) -> float:
-    return abs(a[0] - b[0]) + abs(a[1] - b[1])
-
-
-def _towards(start: Point, end: Point, reach: float) -> Point:
-    size = _distance(start, end) or 1.0
-    return start[0] + (end[0] - start[0]) / size * reach, start[1] + (end[1] - start[1]) / size * reach

@@ -35,7 +35,7 @@ class Notation:
     """
 
     shapes: Mapping[str, str]
-    bare: str
+    bare: str | tuple[str, ...]
 
     def __init__(self, space: tuple[sp.Symbol, ...], settings: Mapping[str, Any]) -> None:
         super().__init__(settings)  # type: ignore[call-arg]  # of SymPy's printer

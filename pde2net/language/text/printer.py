@@ -38,7 +38,7 @@ class TextPrinter(Notation, StrPrinter):  # type: ignore[misc]  # SymPy has no t
 
     printmethod = "_as_pde_text"  # of learned operators, whose notation is another one than in Python
 
-    bare = "|"
+    bare: str | tuple[str, ...] = "|"
     shapes = MappingProxyType(
         {
             "laplacian": "laplacian({})",
