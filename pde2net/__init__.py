@@ -36,12 +36,12 @@ from pde2net.language.solvers import Descent, FixedPoint, Kacanov, Newton
 from pde2net.language.spline import Spline
 from pde2net.language.symbols import Input
 from pde2net.language.tensors import coherence, principal_direction, structure_tensor, tensor
-from pde2net.load import load
+from pde2net.load import load, parse
 from pde2net.scheme.rkc import RKC
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 if TYPE_CHECKING:
-    from pde2net import learn, models
+    from pde2net import gallery, learn, models
     from pde2net.audit.recheck import recheck
     from pde2net.compiler import compile, verify  # noqa: A004  the public name of the interface
     from pde2net.guidance.advice import Advice
@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     from pde2net.guidance.convergence import convergence
     from pde2net.guidance.refinement import Convergence
     from pde2net.network import Network
+    from pde2net.restore.denoise import denoise
+    from pde2net.restore.enhance import enhance
+    from pde2net.restore.inpaint import inpaint
+    from pde2net.restore.restored import Restored
     from pde2net.trajectory.moment import Moment, discrepancy
     from pde2net.trajectory.record import Trajectory
 
@@ -59,11 +63,16 @@ _LATER = {
     "Convergence": "pde2net.guidance.refinement",
     "Moment": "pde2net.trajectory.moment",
     "Network": "pde2net.network",
+    "Restored": "pde2net.restore.restored",
     "Trajectory": "pde2net.trajectory.record",
     "advise": "pde2net.guidance.advise",
     "compile": "pde2net.compiler",
     "convergence": "pde2net.guidance.convergence",
+    "denoise": "pde2net.restore.denoise",
     "discrepancy": "pde2net.trajectory.moment",
+    "enhance": "pde2net.restore.enhance",
+    "gallery": "pde2net.gallery",
+    "inpaint": "pde2net.restore.inpaint",
     "learn": "pde2net.learn",
     "models": "pde2net.models",
     "recheck": "pde2net.audit.recheck",
@@ -117,6 +126,7 @@ __all__ = [
     "Pde2NetError",
     "Problem",
     "RecheckError",
+    "Restored",
     "Spline",
     "StabilityError",
     "StabilityWarning",
@@ -129,19 +139,24 @@ __all__ = [
     "coherence",
     "compile",
     "convergence",
+    "denoise",
     "diffusivities",
     "discrepancy",
     "div",
     "dot",
+    "enhance",
     "flux",
+    "gallery",
     "grad",
     "gradient_flow",
     "hessian",
+    "inpaint",
     "laplacian",
     "learn",
     "load",
     "models",
     "norm2",
+    "parse",
     "principal_direction",
     "recheck",
     "robin",

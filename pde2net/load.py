@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pde2net.errors import FileError, Pde2NetError
+from pde2net.files import require_no_name
 from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.problem import Problem
@@ -31,6 +32,24 @@ def load(path: str | Path) -> Declaration:
     if scheme is None and not is_text(path):
         raise _undefined("scheme", Path(path))
     return Declaration(problem, scheme, grid)
+
+
+def parse(text: str, name: str = "<text>") -> Declaration:
+    """The declaration in a text of the .pde language (grammar/README.md); nothing in it is executed.
+
+    A text without a scheme is a problem on a grid: `parse(text).problem` is there, and whatever asks for the
+    scheme of such a declaration raises a DeclarationError that says so.
+
+    name  what messages call the text
+
+    Raises TextError, with line, column and what was expected there, where the text is not valid.
+    """
+    from pde2net.language.text.build import read
+
+    if not isinstance(text, str):
+        raise FileError(f"parse takes a text, not {type(text).__name__}: p2n.load(path) reads a file.")
+    require_no_name(text, "The text of a declaration")
+    return Declaration(*read(text, name))
 
 
 def load_whole(path: str | Path) -> Declaration:

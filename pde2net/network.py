@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,26 +168,36 @@ class Network:
         DeclarationError for what does not fit and for an energy that there is none of. A run whose values are
         not finite any more ends there, with a warning.
         """
-        from pde2net.trajectory.declared import course, rate, shape
+        from pde2net.emit.execute import execute
+        from pde2net.trajectory.declared import course, part, rate, resumes, shape
         from pde2net.trajectory.run import run
 
         if every is not None and (type(every) is not int or every < 1):
             raise DeclarationError(f"every is a positive whole number of steps, not {every!r}.")
-        semi = self.semidiscrete
+        semi, tau = self.semidiscrete, self.certificate.tau
         if semi.form.problem.operators and module is None:
             raise DeclarationError("This network has learned operators: run(u0, module=...).")
-        goes = course(semi, self.scheme, self.update, self.certificate.tau, self.shared)
-        by_blocks = isinstance(self.update, Stack) and not goes.resumes  # which kernels do not stop at
+        goes, in_parts = course(semi, self.scheme, self.update, tau), resumes(semi, self.update, self.shared)
+        by_blocks = isinstance(self.update, Stack) and not in_parts  # of which kernels show nothing
         cells = float(math.prod(getattr(u0, "shape", ())))
-        own = self.module("torch" if by_blocks else self.backend(backend, cells))
-        if module is not None:
-            self._load(own, module)
+        taken = "torch" if by_blocks else self.backend(backend, cells)
+
+        @cache
+        def repeating(count: int) -> torch.nn.Module:
+            request = self.request(taken)
+            if count != goes.repeats:
+                request = part(request, semi, tau, count)
+            made = execute(emit(request))
+            if module is not None:
+                self._load(made, module)
+            return made
+
         return run(
-            own,
+            repeating(goes.repeats),
             u0,
             given,
             shape(semi, self.looped.graph["channels"]),
-            goes,
+            replace(goes, part=repeating) if in_parts else goes,
             lambda tracked: rate(self.request(), semi, tracked),
             every=every or (1 if goes.steady else -(-goes.repeats // STATES)),
             track=track,

@@ -385,7 +385,7 @@ def test_no_energy_without_one() -> None:
 def test_a_module_is_left_as_it_was() -> None:
     network = compiled("theta", 3)
     module, u0 = network.module(), image(1, 1, 9, 8)
-    goes = course.Course(3, 1, True, False, 6.0)
+    goes = course.Course(3, 1, False, 6.0)
     last, _ = course.follow(module, u0, {}, goes, 1, lambda k, w: k == 1)
     assert (
         "step" not in vars(module) and not module.cell._forward_pre_hooks and not module.cell._forward_hooks

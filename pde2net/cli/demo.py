@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.console import Console
 
-import pde2net
 from pde2net import compiler
 from pde2net.cli.replaced import check_replaced
 from pde2net.cli.run import apply
@@ -19,6 +18,7 @@ from pde2net.cli.verify import show
 from pde2net.cli.wording import course, size
 from pde2net.errors import FileError
 from pde2net.files import write_text, write_with
+from pde2net.gallery import example
 from pde2net.graph.draw import to_text
 from pde2net.load import load
 from pde2net.network import Network
@@ -125,15 +125,6 @@ def photograph() -> NDArray[np.float64]:
     except ImportError as error:
         raise FileError('The demo needs scikit-image: pip install "pde2net[demo]".') from error
     return np.asarray(data.camera(), dtype=np.float64) / 255
-
-
-def example(name: str) -> Path:
-    """A file of examples/, which an installed package carries and a checkout has beside it."""
-    package = Path(pde2net.__file__).parent
-    for folder in (package / "examples", package.parent / "examples"):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileError(f"The example {name} is not installed.")
 
 
 def quality(

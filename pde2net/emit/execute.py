@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import linecache
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 
+from pde2net.emit.kernel_text import separated
 from pde2net.errors import EmissionError, FileError
 from pde2net.files import write_text
 
@@ -24,8 +26,8 @@ def execute(source: str, anew: bool = False) -> torch.nn.Module:
     The lines are handed to linecache, so tracebacks and inspect show them. Instances carry the source when
     they are pickled or copied, so that they can be read where it was never executed; reading them runs it.
 
-    A source with kernels is written to `cache_folder()`, where numba finds what it has compiled of it. Raises
-    EmissionError without numba.
+    Kernels are shared by sources that differ in numbers alone: their text is written to `cache_folder()`,
+    where numba finds what it has compiled of it. Raises EmissionError without numba.
     """
     module = (_module.__wrapped__ if anew else _module)(source)
     network: torch.nn.Module = getattr(module, module.__dict__["__all__"][0])()
@@ -35,22 +37,36 @@ def execute(source: str, anew: bool = False) -> torch.nn.Module:
 @functools.lru_cache(maxsize=64)
 def _module(source: str) -> types.ModuleType:
     """The module of `source`, one for equal texts."""
-    name = generated(source)
-    kernels = "\nimport numba\n" in source
-    triton = "\nimport triton\n" in source
-    if triton:
-        require_triton()
-    filename = _stored(name, source) if kernels else f"<{name}>"
+    name, tree = generated(source), ast.parse(source)
     module = types.ModuleType(name)
-    if kernels or triton:  # these look for the module of what they compile
-        sys.modules[name] = module
-    module.__file__ = filename
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(source, filename, "exec"), module.__dict__)
+    if "\nimport triton\n" in source:
+        require_triton()
+        sys.modules[name] = module  # where it looks for what it compiles
+    if "\nimport numba\n" in source:
+        parts = separated(source)
+        kernels, tree = _kernels(parts.kernels), parts.rest
+        vars(module).update({n: getattr(kernels, n) for n in parts.names})
+    _defined(module, tree, source, f"<{name}>")
     for kind in list(vars(module).values()):
         if isinstance(kind, type) and issubclass(kind, torch.nn.Module) and kind.__module__ == name:
             kind.__reduce__ = functools.partialmethod(reduced, source)  # type: ignore[assignment]
     return module
+
+
+@functools.lru_cache(maxsize=64)
+def _kernels(text: str) -> types.ModuleType:
+    """The module of what numba compiles."""
+    name = generated(text)
+    module = sys.modules[name] = types.ModuleType(name)  # where numba looks for it
+    _defined(module, ast.parse(text), text, _stored(name, text))
+    return module
+
+
+def _defined(module: types.ModuleType, tree: ast.Module, source: str, filename: str) -> None:
+    """Execute the lines of `source` that are in the tree."""
+    module.__file__ = filename
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    exec(compile(tree, filename, "exec"), module.__dict__)
 
 
 def generated(source: str) -> str:

@@ -19,17 +19,18 @@ class Course:
 
     repeats   the steps or cycles
     stages    calls of the block in each
-    resumes   whether some repeats, and others from their result, are the same as all at once: neither the
-              time nor a state before the last one is read, and all blocks are alike
     steady    whether it solves for a steady state, so that what there is to follow are iterations
     time      that all repeats cover; 0 for a steady state
+    part      the module of so many repeats of a stack, if some of them, and others from their result, are the
+              same as all at once: neither the time nor a state before the last one is read, and all blocks
+              are alike
     """
 
     repeats: int
     stages: int
-    resumes: bool
     steady: bool
     time: float
+    part: Callable[[int], nn.Module] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,26 +59,25 @@ def follow(
     """
     if hasattr(module, "step"):
         return _through_solvers(module, u, given, course, every, see)
-    if course.resumes:
-        return _by_parts(module, u, given, course, every, see), ()
+    if course.part is not None:
+        return _by_parts(u, given, course, course.part, every, see), ()
     return _through_blocks(module, u, given, course, every, see), ()
 
 
 def _by_parts(
-    module: nn.Module, u: Tensor, given: Mapping[str, Any], course: Course, every: int, see: See
+    u: Tensor,
+    given: Mapping[str, Any],
+    course: Course,
+    part: Callable[[int], nn.Module],
+    every: int,
+    see: See,
 ) -> Tensor:
     """Some repeats at a time, as fast as the module is: kernels take several steps in one pass."""
-    counter = "steps" if hasattr(module, "steps") else "cycles"
-    whole = getattr(module, counter)
-    try:
-        for done in range(0, course.repeats, every):
-            part = min(every, course.repeats - done)
-            setattr(module, counter, part)
-            u = module(u, **given)
-            if see(done + part, u):
-                break
-    finally:
-        setattr(module, counter, whole)
+    for done in range(0, course.repeats, every):
+        count = min(every, course.repeats - done)
+        u = part(count)(u, **given)
+        if see(done + count, u):
+            break
     return u
 
 
@@ -189,7 +189,8 @@ def _left(
 
 
 def _norm(v: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(v.double(), dim=tuple(range(1, v.dim())))
+    found: Tensor = torch.linalg.vector_norm(v.double(), dim=tuple(range(1, v.dim())))
+    return found
 
 
 def _parts(module: nn.Module) -> list[nn.Module]:

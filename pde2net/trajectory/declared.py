@@ -14,7 +14,7 @@ from pde2net.emit.base import Request
 from pde2net.emit.emit import emit
 from pde2net.emit.execute import execute
 from pde2net.errors import DeclarationError
-from pde2net.graph.build import explicit_steps
+from pde2net.graph.build import build, explicit_steps
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.scheme import explicit
 from pde2net.scheme.stack import PREVIOUS, Stack
@@ -24,15 +24,32 @@ from pde2net.trajectory.run import Shape
 Semi = Semidiscrete | SemidiscreteSystem
 
 
-def course(semi: Semi, scheme: Scheme, update: Any, tau: sp.Expr, shared: bool) -> Course:
+def course(semi: Semi, scheme: Scheme, update: Any, tau: sp.Expr) -> Course:
     """How the network of this update runs."""
-    problem, stages, resumes = semi.form.problem, 1, True
-    if isinstance(update, Stack):
-        stages = 1 if update.repeated else len(update.stages)
-        resumes = not (update.repeated and update.uses(PREVIOUS))
+    stages = len(update.stages) if isinstance(update, Stack) and not update.repeated else 1
     steady = tau == sp.oo
-    time = 0.0 if steady else float(scheme.duration(tau).subs(problem.parameters))
-    return Course(scheme.repeats, stages, resumes and shared and not problem.depends_on_time, steady, time)
+    time = 0.0 if steady else float(scheme.duration(tau).subs(semi.form.problem.parameters))
+    return Course(scheme.repeats, stages, steady, time)
+
+
+def resumes(semi: Semi, update: Any, shared: bool) -> bool:
+    """Whether the network of this update is a stack that may be run in parts (see Course)."""
+    return (
+        isinstance(update, Stack)
+        and shared
+        and not (update.repeated and update.uses(PREVIOUS))
+        and not semi.form.problem.depends_on_time
+    )
+
+
+def part(request: Request, semi: Semi, tau: sp.Expr, count: int) -> Request:
+    """What to emit for so many repeats of a stack."""
+    stack: Stack = request.update
+    if stack.repeated:
+        shorter = replace(stack, stages=stack.stages[:1] * count, time=stack.time / len(stack.stages) * count)
+    else:
+        shorter = replace(stack, cycles=count)
+    return replace(request, graph=build(semi.in_domain, tau, shorter), update=shorter)
 
 
 def shape(semi: Semi, channels: int) -> Shape:

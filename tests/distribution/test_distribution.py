@@ -49,7 +49,8 @@ def test_the_wheel_has_the_package_and_what_it_reads(wheel):
     files = {f for f in (ROOT / "pde2net").rglob("*") if f.is_file() and f.parent.name != "__pycache__"}
     expected = {f.relative_to(ROOT).as_posix(): f for f in files}
     expected |= {f"pde2net/grammar/{f.name}": f for f in (ROOT / "grammar").iterdir()}
-    expected["pde2net/examples/perona_malik.py"] = ROOT / "examples" / "perona_malik.py"
+    for file in (ROOT / "examples" / "perona_malik.py", *(ROOT / "examples" / "gallery").glob("*.pde")):
+        expected[f"pde2net/{file.relative_to(ROOT).as_posix()}"] = file
     assert {"pde2net/py.typed", "pde2net/models/t1.safetensors", "pde2net/grammar/pde.lark"} <= set(expected)
     about = f"pde2net-{pde2net.__version__}.dist-info"
     expected[f"{about}/licenses/LICENSE"] = ROOT / "LICENSE"
@@ -71,7 +72,7 @@ def test_the_wheel_works_alone(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
     program = (
-        "import pde2net as p2n; from pde2net.cli.demo import example\n"
+        "import pde2net as p2n; from pde2net.gallery import example\n"
         "print(p2n.__file__, p2n.load('heat.pde').scheme.steps, p2n.models.denoiser('t1', 0.1).training)\n"
         "print(p2n.load(example('perona_malik.py')).grid == p2n.Grid())"
     )

@@ -1,0 +1,1 @@
+"""Pictures in, pictures out: denoising, inpainting and enhancement in one line each."""

@@ -1,0 +1,73 @@
+"""`p2n.inpaint`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from pde2net import compiler
+from pde2net.errors import DeclarationError, suggestion
+from pde2net.restore.methods import Model, applied, declared, state
+from pde2net.restore.pixels import mask_of, pixels, spacings
+from pde2net.restore.restored import Restored
+
+METHODS = {"harmonic": Model("inpainting"), "biharmonic": Model("biharmonic_inpainting")}
+
+
+def inpaint(
+    image: Any,
+    mask: Any,
+    method: str = "harmonic",
+    *,
+    channel_axis: int | None = None,
+    spacing: float | Sequence[float] | None = None,
+    backend: str = "auto",
+) -> Restored:
+    """Fill in cells of an image from those around them: the steady state of diffusion, known cells fixed.
+
+    image         as of `p2n.denoise`; what it holds where the mask is not 0 does not matter, NaN neither
+    mask          not 0 where cells are to be filled in, as in scikit-image; the shape of the image, without
+                  the axis of channels
+    method        "harmonic": u_xx + u_yy = 0, whose values are between those of known cells;
+                  "biharmonic": the thin plate, smoother, which may leave that range
+    channel_axis, spacing  as of `p2n.denoise`
+
+    Known cells keep their values to the bit. Raises DeclarationError for what does not fit, and if no cell is
+    known. Warns if the solver does not reach its tolerance.
+    """
+    if method not in METHODS:
+        raise DeclarationError(f'There is no method "{method}" to inpaint.{suggestion(str(method), METHODS)}')
+    read = pixels(_filled(image, mask, channel_axis), channel_axis, spacing)
+    unknown = torch.from_numpy(mask_of(mask, read.size))
+    if bool(unknown.all()):
+        raise DeclarationError("The mask leaves no cell that is known.")
+    model, known = METHODS[method], (~unknown).to(read.channels)
+    problem, scheme, grid = declared(model, read, spacings(spacing, len(read.size)), {})
+    network = compiler.compile(problem, scheme, grid)
+    data = state(model, read) * known
+    mean = data.sum(tuple(range(2, data.dim())), keepdim=True) / known.sum()
+    start = torch.where(unknown, mean, data)
+    way = applied(network, start, backend, {"f": data, "c": known.expand(data.shape[1:])[None]})
+    exact = torch.where(unknown, torch.from_numpy(way.final), data)
+    filled = {"filled": float(unknown.double().mean())}
+    return Restored(read.like(exact[0]), method, network.certificate, filled, network, way)
+
+
+def _filled(image: Any, mask: Any, channel_axis: int | None) -> Any:
+    """The image with zeros where it is to be filled in, if it is an array."""
+    if hasattr(image, "convert"):
+        return image
+    array = image if isinstance(image, torch.Tensor) else np.asarray(image)
+    hole = np.asarray(mask.detach().cpu() if isinstance(mask, torch.Tensor) else mask) != 0
+    if channel_axis is not None and -array.ndim <= channel_axis < array.ndim:
+        hole = np.expand_dims(hole, channel_axis % array.ndim)
+    try:
+        where = torch.from_numpy(hole).to(array.device) if isinstance(array, torch.Tensor) else hole
+        return torch.where(where, 0, array) if isinstance(array, torch.Tensor) else np.where(hole, 0, array)
+    except (RuntimeError, ValueError) as error:
+        raise DeclarationError(
+            f"The mask has the shape {hole.shape}, the image {tuple(array.shape)}: they must agree."
+        ) from error

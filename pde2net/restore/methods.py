@@ -1,0 +1,125 @@
+"""What the models of the gallery are set to for an image: contrasts and times, by rules that are measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+import torch
+from torch import Tensor
+
+from pde2net import compiler, gallery
+from pde2net.errors import DeclarationError
+from pde2net.language.grid import Grid
+from pde2net.language.problem import Problem
+from pde2net.language.schemes import Explicit, Scheme
+from pde2net.network import Network
+from pde2net.restore.level import crossing
+from pde2net.restore.pixels import Pixels
+from pde2net.trajectory.moment import discrepancy
+from pde2net.trajectory.record import Trajectory
+
+SHARE = 0.95  # of the noise is removed: with all of it, detail goes
+FEWEST = 4  # steps
+MOST = 2000  # of the search for the time
+DIGITS = 6  # of values that are computed
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the gallery as a filter.
+
+    name      in the gallery
+    contrast  the name of its contrast parameter; empty if it has none
+    factor    of the contrast, in units of the noise (see `contrast`)
+    order     of the derivative that the contrast is compared with
+    coupled   whether channels are filtered together
+    """
+
+    name: str
+    contrast: str = ""
+    factor: float = 1.0
+    order: int = 1
+    coupled: bool = True
+
+
+FLOWS = {
+    model.name: model
+    for model in (
+        Model("perona_malik", "lambda", 0.9),
+        Model("perona_malik_exponential", "lambda", 1.4),
+        Model("weickert", "lambda", 2.2),
+        Model("charbonnier", "lambda", 0.2),
+        Model("catte", "lambda", 0.3),
+        Model("edge_enhancing", "lambda", 0.3, coupled=False),
+        Model("you_kaveh", "lambda", 2.0, order=2),
+        Model("heat"),
+    )
+}
+
+
+def contrast(model: Model, sigma: float, spacing: Sequence[float], channels: int) -> float:
+    """The contrast for noise of the level sigma: factor sigma sqrt(channels sum_i h_i^(-2 order)/2).
+
+    The mean squared slope of white noise is 2 sigma^2 sum_i h_i^-2, so this is a fixed part of it on each
+    grid. In two dimensions with spacing 1 and one channel it is factor sigma.
+    """
+    scale = sum(h ** (-2 * model.order) for h in spacing) / 2
+    return model.factor * sigma * math.sqrt(channels * scale)
+
+
+def declared(
+    model: Model, image: Pixels, spacing: Sequence[float], values: Mapping[str, float]
+) -> tuple[Problem, Scheme, Grid]:
+    """The model for an image, with these values of its parameters."""
+    count = len(image.channels) if model.coupled else 1
+    found = gallery.load(model.name, len(image.size), count)
+    problem = found.problem
+    numbers = {str(s): sp.Rational(f"{v:.{DIGITS}g}") for s, v in values.items()}
+    parameters = {s: numbers.get(s.name, v) for s, v in problem.parameters.items()}
+    steps = {a: sp.nsimplify(h, rational=True) for a, h in zip(problem.space, spacing, strict=True)}
+    grid = Grid(spacing=steps, gradient=found.grid.gradient)
+    return problem.changed(parameters=parameters), found.scheme, grid
+
+
+def state(model: Model, image: Pixels) -> Tensor:
+    """(batch, channels, *spatial): channels that are not coupled are images of a batch."""
+    return image.channels[None] if model.coupled else image.channels[:, None]
+
+
+def until_removed(problem: Problem, grid: Grid, u0: Tensor, sigma: float, backend: str) -> float:
+    """The time at which a flow has removed SHARE of the noise, between two explicit steps linearly."""
+    network = compiler.compile(problem, Explicit(tau=None, steps=MOST), grid)
+    rule = discrepancy(SHARE * sigma)
+    way = network.run(u0, every=1, track=["removed"], until=rule, keep=False, backend=backend)
+    removed = way["removed"].mean(axis=1)
+    return crossing(way.times.tolist(), removed.tolist(), SHARE * sigma)
+
+
+def lasting(problem: Problem, grid: Grid, time: float) -> Network:
+    """The network of the fewest equal explicit steps, four or more, that last for this time."""
+    once = compiler.verify(problem, Explicit(tau=None, steps=1), grid).tau.subs(problem.parameters)
+    steps = max(FEWEST, math.ceil(time / float(once) - 1e-9))
+    tau = sp.Rational(f"{time / steps:.{DIGITS}g}")
+    return compiler.compile(problem, Explicit(tau=min(tau, sp.nsimplify(once)), steps=steps), grid)
+
+
+def applied(network: Network, u0: Tensor, backend: str, given: Mapping[str, Any]) -> Trajectory:
+    """Both ends of the run of a network."""
+    every = max(network.scheme.repeats, 1)
+    return network.run(u0, every=every, track=(), backend=backend, **given)
+
+
+def finished(model: Model, image: Pixels, way: Trajectory) -> Any:
+    """The last state as an image like the given one."""
+    final = torch.from_numpy(way.final)
+    return image.like(final[0] if model.coupled else final[:, 0])
+
+
+def positive(value: Any, what: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise DeclarationError(f"{what} is a positive number, not {value!r}.")
+    return float(value)

@@ -1,0 +1,171 @@
+"""Images of NumPy, PIL and torch as floats of shape (channels, *spatial), and back to what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pde2net.errors import DeclarationError
+
+COLOURS = (2, 3, 4)  # channels, where it was not said along which axis they are
+_MODES = {"L": 255.0, "RGB": 255.0, "F": 1.0, "I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0}
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """An image.
+
+    channels  shape (channels, *spatial), float32 or float64
+    like      makes an image of the given kind of channels of the same shape
+    """
+
+    channels: Tensor
+    like: Callable[[Tensor], Any]
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Cells along each axis of space."""
+        return tuple(self.channels.shape[1:])
+
+
+def pixels(image: Any, channel_axis: int | None, spacing: float | Sequence[float] | None) -> Pixels:
+    """Read an image; values are those of scikit-image.
+
+    Integers are divided by the largest one of their type; floats stay what they are. Results are floats, of
+    single precision if the image is of that or less; those of PIL images have the mode of the image.
+
+    Raises DeclarationError for other things, no cells, values that are not finite, and for what may be
+    colours if neither `channel_axis` nor `spacing` says what its axes are.
+    """
+    found = _of_pil(image) if _is_pil(image) else _of_array(image, channel_axis, spacing)
+    if found.channels.numel() == 0:
+        raise DeclarationError("The image has no cells.")
+    if not bool(found.channels.isfinite().all()):
+        raise DeclarationError("Some values are not finite: inpaint(image, mask) fills such in.")
+    if found.channels.dim() not in (2, 3, 4):
+        raise DeclarationError(
+            f"Images have one to three axes of space, not {found.channels.dim() - 1}; several images are "
+            "restored one by one."
+        )
+    return found
+
+
+def mask_of(mask: Any, size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Where a mask is not 0, shape (*spatial). Raises DeclarationError if it does not fit."""
+    array = np.asarray(mask.detach().cpu() if isinstance(mask, Tensor) else mask)
+    if array.shape != size:
+        raise DeclarationError(f"The mask has the shape {array.shape}, the image has cells of {size}.")
+    found: NDArray[np.bool_] = array != 0
+    return found
+
+
+def spacings(spacing: float | Sequence[float] | None, dimension: int) -> tuple[float, ...]:
+    """Along each axis. Raises DeclarationError unless there is one positive number for each."""
+    if spacing is None:
+        return (1.0,) * dimension
+    found = (spacing,) * dimension if isinstance(spacing, int | float) else tuple(spacing)
+    if len(found) != dimension or not all(0 < float(h) < np.inf for h in found):
+        raise DeclarationError(
+            f"spacing is one positive number, or one for each of {dimension} axes, not {spacing!r}."
+        )
+    return tuple(map(float, found))
+
+
+def _is_pil(image: Any) -> bool:
+    return hasattr(image, "convert") and hasattr(image, "getbands")
+
+
+def _of_pil(image: Any) -> Pixels:
+    from PIL import Image
+
+    if image.mode in ("1", "P", "LA", "RGBA"):
+        return _of_pil_with(image)
+    if image.mode not in _MODES:
+        raise DeclarationError(f"The image has the mode {image.mode}: image.convert('L') or 'RGB'.")
+    array, top, mode = np.asarray(image), _MODES[image.mode], image.mode
+    values = array.astype(np.float32) / top
+    channels = torch.from_numpy(np.moveaxis(values, -1, 0).copy() if values.ndim == 3 else values[None])
+
+    def like(result: Tensor) -> Any:
+        if mode == "F":
+            return Image.fromarray(result[0].cpu().numpy())
+        whole = np.rint(np.clip(result.cpu().numpy(), 0, 1) * top).astype(array.dtype)
+        return Image.fromarray(
+            np.ascontiguousarray(np.moveaxis(whole, 0, -1)) if len(whole) > 1 else whole[0]
+        )
+
+    return Pixels(channels, like)
+
+
+def _of_pil_with(image: Any) -> Pixels:
+    """An image with transparency, which is kept, or of two values or a palette, which become grey or RGB."""
+    transparent = image.has_transparency_data
+    plain = "L" if image.mode in ("1", "LA") else "RGB"
+    found = _of_pil(image.convert(plain))
+    if not transparent:
+        return found
+    alpha = image.convert("RGBA").getchannel("A")
+
+    def like(result: Tensor) -> Any:
+        made = found.like(result)
+        made.putalpha(alpha)
+        return made
+
+    return Pixels(found.channels, like)
+
+
+def _of_array(image: Any, channel_axis: int | None, spacing: Any) -> Pixels:
+    array = image if isinstance(image, Tensor) else torch.from_numpy(_numbers(image))
+    axis = _axis(array, channel_axis, spacing)
+    if array.dtype.is_complex:
+        raise DeclarationError("The image has complex values: restore its real and imaginary parts.")
+    if array.dtype.is_floating_point:
+        number = torch.float64 if array.dtype == torch.float64 else torch.float32
+        values = array.detach().to(number)
+    else:
+        number = torch.float32 if isinstance(image, Tensor) else torch.float64
+        top = 1.0 if array.dtype == torch.bool else float(torch.iinfo(array.dtype).max)
+        values = array.to(number) / top
+    channels = values[None] if axis is None else values.movedim(axis, 0)
+
+    def like(result: Tensor) -> Any:
+        whole = result[0] if axis is None else result.movedim(0, axis).contiguous()
+        whole = whole.to(array.device, number)
+        return whole if isinstance(image, Tensor) else whole.cpu().numpy()
+
+    return Pixels(channels.contiguous(), like)
+
+
+def _numbers(image: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(image)
+    except Exception as error:
+        raise DeclarationError(f"An image is an array of NumPy, a tensor or a PIL image: {error}.") from error
+    if array.dtype.kind not in "fbiuc":
+        raise DeclarationError(f"An image holds numbers, not {array.dtype}.")
+    if array.dtype.kind == "f":
+        array = array.astype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
+    return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))
+
+
+def _axis(array: Tensor, channel_axis: int | None, spacing: Any) -> int | None:
+    if channel_axis is None:
+        likely = [k for k in (array.dim() - 1, 0) if array.dim() == 3 and array.shape[k] in COLOURS]
+        if likely and spacing is None:
+            raise DeclarationError(
+                f"An image of the shape {tuple(array.shape)} may be in colour or a volume: "
+                f"channel_axis={-1 if likely[0] else 0} says which axis holds channels, spacing=1 that there "
+                "is none."
+            )
+        return None
+    if type(channel_axis) is not int or not -array.dim() <= channel_axis < array.dim():
+        raise DeclarationError(
+            f"channel_axis is one of the {array.dim()} axes of the image, or None, not {channel_axis!r}."
+        )
+    return channel_axis % array.dim()

@@ -1,0 +1,66 @@
+"""What restoring an image gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pde2net.network import Network
+from pde2net.trajectory.record import Trajectory
+from pde2net.verify.certificate import Certificate
+
+SHOWN = ("l2_stability", "maximum_principle", "mean_preservation", "well_posed", "bounded_by_data")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A restored image, with what made it and what is proved of that.
+
+    image        of the kind of the image that was given
+    method       its name
+    certificate  of the network
+    values       what was estimated, chosen by a rule, or given: sigma, parameters, time
+    network      which gives this image for that one in one call; None for trained denoisers
+    trajectory   its states, the first and the last, in units of the network
+
+    Functions of NumPy, scikit-image and Matplotlib take the record in place of the image.
+    """
+
+    image: Any
+    method: str
+    certificate: Certificate
+    values: Mapping[str, float]
+    network: Network | None = None
+    trajectory: Trajectory | None = field(default=None, repr=False)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """The image as an array of NumPy."""
+        image = self.image.detach().cpu() if hasattr(self.image, "detach") else self.image
+        return np.array(image, dtype=dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.asarray(self).shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return np.asarray(self).dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} = {value:.4g}" for name, value in self.values.items())
+        claims = self.certificate.claims
+        proved = [name.replace("_", " ") for name in SHOWN if str(claims[name].status).startswith("proved")]
+        size = " x ".join(map(str, self.shape))
+        return f"Restored({self.method}, {size}; {values}; proved: {', '.join(proved) or 'nothing'})"
+
+    def _repr_png_(self) -> bytes | None:
+        """Before and after, in notebooks."""
+        return None if self.trajectory is None else self.trajectory._repr_png_()
