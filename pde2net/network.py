@@ -337,6 +337,14 @@ class Network:
         """The equation and the graph, in characters for a terminal."""
         return f"{self.semidiscrete.form.problem}\n\n{to_text(self.looped)}"
 
+    def __repr__(self) -> str:
+        scheme = self.certificate.subject["scheme"]
+        return f"Network({self.architecture}: {self.semidiscrete.form.problem}; {scheme})"
+
+    def _repr_html_(self) -> str:
+        """The graph and the certificate, in notebooks."""
+        return f"<div>{self._repr_svg_()}{self.certificate._repr_html_()}</div>"
+
     def _repr_svg_(self) -> str:
         """The graph, drawn in notebooks."""
         return to_svg(self.looped, title(self.semidiscrete.form.problem))

@@ -20,6 +20,8 @@ OFFERED = {
     "claim_text": "pde2net.verify.rendering",
     "reason_text": "pde2net.verify.wording",
     "certificate_text": "pde2net.verify.rendering",
+    "certificate_html": "pde2net.verify.rendering",
+    "claim_html": "pde2net.verify.rendering",
     "certificate_latex": "pde2net.verify.rendering",
     "certificate_table": "pde2net.verify.rendering",
     "certificate_to_json": "pde2net.verify.serialise",

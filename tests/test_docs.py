@@ -41,6 +41,7 @@ def test_blocks_of_python_are_run():
         "docs/blocks.md",
         "docs/domains.md",
         "docs/learning.md",
+        "docs/restoring.md",
     ]
 
 

@@ -90,6 +90,9 @@ class Advice:
     def __str__(self) -> str:
         return str(later("advice_text")(self))
 
+    def __repr__(self) -> str:
+        return f"Advice({self.equation}, time {self.time}: {len(self.rows)} schemes)"
+
     def __rich__(self) -> Any:
         """A table for the terminal."""
         return later("advice_table")(self)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 import sympy as sp
@@ -51,6 +52,13 @@ class Declaration:
                 "p2n.advise(declared.problem, time=6) lists what fits."
             ).spelt("The text has no scheme: add one, scheme explicit(tau = largest, steps = 10).")
         return self.given
+
+    def __repr__(self) -> str:
+        return f"Declaration({self.problem}; {self.given or 'no scheme'}; {self.grid})"
+
+    def _repr_html_(self) -> str:
+        """The text, in notebooks."""
+        return f"<pre>{escape(self.to_text())}</pre>"
 
     def to_text(self) -> str:
         """The declaration in the .pde language; `load` reads an equal one back, if its symbols are real.

@@ -284,6 +284,9 @@ class Problem:
         lines = [f"{between.join(equations)}  ({where(self)}{values})"]
         return "\n".join([*lines, *(f"    where {name} = {text}" for name, text in definitions)])
 
+    def __repr__(self) -> str:
+        return f"Problem({self})"
+
     @property
     def energy(self) -> sp.Expr | None:
         """The density W of an energy E(u) = int W dx with u_t = -dE/du; None where none was found.

@@ -31,6 +31,26 @@ class History:
     trained: list[str] = field(default_factory=list)
     best: int | None = None
 
+    def __repr__(self) -> str:
+        ways = [
+            f"{n} {v[0]:.4g} -> {v[-1]:.4g}"
+            for n, v in (("loss", self.loss), ("validation", self.validation))
+            if v
+        ]
+        best = "" if self.best is None else f", best: epoch {self.best}"
+        return f"History({', '.join([f'{len(self.loss)} epochs', *ways])}{best})"
+
+    def _repr_png_(self) -> bytes | None:
+        """The curves of the losses, in notebooks, where matplotlib is installed."""
+        if not self.loss:
+            return None
+        target = io.BytesIO()
+        try:
+            self.plot().savefig(target, format="png", dpi=100)
+        except DeclarationError:
+            return None
+        return target.getvalue()
+
     @property
     def columns(self) -> dict[str, list[Any]]:
         """The lists that have entries, by name."""

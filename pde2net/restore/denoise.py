@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -20,10 +21,14 @@ from pde2net.restore.methods import (
     lasting,
     positive,
     state,
+    step,
     until_removed,
 )
 from pde2net.restore.pixels import Pixels, pixels, spacings
 from pde2net.restore.restored import Restored
+
+if TYPE_CHECKING:
+    from pde2net.models import Denoiser
 
 ROF = Model("rof", "epsilon", 0.1)
 TRAINED = ("t1", "t3")
@@ -91,13 +96,14 @@ def _flow(
     values = _contrast(model, image, spacing, sigma, asked)
     problem, _, grid = declared(model, image, spacing, values)
     u0 = state(model, image)
+    tau = step(problem, grid)
     if time is None:
         assert sigma is not None
-        time = until_removed(problem, grid, u0, sigma, backend)
-    network = lasting(problem, grid, positive(time, "time"))
+        time = until_removed(problem, grid, tau, u0, sigma, backend)
+    network = lasting(problem, grid, tau, positive(time, "time"))
     way = applied(network, u0, backend, {})
     shown = ({} if sigma is None else {"sigma": sigma}) | values | {"time": float(way.times[-1])}
-    return Restored(finished(model, image, way), model.name, network.certificate, shown, network, way)
+    return Restored(finished(model, image, way), model.name, network, shown, way)
 
 
 def _steady(
@@ -116,7 +122,7 @@ def _steady(
     u0 = state(ROF, image)
     way = applied(network, u0, backend, {"f": u0})
     shown = ({} if sigma is None else {"sigma": sigma}) | values
-    return Restored(finished(ROF, image, way), ROF.name, network.certificate, shown, network, way)
+    return Restored(finished(ROF, image, way), ROF.name, network, shown, way)
 
 
 def _contrast(
@@ -131,11 +137,16 @@ def _contrast(
 
 
 def _trained(image: Pixels, name: str, sigma: float) -> Restored:
-    from pde2net.models import denoiser
-
     if len(image.size) != 2:
         raise DeclarationError(f"{name} is trained on images, not on {len(image.size)} axes.")
-    made = denoiser(name, sigma)
+    made = _denoiser(name)
     with torch.no_grad():
-        result = made(image.channels[None].float())[0]
-    return Restored(image.like(result.to(image.channels)), name, made.certificate, {"sigma": sigma})
+        result = made(image.channels[None].float(), sigma)[0]
+    return Restored(image.like(result.to(image.channels)), name, made, {"sigma": sigma})
+
+
+@cache
+def _denoiser(name: str) -> Denoiser:
+    from pde2net.models import denoiser
+
+    return denoiser(name)

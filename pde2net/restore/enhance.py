@@ -12,7 +12,7 @@ from torch import Tensor
 from pde2net import compiler
 from pde2net.errors import DeclarationError, suggestion
 from pde2net.restore.level import quantile
-from pde2net.restore.methods import Model, applied, declared, finished, lasting, positive, state
+from pde2net.restore.methods import Model, applied, declared, finished, lasting, positive, state, step
 from pde2net.restore.pixels import pixels, spacings
 from pde2net.restore.restored import Restored
 
@@ -20,9 +20,9 @@ METHODS = {
     model.name: model
     for model in (
         Model("coherence_enhancing", "C"),
-        Model("edge_enhancing", "lambda", coupled=False),
-        Model("perona_malik", "lambda"),
-        Model("weickert", "lambda"),
+        Model("edge_enhancing", "lambda", 0.25, coupled=False),
+        Model("perona_malik", "lambda", 0.4),
+        Model("weickert", "lambda", 1.0),
     )
 }
 SHARE = 0.9  # of all slopes are below the contrast: Perona, Malik 1990, section V
@@ -44,9 +44,10 @@ def enhance(
     image         as of `p2n.denoise`
     method        "coherence_enhancing" closes gaps in lines and flow-like textures (images of two axes);
                   "edge_enhancing", "perona_malik" and "weickert" smooth regions and keep or sharpen edges
-    contrast      slopes above it are edges: by default the 90 % quantile of all slopes (Perona, Malik 1990).
-                  For "coherence_enhancing" it is C of the gallery, in units of coherence, by default that of
-                  the gallery
+    contrast      slopes above it are edges: by default a multiple of the 90 % quantile of all slopes (Perona,
+                  Malik 1990), 1 for "weickert", 0.4 for "perona_malik", 0.25 for "edge_enhancing". For
+                  "coherence_enhancing" it is C of the gallery, in units of coherence, by default that of the
+                  gallery
     time          how long to diffuse, in squared units of length; by default 10 squares of the spacing, for
                   "coherence_enhancing" as long as in the gallery
     channel_axis, spacing  as of `p2n.denoise`
@@ -62,18 +63,19 @@ def enhance(
         raise DeclarationError(f"coherence_enhancing is for images of two axes, not {len(read.size)}.")
     values = {}
     if contrast is not None or not directed:
-        values = {model.contrast: _contrast(contrast, read.channels, steps)}
+        values = {model.contrast: _contrast(model, contrast, read.channels, steps)}
     problem, scheme, grid = declared(model, read, steps, values)
     if directed and time is None:
         network = compiler.compile(problem, scheme, grid)
     else:
-        network = lasting(problem, grid, TIME * min(steps) ** 2 if time is None else positive(time, "time"))
+        asked = TIME * min(steps) ** 2 if time is None else positive(time, "time")
+        network = lasting(problem, grid, step(problem, grid), asked)
     way = applied(network, state(model, read), backend, {})
     shown = {**values, "time": float(way.times[-1])}
-    return Restored(finished(model, read, way), method, network.certificate, shown, network, way)
+    return Restored(finished(model, read, way), method, network, shown, way)
 
 
-def _contrast(asked: float | None, channels: Tensor, spacing: Sequence[float]) -> float:
+def _contrast(model: Model, asked: float | None, channels: Tensor, spacing: Sequence[float]) -> float:
     if asked is not None:
         return positive(asked, "contrast")
     squares = torch.zeros(channels.shape[1:], dtype=torch.float64)
@@ -81,7 +83,7 @@ def _contrast(asked: float | None, channels: Tensor, spacing: Sequence[float]) -
         if channels.shape[1 + axis] > 1:
             slopes = torch.gradient(channels.double(), spacing=h, dim=1 + axis)[0]
             squares = squares + slopes.square().sum(0)
-    found = math.sqrt(quantile(squares, SHARE))
+    found = model.factor * math.sqrt(quantile(squares, SHARE))
     if not found > 0:
         raise DeclarationError("Nine tenths of the image have no slope; say what an edge is: contrast=0.1.")
     return found

@@ -53,7 +53,7 @@ def inpaint(
     way = applied(network, start, backend, {"f": data, "c": known.expand(data.shape[1:])[None]})
     exact = torch.where(unknown, torch.from_numpy(way.final), data)
     filled = {"filled": float(unknown.double().mean())}
-    return Restored(read.like(exact[0]), method, network.certificate, filled, network, way)
+    return Restored(read.like(exact[0]), method, network, filled, way)
 
 
 def _filled(image: Any, mask: Any, channel_axis: int | None) -> Any:

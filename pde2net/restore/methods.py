@@ -24,6 +24,7 @@ from pde2net.trajectory.record import Trajectory
 
 SHARE = 0.95  # of the noise is removed: with all of it, detail goes
 FEWEST = 4  # steps
+LARGE = 1 << 22  # cells
 MOST = 2000  # of the search for the time
 DIGITS = 6  # of values that are computed
 
@@ -34,7 +35,7 @@ class Model:
 
     name      in the gallery
     contrast  the name of its contrast parameter; empty if it has none
-    factor    of the contrast, in units of the noise (see `contrast`)
+    factor    of the contrast, in units of the noise (see `contrast`); of slopes, for `enhance`
     order     of the derivative that the contrast is compared with
     coupled   whether channels are filtered together
     """
@@ -50,8 +51,8 @@ FLOWS = {
     model.name: model
     for model in (
         Model("perona_malik", "lambda", 0.9),
-        Model("perona_malik_exponential", "lambda", 1.4),
-        Model("weickert", "lambda", 2.2),
+        Model("perona_malik_exponential", "lambda", 1.8),
+        Model("weickert", "lambda", 2.4),
         Model("charbonnier", "lambda", 0.2),
         Model("catte", "lambda", 0.3),
         Model("edge_enhancing", "lambda", 0.3, coupled=False),
@@ -90,27 +91,38 @@ def state(model: Model, image: Pixels) -> Tensor:
     return image.channels[None] if model.coupled else image.channels[:, None]
 
 
-def until_removed(problem: Problem, grid: Grid, u0: Tensor, sigma: float, backend: str) -> float:
-    """The time at which a flow has removed SHARE of the noise, between two explicit steps linearly."""
-    network = compiler.compile(problem, Explicit(tau=None, steps=MOST), grid)
-    rule = discrepancy(SHARE * sigma)
-    way = network.run(u0, every=1, track=["removed"], until=rule, keep=False, backend=backend)
-    removed = way["removed"].mean(axis=1)
-    return crossing(way.times.tolist(), removed.tolist(), SHARE * sigma)
+def step(problem: Problem, grid: Grid) -> sp.Rational:
+    """Half of the largest proved explicit step: with all of it, a checkerboard changes its sign and stays."""
+    largest = compiler.verify(problem, Explicit(tau=None, steps=1), grid).tau.subs(problem.parameters)
+    return sp.Rational(f"{float(largest) / 2:.{DIGITS}g}")
 
 
-def lasting(problem: Problem, grid: Grid, time: float) -> Network:
-    """The network of the fewest equal explicit steps, four or more, that last for this time."""
-    once = compiler.verify(problem, Explicit(tau=None, steps=1), grid).tau.subs(problem.parameters)
-    steps = max(FEWEST, math.ceil(time / float(once) - 1e-9))
-    tau = sp.Rational(f"{time / steps:.{DIGITS}g}")
-    return compiler.compile(problem, Explicit(tau=min(tau, sp.nsimplify(once)), steps=steps), grid)
+def until_removed(
+    problem: Problem, grid: Grid, tau: sp.Rational, u0: Tensor, sigma: float, backend: str
+) -> float:
+    """The time at which a flow has removed SHARE of the noise, linear between explicit steps."""
+    network = compiler.compile(problem, Explicit(tau=tau, steps=MOST), grid)
+    rule, asked = discrepancy(SHARE * sigma), _backend(backend, u0)
+    way = network.run(u0, every=1, track=["removed"], until=rule, keep=False, backend=asked)
+    return crossing(way.times.tolist(), way["removed"].mean(axis=1).tolist(), SHARE * sigma)
+
+
+def lasting(problem: Problem, grid: Grid, tau: sp.Rational, time: float) -> Network:
+    """The network of the fewest equal explicit steps, of at most tau, that last for a time."""
+    steps = max(FEWEST, math.ceil(time / float(tau) - 1e-9))
+    shorter = sp.Rational(f"{time / steps:.{DIGITS}g}")
+    return compiler.compile(problem, Explicit(tau=min(shorter, tau), steps=steps), grid)
 
 
 def applied(network: Network, u0: Tensor, backend: str, given: Mapping[str, Any]) -> Trajectory:
     """Both ends of the run of a network."""
     every = max(network.scheme.repeats, 1)
-    return network.run(u0, every=every, track=(), backend=backend, **given)
+    return network.run(u0, every=every, track=(), backend=_backend(backend, u0), **given)
+
+
+def _backend(asked: str, u0: Tensor) -> str:
+    """Kernels for large images only: the first time that an equation is run, they take long to compile."""
+    return "torch" if asked == "auto" and u0.numel() < LARGE else asked
 
 
 def finished(model: Model, image: Pixels, way: Trajectory) -> Any:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pde2net.network import Network
 from pde2net.trajectory.record import Trajectory
-from pde2net.verify.certificate import Certificate
+from pde2net.verify.certificate import Certificate, Status
+
+if TYPE_CHECKING:
+    from pde2net.models import Denoiser
 
 SHOWN = ("l2_stability", "maximum_principle", "mean_preservation", "well_posed", "bounded_by_data")
 
@@ -20,22 +23,25 @@ SHOWN = ("l2_stability", "maximum_principle", "mean_preservation", "well_posed",
 class Restored:
     """A restored image, with what made it and what is proved of that.
 
-    image        of the kind of the image that was given
-    method       its name
-    certificate  of the network
-    values       what was estimated, chosen by a rule, or given: sigma, parameters, time
-    network      which gives this image for that one in one call; None for trained denoisers
-    trajectory   its states, the first and the last, in units of the network
+    image       of the kind of the image that was given
+    method      its name
+    made_by     the network that gives this image for that one in one call, or the trained denoiser
+    values      what was estimated, chosen by a rule, or given: sigma, parameters, time
+    trajectory  the states of a network, the first and the last
 
     Functions of NumPy, scikit-image and Matplotlib take the record in place of the image.
     """
 
     image: Any
     method: str
-    certificate: Certificate
+    made_by: Network | Denoiser
     values: Mapping[str, float]
-    network: Network | None = None
     trajectory: Trajectory | None = field(default=None, repr=False)
+
+    @property
+    def certificate(self) -> Certificate:
+        """What is proved; of trained denoisers for their weights, which takes some seconds the first time."""
+        return self.made_by.certificate
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """The image as an array of NumPy."""
@@ -56,10 +62,12 @@ class Restored:
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} = {value:.4g}" for name, value in self.values.items())
-        claims = self.certificate.claims
-        proved = [name.replace("_", " ") for name in SHOWN if str(claims[name].status).startswith("proved")]
-        size = " x ".join(map(str, self.shape))
-        return f"Restored({self.method}, {size}; {values}; proved: {', '.join(proved) or 'nothing'})"
+        size, proved = " x ".join(map(str, self.shape)), ""
+        if isinstance(self.made_by, Network):
+            claims = self.certificate.claims
+            names = [n.replace("_", " ") for n in SHOWN if claims[n].status == Status.PROVED]
+            proved = f"; proved: {', '.join(names) or 'nothing'}"
+        return f"Restored({self.method}, {size}; {values}{proved})"
 
     def _repr_png_(self) -> bytes | None:
         """Before and after, in notebooks."""

@@ -128,6 +128,14 @@ class Claim:
     def __str__(self) -> str:
         return str(later("claim_text")(self))
 
+    def __repr__(self) -> str:
+        limit = "" if self.limit is None else f", tau {self.relation} {self.limit}"
+        return f"Claim({self.name.replace('_', ' ')}: {self.status}{limit})"
+
+    def _repr_html_(self) -> str:
+        """The proof, in notebooks."""
+        return str(later("claim_html")(self))
+
 
 @dataclass(frozen=True)
 class Training:
@@ -212,6 +220,14 @@ class Certificate:
 
     def __str__(self) -> str:
         return str(later("certificate_text")(self))
+
+    def __repr__(self) -> str:
+        found = [f"{name.replace('_', ' ')}: {claim.status}" for name, claim in self.claims.items()]
+        return f"Certificate({self.subject['equation']}; {', '.join(found)})"
+
+    def _repr_html_(self) -> str:
+        """A table whose rows open to proofs, in notebooks."""
+        return str(later("certificate_html")(self))
 
     def _repr_latex_(self) -> str:
         return str(later("certificate_latex")(self))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterator
+from html import escape
 from typing import Any
 
 import sympy as sp
@@ -12,6 +14,8 @@ from pde2net.language.expressions import to_text
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 WIDTH = 100
+CELL = "text-align:left;vertical-align:top"
+COLOURS = {"proved": "#15803d", "proved if": "#15803d", "refuted": "#b91c1c", "unknown": "#a16207"}
 STYLES = {"proved": "green", "proved if": "green", "refuted": "bold red", "unknown": "yellow"}
 
 
@@ -80,14 +84,8 @@ def certificate_latex(certificate: Certificate) -> str:
     return "$\\begin{array}{llll}" + r" \\ ".join(rows) + "\\end{array}$"
 
 
-def certificate_table(certificate: Certificate) -> Any:
-    """A rich table (rich is imported here only)."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="Certificate", title_justify="left", show_edge=False)
-    for column in ("claim", "status", "largest tau", "why"):
-        table.add_column(column, overflow="fold")
+def rows(certificate: Certificate) -> Iterator[tuple[str, str, str, str]]:
+    """Of each claim the name, the status, the largest step, and why."""
     for claim in certificate.claims.values():
         limit = "" if claim.limit is None else to_text(claim.limit)
         why = f"{claim.theorem}." if claim.theorem and claim.status != Status.UNKNOWN else claim.reason
@@ -99,10 +97,55 @@ def certificate_table(certificate: Certificate) -> Any:
             why = f"if {to_text(claim.condition)}. {why}"
         if claim.factor is not None and claim.factor != 1:
             why += f" Factor {to_text(claim.factor)}."
-        table.add_row(
-            claim.name.replace("_", " "),
-            Text(str(claim.status), STYLES.get(str(claim.status), "dim")),
-            Text(limit),
-            Text(why),
-        )
+        yield claim.name.replace("_", " "), str(claim.status), limit, why
+
+
+COLUMNS = ("claim", "status", "largest tau", "why")
+
+
+def certificate_table(certificate: Certificate) -> Any:
+    """A rich table (rich is imported here only)."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Certificate", title_justify="left", show_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
+    for name, status, limit, why in rows(certificate):
+        table.add_row(name, Text(status, STYLES.get(status, "dim")), Text(limit), Text(why))
     return table
+
+
+def certificate_html(certificate: Certificate) -> str:
+    """For notebooks: what was declared, and a row for each claim, which opens to its proof."""
+    head = "".join(
+        f"<div><b>{escape(key)}</b> {escape(value)}</div>"
+        for key, value in certificate.subject.items()
+        if value
+    )
+    body = []
+    for claim, (name, status, limit, why) in zip(certificate.claims.values(), rows(certificate), strict=True):
+        cells = (
+            name,
+            _badge(status),
+            escape(limit),
+            f"<details><summary>{escape(why)}</summary>{_proof(claim)}</details>",
+        )
+        body.append("".join(f'<td style="{CELL}">{cell}</td>' for cell in cells))
+    columns = "".join(f'<th style="{CELL}">{column}</th>' for column in COLUMNS)
+    table = "".join(f"<tr>{row}</tr>" for row in (columns, *body))
+    return f"<div>{head}<table>{table}</table></div>"
+
+
+def claim_html(claim: Claim) -> str:
+    """For notebooks: the status and the proof."""
+    return f"<div><b>{claim.name.replace('_', ' ')}</b> {_badge(str(claim.status))}{_proof(claim)}</div>"
+
+
+def _badge(status: str) -> str:
+    style = f"color:white;background:{COLOURS.get(status, '#6b7280')};border-radius:4px;padding:0 6px"
+    return f'<span style="{style}">{escape(status)}</span>'
+
+
+def _proof(claim: Claim) -> str:
+    return f'<pre style="white-space:pre-wrap;text-align:left">{escape(claim_text(claim))}</pre>'
