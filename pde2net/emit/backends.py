@@ -52,6 +52,8 @@ def chosen(
 def is_compiled(source: str) -> bool:
     """Whether numba has compiled a text before, on this machine. Raises EmissionError without numba."""
     from pde2net.emit.execute import cache_folder, generated, require_numba
+    from pde2net.emit.kernel_text import separated
 
     require_numba()
-    return any((cache_folder() / "__pycache__").glob(f"{generated(source)}.*.nbi"))
+    kernels = generated(separated(source).kernels)
+    return any((cache_folder() / "__pycache__").glob(f"{kernels}.*.nbi"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import torch
 import pde2net as p2n
 from pde2net.emit import backends
 from pde2net.emit.backends import WARM, WORTH
+from pde2net.emit.execute import _kernels
+from pde2net.emit.kernel_text import separated
 
 x, y, t = sp.symbols("x y t", real=True)
 u = sp.Function("u")(x, y, t)
@@ -42,6 +45,18 @@ def test_auto(
         warnings.simplefilter("error")
         assert STACK.backend("auto", cells, device, dtype) == found
     assert STACK.backend("torch", cells, device, dtype) == "torch"
+
+
+def test_what_was_compiled_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("numba.config.DISABLE_JIT", True)
+    monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path))
+    source = p2n.compile(HEAT, p2n.Explicit(tau=sp.Rational(1, 16), steps=3)).source("numba")
+    assert not backends.is_compiled(source)
+    kernels = _kernels.__wrapped__(separated(source).kernels)
+    assert (tmp_path / f"{kernels.__name__}.py").exists()
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__" / f"{kernels.__name__}.call-1.py311.1.nbi").touch()
+    assert backends.is_compiled(source)
 
 
 def test_without_kernels(monkeypatch: pytest.MonkeyPatch) -> None:

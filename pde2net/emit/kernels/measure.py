@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import threading
 import time
 from typing import Any
@@ -42,7 +41,7 @@ def in_cache(module: torch.nn.Module, columns: int, dtype: torch.dtype = torch.f
     """
     import numba
 
-    text: Any = vars(sys.modules[type(module).__module__])
+    text: Any = type(module).forward.__globals__
     call, most, borrowed = text["call"], text["MOST"], text["borrowed"]
 
     @numba.njit(nogil=True)  # type: ignore[untyped-decorator]
