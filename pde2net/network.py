@@ -66,6 +66,11 @@ class Network:
         name: str = self.looped.graph["architecture"]
         return name
 
+    @property
+    def several(self) -> bool:
+        """Whether it has several channels; otherwise those of a picture are images of a batch."""
+        return bool(self.looped.graph["channels"] > 1)
+
     @cached_property
     def halo(self) -> tuple[int | float, ...]:
         """Cells along each axis, at most, between a result and a value it depends on; inf for implicit steps.
@@ -101,8 +106,8 @@ class Network:
                 "those of explicit, FED, RKL and FSI schemes do not."
             )
         problem = self.semidiscrete.form.problem
-        if problem.operators and module is None:
-            raise DeclarationError("This network has learned operators: map_blocks(array, module=...).")
+        if module is None:
+            self._require_filters("map_blocks(array, module=...)")
         nodes = [node_of(self.looped, name) for name in self.looped]
         state = None if module is None else module.state_dict()
         if module is not None:
@@ -133,6 +138,13 @@ class Network:
             state,
             [s.name for s in problem.inputs],
         )
+
+    @property
+    def resumes(self) -> bool:
+        """Whether `run` is as fast with states on the way: kernels show none but at ends of equal parts."""
+        from pde2net.trajectory.declared import resumes
+
+        return resumes(self.semidiscrete, self.update, self.shared)
 
     def run(
         self,
@@ -169,18 +181,21 @@ class Network:
         not finite any more ends there, with a warning.
         """
         from pde2net.emit.execute import execute
-        from pde2net.trajectory.declared import course, part, rate, resumes, shape
+        from pde2net.trajectory.declared import course, part, rate, shape
         from pde2net.trajectory.run import run
 
         if every is not None and (type(every) is not int or every < 1):
             raise DeclarationError(f"every is a positive whole number of steps, not {every!r}.")
         semi, tau = self.semidiscrete, self.certificate.tau
-        if semi.form.problem.operators and module is None:
-            raise DeclarationError("This network has learned operators: run(u0, module=...).")
-        goes, in_parts = course(semi, self.scheme, self.update, tau), resumes(semi, self.update, self.shared)
+        if module is None:
+            self._require_filters("run(u0, module=...)")
+        goes, in_parts = course(semi, self.scheme, self.update, tau), self.resumes
+        if isinstance(self.update, Stack) and every is not None and every >= goes.repeats:
+            in_parts = True  # all at once
         by_blocks = isinstance(self.update, Stack) and not in_parts  # of which kernels show nothing
-        cells = float(math.prod(getattr(u0, "shape", ())))
-        taken = "torch" if by_blocks else self.backend(backend, cells)
+        cells, kind = float(math.prod(getattr(u0, "shape", ()))), str(getattr(u0, "dtype", "float32"))
+        place = str(getattr(u0, "device", "cpu"))
+        taken = "torch" if by_blocks else self.backend(backend, cells, place, kind.removeprefix("torch."))
 
         @cache
         def repeating(count: int) -> torch.nn.Module:
@@ -206,6 +221,16 @@ class Network:
             keep=keep,
             progress=progress,
         )
+
+    def _require_filters(self, remedy: str) -> None:
+        """Raise DeclarationError if filters of the network are still to be learned."""
+        problem = self.semidiscrete.form.problem
+        missing = [k.name for k in problem.operators if k.name not in problem.arrays]
+        if missing:
+            lead = f"The filters of the learned operator {missing[0]} have no values:"
+            raise DeclarationError(f"{lead} {remedy}.").spelt(
+                f"{lead} give it some, operator {missing[0]}(...) = [...], or run trained weights."
+            )
 
     def _load(self, own: torch.nn.Module, module: torch.nn.Module) -> None:
         """Take the weights of a module of this network. Raises DeclarationError for those of another."""

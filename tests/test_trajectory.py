@@ -221,6 +221,38 @@ def test_numbers_at_the_call_and_weights() -> None:
         )
 
 
+def test_filters_that_are_declared_need_no_module_and_types_are_those_of_the_image() -> None:
+    K = p2n.LinearOperator("K", 1, 3)
+    rule, filters = sp.Eq(u.diff(t), -K.adjoint(K(u))), [[[[0, 0, 0], [0, 1, -1], [0, 0, 0]]]]
+    scheme, u0 = p2n.Explicit(tau=FIFTH / 2, steps=3), image(1, 1, 8, 9).float()
+    network = p2n.compile(p2n.Problem(rule, parameters={"K": filters}), scheme)
+    way = network.run(u0)
+    assert way.states.dtype == np.float32
+    with torch.no_grad():
+        torch.testing.assert_close(torch.from_numpy(way.final), network.module().float()(u0))
+    with pytest.raises(p2n.DeclarationError, match="operator K have no values: run"):
+        p2n.compile(p2n.Problem(rule), scheme, on_unstable="ignore").run(u0)
+
+
+def test_a_field_of_a_system_has_one_channel() -> None:
+    pair = p2n.Problem([sp.Eq(u.diff(t), laplacian(u) + f), sp.Eq(v.diff(t), laplacian(v))])
+    way = p2n.compile(pair, p2n.Explicit(tau=FIFTH, steps=1)).run(torch.zeros(1, 2, 6, 7), f=torch.ones(6, 7))
+    np.testing.assert_allclose(way.final[0], np.stack([np.full((6, 7), 0.2), np.zeros((6, 7))]), rtol=1e-6)
+
+
+@pytest.mark.parametrize(("every", "asked"), [(1, "torch"), (3, "numba"), (9, "numba")])
+def test_kernels_run_what_is_wanted_at_both_ends_alone(
+    every: int, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("numba.config.DISABLE_JIT", True)
+    network, found = p2n.compile(COOLING, p2n.Explicit(tau=FIFTH, steps=3)), []
+    request = p2n.Network.request
+    monkeypatch.setattr(p2n.Network, "request", lambda self, b: (found.append(b), request(self, b))[1])
+    assert not network.resumes
+    network.run(image(1, 1, 6, 7), every=every, backend="numba")
+    assert found == [asked]
+
+
 def test_the_discrepancy_rule_ends_where_the_noise_is_removed() -> None:
     rng = np.random.default_rng(0)
     clean = np.outer(np.linspace(0, 1, 64), np.ones(64))

@@ -75,7 +75,7 @@ def _by_parts(
     """Some repeats at a time, as fast as the module is: kernels take several steps in one pass."""
     for done in range(0, course.repeats, every):
         count = min(every, course.repeats - done)
-        u = part(count)(u, **given)
+        u = part(count).to(u)(u, **given)
         if see(done + count, u):
             break
     return u

@@ -61,6 +61,7 @@ def run(
     rate  makes F(u, **given) for the tracker of this name, or raises DeclarationError
     """
     u = image(u0, shape, "u0")
+    module = module.to(u)
     known = arguments(given, shape, u)
 
     def prepared(name: str) -> Rate:
@@ -153,8 +154,7 @@ def arguments(given: Mapping[str, Any], shape: Shape, u: Tensor) -> dict[str, Te
     for name in shape.fields:
         value = given[name]
         bits = getattr(value, "dtype", None) in (torch.bool, np.dtype(bool))
-        field = image(value * 1.0 if bits else value, shape, name, (1, shape.channels)).to(u)
-        found[name] = field.expand(-1, u.shape[1], *field.shape[2:]) if u.shape[1] > 1 else field
+        found[name] = image(value * 1.0 if bits else value, shape, name, (1, shape.channels)).to(u)
     return found | {n: torch.as_tensor(given[n], dtype=u.dtype, device=u.device) for n in shape.inputs}
 
 
