@@ -189,7 +189,8 @@ class Network:
         semi, tau = self.semidiscrete, self.certificate.tau
         if module is None:
             self._require_filters("run(u0, module=...)")
-        goes, in_parts = course(semi, self.scheme, self.update, tau), self.resumes
+        goes = course(semi, self.scheme, self.update, tau, "tau" in self.trainable)
+        in_parts = self.resumes
         if isinstance(self.update, Stack) and every is not None and every >= goes.repeats:
             in_parts = True  # all at once
         by_blocks = isinstance(self.update, Stack) and not in_parts  # of which kernels show nothing

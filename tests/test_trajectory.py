@@ -234,6 +234,22 @@ def test_filters_that_are_declared_need_no_module_and_types_are_those_of_the_ima
         p2n.compile(p2n.Problem(rule), scheme, on_unstable="ignore").run(u0)
 
 
+@pytest.mark.parametrize("trained", ["weights", "tau"])
+def test_steps_are_counted_where_their_length_is_learned(trained: str) -> None:
+    if trained == "weights":
+        K = p2n.LinearOperator("K", 2, 3)
+        problem = p2n.Problem(sp.Eq(u.diff(t), -K.adjoint(K(u))))
+        options: dict[str, Any] = {"trainable": [K], "keep_stable": True}
+        network = p2n.compile(problem, p2n.Explicit(tau=None, steps=3), **options)
+    else:
+        network = p2n.compile(HEAT, p2n.Explicit(tau=FIFTH, steps=3), trainable=["tau"])
+    module, u0 = network.module(), image(1, 1, 8, 9)
+    way = network.run(u0, every=1, module=module)
+    assert way.unit == "steps" and way.times.tolist() == [0, 1, 2, 3]
+    with torch.no_grad():
+        np.testing.assert_allclose(way.final, module.double()(u0), atol=1e-12)
+
+
 def test_a_field_of_a_system_has_one_channel() -> None:
     pair = p2n.Problem([sp.Eq(u.diff(t), laplacian(u) + f), sp.Eq(v.diff(t), laplacian(v))])
     way = p2n.compile(pair, p2n.Explicit(tau=FIFTH, steps=1)).run(torch.zeros(1, 2, 6, 7), f=torch.ones(6, 7))
@@ -417,7 +433,7 @@ def test_no_energy_without_one() -> None:
 def test_a_module_is_left_as_it_was() -> None:
     network = compiled("theta", 3)
     module, u0 = network.module(), image(1, 1, 9, 8)
-    goes = course.Course(3, 1, False, 6.0)
+    goes = course.Course(3, 1, "time", 6.0)
     last, _ = course.follow(module, u0, {}, goes, 1, lambda k, w: k == 1)
     assert (
         "step" not in vars(module) and not module.cell._forward_pre_hooks and not module.cell._forward_hooks

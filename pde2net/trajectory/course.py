@@ -19,8 +19,9 @@ class Course:
 
     repeats   the steps or cycles
     stages    calls of the block in each
-    steady    whether it solves for a steady state, so that what there is to follow are iterations
-    time      that all repeats cover; 0 for a steady state
+    unit      "time"; "iterations" of a steady state, which are what there is to follow; "steps" or "cycles"
+              where their length is learned
+    time      that all repeats cover, in this unit; 0 for a steady state
     part      the module of so many repeats of a stack, if some of them, and others from their result, are the
               same as all at once: neither the time nor a state before the last one is read, and all blocks
               are alike
@@ -28,9 +29,13 @@ class Course:
 
     repeats: int
     stages: int
-    steady: bool
+    unit: str
     time: float
     part: Callable[[int], nn.Module] | None = None
+
+    @property
+    def steady(self) -> bool:
+        return self.unit == "iterations"
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,18 @@ from pde2net.trajectory.run import Shape
 Semi = Semidiscrete | SemidiscreteSystem
 
 
-def course(semi: Semi, scheme: Scheme, update: Any, tau: sp.Expr) -> Course:
-    """How the network of this update runs."""
+def course(semi: Semi, scheme: Scheme, update: Any, tau: sp.Expr, learned: bool) -> Course:
+    """How the network of this update runs.
+
+    learned  whether its step is: then, or where the step is computed from weights, steps are counted
+    """
     stages = len(update.stages) if isinstance(update, Stack) and not update.repeated else 1
-    steady = tau == sp.oo
-    time = 0.0 if steady else float(scheme.duration(tau).subs(semi.form.problem.parameters))
-    return Course(scheme.repeats, stages, steady, time)
+    if tau == sp.oo:
+        return Course(scheme.repeats, stages, "iterations", 0.0)
+    time = scheme.duration(tau).subs(semi.form.problem.parameters)
+    if learned or not time.is_number:
+        return Course(scheme.repeats, stages, scheme.repeated, scheme.repeats)
+    return Course(scheme.repeats, stages, "time", float(time))
 
 
 def resumes(semi: Semi, update: Any, shared: bool) -> bool:

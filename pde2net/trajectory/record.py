@@ -32,7 +32,7 @@ class Trajectory:
     stopped  why the run ended early; empty if it did not
     axes     names of the axes of space
     spacing  of the grid along each
-    unit     of `times`: "time" or "iterations"
+    unit     of `times`: "time", "iterations", or where the length of a step is learned "steps" or "cycles"
     """
 
     times: Array

@@ -114,7 +114,7 @@ def run(
         ended,
         shape.axes,
         shape.spacing,
-        "iterations" if course.steady else "time",
+        course.unit,
     )
 
 
