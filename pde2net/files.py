@@ -53,7 +53,8 @@ def write_with(path: str | Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file of the same suffix, then move it to `path`."""
     target = Path(path)
     try:
-        handle, name = tempfile.mkstemp(suffix=target.suffix, prefix=".pde2net-", dir=target.parent)
+        ending = "".join(target.suffixes[-2:])  # .nii.gz
+        handle, name = tempfile.mkstemp(suffix=ending, prefix=".pde2net-", dir=target.parent)
         os.close(handle)
     except OSError as error:
         raise FileError(f"Cannot write {target}: {error.strerror or error}.") from error

@@ -54,9 +54,13 @@ def parse(text: str, name: str = "<text>") -> Declaration:
 
 def load_whole(path: str | Path) -> Declaration:
     """The same with a scheme. Raises FileError if there is none."""
-    declared = load(path)
+    return with_scheme(load(path), str(path))
+
+
+def with_scheme(declared: Declaration, name: str) -> Declaration:
+    """A declaration that messages call `name`. Raises FileError if it has no scheme."""
     if not declared.has_scheme:
-        raise FileError(f'{path} has no scheme: add one, "scheme explicit(tau = largest, steps = 10)".')
+        raise FileError(f'{name} has no scheme: add one, "scheme explicit(tau = largest, steps = 10)".')
     return declared
 
 

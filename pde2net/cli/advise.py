@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import sympy as sp
 import typer
-from rich.console import Console
 
-from pde2net.cli.inputs import in_its_words, parts
+from pde2net.cli.inputs import Given, in_its_words, parts
+from pde2net.cli.say import Say
 from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.guidance.advise import advise
@@ -17,20 +16,19 @@ from pde2net.language.declaration import Declaration
 
 
 @in_its_words
-def advise_file(file: Path, time: float | None, measure: int | None, as_json: bool) -> None:
-    """Print the table for the equation and the grid of `file`."""
-    problem, scheme, grid = parts(file)
+def advise_file(given: Given, time: float | None, measure: int | None, say: Say) -> None:
+    """Print the table for the equation and the grid of the file."""
+    problem, scheme, grid = parts(given)
     until: Any = time
     if time is None:
         if scheme is None:
-            raise DeclarationError(f"{file} defines no scheme whose time could be taken; add --time T.")
+            raise DeclarationError(f"{given.name} defines no scheme whose time could be taken; add --time T.")
         until = time_of(Declaration(problem, scheme, grid))
     shape = None if measure is None else (measure,) * len(problem.space)
     advice = advise(problem, until, grid, measure=shape)
-    if as_json:
+    if say.as_json:
         typer.echo(advice.to_json())
-    else:
-        Console().print(advice, soft_wrap=False)
+    say.answer(advice)
 
 
 def time_of(declared: Declaration) -> Any:

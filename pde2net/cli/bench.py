@@ -6,14 +6,14 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
-import typer
 
-from pde2net.cli.inputs import compiled, declaration, in_its_words
+from pde2net.cli.inputs import Given, compiled, declaration, in_its_words
+from pde2net.cli.say import Say
 from pde2net.emit.emit import passes_of
 from pde2net.errors import DeclarationError, EmissionError, FileError
 from pde2net.figures.save import FORMATS
@@ -47,7 +47,13 @@ class Row:
 
 @in_its_words
 def bench_file(
-    file: Path, size: Sequence[int], runs: int, threads: int, picture: Path | None, on_unstable: str
+    given: Given,
+    size: Sequence[int],
+    runs: int,
+    threads: int,
+    picture: Path | None,
+    on_unstable: str,
+    say: Say,
 ) -> None:
     """Run a network in float32 by all backends, in turns, and print and draw what was measured."""
     import torch
@@ -56,21 +62,30 @@ def bench_file(
 
     if picture is not None and picture.suffix.lower() not in FORMATS:
         raise FileError(f"{picture}: a figure is written as {', '.join(FORMATS)}.")
-    network = compiled(file, declaration(file), on_unstable)
+    network = compiled(given, declaration(given), on_unstable, say)
     if threads:
         torch.set_num_threads(threads)
     shape = _shape(size, len(network.semidiscrete.form.space))
     modules, said = _modules(network)
-    image, given = noise(network.semidiscrete.form.problem, shape)
-    seconds = _times(modules, image, given, runs)
+    image, known = noise(network.semidiscrete.form.problem, shape)
+    seconds = _times(modules, image, known, runs)
     rows = _rows(network, seconds, image[0, 0].numel())
     copy, peak = _limits(modules)
-    said = [*said, *_table(rows, copy, peak, shape, torch.get_num_threads())]
-    typer.echo("\n".join(said))
+    say.remark(*said)
+    say.answer(*_table(rows, copy, peak, shape, torch.get_num_threads()))
     if picture is not None:
-        title = f"{file.name}, {' x '.join(map(str, shape))}"
+        title = f"{Path(given.name).name}, {' x '.join(map(str, shape))}"
         write_with(picture, roofline(rows, copy, peak, title).savefig)
-        typer.echo(f"{picture}")
+        say.remark(f"{picture}")
+    say.data(
+        cells=list(shape),
+        threads=torch.get_num_threads(),
+        backends=[asdict(row) for row in rows],
+        copy=copy,
+        in_cache=peak,
+        remarks=said,
+        picture=None if picture is None else str(picture),
+    )
 
 
 def _shape(size: Sequence[int], dimension: int) -> tuple[int, ...]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -14,15 +12,18 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from pde2net import images
-from pde2net.cli.inputs import warn
+from pde2net.cli.inputs import entry, number
+from pde2net.cli.say import Say
 from pde2net.cli.wording import counted
 from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import to_text
+from pde2net.language.grid import Grid
 from pde2net.network import Network
 from pde2net.normalise.form import SystemForm
 
 Value = TypeVar("Value")
+ITSELF = "INPUT"  # in place of a path
 MOST_CHANNELS = 4  # of an array whose channels are filtered one by one
 
 
@@ -86,6 +87,8 @@ def read_fields(
     count = len(picture.channels) if len(problem.unknowns) == 1 else 1
 
     def read(name: str, path: str) -> NDArray[np.float64]:
+        if path == ITSELF:
+            return picture.channels
         return _field(path, problem.space, count, picture.channels.shape[1:])
 
     return _named(entries, [str(f.func) for f in problem.fields], "known field", "--field", "PATH", read)
@@ -98,10 +101,7 @@ def read_numbers(entries: Sequence[str], declared: Declaration) -> dict[str, flo
     """
 
     def read(name: str, text: str) -> float:
-        with suppress(ValueError):
-            if math.isfinite(value := float(text)):
-                return value
-        raise DeclarationError(f'The input "{name}" is a finite number, not "{text}".')
+        return float(number(text, f'The input "{name}"'))
 
     return _named(entries, [s.name for s in declared.problem.inputs], "input", "--input", "NUMBER", read)
 
@@ -116,10 +116,8 @@ def _named(
 ) -> dict[str, Value]:
     """What each of the `known` names is given by entries NAME=VALUE, as it is read."""
     found: dict[str, Value] = {}
-    for entry in entries:
-        name, _, text = entry.partition("=")
-        if not name or not text:
-            raise DeclarationError(f'{option} takes NAME={value}, not "{entry}".')
+    for given in entries:
+        name, text = entry(given, option, value)
         if name not in known:
             hint = suggestion(name, known) or " It has none."
             raise DeclarationError(f'The equation has no {what} "{name}".{hint}')
@@ -146,7 +144,7 @@ def _field(path: str, space: Sequence[sp.Symbol], count: int, shape: tuple[int, 
     return values
 
 
-def check_scale(network: Network, picture: images.Picture, source: Path) -> None:
+def check_scale(network: Network, picture: images.Picture, source: Path, say: Say) -> None:
     """Warn where contrasts that are meant for pictures, with values in [0, 1], meet others."""
     form, values = network.semidiscrete.form, network.semidiscrete.form.problem.parameters
     forms = form.parts if isinstance(form, SystemForm) else (form,)
@@ -154,18 +152,44 @@ def check_scale(network: Network, picture: images.Picture, source: Path) -> None
         return
     low, high = picture.channels.min(), picture.channels.max()
     given = ", ".join(f"{s} = {to_text(v)}" for s, v in values.items())
-    warn(
+    say.warn(
         f"the values of {source} range from {low:.6g} to {high:.6g}, not over [0, 1] as in pictures, "
         f"and the equation is nonlinear: is {given} meant for them?"
     )
 
 
-def check_fields(fields: Mapping[str, NDArray[np.float64]], picture: images.Picture) -> None:
+def check_spacing(declared: Declaration, picture: images.Picture, source: Path, say: Say) -> None:
+    """Warn where the cells of a volume are other distances apart than those of the grid."""
+    problem, found = declared.problem, _spacing(picture, len(declared.problem.space))
+    spacing = [h.subs(problem.parameters) for h in declared.grid.spacings(problem.space)]
+    if found and found != spacing and not any(h.free_symbols for h in spacing):
+        own, grid = (" x ".join(f"{float(h):g}" for h in each) for each in (found, spacing))
+        say.warn(
+            f"the voxels of {source} are {own}, the grid has the spacing {grid}: --spacing file takes theirs."
+        )
+
+
+def of_file(declared: Declaration, picture: images.Picture, source: Path) -> Grid:
+    """The grid with the distances between the cells of a volume. Raises FileError if it has none."""
+    space = declared.problem.space
+    found = _spacing(picture, len(space))
+    if not found:
+        raise FileError(f"--spacing file: {source} does not say how far its cells are apart.")
+    return replace(declared.grid, spacing=dict(zip(space, found, strict=True)))
+
+
+def _spacing(picture: images.Picture, dimension: int) -> list[sp.Expr]:
+    """Those along the axes of space, as the decimals that are meant; empty where they are not known."""
+    found = [sp.Rational(str(np.float32(h))) for h in picture.spacing[:dimension]]
+    return found if len(found) == dimension and all(h > 0 for h in found) else []
+
+
+def check_fields(fields: Mapping[str, NDArray[np.float64]], picture: images.Picture, say: Say) -> None:
     """Warn of known fields whose values lie neither in [0, 1] nor in the range of the input."""
     low, high = min(0.0, picture.channels.min()), max(1.0, picture.channels.max())
     found = ranges({k: v for k, v in fields.items() if v.min() < low or v.max() > high})
     if found:
-        warn(f"known fields have other values than pictures, [0, 1], and than the input.{found}")
+        say.warn(f"known fields have other values than pictures, [0, 1], and than the input.{found}")
 
 
 def ranges(fields: Mapping[str, NDArray[np.float64]]) -> str:

@@ -12,8 +12,9 @@ from PIL import Image
 from rich.console import Console
 
 from pde2net import compiler
+from pde2net.cli.applying import How, apply, result
 from pde2net.cli.replaced import check_replaced
-from pde2net.cli.run import apply
+from pde2net.cli.say import Say
 from pde2net.cli.verify import show
 from pde2net.cli.wording import course, size
 from pde2net.errors import FileError
@@ -29,7 +30,7 @@ SEPARATOR = 4
 RESULTS = ("denoised.png", "net.py", "graph.svg", "certificate.json")
 
 
-def demo(folder: Path, model: str | None = None) -> None:
+def demo(folder: Path, model: str | None, say: Say) -> None:
     """Denoise scikit-image's camera with examples/perona_malik.py and write the results to `folder`.
 
     model  the name of one of `p2n.models` instead of the example
@@ -37,7 +38,7 @@ def demo(folder: Path, model: str | None = None) -> None:
     The noise is Gaussian with standard deviation SIGMA on a scale of [0, 1], from a fixed seed. It is not
     clipped: clipping would make its mean depend on the picture, which no diffusion could undo.
     """
-    console = Console()
+    console = Console(quiet=not say.remarks)
     clean = photograph()
     noisy = clean + np.random.default_rng(SEED).normal(0, SIGMA, clean.shape)
     try:
@@ -48,14 +49,16 @@ def demo(folder: Path, model: str | None = None) -> None:
     for name in RESULTS[1::2]:
         check_replaced(folder / name)
 
-    shown = _declared(noisy, console) if model is None else _trained(model, noisy, console)
+    shown = _declared(noisy, console, say) if model is None else _trained(model, noisy, console)
     rows, columns = clean.shape
     removed = float(np.sqrt(np.mean((shown.denoised - noisy) ** 2)))
+    ratios, similarities = quality(clean, noisy, shown.denoised)
     lines = (
         f"Picture  camera, {rows} x {columns}, with Gaussian noise of sigma = {SIGMA * 255:.0f}/255",
         f"Run      {shown.course}, in {shown.seconds:.2f} s",
         f"Removed  {removed * 255:.1f}/255 root mean square, where the noise has {SIGMA * 255:.0f}/255",
-        *quality(clean, noisy, shown.denoised),
+        f"PSNR     {ratios[0]:.2f} dB -> {ratios[1]:.2f} dB (gain {ratios[1] - ratios[0]:.2f} dB)",
+        f"SSIM     {similarities[0]:.3f} -> {similarities[1]:.3f}",
     )
     console.print("\n".join(lines), markup=False, highlight=False)
 
@@ -66,6 +69,14 @@ def demo(folder: Path, model: str | None = None) -> None:
     _heading("Written", console)
     for name in RESULTS:
         console.print(str(folder / name), markup=False, highlight=False, soft_wrap=True)
+    say.data(
+        output=[str(folder / name) for name in RESULTS],
+        course=shown.course,
+        seconds=shown.seconds,
+        removed=removed,
+        psnr=ratios,
+        ssim=similarities,
+    )
 
 
 class Shown(NamedTuple):
@@ -78,14 +89,15 @@ class Shown(NamedTuple):
     seconds: float
 
 
-def _declared(noisy: NDArray[np.float64], console: Console) -> Shown:
+def _declared(noisy: NDArray[np.float64], console: Console, say: Say) -> Shown:
     """The example, compiled and run."""
     file = example("perona_malik.py")
     declared = load(file)
     network = compiler.compile(declared.problem, declared.scheme, declared.grid)
     _introduce(f"What examples/{file.name} declares, and what is proved about it", network, console)
-    result, seconds = apply(network, noisy[None], {}, "float32", "cpu", {})
-    return Shown(network, network.certificate, result[0], course(network), seconds)
+    way, seconds = apply(network, noisy[None], {}, {}, How(), say)
+    denoised = result(network, way.final)[0]
+    return Shown(network, network.certificate, denoised, course(network), seconds)
 
 
 def _trained(model: str, noisy: NDArray[np.float64], console: Console) -> Shown:
@@ -129,16 +141,13 @@ def photograph() -> NDArray[np.float64]:
 
 def quality(
     clean: NDArray[np.float64], noisy: NDArray[np.float64], denoised: NDArray[np.float64]
-) -> tuple[str, str]:
+) -> tuple[list[float], list[float]]:
     """Peak signal-to-noise ratio and structural similarity, before and after."""
     from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-    psnr = [peak_signal_noise_ratio(clean, v, data_range=1) for v in (noisy, denoised)]
-    ssim = [structural_similarity(clean, v, data_range=1) for v in (noisy, denoised)]
-    return (
-        f"PSNR     {psnr[0]:.2f} dB -> {psnr[1]:.2f} dB (gain {psnr[1] - psnr[0]:.2f} dB)",
-        f"SSIM     {ssim[0]:.3f} -> {ssim[1]:.3f}",
-    )
+    shown = (noisy, denoised)
+    ratios = [float(peak_signal_noise_ratio(clean, v, data_range=1)) for v in shown]
+    return ratios, [float(structural_similarity(clean, v, data_range=1)) for v in shown]
 
 
 def picture(left: NDArray[np.float64], right: NDArray[np.float64]) -> Image.Image:

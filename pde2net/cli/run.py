@@ -1,229 +1,261 @@
-"""`pde2net run`: a network on a picture or an array."""
+"""`pde2net run`: a network on pictures, arrays and volumes."""
 
 from __future__ import annotations
 
 import sys
-import time
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import sympy as sp
-import typer
 from numpy.typing import NDArray
 
 from pde2net import images
-from pde2net.cli.channels import check_fields, check_scale, ranges, read_fields, read_numbers, stacked
-from pde2net.cli.inputs import compiled, declaration, in_its_words, warn
+from pde2net.cli.applying import How, Seen, apply, in_blocks, result
+from pde2net.cli.channels import (
+    check_fields,
+    check_scale,
+    check_spacing,
+    of_file,
+    read_fields,
+    read_numbers,
+    stacked,
+)
+from pde2net.cli.inputs import (
+    PIPE,
+    Given,
+    declaration,
+    in_its_words,
+    no_pipe,
+    number,
+    refuse_changes,
+)
+from pde2net.cli.lasting import network_for
+from pde2net.cli.results import check_target, table, targets, whole, write
+from pde2net.cli.say import Say
 from pde2net.cli.verify import WEIGHTS
-from pde2net.cli.wording import block_count, course
-from pde2net.compiler import verify
-from pde2net.emit.solvers import MISSED
-from pde2net.errors import DeclarationError
-from pde2net.files import check_apart
+from pde2net.cli.wording import course, reached
+from pde2net.errors import DeclarationError, Pde2NetError, StabilityError
+from pde2net.files import check_output
 from pde2net.language.declaration import Declaration
-from pde2net.language.exact import positive
-from pde2net.language.expressions import to_text
 from pde2net.network import Network
-from pde2net.scheme.unet import UNet
+from pde2net.trajectory.moment import discrepancy
+from pde2net.trajectory.record import Trajectory
 
-if TYPE_CHECKING:
-    import torch
 
-MOST_STEPS = 100_000
+@dataclass(frozen=True)
+class Choices:
+    """The options of `run`, as they were given."""
+
+    stop_at: float | None = None
+    until_removed: str | None = None
+    every: int | None = None
+    track: str | None = None
+    table: Path | None = None
+    reference: Path | None = None
+    tile: int | None = None
+    fields: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    spacing: str = "declared"
+    dtype: str = "float32"
+    device: str = "cpu"
+    backend: str = "auto"
+    on_unstable: str = "error"
+    piped: str = "png"
+
+    @property
+    def tracked(self) -> tuple[str, ...]:
+        return () if self.track is None else tuple(name.strip() for name in self.track.split(","))
+
+    @property
+    def sigma(self) -> float | None:
+        return None if self.until_removed is None else float(number(self.until_removed, "--until-removed"))
 
 
 @in_its_words
-def run_file(
-    file: Path,
-    source: Path,
-    target: Path,
-    stop_at: float | None,
-    fields: Sequence[str],
-    numbers: Sequence[str],
-    dtype: str,
-    device: str,
-    on_unstable: str,
-    backend: str,
-) -> None:
-    """Read, check everything, run, write, and report time and range."""
-    weights = _trained(file, stop_at)
-    declared = declaration(file) if weights is None else weights[0].certificate.declaration
-    picture = images.read(source)
-    picture = stacked(picture, source, declared)
-    named = [entry.partition("=")[2] for entry in fields]
-    images.check_writable(target, picture)
-    check_apart(target, (file, source, *named))
-    data, given = read_fields(fields, declared, picture), read_numbers(numbers, declared)
-    network, module = weights or (network_for(file, declared, stop_at, on_unstable), None)
-    check_scale(network, picture, source)
-    check_fields(data, picture)
-    result, seconds = apply(network, picture.channels, data, dtype, device, given, module, backend)
-    images.write(target, result, picture)
-    share = images.clipped(target, result, picture)
-    if share:
-        warn(
-            f"{100 * share:.3g} % of the result lies outside of the range [0, 1] and was clipped in {target}."
-        )
-    if picture.alpha is not None and target.suffix.lower() == ".npy":
-        warn(f"{target} holds the {len(result)} channels without the transparency of {source}.")
-    typer.echo(f"{course(network)}, in {seconds:.2f} s")
-    for name, array in (("before", picture.channels), ("after", result)):
-        typer.echo(f"{name:<7} min {array.min():.4f}  mean {array.mean():.4f}  max {array.max():.4f}")
-    typer.echo(f"{target}")
+def run_file(given: Given, sources: Sequence[Path], target: str, choices: Choices, say: Say) -> bool:
+    """Run each input and write its result; whether all went well. Of one input errors are raised."""
+    _check(given, sources, target, choices)
+    runner = _Runner(given, choices, say, several=len(sources) > 1)
+    places = targets(sources, target)
+    if len(sources) == 1:
+        say.data(results=[runner.run(sources[0], places[0])], failed=[])
+        return True
+    results, failed = [], []
+    for source, place in zip(sources, places, strict=True):
+        try:
+            results.append(runner.run(source, place))
+        except StabilityError:
+            raise
+        except Pde2NetError as error:
+            words, kind = given.words(error), type(error).__name__
+            failed.append({"input": str(source), "error": words, "kind": kind})
+            say.error(words if str(source) in words else f"{source}: {words}", kind)
+    say.data(results=results, failed=failed)
+    return not failed
 
 
-def _trained(file: Path, stop_at: float | None) -> tuple[Network, torch.nn.Module] | None:
-    """The network and the module of a file of weights; None for declarations."""
-    if file.suffix != WEIGHTS:
-        return None
-    from pde2net.learn import checkpoint
-
-    if stop_at is not None:
-        raise DeclarationError(
-            "--stop-at goes with declarations: the steps of trained weights are their own."
-        )
-    return checkpoint.network(file), checkpoint.module(file).eval()
-
-
-def network_for(file: Path, declared: Declaration, stop_at: float | None, on_unstable: str) -> Network:
-    """The declared network, or that of the same scheme which reaches `stop_at` in the fewest equal steps.
-
-    Equal cycles for FSI and FED; see language/stopping.py, `lasting`.
-    """
-    if stop_at is None:
-        return compiled(file, declared, on_unstable)
-    total = positive(stop_at, "The stopping time")
-    scheme = declared.scheme
-    tau = largest_step(declared) if scheme.tau is None else scheme.tau.subs(declared.problem.parameters)
-    if tau.free_symbols or tau == sp.oo:
-        raise DeclarationError(f"--stop-at needs a number for tau, not {to_text(tau)}.")
-    scheme = scheme.lasting(total, tau)
-    if scheme.repeats > MOST_STEPS:
-        raise DeclarationError(
-            f"--stop-at {stop_at:g} takes {scheme.repeats} {scheme.repeated} of at most tau = "
-            f"{to_text(tau)}, more than {MOST_STEPS}: stop earlier or choose a larger tau."
-        )
-    return compiled(file, Declaration(declared.problem, scheme, declared.grid), on_unstable)
+def _check(given: Given, sources: Sequence[Path], target: str, choices: Choices) -> None:
+    """Raise DeclarationError or FileError for options that exclude each other."""
+    ways = {
+        "--every": choices.every is not None,
+        "--track": choices.track is not None,
+        "--until-removed": choices.until_removed is not None,
+        f"OUTPUT {Path(target).suffix}": whole(target),
+    }
+    for name in (name for name, there in ways.items() if there and choices.tile is not None):
+        raise DeclarationError(f"--tile computes blocks, which have no states on the way: leave out {name}.")
+    if choices.stop_at is not None and given.steps is not None:
+        raise DeclarationError("--stop-at chooses the number of steps: leave out --steps.")
+    if choices.every is not None and target == PIPE:
+        raise DeclarationError("--every writes several files, and stdout takes one result.")
+    if choices.reference is not None and "psnr" not in choices.tracked:
+        raise DeclarationError("--reference is what psnr compares with: add --track psnr.")
+    if "psnr" in choices.tracked and choices.reference is None:
+        raise DeclarationError("--track psnr compares with an image: add --reference PATH.")
+    if choices.table is not None:
+        if choices.track is None:
+            raise DeclarationError("--table is that of --track: add --track mean, say.")
+        if len(sources) > 1:
+            raise DeclarationError("--table is that of one INPUT.")
+        check_output(choices.table, (".csv",), (given.file, *sources))
+    for source in map(str, sources):
+        no_pipe(given, source, "INPUT")
+    if [*map(str, sources)].count(PIPE) > 1:
+        raise DeclarationError("stdin has one INPUT.")
 
 
-def largest_step(declared: Declaration) -> sp.Expr:
-    """The largest proved step of the declared scheme."""
-    scheme: Any = declared.scheme
-    once = replace(scheme, **{scheme.repeated: 1})
-    return verify(declared.problem, once, declared.grid).tau.subs(declared.problem.parameters)
+@dataclass
+class _Runner:
+    """Runs one input after the other; the network is compiled once for each spacing of cells."""
 
+    given: Given
+    choices: Choices
+    say: Say
+    several: bool
+    networks: dict[Any, Network] = field(default_factory=dict)
 
-def apply(
-    network: Network,
-    channels: NDArray[np.float64],
-    fields: Mapping[str, NDArray[np.float64]],
-    dtype: str,
-    device: str,
-    given: Mapping[str, float],
-    module: torch.nn.Module | None = None,
-    backend: str = "auto",
-) -> tuple[NDArray[np.float64], float]:
-    """The channels, run as a batch, and the seconds that it took; a progress bar on a terminal.
+    def __post_init__(self) -> None:
+        self.module = None
+        if self.given.file.suffix == WEIGHTS:
+            from pde2net.learn import checkpoint
 
-    fields  known ones, each of shape (n, *spatial) with n = 1 or the number of channels
-    given   numbers that the network takes at the call
-    module  with trained weights; otherwise the one that the network makes
-    backend that of the module that runs
+            refuse_changes(self.given, self.given.file)
+            if self.choices.stop_at is not None or self.choices.spacing == "file":
+                option = "--spacing" if self.choices.stop_at is None else "--stop-at"
+                raise DeclarationError(
+                    f"{option} goes with declarations: the steps of trained weights are their own."
+                )
+            network = checkpoint.network(self.given.file)
+            self.declared = network.certificate.declaration
+            self.networks[self.declared.grid] = network
+            self.module = checkpoint.module(self.given.file).eval()
+        else:
+            self.declared = declaration(self.given)
 
-    A solver that does not converge is warned about. Raises DeclarationError for a device that does not
-    work, input that the network refuses, a solver that is to stop the run if it does not converge, and
-    a result with NaN or infinite values.
-    """
-    import torch
-
-    chosen = network.backend(backend, channels.size, device, dtype)
-    if module is None or chosen != "torch":
-        own = network.module(chosen)
-        if module is not None:
-            own.load_state_dict(module.state_dict())
-        module = own
-    number = getattr(torch, dtype)
-    try:
-        place = torch.device(device)
-        several = network.graph.graph["channels"] > 1  # else the channels are a batch
-        u = torch.from_numpy(channels[None] if several else channels[:, None]).to(place, number)
-        known = {
-            k: torch.from_numpy(v[None] if several else v[:, None]).to(place, number)
-            for k, v in fields.items()
+    def run(self, source: Path, target: str) -> dict[str, Any]:
+        """Read, check everything, run, write, and report time and range."""
+        choices, say = self.choices, self.say
+        declared = self.declared
+        picture = stacked(_read(source), source, declared)
+        paths = [entry.partition("=")[2] for entry in choices.fields]
+        inputs: list[str | Path] = [self.given.file, source, *paths]
+        check_target(target, picture, inputs, choices.piped)
+        fields = read_fields(choices.fields, declared, picture)
+        numbers = read_numbers(choices.numbers, declared)
+        seen = self._seen(target, declared, picture)
+        if choices.spacing == "file":
+            grid = of_file(declared, picture, source)
+            declared = Declaration(declared.problem, declared.given, grid)
+        else:
+            check_spacing(declared, picture, source, say)
+        network = self._network(declared)
+        check_scale(network, picture, source, say)
+        check_fields(fields, picture, say)
+        how = How(choices.dtype, choices.device, choices.backend, self.module)
+        way: Trajectory | None = None
+        if choices.tile is None:
+            way, seconds = apply(network, picture.channels, fields, numbers, how, say, seen)
+            final = result(network, way.final)
+            self._tell_removed(way, final - picture.channels, network)
+        else:
+            final, seconds = in_blocks(network, picture.channels, fields, numbers, how, choices.tile, say)
+        written = write(target, network, final, way, picture, inputs, choices.piped, say)
+        if choices.table is not None and way is not None:
+            way.to_csv(choices.table)
+            written.append(str(choices.table))
+        went = course(network) if way is None or not way.stopped else reached(network, way)
+        self._report(source, went, seconds, picture.channels, final, way, written)
+        return {
+            "input": str(source),
+            "output": written,
+            "course": went,
+            "seconds": seconds,
+            "before": _range(picture.channels),
+            "after": _range(final),
+            "stopped": "" if way is None else way.stopped,
+            "track": [] if way is None or not choices.tracked else way.rows,
         }
-        module = module.to(place, number)
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise DeclarationError(f'The device "{device}" cannot be used: {_first_line(error)}') from error
-    start = time.perf_counter()
-    with (
-        torch.no_grad(),
-        progress(module, block_count(network)),
-        warnings.catch_warnings(record=True) as said,
-    ):
-        warnings.simplefilter("always", UserWarning)
-        try:
-            result = module(u, **known, **given)
-        except (ValueError, TypeError) as error:
-            raise DeclarationError(f"The network refuses the input: {error}.") from error
-        except RuntimeError as error:
-            remedy = f" To converge, {_help(network)}" if MISSED in str(error) else ""
-            raise DeclarationError(f"The network stops: {_first_line(error)}.{remedy}") from error
-    for message in dict.fromkeys(str(w.message) for w in said):
-        warn(missed(message, network) if message.startswith(MISSED) else message)
-    values: NDArray[np.float64] = (result[0] if several else result[:, 0]).double().cpu().numpy()
-    seconds = time.perf_counter() - start
-    if not np.isfinite(values).all():
-        raise DeclarationError(
-            "The result has NaN or infinite values, so nothing is written; choose a smaller tau"
-            f"{', or fields of another range' if ranges(fields) else ''}.{ranges(fields)}"
+
+    def _network(self, declared: Declaration) -> Network:
+        if declared.grid not in self.networks:
+            self.networks[declared.grid] = network_for(
+                self.given, declared, self.choices.stop_at, self.choices.on_unstable, self.say
+            )
+        return self.networks[declared.grid]
+
+    def _seen(self, target: str, declared: Declaration, picture: images.Picture) -> Seen:
+        choices, reference = self.choices, None
+        if choices.reference is not None:
+            found = stacked(_read(choices.reference), choices.reference, declared).channels
+            if found.shape != picture.channels.shape:
+                raise DeclarationError(
+                    f"--reference {choices.reference} has the shape {found.shape}, the input "
+                    f"{picture.channels.shape}; they must agree."
+                )
+            reference = found
+        until = None if choices.sigma is None else discrepancy(choices.sigma)
+        keep = choices.every is not None or whole(target)
+        return Seen(choices.every, choices.tracked, reference, until, keep)
+
+    def _tell_removed(self, way: Trajectory, removed: NDArray[np.float64], network: Network) -> None:
+        """Warn if less was removed than there is noise."""
+        if self.choices.sigma is None or way.stopped:
+            return
+        axes = None if network.several else tuple(range(1, removed.ndim))
+        least = float(np.sqrt((removed**2).mean(axis=axes)).min())
+        self.say.warn(
+            f"at the end {least:.4g} is removed, less than --until-removed {self.choices.until_removed}: "
+            "take more --steps."
         )
-    return values, seconds
+
+    def _report(
+        self,
+        source: Path,
+        went: str,
+        seconds: float,
+        before: NDArray[np.float64],
+        after: NDArray[np.float64],
+        way: Trajectory | None,
+        written: Sequence[str],
+    ) -> None:
+        say = self.say
+        say.remark(f"{f'{source}: ' if self.several else ''}{went}, in {seconds:.2f} s")
+        for name, array in (("before", before), ("after", after)):
+            say.remark(f"{name:<7} min {array.min():.4f}  mean {array.mean():.4f}  max {array.max():.4f}")
+        if way is not None and way.stopped:
+            say.remark(f"stopped since {way.stopped}")
+        if way is not None and self.choices.tracked and self.choices.table is None:
+            say.answer(*table(way))
+        say.remark(*(name for name in written if name != PIPE))
 
 
-def missed(message: str, network: Network) -> str:
-    """What it means that a solver missed its tolerance, and what helps."""
-    meaning = f"a solver missed its tolerance ({message}), so the result is not that of the scheme"
-    return f"{meaning}: {_help(network)}"
+def _read(source: Path) -> images.Picture:
+    if str(source) == PIPE:
+        return images.read_bytes(sys.stdin.buffer.read(), "<stdin>")
+    return images.read(source)
 
 
-def _help(network: Network) -> str:
-    more = "cycles" if isinstance(network.update, UNet) else "iterations (max_iterations)"
-    return f"allow more {more}, take a smaller tau or another solver."
-
-
-@contextmanager
-def progress(module: torch.nn.Module, blocks: int | None) -> Iterator[None]:
-    """A bar on stderr, if that is a terminal, that advances whenever the block or cell of `module` has run.
-
-    blocks  how often it will; None where that depends on the input
-    """
-    parts = dict(module.named_children())
-    part = parts.get("block", parts.get("cell"))
-    if not sys.stderr.isatty() or part is None:
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    name = "blocks" if blocks else "iterations"
-    columns = (TextColumn(name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(name, total=blocks)
-
-        def tick(*_: Any) -> None:
-            bar.advance(task)
-
-        handle = part.register_forward_hook(tick)
-        try:
-            yield
-        finally:
-            handle.remove()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def _range(values: NDArray[np.float64]) -> dict[str, float]:
+    return {"min": float(values.min()), "mean": float(values.mean()), "max": float(values.max())}

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-import typer
 from rich.console import Console
 
+from pde2net.cli.say import Say
 from pde2net.cli.verify import show
 from pde2net.errors import CertificateError
 
 
-def train_file(file: Path, resume: bool, quiet: bool) -> None:
+def train_file(file: Path, resume: bool, say: Say) -> None:
     """Train what a configuration describes; then say what holds for the weights."""
     import torch
 
@@ -31,7 +32,7 @@ def train_file(file: Path, resume: bool, quiet: bool) -> None:
         checkpoint=found.folder,
         resume=resume,
         log=found.log,
-        progress=not quiet,
+        progress=say.remarks,
         **found.options,
     )
     if not Processes().first:
@@ -40,9 +41,21 @@ def train_file(file: Path, resume: bool, quiet: bool) -> None:
     losses = f"loss {history.loss[-1]:.6g}"
     if history.best is not None:
         losses += f", best validation {history.validation[history.best - 1]:.6g} in epoch {history.best}"
-    typer.echo(f"{found.folder / BEST}: {parameters} parameters, {len(history.loss)} epochs, {losses}.")
-    if not quiet:
+    say.remark(f"{found.folder / BEST}: {parameters} parameters, {len(history.loss)} epochs, {losses}.")
+    certificate = None
+    if not say.quiet:
         try:
-            show(certify(module), Console())
+            certificate = certify(module)
         except CertificateError as error:
-            typer.echo(f"Not certified: {error}", err=True)
+            say.warn(f"Not certified: {error}")
+    if certificate is not None and say.remarks:
+        show(certificate, Console())
+    say.data(
+        weights=str(found.folder / BEST),
+        parameters=parameters,
+        epochs=len(history.loss),
+        loss=history.loss[-1],
+        best=history.best,
+        validation=None if history.best is None else history.validation[history.best - 1],
+        certificate=None if certificate is None else json.loads(certificate.to_json()),
+    )

@@ -10,44 +10,69 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pde2net.cli.inputs import declaration, in_its_words
+from pde2net.cli.inputs import Given, declaration, in_its_words, refuse_changes
+from pde2net.cli.options import DONE, REFUSED, UNPROVED
+from pde2net.cli.say import Say
 from pde2net.compiler import verify
+from pde2net.errors import DeclarationError, suggestion
 from pde2net.guidance.trial import deciding
 from pde2net.language.expressions import to_text
-from pde2net.verify.certificate import Certificate, Status
+from pde2net.verify.certificate import Certificate, Claim, Status
 
 WEIGHTS = ".safetensors"
 
 
 @in_its_words
-def verify_file(file: Path, as_json: bool, proof: bool = False, plot: Path | None = None) -> bool:
-    """Print the certificate; whether the network is proved to be stable."""
-    certificate = _certificate(file)
+def verify_file(given: Given, require: str | None, proof: bool, plot: Path | None, say: Say) -> int:
+    """Print the certificate; the exit status that follows from the claims that decide it."""
+    certificate = _certificate(given)
+    decisive = [deciding(certificate.claims)] if require is None else _required(require, certificate)
     if plot is not None:
         certificate.plot(plot)
-    if as_json:
+    if say.as_json:
         typer.echo(certificate.to_json())
     elif proof:
-        typer.echo(str(certificate))
-    else:
+        say.answer(str(certificate))
+    elif say.remarks:
         show(certificate, Console())
-    return deciding(certificate.claims).status == Status.PROVED
+    if require is not None:
+        say.remark("\n".join(f"{_spaced(c.name)}: {c.status}" for c in decisive))
+    found = {claim.status for claim in decisive}
+    if Status.REFUTED in found:
+        return REFUSED
+    return DONE if found == {Status.PROVED} else UNPROVED
 
 
-def _certificate(file: Path) -> Certificate:
+def _certificate(given: Given) -> Certificate:
     """Of a declaration, or of weights that were trained."""
-    if file.suffix == WEIGHTS:
+    if given.file.suffix == WEIGHTS:
         from pde2net.learn import certify
 
-        return certify(file)
-    declared = declaration(file)
+        refuse_changes(given, given.file)
+        return certify(given.file)
+    declared = declaration(given)
     return verify(declared.problem, declared.scheme, declared.grid)
+
+
+def _required(names: str, certificate: Certificate) -> list[Claim]:
+    """The claims of these names, with commas between. Raises DeclarationError for others."""
+    found = []
+    for name in (part.strip().replace(" ", "_") for part in names.split(",")):
+        if name not in certificate.claims:
+            hint = suggestion(name, certificate.claims)
+            raise DeclarationError(f'--require: there is no claim "{name}".{hint}')
+        found.append(certificate.claims[name])
+    return found
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def verdict(certificate: Certificate) -> str:
     """One line: stable, unstable, or what is missing."""
     claim, tau = deciding(certificate.claims), to_text(certificate.tau)
-    name = claim.name.replace("_", " ")
+    name = _spaced(claim.name)
     known = claim.limit is not None and claim.limit.is_finite
     limit = f" (largest stable tau {to_text(claim.limit)})" if known else ""
     if claim.status == Status.PROVED:
@@ -67,7 +92,7 @@ def show(certificate: Certificate, console: Console) -> None:
     witnesses = [(c.name, c.witness["description"]) for c in certificate.claims.values() if c.witness]
     if witnesses:
         console.print("\nCounterexamples, run through the network in float64 (inputs: --json)")
-        console.print(_rows((name.replace("_", " "), text) for name, text in witnesses))
+        console.print(_rows((_spaced(name), text) for name, text in witnesses))
     console.print()
     console.print(verdict(certificate), style="bold", markup=False, highlight=False)
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import sympy as sp
 
 from pde2net.language.expressions import to_text
 from pde2net.network import Network
 from pde2net.scheme.stack import Stack
+
+if TYPE_CHECKING:
+    from pde2net.trajectory.record import Trajectory
 
 
 def counted(number: int, thing: str) -> str:
@@ -23,6 +28,16 @@ def block_count(network: Network) -> int | None:
     """How often the block of a stack runs; None if there is no such number."""
     update = network.update
     return update.cycles * len(update.stages) if isinstance(update, Stack) else None
+
+
+def reached(network: Network, way: Trajectory) -> str:
+    """9 of 12 steps of tau = 1/5, to time 9/5: how far a run went that ended early."""
+    done, unit = int(way.repeats[-1]), way.unit.removesuffix("s")
+    if unit == "iteration":
+        return f"{counted(done, unit)} towards the steady state"
+    if unit != "time":
+        return f"{done} of {counted(network.scheme.repeats, unit)}"
+    return f"{done} of {course(network).rpartition(', to ')[0]}, to time {way.times[-1]:g}"
 
 
 def course(network: Network) -> str:

@@ -82,6 +82,7 @@ class Problem:
     bounds: Mapping[str, Interval] = field(default_factory=dict)
     domain: AppliedUndef | None = None
     sides: Mapping[sp.Symbol, Pair] = field(default_factory=dict, init=False)
+    written_bounds: Mapping[Any, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
     arrays: Mapping[str, Array] = field(default_factory=dict, init=False)
 
     @known_options
@@ -123,6 +124,7 @@ class Problem:
         set_(self, "arrays", MappingProxyType(dict(self._checked(learned))))
         known = (self.fields, self.unknowns, self.domain, self.parameters)
         set_(self, "bounds", checked_bounds(bounds, *known))
+        set_(self, "written_bounds", MappingProxyType(dict(bounds or {})))
         for e in kept:
             check_defined(e.rhs, self.parameters)
 
@@ -260,6 +262,10 @@ class Problem:
         bounds = {name: pair for name, pair in self.bounds.items() if name in names}
         own = {"channels": self.channels, "bounds": bounds, "domain": self.domain}
         return Problem(**{**same, **own, **options})
+
+    def valued(self, values: Mapping[Any, Any]) -> Problem:
+        """The same problem with other values of some parameters, in its bounds as well."""
+        return self.changed(parameters={**self.given, **values}, bounds=self.written_bounds)
 
     def interval(self, field: Any) -> Interval:
         """Where the values of a field or unknown lie: its bounds, by name."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import pde2net as p2n
-from pde2net.cli.main import USAGE
+from pde2net.cli.options import USAGE
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "perona_malik.py"
 

@@ -17,8 +17,9 @@ from PIL import Image
 from support import RNG
 
 import pde2net as p2n
-from pde2net.cli.main import USAGE
-from pde2net.cli.run import apply
+from pde2net.cli.applying import How, apply
+from pde2net.cli.options import USAGE
+from pde2net.cli.say import Say
 
 INPAINTING = {"rhs": "c * (f - u) + (1 - c) * p2n.laplacian(u)", "tau": "sp.Rational(1, 5)"}
 
@@ -216,8 +217,8 @@ def test_inputs_of_the_equation_are_numbers(command, tmp_path: Path) -> None:
     ("inputs", "words"),
     [
         ((), "input sigma: add --input sigma=NUMBER"),
-        (("sigma=x",), 'finite number, not "x"'),
-        (("sigma=inf",), 'finite number, not "inf"'),
+        (("sigma=x",), 'a number, 0.05 or 1/20, not "x"'),
+        (("sigma=inf",), 'a number, 0.05 or 1/20, not "inf"'),
         (("sgma=1",), 'no input "sgma". Did you mean "sigma"?'),
         (("sigma=1", "sigma=1"), "twice"),
         (("sigma=-1",), "sigma has to be finite and > 0, not -1"),
@@ -241,10 +242,9 @@ def png_16_bit_colour() -> bytes:
 
 INPUTS = {
     "none.png": (None, "There is no file"),
-    ".": (None, "is not a file"),
+    ".": (None, "is a folder without DICOM files"),
     "text.png": (lambda p: p.write_text("no picture"), "is not an image"),
     "cut.png": (lambda p: p.write_bytes(png_16_bit_colour()[:40]), "is not an image"),
-    "deep.png": (lambda p: p.write_bytes(png_16_bit_colour()), "16 bits per channel"),
     "deep.ppm": (lambda p: p.write_bytes(b"P6 2 2 65535\n" + bytes(24)), "16 bits per channel"),
     "cmyk.tif": (lambda p: Image.new("CMYK", (4, 4)).save(p), "mode CMYK"),
     "film.gif": (
@@ -276,9 +276,9 @@ def test_unusable_input_is_one_message(command, heat, tmp_path: Path, name):
     "mode,target,words",
     [
         ("L", "none/out.png", "there is no folder none"),
-        ("L", ".", "it is a folder"),
-        ("L", "out", "choose .npy or one of .png"),
-        ("L", "out.gif", "choose .npy or one of .png"),
+        ("L", ".", "it is what was read"),
+        ("L", "out", "choose .npy or one of .nii, .nii.gz, .png"),
+        ("L", "out.gz", "choose .npy or one of .nii, .nii.gz, .png"),
         ("RGBA", "out.jpg", "cannot hold transparency"),
         ("RGBA", "out.bmp", "cannot hold transparency"),
         ("I;16", "out.jpg", "cannot hold 16 bits"),
@@ -461,10 +461,10 @@ def test_trained_weights_run_by_the_backend_that_is_asked_for(
     with torch.no_grad():
         for p in trained.parameters():
             p.copy_(torch.rand_like(p))
-    module = type(network).module
-    monkeypatch.setattr(type(network), "module", lambda self, b: (asked.append(b), module(self, b))[1])
+    request = type(network).request
+    monkeypatch.setattr(type(network), "request", lambda self, b: (asked.append(b), request(self, b))[1])
     image = np.random.default_rng(0).uniform(size=(2, 8, 9))
-    found, _ = apply(network, image, {}, "float64", "cpu", {}, trained, backend)
-    want = trained.double()(torch.from_numpy(image)[:, None])[:, 0].detach().numpy()
-    np.testing.assert_allclose(found, want, atol=1e-12)
-    assert asked == ([backend] if backend != "torch" else [])
+    found, _ = apply(network, image, {}, {}, How("float64", backend=backend, module=trained), Say())
+    want = trained.double()(torch.from_numpy(image)[:, None]).detach().numpy()
+    np.testing.assert_allclose(found.final, want, atol=1e-12)
+    assert asked == [backend]

@@ -73,7 +73,7 @@ def test_the_command_trains_resumes_and_verifies(folder: Path) -> None:
     assert isinstance(again.exception, p2n.FileError)
     assert "resume" in str(again.exception)
     done = runner.invoke(app, ["train", "denoiser.toml", "--quiet", "--resume"])
-    assert done.exit_code == 0 and "2 epochs" in done.output
+    assert done.exit_code == 0 and not done.output
     verified = runner.invoke(app, ["verify", "run/best.safetensors"])
     assert verified.exit_code == 0 and "bounded by data" in verified.output
     noisy = np.random.default_rng(0).random((20, 30))
