@@ -63,8 +63,10 @@ def targets(sources: Sequence[Path], target: str) -> list[str]:
 def _named(source: Path) -> str:
     """The name of the result of an input."""
     name = source.resolve().name
-    folder = source.is_dir() or images.suffix_of(source) in READ_ONLY
-    return f"{name.removesuffix('.dcm')}.npy" if folder else name
+    suffix = images.suffix_of(source)
+    if source.is_dir() or suffix in READ_ONLY:
+        return f"{name[: len(name) - len(suffix)]}.npy" if suffix in READ_ONLY else f"{name}.npy"
+    return name
 
 
 def check_target(target: str, picture: images.Picture, inputs: Sequence[str | Path], piped: str) -> None:
@@ -138,10 +140,10 @@ def _warn_clipped(
         say.warn(f"{target} holds the {len(final)} channels without the transparency of the input.")
 
 
-def table(way: Trajectory) -> list[str]:
+def table(way: Trajectory, network: Network) -> list[str]:
     """Lines of what was tracked; of an input with several channels, which are images, with their number."""
-    several = way.states.shape[1] > 1
-    head = f"{'step':>6}{way.unit:>12}{'channel':>9}" if several else f"{'step':>6}{way.unit:>12}"
+    several, repeated = way.states.shape[1] > 1, network.scheme.repeated.removesuffix("s")
+    head = f"{repeated:>6}{way.unit:>12}{'channel':>9}" if several else f"{repeated:>6}{way.unit:>12}"
     lines = [head + "".join(f"{name:>14}" for name in way.values)]
     for row in way.rows:
         line = f"{row['repeat']:>6}{row['time']:>12.6g}" + (f"{row['image']:>9}" if several else "")

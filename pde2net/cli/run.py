@@ -186,7 +186,7 @@ class _Runner:
             way.to_csv(choices.table)
             written.append(str(choices.table))
         went = course(network) if way is None or not way.stopped else reached(network, way)
-        self._report(source, went, seconds, picture.channels, final, way, written)
+        self._report(source, went, seconds, picture.channels, final, way, network, written)
         return {
             "input": str(source),
             "output": written,
@@ -238,6 +238,7 @@ class _Runner:
         before: NDArray[np.float64],
         after: NDArray[np.float64],
         way: Trajectory | None,
+        network: Network,
         written: Sequence[str],
     ) -> None:
         say = self.say
@@ -247,7 +248,7 @@ class _Runner:
         if way is not None and way.stopped:
             say.remark(f"stopped since {way.stopped}")
         if way is not None and self.choices.tracked and self.choices.table is None:
-            say.answer(*table(way))
+            say.answer(*table(way, network))
         say.remark(*(name for name in written if name != PIPE))
 
 

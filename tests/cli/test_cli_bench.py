@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,12 @@ def test_a_table_and_a_picture(tmp_path: Path) -> None:
     # An image is read and written once in a pass of four steps: 2 x 4 bytes for 4 steps of a cell.
     assert "2.00" in done.output
     assert picture.stat().st_size > 10_000
+    found = json.loads(CliRunner().invoke(app, [*command[:-2], "--json"]).output)
+    assert found["cells"] == [12, 10] and found["picture"] is None and found["in_cache"] > 0
+    assert {row["backend"] for row in found["backends"]} == {"numba", "torch", "torch.compile", "textbook"}
+    page = (GALLERY.parents[1] / "docs" / "command_line.md").read_text()
+    (row,) = re.findall(r"^\| `bench` \| (.*) \|$", page, re.M)
+    assert set(re.findall(r"`(\w+)`", row)) == set(found)
 
 
 def test_networks_without_kernels_and_bad_input(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -72,8 +73,12 @@ def test_the_command_trains_resumes_and_verifies(folder: Path) -> None:
     again = runner.invoke(app, ["train", "denoiser.toml", "--quiet"])
     assert isinstance(again.exception, p2n.FileError)
     assert "resume" in str(again.exception)
-    done = runner.invoke(app, ["train", "denoiser.toml", "--quiet", "--resume"])
-    assert done.exit_code == 0 and not done.output
+    done = runner.invoke(app, ["train", "denoiser.toml", "--json", "--resume"])
+    said = json.loads(done.output)
+    assert done.exit_code == 0 and said["epochs"] == 2 and said["certificate"]["claims"]
+    page = (Path(__file__).parents[2] / "docs" / "command_line.md").read_text()
+    (row,) = re.findall(r"^\| `train` \| (.*) \|$", page, re.M)
+    assert set(re.findall(r"`(\w+)`", row)) == set(said)
     verified = runner.invoke(app, ["verify", "run/best.safetensors"])
     assert verified.exit_code == 0 and "bounded by data" in verified.output
     noisy = np.random.default_rng(0).random((20, 30))
