@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pde2net
 from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.language.declaration import Declaration
 from pde2net.load import parse
@@ -18,7 +17,7 @@ def example(name: str) -> Path:
 
     Raises FileError if it is in neither.
     """
-    package = Path(pde2net.__file__).parent
+    package = Path(__file__).parent
     for folder in (package / "examples", package.parent / "examples"):
         if (folder / name).exists():
             return folder / name
