@@ -19,7 +19,18 @@ from pde2net.offered import OFFERED
 ROOT = Path(pde2net.__file__).parent
 # Each folder imports those before it only, and what stands beside the folders.
 STAGES = ("language", "normalise", "discretise", "scheme", "graph", "verify", "figures")
-STAGES += ("program", "emit", "trajectory", "guidance", "audit", "learn", "models", "restore", "cli")
+STAGES += (
+    "program",
+    "emit",
+    "trajectory",
+    "guidance",
+    "audit",
+    "learn",
+    "models",
+    "restore",
+    "studio",
+    "cli",
+)
 
 
 def modules() -> dict[str, Path]:

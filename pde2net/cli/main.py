@@ -12,7 +12,7 @@ import typer
 from pde2net import __version__
 from pde2net.cli.declared import advise, bench, compile_, draw, gallery, recheck, verify
 from pde2net.cli.options import INTERRUPTED, REFUSED, USAGE
-from pde2net.cli.running import demo, run_, train
+from pde2net.cli.running import demo, run_, studio, train
 from pde2net.cli.say import Say
 from pde2net.errors import CertificateError, Pde2NetError, RecheckError, StabilityError
 
@@ -57,6 +57,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "gallery": gallery,
     "demo": demo,
     "bench": bench,
+    "studio": studio,
 }
 for name, command in COMMANDS.items():
     app.command(name=name)(command)

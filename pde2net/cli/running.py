@@ -226,3 +226,31 @@ def demo(
 
     chosen = model or (Trained.T1 if trained else None)
     run_demo(output, None if chosen is None else chosen.value, Say(quiet, json))
+
+
+def studio(
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="A .pde text to begin with.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Of this machine; 0 for a free one.")
+    ] = 8765,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Serve a page on this machine, to try equations on.
+
+    It shows errors where they are, the stencil, the limit of the step, the claims
+    with their proofs, the graph and the source, runs the network on a picture,
+    and has sliders for parameters and the step: claims that change are marked.
+    Other machines cannot reach it.
+
+    Example: pde2net studio heat.pde
+
+    Exit status: 0 ended; 2 for bad usage or input, or if NiceGUI is not installed.
+    """
+    from pde2net.cli.say import Say
+    from pde2net.cli.studio import serve_file
+
+    serve_file(file, port, browser, Say(quiet, json))

@@ -45,6 +45,7 @@ def _module(source: str) -> types.ModuleType:
     if "\nimport numba\n" in source:
         parts = separated(source)
         kernels, tree = _kernels(parts.kernels), parts.rest
+        sys.modules[name] = module  # where its kernels are found by name
         vars(module).update({n: getattr(kernels, n) for n in parts.names})
     _defined(module, tree, source, f"<{name}>")
     for kind in list(vars(module).values()):
