@@ -12,7 +12,10 @@ def gaussian_name(boundary: str) -> str:
 
 
 def gaussian_function(boundary: str) -> list[Definition]:
-    """`gaussian(u, sigma, dim)`: smoothing along one dimension, sigma in cells."""
+    """`gaussian(u, sigma, dim)`: smoothing along one dimension, sigma in cells.
+
+    ONNX has no remainder by a size that is open, but by a tensor of it.
+    """
     border = BORDERS[boundary]
     border.require(border.factor in (-1, 0, 1), "Gaussians")
     return parse(
@@ -23,7 +26,7 @@ def gaussian_function(boundary: str) -> list[Definition]:
         wraps=border.wraps,
         mirrors=not (border.zero or border.wraps),
         odd=border.factor == -1,
-        period="n" if border.wraps else "(2 * n)",
+        period="n" if border.wraps else "2 * n",
     )
 
 
@@ -35,10 +38,11 @@ def $name(u: Tensor, sigma: float, dim: int) -> Tensor:
     weights = torch.exp(-0.5 * (taps / sigma).square())
     rows = u.movedim(dim, -1)
     wide = F.pad(rows, (radius, radius))  # if zero
-    index = torch.arange(-radius, n + radius, device=u.device) % $period  # unless zero
+    cells = torch.arange(-radius, n + radius, device=u.device)  # unless zero
+    index = cells % torch.full_like(cells, $period)  # unless zero
     wide = rows[..., index]  # if wraps
     wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]  # if mirrors
-    wide = wide * (1 - 2 * (torch.arange(-radius, n + radius, device=u.device) // n % 2))  # if odd
+    wide = wide * (1 - 2 * (cells // torch.full_like(cells, n) % 2))  # if odd
     kernel = (weights / weights.sum()).to(u.dtype).view(1, 1, -1)
     out = F.conv1d(wide.reshape(-1, 1, n + 2 * radius), kernel)
     return out.view(rows.shape).movedim(-1, dim)

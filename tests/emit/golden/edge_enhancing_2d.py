@@ -86,7 +86,8 @@ def gaussian(u: Tensor, sigma: float, dim: int) -> Tensor:
     taps = torch.arange(-radius, radius + 1, dtype=u.dtype, device=u.device)
     weights = torch.exp(-0.5 * (taps / sigma).square())
     rows = u.movedim(dim, -1)
-    index = torch.arange(-radius, n + radius, device=u.device) % (2 * n)
+    cells = torch.arange(-radius, n + radius, device=u.device)
+    index = cells % torch.full_like(cells, 2 * n)
     wide = rows[..., torch.where(index < n, index, 2 * n - 1 - index)]
     kernel = (weights / weights.sum()).to(u.dtype).view(1, 1, -1)
     out = F.conv1d(wide.reshape(-1, 1, n + 2 * radius), kernel)
