@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import dask.array as da
     import torch
 
+    from pde2net.emit.exportable import Exported
     from pde2net.trajectory.moment import Moment, Rule
     from pde2net.trajectory.record import Trajectory
 
@@ -311,6 +312,52 @@ class Network:
         write_text(path, self.source())
         if certificate is not None:
             write_text(certificate, self.certificate.to_json())
+
+    def export(
+        self,
+        path: str | Path,
+        *,
+        size: Sequence[int] | None = None,
+        batch: int | None = None,
+        dtype: str = "float32",
+        module: torch.nn.Module | None = None,
+    ) -> Exported:
+        """Write the network for other programs: .onnx, or .pt2 for torch.export.load. For inference.
+
+        size    cells along each axis; None for any, where the network has no coarser grids
+        batch   the number of images; None for any
+        dtype   "float32" or "float64", of all inputs and of the result
+        module  a module of this network whose weights are taken; networks that learned need one
+
+        Inputs are u, (batch, channels, *spatial), known fields likewise, of one channel for domains and for
+        systems, and numbers, (batch,), by their names; the result, "result", has the shape of u. The file
+        says of itself, as strings, the equation, the scheme, the digest of `source()` and the certificate. It
+        is run and must give what the module gives, ONNX where onnxruntime is installed; values are not
+        compared with what is declared. It is written whole or not at all.
+
+        Raises EmissionError, before anything is tried, for what no file can hold (docs/export.md), and if
+        onnx is missing; DeclarationError for options that do not fit; FileError for other suffixes and a
+        path that cannot be written.
+        """
+        from pde2net.emit.export import export
+        from pde2net.emit.exportable import checked, metadata
+        from pde2net.trajectory.declared import part, repeats
+
+        semi, request = self.semidiscrete, self.request(check=False)
+        options = checked(request, path, size, batch, dtype)
+        if semi.form.problem.operators and module is None:
+            raise DeclarationError("This network has learned operators: export(path, module=...).")
+        digest = hashlib.sha256(self.source().encode()).hexdigest()
+        one = None
+        if self.scheme.repeats > 1 and repeats(semi, self.update, self.shared):
+            one = part(request, semi, self.certificate.tau, 1)
+        return export(
+            request,
+            one,
+            options,
+            lambda made: None if module is None else self._load(made, module),
+            metadata(request, digest, module is None or not self.trainable or self.kept is not None),
+        )
 
     def tuned(self, *size: int, images: int = 1) -> tuple[int, int]:
         """The `steps` of `source("numba", steps=...)` that are fastest here for images of this size.

@@ -113,13 +113,21 @@ def test_the_commands_succeed_one_after_the_other(tmp_path, monkeypatch, capsys)
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     noise = np.random.default_rng(0).normal(128, 30, (24, 25)).clip(0, 255)
     Image.fromarray(noise.astype(np.uint8)).save("noisy.png")
-    assert len(commands()) == 8
+    assert len(commands()) == 9
     for line in commands():
         monkeypatch.setattr("sys.argv", shlex.split(line))
         with pytest.raises(SystemExit) as end:
             run()
         assert not end.value.code, (line, capsys.readouterr())
-    made = {"certificate.png", "net.py", "certificate.json", "clean.png", "film.gif", "graph.svg", "heat.pde"}
+    made = {
+        "certificate.png",
+        "net.py",
+        "certificate.json",
+        "clean.png",
+        "film.gif",
+        "graph.svg",
+        "heat.pde",
+    } | {"net.pt2"}
     assert made <= {f.name for f in tmp_path.iterdir()}
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from pde2net.cli.inputs import Given, compiled, declaration, in_its_words
+from pde2net.cli.inputs import Given, along_axes, compiled, declaration, in_its_words
 from pde2net.cli.say import Say
 from pde2net.emit.emit import passes_of
 from pde2net.errors import DeclarationError, EmissionError, FileError
@@ -89,11 +89,7 @@ def bench_file(
 
 
 def _shape(size: Sequence[int], dimension: int) -> tuple[int, ...]:
-    if not size:
-        return (round(CELLS ** (1 / dimension)),) * dimension
-    if len(size) not in (1, dimension) or min(size) < 1:
-        raise DeclarationError(f"--size is one number of cells, or {dimension}, one for each axis.")
-    return tuple(size) * (dimension if len(size) == 1 else 1)
+    return along_axes(size, dimension) or (round(CELLS ** (1 / dimension)),) * dimension
 
 
 def _modules(network: Network) -> tuple[dict[str, torch.nn.Module], list[str]]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pde2net.cli.options import File, Json, OnUnstable, Quiet, Steps, Tau, Unstable, Values
+from pde2net.cli.options import File, Json, OnUnstable, Precision, Quiet, Steps, Tau, Unstable, Values
 
 
 def verify(
@@ -138,6 +138,48 @@ def advise(
     from pde2net.cli.say import Say
 
     advise_file(Given(file, values or [], tau, steps), time, measure, Say(quiet, json))
+
+
+def export(
+    file: File,
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="PROGRAM", help="The file to write, .onnx or .pt2."),
+    ] = Path("net.onnx"),
+    size: Annotated[
+        list[int] | None,
+        typer.Option(metavar="CELLS", help="For one size alone: along each axis; repeat for several."),
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="For one number of images alone.")
+    ] = None,
+    dtype: Annotated[Precision, typer.Option(help="Of all inputs and of the result.")] = Precision.FLOAT32,
+    values: Values = None,
+    tau: Tau = None,
+    steps: Steps = None,
+    on_unstable: Unstable = OnUnstable.ERROR,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Write the network of FILE for other programs: ONNX, or torch.export.
+
+    FILE may be weights that were trained, net.safetensors. The program takes
+    images of any size and number, but for networks with coarser grids, which
+    need --size; solvers need a fixed number of iterations. It names its inputs
+    as the equation does, and holds the certificate. It is run, and has to give
+    what the network gives; ONNX where onnxruntime is installed.
+
+    Example: pde2net export examples/perona_malik.py -o net.onnx
+
+    Exit status: 0 written; 1 stability is refuted and --on-unstable is error;
+    2 for bad usage or input.
+    """
+    from pde2net.cli.export import export_file
+    from pde2net.cli.inputs import Given
+    from pde2net.cli.say import Say
+
+    given = Given(file, values or [], tau, steps)
+    export_file(given, output, size or [], batch, dtype.value, on_unstable, Say(quiet, json))
 
 
 def draw(

@@ -208,6 +208,15 @@ def compiled(given: Given, declared: Declaration, on_unstable: str, say: Say) ->
     return network
 
 
+def along_axes(size: Sequence[int], dimension: int) -> tuple[int, ...] | None:
+    """The cells along each axis that --size gives, once for all or for each; None without."""
+    if not size:
+        return None
+    if len(size) not in (1, dimension) or min(size) < 1:
+        raise DeclarationError(f"--size is one number of cells, or {dimension}, one for each axis.")
+    return tuple(size) * (dimension if len(size) == 1 else 1)
+
+
 def refuse_changes(given: Given, file: Path) -> None:
     """Raise DeclarationError for options that would change what trained weights have of their own."""
     if given.options:

@@ -10,7 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from pde2net import __version__
-from pde2net.cli.declared import advise, bench, compile_, draw, gallery, recheck, verify
+from pde2net.cli.declared import advise, bench, compile_, draw, export, gallery, recheck, verify
 from pde2net.cli.options import INTERRUPTED, REFUSED, USAGE
 from pde2net.cli.running import demo, run_, studio, train
 from pde2net.cli.say import Say
@@ -53,6 +53,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run_,
     "train": train,
     "advise": advise,
+    "export": export,
     "draw": draw,
     "gallery": gallery,
     "demo": demo,

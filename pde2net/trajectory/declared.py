@@ -17,6 +17,7 @@ from pde2net.errors import DeclarationError
 from pde2net.graph.build import build, explicit_steps
 from pde2net.language.schemes import Explicit, Scheme
 from pde2net.scheme import explicit
+from pde2net.scheme.method import Update
 from pde2net.scheme.stack import PREVIOUS, Stack
 from pde2net.trajectory.course import Course
 from pde2net.trajectory.run import Shape
@@ -38,20 +39,23 @@ def course(semi: Semi, scheme: Scheme, update: Any, tau: sp.Expr, learned: bool)
     return Course(scheme.repeats, stages, "time", float(time))
 
 
-def resumes(semi: Semi, update: Any, shared: bool) -> bool:
+def resumes(semi: Semi, update: Update, shared: bool) -> bool:
     """Whether the network of this update is a stack that may be run in parts (see Course)."""
-    return (
-        isinstance(update, Stack)
-        and shared
-        and not (update.repeated and update.uses(PREVIOUS))
-        and not semi.form.problem.depends_on_time
-    )
+    return isinstance(update, Stack) and repeats(semi, update, shared)
+
+
+def repeats(semi: Semi, update: Update, shared: bool) -> bool:
+    """Whether each step, or cycle, is the same function of the state alone."""
+    two = isinstance(update, Stack) and update.repeated and update.uses(PREVIOUS)
+    return shared and not two and not semi.form.problem.depends_on_time
 
 
 def part(request: Request, semi: Semi, tau: sp.Expr, count: int) -> Request:
-    """What to emit for so many repeats of a stack."""
-    stack: Stack = request.update
-    if stack.repeated:
+    """What to emit for so many repeats of a network whose repeats are alike."""
+    stack: Update = request.update
+    if not isinstance(stack, Stack):
+        shorter: Update = replace(stack, steps=count)
+    elif stack.repeated:
         shorter = replace(stack, stages=stack.stages[:1] * count, time=stack.time / len(stack.stages) * count)
     else:
         shorter = replace(stack, cycles=count)

@@ -99,7 +99,7 @@ def test_every_command_with_a_declaration_takes_them(command, model: Path) -> No
     np.save(model.parent / "in.npy", RNG.random((6, 7)))
     assert "7 steps of tau = 1/8" in command("run", model, "in.npy", "out.npy", *given).out
     text = {name: " ".join(command(name, "--help").out.split()) for name in COMMANDS}
-    for name in ("verify", "compile", "draw", "advise", "run", "bench"):
+    for name in ("verify", "compile", "export", "draw", "advise", "run", "bench"):
         assert all(option in text[name] for option in ("--set", "--tau", "--steps"))
     for name in COMMANDS:
         assert "--quiet" in text[name] and "--json" in text[name]
@@ -169,6 +169,7 @@ def results(command, heat, tmp_path: Path) -> dict[str, dict]:
         "compile": (file, "--certificate", "c.json"),
         "recheck": ("c.json", "net.py"),
         "run": (file, "in.npy", "out.npy", "--track", "mean"),
+        "export": (file, "-o", "net.pt2", "--size", "6"),
         "draw": (file, "-o", "graph.svg"),
         "gallery": ("heat",),
     }
