@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery clean
+.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery export-table clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -70,6 +70,10 @@ drawings: $(STAMP) ## draw a network per scheme, list its claims; rewrites docs/
 
 gallery: $(STAMP) ## run the models of examples/gallery; rewrites docs/gallery.md and its picture
 	@$(BIN)/python benchmarks/gallery.py
+
+export-table: $(STAMP) ## try every network with torch.export, ONNX, vmap, ...; rewrites docs/export.md
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,onnx]'
+	@OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/emit/export_table.py
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) .versions dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
