@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery export-table clean
+.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery export-table tutorials restoring site clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -74,6 +74,15 @@ gallery: $(STAMP) ## run the models of examples/gallery; rewrites docs/gallery.m
 export-table: $(STAMP) ## try every network with torch.export, ONNX, vmap, ...; rewrites docs/export.md
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,onnx]'
 	@OMP_NUM_THREADS=1 PYTHONPATH=tests $(BIN)/python tests/emit/export_table.py
+
+tutorials: $(STAMP) ## run the notebooks of docs/tutorials and keep what they show
+	@$(BIN)/python benchmarks/tutorials.py
+
+restoring: $(STAMP) ## measure p2n.denoise and p2n.inpaint; rewrites the tables of docs/restoring.md
+	@$(BIN)/python benchmarks/restoring.py
+
+site: $(STAMP) ## build the documentation, build/site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 
 clean: ## remove everything that make made
 	rm -rf $(VENV) .versions dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,8 +20,8 @@ from pde2net.language.text.build import read
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = [(m[1], m[2]) for m in re.finditer(r"^```(\w+)\n(.*?)^```", README, re.M | re.S)]
-FIVE_LINES, BLOCK, TRAINING, LEARNED, SHIPPED = (text for kind, text in BLOCKS if kind == "python")
-PROOF, REFUSAL = (text for kind, text in BLOCKS if kind == "text")
+RESTORING, FIVE_LINES, BLOCK, TRAINING, LEARNED, SHIPPED = (text for kind, text in BLOCKS if kind == "python")
+RESTORED, PROOF, REFUSAL = (text for kind, text in BLOCKS if kind == "text")
 INDENTED = re.findall(r"(?:^    \S.*\n)+", re.sub(r"```.*?```", "", README, flags=re.S), re.M)
 
 
@@ -38,6 +38,13 @@ def five_lines(tmp_path_factory):
         patch.chdir(folder)
         exec(FIVE_LINES, names)
     return SimpleNamespace(out="\n".join(out), folder=folder, names=names, network=names["network"])
+
+
+def test_a_picture_comes_out():
+    pytest.importorskip("skimage")
+    out = []
+    exec(RESTORING, {"print": lambda *what: out.append(" ".join(map(str, what)))})
+    assert out == [RESTORED.strip()]
 
 
 def test_the_first_program_prints_its_proof(five_lines):

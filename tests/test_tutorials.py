@@ -38,7 +38,7 @@ def test_cells_run_one_after_the_other(
         exec(compile(ast.Module(before if shown else tree.body, []), file.name, "exec"), names)
         if isinstance(last, ast.Expr):
             value = eval(compile(ast.Expression(last.value), file.name, "eval"), names)
-            for form in RICH:
+            for form in RICH if type(value).__module__.startswith("pde2net") else ():
                 if hasattr(value, form):
                     assert getattr(value, form)() is not None
         printed = capsys.readouterr().out
