@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery export-table tutorials restoring site clean
+.PHONY: help setup demo test test-long lint format dist test-versions fuzz fuzz-text benchmark benchmark-tests comparison drawings gallery export-table tutorials restoring tasks site clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -80,6 +80,11 @@ tutorials: $(STAMP) ## run the notebooks of docs/tutorials and keep what they sh
 
 restoring: $(STAMP) ## measure p2n.denoise and p2n.inpaint; rewrites the tables of docs/restoring.md
 	@$(BIN)/python benchmarks/restoring.py
+
+tasks: dist ## run docs/tasks.md from the wheel, in an environment of its own
+	@rm -rf build/tasks && $(PYTHON) -m venv build/tasks/venv
+	@build/tasks/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls dist/*.whl)[demo,plot,onnx]" pytest
+	@cd build/tasks && venv/bin/python -m pytest -q -o addopts= --noconftest -p no:cacheprovider --rootdir . ../../tests/test_tasks.py
 
 site: $(STAMP) ## build the documentation, build/site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
