@@ -87,6 +87,7 @@ def export(
     example = given(request, options.batch or 2, traced(request, options), dtype)
     dims = _dims(request, options, example)
     names = list(example)
+    shapes = {n: tuple(_said(dims[n].get(i, k)) for i, k in enumerate(a.shape)) for n, a in example.items()}
     output = free_name("result", names)
     with _quiet(), torch.no_grad():
         program = _tried(
@@ -107,7 +108,7 @@ def export(
                 verbose=False,
                 external_data=False,
             )
-            data = _stripped(found.model_proto, described)
+            data = _stripped(found.model_proto, described, shapes)
     others = [given(request, batch, size, dtype, 1) for batch, size in _others(request, options)]
 
     def write(path: Path) -> None:
@@ -120,8 +121,7 @@ def export(
             _compare(path, whole, image)
 
     write_with(options.path, write)
-    shapes = ((n, tuple(_said(dims[n].get(i, k)) for i, k in enumerate(a.shape))) for n, a in example.items())
-    return Exported(options.path, tuple(shapes), output, not onnx or _runs())
+    return Exported(options.path, tuple(shapes.items()), output, not onnx or _runs())
 
 
 def given(request: Request, batch: int, size: tuple[int, ...], dtype: Any, seed: int = 0) -> Data:
@@ -220,31 +220,40 @@ def _quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _stripped(model: Any, described: Mapping[str, str]) -> bytes:
-    """The bytes of a model with its metadata, without notes on where each node is from."""
+def _stripped(model: Any, described: Mapping[str, str], shapes: Mapping[str, tuple[int | str, ...]]) -> bytes:
+    """The bytes of a model with its metadata and named sizes, without notes on where each node is from."""
     import onnx
 
-    # Sizes after a loop have names that torch makes up; they are those of u.
+    # Sizes that are open have names that torch makes up, in all graphs the same.
+    names: dict[str, str] = {}
+    for value in model.graph.input:
+        for place, size in zip(value.type.tensor_type.shape.dim, shapes[value.name], strict=True):
+            if place.dim_param:
+                names[place.dim_param] = str(size)
+    for graph in (model.graph, *model.functions):
+        _without_notes(graph, names)
     of_u = model.graph.input[0].type.tensor_type.shape
     model.graph.output[0].type.tensor_type.shape.CopyFrom(of_u)
-    for graph in (model.graph, *model.functions):
-        _without_notes(graph)
     onnx.helper.set_model_props(model, dict(described))
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _without_notes(graph: Any) -> None:
-    graph.ClearField("metadata_props")
-    for kind in ("input", "output", "value_info", "initializer"):
-        for value in getattr(graph, kind, ()):
-            if hasattr(value, "metadata_props"):
-                value.ClearField("metadata_props")
+def _without_notes(graph: Any, names: Mapping[str, str]) -> None:
+    for notes in ("metadata_props", "value_info"):
+        graph.ClearField(notes)
+    for value in (*graph.input, *graph.output):
+        if isinstance(value, str):  # of a function
+            continue
+        value.ClearField("metadata_props")
+        for place in value.type.tensor_type.shape.dim:
+            if place.dim_param in names:
+                place.dim_param = names[place.dim_param]
     for node in graph.node:
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                _without_notes(attribute.g)
+                _without_notes(attribute.g, names)
 
 
 def _runs() -> bool:
@@ -254,22 +263,12 @@ def _runs() -> bool:
 def _compare(path: Path, module: nn.Module, image: Data) -> None:
     """Raise EmissionError if the file gives something else than the module."""
     u, data = image["u"], {n: a for n, a in image.items() if n != "u"}
+    onnx = path.suffix.lower() == ".onnx"
+    if onnx and not _runs():
+        return
     with torch.no_grad(), _quiet():
         want = module(u, **data)
-        if path.suffix == ".pt2":
-            found = torch.export.load(path).module()(u, **data)
-        elif _runs():
-            import onnxruntime
-
-            quiet = onnxruntime.SessionOptions()
-            quiet.log_severity_level = 3
-            session = onnxruntime.InferenceSession(path, quiet)
-            taken = {i.name for i in session.get_inputs()}
-            found = torch.from_numpy(
-                session.run(None, {n: a.numpy() for n, a in image.items() if n in taken})[0]
-            )
-        else:
-            return
+        found = _tried(_by_onnxruntime, path, image) if onnx else torch.export.load(path).module()(u, **data)
     eps = torch.finfo(u.dtype).eps
     far = (found - want).abs().max() / want.abs().max().clamp_min(eps)
     if not far <= eps**0.5:
@@ -277,3 +276,14 @@ def _compare(path: Path, module: nn.Module, image: Data) -> None:
             f"The file does not give what the module gives: they differ by {far:.2g} of the largest value. "
             "It was not written."
         )
+
+
+def _by_onnxruntime(path: Path, image: Data) -> Tensor:
+    import onnxruntime
+
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 3
+    session = onnxruntime.InferenceSession(path, quiet)
+    taken = {i.name for i in session.get_inputs()}
+    found = session.run(None, {n: a.numpy() for n, a in image.items() if n in taken})[0]
+    return torch.from_numpy(found)
