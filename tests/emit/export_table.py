@@ -6,6 +6,7 @@ import copy
 import io
 import pickle
 import socket
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -239,16 +240,24 @@ def printed() -> dict[str, dict[str, str]]:
     }
 
 
-def main() -> None:
-    found: dict[str, dict[str, str]] = {}
-    for name, family in FAMILIES.items():
-        tried = Tried(family)
-        found[name] = {check: outcome(tried, check) for check in CHECKS}
-        print(name, *(check for check, why in found[name].items() if why), sep="; ", flush=True)
+def write(found: dict[str, dict[str, str]]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(START)
-    write_text(PAGE, f"{before}{START}\n{Table(found)}\n\n{END}{rest.partition(END)[2]}")
+    ordered = {name: found[name] for name in FAMILIES if name in found}
+    said = f"{len(ordered)} of {len(FAMILIES)} kinds of networks were tried.\n\n"
+    write_text(PAGE, f"{before}{START}\n{said}{Table(ordered)}\n\n{END}{rest.partition(END)[2]}")
+
+
+def main(anew: bool) -> None:
+    """Try what the page does not have yet, or all of it; the page is written after each kind."""
+    found = {} if anew else printed()
+    for name, family in FAMILIES.items():
+        if name not in found:
+            tried = Tried(family)
+            found[name] = {check: outcome(tried, check) for check in CHECKS}
+            print(name, *(check for check, why in found[name].items() if why), sep="; ", flush=True)
+            write(found)
 
 
 if __name__ == "__main__":
-    main()
+    main("--anew" in sys.argv)
