@@ -14,6 +14,7 @@ from support import uncertified
 
 import pde2net as p2n
 from pde2net import div, grad, norm2
+from pde2net.emit import execute
 from pde2net.emit.emit import passes_of
 from pde2net.emit.kernels import tune
 from pde2net.emit.kernels.stack import LATE, ROWS, STEPS
@@ -66,6 +67,8 @@ def test_short_networks_and_folders_that_cannot_be_written(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("")
+    execute._kernels.cache_clear()  # they are shared with other tests
+    execute._module.cache_clear()
     monkeypatch.setenv("PDE2NET_CACHE", str(tmp_path / "file" / "folder"))
     monkeypatch.setattr("numba.config.DISABLE_JIT", True)
     monkeypatch.setattr(tune, "RUNS", 1)
