@@ -44,6 +44,7 @@ THINNED = {
     "test_tensors.py::test_modules_agree_with_the_interpreter": 5,
     "test_system_cells.py::test_modules_agree_with_the_interpreter": 4,
     "test_breadth.py::test_modules_agree_with_the_interpreter": 5,
+    "test_branches.py::test_values_and_types": 1,
     "test_export_table.py::test_the_quick_part_of_the_page": 1,
     "test_export_files.py::test_what_no_file_can_hold_is_refused_with_a_remedy": 1,
     "test_paper.py::test_a_quick_run_is_kept_resumed_and_reported": 3,

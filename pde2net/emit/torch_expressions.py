@@ -191,13 +191,15 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
         printed = self._print(rest)
         if not self.is_tensor(expr):
             return f"({self._print(value)} if {self._print(condition)} else {printed})"
-        if not (self.is_tensor(value) or self.is_tensor(rest)):
+        if not any(s.name in self.tensors for e in (value, rest) for s in e.free_symbols):
             return f"torch.where({self._print(condition)}, {self._full(condition, value)}, {printed})"
         return f"torch.where({self._print(condition)}, {self._print(value)}, {printed})"
 
     def _full(self, condition: sp.Basic, value: sp.Expr) -> str:
-        """A number in dtype and device of the state: two numbers would choose a type of their own."""
-        like = min((s for s in condition.free_symbols if self.is_tensor(s)), key=lambda s: s.name)
+        """A scalar in dtype and device of the state: two of them would choose a type of their own."""
+        like = min((s for s in condition.free_symbols if s.name in self.tensors), key=lambda s: s.name)
+        if self.is_tensor(value):
+            return f"torch.zeros_like({self._print(like)}) + {self.parenthesize(value, PRECEDENCE['Add'])}"
         return f"torch.full_like({self._print(like)}, {self._print(value)})"
 
     def _print_Relational(self, expr: sp.Rel) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import sympy as sp
+from sympy.logic.boolalg import Boolean
 
 from pde2net.graph.nodes import CHANNEL_SUM, Pointwise
 from pde2net.program.guard import AtLeast, guarded
@@ -85,8 +86,10 @@ class _Parts:
         inlined: dict[sp.Symbol, sp.Expr] = {}
         for symbol, part in common:
             expression = part.xreplace(inlined)
-            if not any(s.name in self.names for s in expression.free_symbols):
-                # A function of parameters alone is read more easily where it is used.
+            alone = not any(s.name in self.names for s in expression.free_symbols)
+            if alone or isinstance(expression, Boolean):
+                # A function of parameters alone is read more easily where it is used; what is chosen by a
+                # condition takes its type from the values that are compared.
                 inlined[symbol] = expression
                 continue
             clamps, expression = self._clamped(expression)
