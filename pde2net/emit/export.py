@@ -26,7 +26,7 @@ from pde2net.errors import EmissionError
 from pde2net.files import write_with
 
 Data = dict[str, Tensor]
-LEAST = 3  # cells along an axis of any size: torch takes 1 and 2 for sizes of their own
+LEAST = 3  # cells along an axis of any size: torch takes 1 for a size of its own, after a step to n - 1 too
 MISSING = 'ONNX needs onnx and onnxscript: pip install "pde2net[onnx]".'
 
 
@@ -166,9 +166,9 @@ def _dims(request: Request, options: Options, example: Data) -> dict[str, dict[i
         for place, (axis, least) in enumerate(zip(request.axes, request.smallest, strict=True), start=2):
             whole = request.multiple
             free[place] = (
-                torch.export.Dim(axis, min=max(LEAST, least))
+                torch.export.Dim(axis, min=max(LEAST, least + 1))
                 if whole == 1
-                else whole * torch.export.Dim(f"_{axis}", min=max(LEAST, -(-least // whole)))
+                else whole * torch.export.Dim(f"_{axis}", min=max(LEAST, -(-(least + 1) // whole)))
             )
     return {n: {i: d for i, d in free.items() if i < a.dim()} for n, a in example.items()}
 

@@ -171,6 +171,7 @@ def _process(rank: int, port: int, module: bytes, u: Any, data: Any, folder: str
     parallel(u[own], **{n: a[own] for n, a in data.items()}).square().mean().backward()
     if rank == 0:
         torch.save([p.grad for p in parallel.parameters()], Path(folder) / "gradients.pt")
+    torch.distributed.barrier()  # one that leaves early aborts the other
     torch.distributed.destroy_process_group()
 
 
