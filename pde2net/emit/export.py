@@ -26,7 +26,7 @@ from pde2net.errors import EmissionError
 from pde2net.files import write_with
 
 Data = dict[str, Tensor]
-LEAST = 3  # cells along an axis of any size: torch takes 1 for a size of its own, after a step to n - 1 too
+LEAST = 3  # cells along an axis of any size: 1 is a size of its own for torch, of differences too
 MISSING = 'ONNX needs onnx and onnxscript: pip install "pde2net[onnx]".'
 
 
