@@ -1,4 +1,4 @@
-"""Branches whose values are numbers or trained parameters have the type of the state, and their own values."""
+"""Branches of numbers or trained parameters have the type of the state, and their own values."""
 
 import numpy as np
 import pytest
