@@ -68,6 +68,14 @@ def checked(request: Request, path: str | Path, size: Any, batch: Any, dtype: st
         raise DeclarationError(f"batch is a number of images, or None for any, not {batch!r}.")
     options = Options(Path(path), _size(request, size), batch, dtype)
     require_exportable(request)
+    loop = _loop(request)
+    if options.path.suffix.lower() == ".onnx" and loop is not None and loop.anderson:
+        said = (
+            "Anderson acceleration solves small systems, for which ONNX has no operator: write .pt2, or take"
+        )
+        raise EmissionError(f"{said} p2n.FixedPoint without anderson.").spelt(
+            f"{said} fixed_point without anderson."
+        )
     if options.size is None and has_grids(request):
         said = "Coarser grids follow from the size of the image, so the file is for one size:"
         example = (256,) * len(request.axes)
@@ -110,6 +118,12 @@ def has_grids(request: Request) -> bool:
     )
 
 
+def _loop(request: Request) -> Iterate | None:
+    """The iteration of a step."""
+    nodes = (node_of(request.graph, name) for name in block(request.graph))
+    return next((n for n in nodes if isinstance(n, Iterate)), None)
+
+
 def _systems(request: Request) -> list[LinearSolve]:
     nodes = (node_of(request.graph, name) for name in request.graph)
     return [n for n in nodes if isinstance(n, LinearSolve)]
@@ -117,8 +131,7 @@ def _systems(request: Request) -> list[LinearSolve]:
 
 def require_exportable(request: Request) -> None:
     """Raise EmissionError if the number of iterations is open, or too large to be written out."""
-    nodes = [node_of(request.graph, name) for name in block(request.graph)]
-    loop = next((n for n in nodes if isinstance(n, Iterate)), None)
+    loop = _loop(request)
     if loop is not None and loop.tol != 0:
         cycles = loop.method == "multigrid"
         option = "cycles" if cycles else "iterations"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
 import socket
 import sys
@@ -26,6 +27,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "export.md"
 START, END = "<!-- families -->\n", "<!-- end families -->"
 SIZE = (8, 9)
 SMALL = (4, 5)  # of Jacobians
+UNKNOWN_COUNT = (
+    "Up to tol, how often a loop runs depends on values, which no whole graph can say: torch.compile without "
+    "fullgraph compiles what is in the loop, and does the same; with iterations=... there is a whole graph."
+)
 
 
 class Tried:
@@ -84,8 +89,18 @@ def onnx(tried: Tried, size: tuple[int, ...] | None = None) -> None:
 def compiled(tried: Tried) -> None:
     """torch.compile without graph breaks; aot_eager, since inductor only differs in what it makes of it."""
     u, data = tried.given()
-    torch._dynamo.reset()
-    same(torch.compile(tried.module, fullgraph=True, backend="aot_eager")(u, **data), tried.module(u, **data))
+
+    def by(whole: bool) -> torch.Tensor:
+        torch._dynamo.reset()
+        made = torch.compile(tried.module, fullgraph=whole, backend="aot_eager")
+        return torch.as_tensor(made(u, **data)).detach()
+
+    try:
+        found = by(True)
+    except torch._dynamo.exc.UserError:  # a condition that depends on values
+        same(by(False), tried.module(u, **data))
+        raise p2n.EmissionError(UNKNOWN_COUNT) from None
+    same(found, tried.module(u, **data))
 
 
 def vmap(tried: Tried) -> None:
@@ -171,8 +186,9 @@ def _process(rank: int, port: int, module: bytes, u: Any, data: Any, folder: str
     parallel(u[own], **{n: a[own] for n, a in data.items()}).square().mean().backward()
     if rank == 0:
         torch.save([p.grad for p in parallel.parameters()], Path(folder) / "gradients.pt")
-    torch.distributed.barrier()  # one that leaves early aborts the other
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
+    os._exit(0)  # a thread of gloo that is still there would abort the process
 
 
 CHECKS: dict[str, Callable[[Tried], None]] = {

@@ -123,6 +123,12 @@ def test_options_are_checked(options, words, tmp_path):
         network.export(tmp_path / "net.pth")
 
 
+def test_anderson_is_refused_for_onnx(tmp_path):
+    make = FAMILIES["implicit, fixed point, Anderson"].network
+    with pytest.raises(p2n.EmissionError, match=r"write \.pt2, or take p2n\.FixedPoint"):
+        make().export(tmp_path / "net.onnx")
+
+
 def test_without_onnx_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     network = uncertified(PERONA_MALIK, p2n.Explicit(R(1, 10), 1))
