@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -101,6 +102,7 @@ class Network:
         """
         from pde2net.emit.blocks import mapped, shifted
 
+        self._require_free_names(self.map_blocks)
         if math.inf in self.halo:
             raise DeclarationError(
                 "Results of implicit steps and multigrid cycles depend on all cells: there are no blocks; "
@@ -185,6 +187,7 @@ class Network:
         from pde2net.trajectory.declared import course, part, rate, shape
         from pde2net.trajectory.run import run
 
+        self._require_free_names(self.run)
         if every is not None and (type(every) is not int or every < 1):
             raise DeclarationError(f"every is a positive whole number of steps, not {every!r}.")
         semi, tau = self.semidiscrete, self.certificate.tau
@@ -223,6 +226,18 @@ class Network:
             keep=keep,
             progress=progress,
         )
+
+    def _require_free_names(self, method: Callable[..., Any]) -> None:
+        """Raise DeclarationError for fields and inputs that are called like an option of a method."""
+        problem = self.semidiscrete.form.problem
+        own = inspect.signature(method).parameters.values()
+        options = {option.name for option in own if option.kind != option.VAR_KEYWORD}
+        for name in (*(str(f.func) for f in problem.fields), *(s.name for s in problem.inputs)):
+            if name in options:
+                raise DeclarationError(
+                    f'"{name}" is an option of {method.__name__}: call the field or input otherwise, or call '
+                    "the module."
+                )
 
     def _require_filters(self, remedy: str) -> None:
         """Raise DeclarationError if filters of the network are still to be learned."""

@@ -79,6 +79,16 @@ def test_the_network_makes_the_image_in_one_call(method: str) -> None:
     assert method == "rof" or found.certificate.claims["l2_stability"].status == p2n.Status.PROVED
 
 
+def test_numbers_of_numpy_and_torch() -> None:
+    noisy = with_noise(picture(12, 12))
+    plain = p2n.denoise(noisy, sigma=0.125, spacing=2.0, contrast=0.25, time=1.5)
+    for kind in (np.float32, np.float64, torch.tensor):
+        found = p2n.denoise(noisy, sigma=kind(0.125), spacing=kind(2.0), contrast=kind(0.25), time=kind(1.5))
+        np.testing.assert_array_equal(found.image, plain.image)
+    several = p2n.denoise(noisy, sigma=0.125, spacing=np.full(2, 2.0, np.float32), contrast=0.25, time=1.5)
+    np.testing.assert_array_equal(several.image, plain.image)
+
+
 def test_what_is_removed_is_the_noise() -> None:
     noisy = with_noise(picture(64, 64))
     for method in ("charbonnier", "catte", "heat"):
@@ -185,16 +195,17 @@ REFUSED = [
     ({"image": None}, "holds numbers"),
     ({"image": Image.new("CMYK", (9, 9))}, "CMYK"),
     ({"method": "perona"}, "perona_malik"),
-    ({"sigma": 0}, "sigma is"),
+    ({"sigma": 0}, "must be positive"),
     ({"sigma": "guess"}, "sigma is"),
-    ({"sigma": math.nan}, "sigma is"),
-    ({"contrast": -1.0, "sigma": 0.1}, "contrast is a positive number"),
-    ({"time": 0, "sigma": 0.1}, "time is a positive number"),
+    ({"sigma": math.nan}, "must be finite"),
+    ({"contrast": -1.0, "sigma": 0.1}, "contrast must be positive"),
+    ({"time": 0, "sigma": 0.1}, "time must be positive"),
     ({"method": "heat", "contrast": 1.0, "sigma": 0.1}, "heat has no contrast"),
     ({"method": "t1", "time": 1.0, "sigma": 0.1}, "takes no contrast, time or spacing"),
     ({"method": "t1", "image": np.zeros(30), "sigma": 0.1}, "trained on images"),
     ({"spacing": (1, 2, 3), "sigma": 0.1}, "each of 2 axes"),
-    ({"spacing": 0, "sigma": 0.1}, "spacing is one positive number"),
+    ({"image": with_noise(picture(12, 12)), "sigma": 40.0}, "more than there is to remove"),
+    ({"spacing": 0, "sigma": 0.1}, "spacing must be positive"),
 ]
 
 

@@ -29,6 +29,7 @@ def same(made: Path, shown: Path) -> bool:
     return first.shape == second.shape and bool(np.abs(first - second).mean() < CLOSE)
 
 
+@pytest.mark.long
 def test_the_tasks(tmp_path: Path) -> None:
     """In one folder, as a newcomer would; tasks that need what is not installed are left out."""
     pytest.importorskip("skimage")

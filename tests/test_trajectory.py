@@ -278,8 +278,9 @@ def test_the_discrepancy_rule_ends_where_the_noise_is_removed() -> None:
     assert 0 < way.repeats[-1] < 400 and "reached the noise, sigma = 0.1" in way.stopped
     assert way["removed"][-2, 0] < 0.1 <= way["removed"][-1, 0]
     assert "ended early" in repr(way)
-    with pytest.raises(p2n.DeclarationError, match="positive and finite"):
+    with pytest.raises(p2n.DeclarationError, match="must be positive"):
         p2n.discrepancy(0)
+    assert "sigma = 0.5" in (p2n.discrepancy(np.float32(0.5)).__doc__ or "")
     for name in SCHEMES:
         way = compiled(name, 3).run(
             image(1, 1, 9, 9), every=1, until=lambda moment: moment.repeat >= 2, backend="torch"
@@ -416,6 +417,19 @@ def test_what_is_refused(arguments: dict[str, Any], message: str) -> None:
     network = p2n.compile(HEAT, p2n.Explicit(tau=FIFTH, steps=2))
     with pytest.raises(p2n.DeclarationError, match=message):
         network.run(**{"u0": np.zeros((9, 8)), **arguments})
+
+
+@pytest.mark.parametrize("name", ["track", "u0", "module", "given"])
+def test_fields_that_are_called_like_options(name: str) -> None:
+    field = sp.Function(name)(x, y)
+    network = p2n.compile(
+        p2n.Problem(sp.Eq(u.diff(t), laplacian(u) + field)), p2n.Explicit(tau=FIFTH, steps=1)
+    )
+    if name == "given":  # an option of none
+        assert network.run(np.zeros((9, 8)), given=np.ones((9, 8))).final.mean() == pytest.approx(0.2)
+        return
+    with pytest.raises(p2n.DeclarationError, match=f'"{name}" is an option of run'):
+        network.run(np.zeros((9, 8)), **({} if name == "u0" else {name: np.ones((9, 8))}))
 
 
 def test_no_energy_without_one() -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 FILES = sorted((Path(__file__).parent.parent / "docs" / "tutorials").glob("*.ipynb"))
+NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w])")
 RICH = ("_repr_html_", "_repr_png_", "_repr_svg_", "_repr_latex_")
+
+
+def same(stored: str, printed: str) -> bool:
+    """The same words, and numbers that differ by rounding, which is another one on each machine."""
+    texts = [NUMBER.sub("#", " ".join(text.split())) for text in (stored, printed)]
+    values = [[float(v) for v in NUMBER.findall(text)] for text in (stored, printed)]
+    return texts[0] == texts[1] and values[1] == pytest.approx(values[0], rel=5e-3, abs=1e-4)
 
 
 def test_there_are_six() -> None:
@@ -46,7 +55,7 @@ def test_cells_run_one_after_the_other(
             "".join(output["text"]) for output in cell["outputs"] if output["output_type"] == "stream"
         )
         if "print" in "".join(cell["source"]) and file.stem not in ("training",):
-            assert stored.split() == printed.split()
+            assert same(stored, printed)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

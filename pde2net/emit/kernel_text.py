@@ -6,6 +6,7 @@ import ast
 import symtable
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 FORGETS = "forget"  # deletes what is kept beside the file that it is in
 OF_NUMBA = {"compiled", "intrinsic", "overload"}
@@ -25,11 +26,12 @@ class Separated:
     rest: ast.Module
 
 
+@lru_cache(maxsize=64)
 def separated(source: str) -> Separated:
     """The kernels of a source are the functions that numba's decorators, or ours of these, stand before."""
     tree, lines = ast.parse(source), source.splitlines()
     known = {name: node for node in tree.body for name in _defines(node)}
-    reads = {name: found & known.keys() for name, found in _globals(source).items()}
+    reads = {name: found & known.keys() for name, found in _globals(tree, source).items()}
     marks = set(OF_NUMBA)
     while more := {n for n, of in reads.items() if of & marks and _is_decorator(known[n])} - marks:
         marks |= more
@@ -48,17 +50,15 @@ def _is_decorator(node: ast.stmt) -> bool:
     return bool(arguments) and arguments[0].arg == "function"
 
 
-def _globals(source: str) -> dict[str, set[str]]:
+def _globals(tree: ast.Module, source: str) -> dict[str, set[str]]:
     """What each function or class of a module, or what it assigns, reads of the module."""
+    scopes = symtable.symtable(source, "<source>", "exec").get_children()
+    inside = {table.get_name(): _of_scope(table) for table in scopes}
     found: dict[str, set[str]] = {}
-    for node in ast.parse(source).body:
+    for node in tree.body:
+        around = [node] if isinstance(node, ast.Assign) else getattr(node, "decorator_list", [])
         for name in _defines(node):
-            found[name] = _names([node]) if isinstance(node, ast.Assign) else set()
-    for table in symtable.symtable(source, "<source>", "exec").get_children():
-        found[table.get_name()] = _of_scope(table)
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found[node.name] |= _names(node.decorator_list)
+            found[name] = inside.get(name, set()) | _names(around)
     return found
 
 

@@ -21,6 +21,7 @@ TIFF = (".tif", ".tiff")
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PORTABLE = {1: ".pgm", 3: ".ppm"}  # Pillow writes either content under either name
 _DEEP = ("I;16", "I;16L", "I;16B", "I")
+_MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "F", *_DEEP)
 _SAVING: dict[str, dict[str, Any]] = {
     ".jpg": {"quality": 95},
     ".jpeg": {"quality": 95},
@@ -48,7 +49,7 @@ def read_image(data: bytes, name: str) -> Picture | None:
 
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            if opened.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "F", *_DEEP):
+            if opened.mode not in _MODES:
                 raise FileError(f"{name} has the mode {opened.mode}; convert it to grey or RGB.")
             # A phone's .jpg is MPO, whose further frames are previews.
             several = getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO"
@@ -66,12 +67,7 @@ def read_image(data: bytes, name: str) -> Picture | None:
                     "as .png or .tif, or the channels as 16-bit grey images."
                 )
             opened.load()
-            image = ImageOps.exif_transpose(opened)
-            if image.mode in ("1", "P", "L", "RGB"):
-                grey = "LA" if image.has_transparency_data else "L"
-                colour = "RGBA" if image.has_transparency_data else "RGB"
-                image = image.convert(grey if image.mode in ("1", "L") else colour)
-            array = np.asarray(image)
+            return of_image(ImageOps.exif_transpose(opened), name)
     except FileError:
         raise
     except UnidentifiedImageError as error:
@@ -81,7 +77,17 @@ def read_image(data: bytes, name: str) -> Picture | None:
     # Decoders raise nearly anything for a damaged file, SyntaxError and struct.error among it.
     except Exception as error:
         raise FileError(f"{name} is not an image that can be read: {error}") from error
-    profile = image.info.get("icc_profile")
+
+
+def of_image(image: Image.Image, name: str) -> Picture:
+    """What an image of Pillow holds, one with a palette as colours. Raises FileError for other modes."""
+    if image.mode not in _MODES:
+        raise FileError(f"{name} has the mode {image.mode}; convert it to grey or RGB.")
+    if image.mode in ("1", "P", "L", "RGB"):
+        grey = "LA" if image.has_transparency_data else "L"
+        colour = "RGBA" if image.has_transparency_data else "RGB"
+        image = image.convert(grey if image.mode in ("1", "L") else colour)
+    array, profile = np.asarray(image), image.info.get("icc_profile")
     if image.mode == "F":
         return Picture(array.astype(np.float64)[None], np.dtype(np.float32), profile=profile)
     if image.mode in _DEEP:
@@ -122,7 +128,7 @@ def holds(suffix: str, like: Picture) -> bool:
     alpha = None if like.alpha is None else like.alpha[:1, :1]
     target = io.BytesIO()
     try:
-        image = _image(like.channels[:, :1, :1], replace(like, alpha=alpha), suffix)
+        image = to_image(like.channels[:, :1, :1], replace(like, alpha=alpha), suffix in TIFF)
         image.save(target, format=Image.registered_extensions()[suffix])
         with Image.open(target) as again:
             found = again.mode
@@ -144,16 +150,19 @@ def encoded(suffix: str, channels: NDArray[np.float64], like: Picture) -> bytes:
         return deep_png.encoded(channels, like)
     options = _SAVING.get(suffix, {}) | ({} if like.profile is None else {"icc_profile": like.profile})
     target = io.BytesIO()
-    _image(channels, like, suffix).save(target, format=Image.registered_extensions()[suffix], **options)
+    to_image(channels, like, suffix in TIFF).save(
+        target, format=Image.registered_extensions()[suffix], **options
+    )
     return target.getvalue()
 
 
-def _image(channels: NDArray[np.float64], like: Picture, suffix: str) -> Image.Image:
+def to_image(channels: NDArray[np.float64], like: Picture, floats: bool) -> Image.Image:
+    """An image of Pillow; floats of `like` stay such, or become 8 bit by clipping to [0, 1]."""
     from PIL import Image
 
     dtype, top = like.dtype.newbyteorder("="), like.top
     if dtype.kind == "f":
-        dtype, top = (np.dtype(np.float32), 1.0) if suffix in TIFF else (np.dtype(np.uint8), 255.0)
+        dtype, top = (np.dtype(np.float32), 1.0) if floats else (np.dtype(np.uint8), 255.0)
     found = values(channels, dtype, top)
     whole = found if like.alpha is None else np.concatenate([found, like.alpha[None]])
     stack = np.moveaxis(whole, 0, -1)

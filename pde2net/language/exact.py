@@ -84,6 +84,14 @@ def positive(value: Any, what: str) -> sp.Expr:
     )
 
 
+def positive_number(value: Any, what: str) -> float:
+    """A positive number, of Python, NumPy or torch. Raises DeclarationError for anything else."""
+    expression = positive(value, what)
+    if not expression.is_number:
+        raise DeclarationError(f"{what} must be a number, not {expression}.")
+    return float(expression)
+
+
 LARGEST = 10**6
 MOST_BITS = 10_000
 

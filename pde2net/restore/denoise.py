@@ -10,6 +10,7 @@ import torch
 
 from pde2net import compiler
 from pde2net.errors import DeclarationError, suggestion
+from pde2net.language.exact import positive_number
 from pde2net.restore.level import level
 from pde2net.restore.methods import (
     FLOWS,
@@ -19,7 +20,6 @@ from pde2net.restore.methods import (
     declared,
     finished,
     lasting,
-    positive,
     state,
     step,
     until_removed,
@@ -100,7 +100,7 @@ def _flow(
     if time is None:
         assert sigma is not None
         time = until_removed(problem, grid, tau, u0, sigma, backend)
-    network = lasting(problem, grid, tau, positive(time, "time"))
+    network = lasting(problem, grid, tau, positive_number(time, "time"))
     way = applied(network, u0, backend, {})
     shown = ({} if sigma is None else {"sigma": sigma}) | values | {"time": float(way.times[-1])}
     return Restored(finished(model, image, way), model.name, network, shown, way)
@@ -116,7 +116,7 @@ def _steady(
 ) -> Restored:
     """The image that minimises the total variation and its distance from the data."""
     values = _contrast(ROF, image, spacing, sigma, asked)
-    values["beta"] = 1 / (sigma or 1.0) if time is None else 1 / positive(time, "time")
+    values["beta"] = 1 / (sigma or 1.0) if time is None else 1 / positive_number(time, "time")
     problem, scheme, grid = declared(ROF, image, spacing, values)
     network = compiler.compile(problem, scheme, grid)
     u0 = state(ROF, image)
@@ -131,7 +131,7 @@ def _contrast(
     if not model.contrast:
         return {}
     if asked is not None:
-        return {model.contrast: positive(asked, "contrast")}
+        return {model.contrast: positive_number(asked, "contrast")}
     assert sigma is not None
     return {model.contrast: contrast(model, sigma, spacing, len(image.channels) if model.coupled else 1)}
 

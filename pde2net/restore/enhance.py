@@ -11,8 +11,9 @@ from torch import Tensor
 
 from pde2net import compiler
 from pde2net.errors import DeclarationError, suggestion
+from pde2net.language.exact import positive_number
 from pde2net.restore.level import quantile
-from pde2net.restore.methods import Model, applied, declared, finished, lasting, positive, state, step
+from pde2net.restore.methods import Model, applied, declared, finished, lasting, state, step
 from pde2net.restore.pixels import pixels, spacings
 from pde2net.restore.restored import Restored
 
@@ -68,7 +69,7 @@ def enhance(
     if directed and time is None:
         network = compiler.compile(problem, scheme, grid)
     else:
-        asked = TIME * min(steps) ** 2 if time is None else positive(time, "time")
+        asked = TIME * min(steps) ** 2 if time is None else positive_number(time, "time")
         network = lasting(problem, grid, step(problem, grid), asked)
     way = applied(network, state(model, read), backend, {})
     shown = {**values, "time": float(way.times[-1])}
@@ -77,7 +78,7 @@ def enhance(
 
 def _contrast(model: Model, asked: float | None, channels: Tensor, spacing: Sequence[float]) -> float:
     if asked is not None:
-        return positive(asked, "contrast")
+        return positive_number(asked, "contrast")
     squares = torch.zeros(channels.shape[1:], dtype=torch.float64)
     for axis, h in enumerate(spacing):
         if channels.shape[1 + axis] > 1:

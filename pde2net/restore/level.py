@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pde2net.errors import DeclarationError
+from pde2net.language.exact import positive_number
 
 SHORTEST = 3  # cells along an axis, for second differences
 BLOCK = 256  # cells, about
@@ -52,22 +52,22 @@ def _smooth(channel: Tensor) -> float:
 
 def level(sigma: Any, channels: Tensor) -> float:
     """The given level, or the estimated one. Raises DeclarationError where there is none."""
-    if sigma == "estimate":
+    if isinstance(sigma, str) and sigma == "estimate":
         found = estimated(channels)
         if not found > 0:
             raise DeclarationError("No noise is seen in the image; say how much there is: sigma=0.1.")
         return found
-    if isinstance(sigma, str | bool) or not isinstance(sigma, int | float) or not 0 < float(sigma) < math.inf:
-        raise DeclarationError(f'sigma is "estimate", or the standard deviation of the noise, not {sigma!r}.')
-    return float(sigma)
+    if isinstance(sigma, str):
+        raise DeclarationError(f'sigma is "estimate", or the standard deviation of the noise, not "{sigma}".')
+    return positive_number(sigma, "sigma, the level of the noise,")
 
 
-def crossing(times: list[float], values: list[float], target: float) -> float:
-    """The time at which values, linear in between, reach the target first; the last time if they never do."""
+def crossing(times: list[float], values: list[float], target: float) -> float | None:
+    """The time at which values, linear in between, reach the target first; None if they never do."""
     for (t, a), (s, b) in pairwise(zip(times, values, strict=True)):
         if b >= target:
             return t + (s - t) * (target - a) / (b - a)
-    return times[-1]
+    return None
 
 
 def quantile(values: Tensor, share: float) -> float:

@@ -79,11 +79,10 @@ def declared(
     count = len(image.channels) if model.coupled else 1
     found = gallery.load(model.name, len(image.size), count)
     problem = found.problem
-    numbers = {str(s): sp.Rational(f"{v:.{DIGITS}g}") for s, v in values.items()}
-    parameters = {s: numbers.get(s.name, v) for s, v in problem.parameters.items()}
+    numbers = {s: sp.Rational(f"{values[s.name]:.{DIGITS}g}") for s in problem.parameters if s.name in values}
     steps = {a: sp.nsimplify(h, rational=True) for a, h in zip(problem.space, spacing, strict=True)}
     grid = Grid(spacing=steps, gradient=found.grid.gradient)
-    return problem.changed(parameters=parameters), found.scheme, grid
+    return problem.valued(numbers), found.scheme, grid
 
 
 def state(model: Model, image: Pixels) -> Tensor:
@@ -104,7 +103,14 @@ def until_removed(
     network = compiler.compile(problem, Explicit(tau=tau, steps=MOST), grid)
     rule, asked = discrepancy(SHARE * sigma), _backend(backend, u0)
     way = network.run(u0, every=1, track=["removed"], until=rule, keep=False, backend=asked)
-    return crossing(way.times.tolist(), way["removed"].mean(axis=1).tolist(), SHARE * sigma)
+    removed = way["removed"].mean(axis=1).tolist()
+    time = crossing(way.times.tolist(), removed, SHARE * sigma)
+    if time is None:
+        raise DeclarationError(
+            f"sigma = {sigma:.4g} is more than there is to remove: {removed[-1]:.4g} after {MOST} steps. Is "
+            "it in units of the image? time=... says how long to diffuse."
+        )
+    return time
 
 
 def lasting(problem: Problem, grid: Grid, tau: sp.Rational, time: float) -> Network:
@@ -129,9 +135,3 @@ def finished(model: Model, image: Pixels, way: Trajectory) -> Any:
     """The last state as an image like the given one."""
     final = torch.from_numpy(way.final)
     return image.like(final[0] if model.coupled else final[:, 0])
-
-
-def positive(value: Any, what: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise DeclarationError(f"{what} is a positive number, not {value!r}.")
-    return float(value)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pde2net.errors import DeclarationError
+from pde2net.errors import DeclarationError, FileError
+from pde2net.images import raster
+from pde2net.language.exact import positive_number
 
 COLOURS = (2, 3, 4)  # channels, where it was not said along which axis they are
-_MODES = {"L": 255.0, "RGB": 255.0, "F": 1.0, "I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0}
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,12 @@ def spacings(spacing: float | Sequence[float] | None, dimension: int) -> tuple[f
     """Along each axis. Raises DeclarationError unless there is one positive number for each."""
     if spacing is None:
         return (1.0,) * dimension
-    found = (spacing,) * dimension if isinstance(spacing, int | float) else tuple(spacing)
-    if len(found) != dimension or not all(0 < float(h) < np.inf for h in found):
+    found: Any = (spacing,) * dimension if np.ndim(spacing) == 0 else tuple(cast("Sequence[float]", spacing))
+    if len(found) != dimension:
         raise DeclarationError(
             f"spacing is one positive number, or one for each of {dimension} axes, not {spacing!r}."
         )
-    return tuple(map(float, found))
+    return tuple(positive_number(h, "spacing") for h in found)
 
 
 def _is_pil(image: Any) -> bool:
@@ -82,42 +83,18 @@ def _is_pil(image: Any) -> bool:
 
 
 def _of_pil(image: Any) -> Pixels:
-    from PIL import Image
-
-    if image.mode in ("1", "P", "LA", "RGBA"):
-        return _of_pil_with(image)
-    if image.mode not in _MODES:
-        raise DeclarationError(f"The image has the mode {image.mode}: image.convert('L') or 'RGB'.")
-    array, top, mode = np.asarray(image), _MODES[image.mode], image.mode
-    values = array.astype(np.float32) / top
-    channels = torch.from_numpy(np.moveaxis(values, -1, 0).copy() if values.ndim == 3 else values[None])
+    try:
+        picture = raster.of_image(image, "The image")
+    except FileError as error:
+        raise DeclarationError(str(error)) from None
 
     def like(result: Tensor) -> Any:
-        if mode == "F":
-            return Image.fromarray(result[0].cpu().numpy())
-        whole = np.rint(np.clip(result.cpu().numpy(), 0, 1) * top).astype(array.dtype)
-        return Image.fromarray(
-            np.ascontiguousarray(np.moveaxis(whole, 0, -1)) if len(whole) > 1 else whole[0]
-        )
-
-    return Pixels(channels, like)
-
-
-def _of_pil_with(image: Any) -> Pixels:
-    """An image with transparency, which is kept, or of two values or a palette, which become grey or RGB."""
-    transparent = image.has_transparency_data
-    plain = "L" if image.mode in ("1", "LA") else "RGB"
-    found = _of_pil(image.convert(plain))
-    if not transparent:
-        return found
-    alpha = image.convert("RGBA").getchannel("A")
-
-    def like(result: Tensor) -> Any:
-        made = found.like(result)
-        made.putalpha(alpha)
+        made = raster.to_image(result.double().cpu().numpy(), picture, floats=True)
+        if picture.profile is not None:
+            made.info["icc_profile"] = picture.profile
         return made
 
-    return Pixels(found.channels, like)
+    return Pixels(torch.from_numpy(picture.channels.astype(np.float32)), like)
 
 
 def _of_array(image: Any, channel_axis: int | None, spacing: Any) -> Pixels:

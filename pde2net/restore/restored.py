@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SHOWN = ("l2_stability", "maximum_principle", "mean_preservation", "well_posed", "bounded_by_data")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Restored:
     """A restored image, with what made it and what is proved of that.
 

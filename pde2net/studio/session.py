@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from pde2net import compiler
-from pde2net.errors import DeclarationError, Pde2NetError
+from pde2net.errors import DeclarationError, FileError, Pde2NetError
 from pde2net.gallery import text
+from pde2net.images import raster
 from pde2net.language import schemes
 from pde2net.language.declaration import Declaration
 from pde2net.language.expressions import to_text
@@ -136,7 +136,7 @@ def analysed(choice: Choice) -> Analysis:
     written = parse(choice.text, "equation")
     problem = written.problem
     numbers = {s: _rational(choice.values[s.name]) for s in problem.parameters if s.name in choice.values}
-    problem = problem.changed(parameters={**problem.parameters, **numbers})
+    problem = problem.valued(numbers)
     scheme = _scheme(choice, written)
     declared = Declaration(problem, scheme, written.grid)
     network = compiler.compile(problem, scheme, written.grid, on_unstable="ignore")
@@ -176,21 +176,19 @@ def _trimmed(found: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def picture_of(data: bytes) -> NDArray[np.float64]:
-    """The grey values or colours of a picture, (channels, rows, columns). Raises DeclarationError."""
+    """The grey values or colours of a picture, (channels, rows, columns). Raises FileError for other data."""
     from PIL import Image
 
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-            plain = image.convert("L" if image.mode in ("1", "L", "LA", "I;16", "F") else "RGB")
-    # Decoders raise nearly anything for damaged data.
-    except Exception as error:
-        raise DeclarationError(f"This is no picture that can be read: {error}") from error
-    scale = math.sqrt(MOST_CELLS / (plain.width * plain.height))
+    read = raster.read_image(data, "This picture")
+    if read is None:
+        raise FileError("This picture is a TIFF of several pages or of 16 bits in colour: save it as PNG.")
+    channels, (rows, columns) = read.channels, read.channels.shape[1:]
+    scale = math.sqrt(MOST_CELLS / (rows * columns))
     if scale < 1:
-        plain = plain.resize((max(int(plain.width * scale), 1), max(int(plain.height * scale), 1)))
-    array: NDArray[np.float64] = np.asarray(plain, dtype=np.float64) / 255
-    return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+        size = max(int(columns * scale), 1), max(int(rows * scale), 1)
+        made = [Image.fromarray(channel.astype(np.float32)).resize(size) for channel in channels]
+        channels = np.stack([np.asarray(image, dtype=np.float64) for image in made])
+    return channels
 
 
 def own_picture() -> NDArray[np.float64]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from pde2net.errors import DeclarationError
+from pde2net.language.exact import positive_number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moment:
     """A state on the way.
 
@@ -49,11 +48,10 @@ def discrepancy(sigma: float) -> Rule:
 
     Raises DeclarationError for a sigma that is not positive and finite.
     """
-    if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 < sigma < math.inf:
-        raise DeclarationError(f"sigma, the level of the noise, is positive and finite, not {sigma!r}.")
+    level = positive_number(sigma, "sigma, the level of the noise,")
 
     def reached(moment: Moment) -> bool:
-        return bool((moment.removed >= sigma).all())
+        return bool((moment.removed >= level).all())
 
-    reached.__doc__ = f"what is removed has reached the noise, sigma = {sigma:g}"
+    reached.__doc__ = f"what is removed has reached the noise, sigma = {level:g}"
     return reached

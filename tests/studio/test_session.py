@@ -82,5 +82,5 @@ def test_pictures_that_are_uploaded() -> None:
     large = session.picture_of(data(Image.new("L", (4000, 1000))))
     assert large[0].size <= session.MOST_CELLS and abs(large.shape[2] / large.shape[1] - 4) < 0.1
     for broken in (b"", b"no picture", data(Image.new("L", (30, 20)))[:40]):
-        with pytest.raises(p2n.DeclarationError, match="no picture"):
+        with pytest.raises(p2n.FileError, match="not an image that can be read"):
             session.picture_of(broken)
