@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import sympy as sp
 
-from pde2net.audit.claims import Rule, every, negative
+from pde2net.audit.claims import Rule, every, negative, norm
 from pde2net.audit.exactly import INFINITY, ZERO, NoOpinionError, Number, number
 from pde2net.audit.numbers import Numbers
 from pde2net.audit.stacks import size_of
@@ -16,6 +16,7 @@ from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language import bounds
 from pde2net.network import Network
+from pde2net.normalise.terms import LENGTH, SQUARED
 from pde2net.scheme.registry import shortest
 from pde2net.verify.certificate import Claim
 
@@ -51,12 +52,50 @@ def within(network: Network, table: Mapping[str, Rule], claim: Claim) -> Rule:
     def limit(n: Numbers) -> Number:
         return min(INFINITY if find is None else find(n) for find in (own.limit, kept.limit))
 
+    step = size_of(network.scheme)
+    of_range = claim.name == "well_posed" and step is not None and own.factors is not None
+
+    def factors(n: Numbers, tau: Number) -> tuple[Number, ...]:
+        assert own.factors is not None and step is not None
+        try:
+            return own.factors(n, tau)
+        except NoOpinionError:  # Phi is no gradient
+            return (1 + number(step) * tau * (norm(n) + changes(n) + max(n.rate[1], -n.rate[0])),)
+
     return replace(
         own,
         against=every(own.against, kept.against),
         applies=lambda n: own.applies(n) and kept.applies(n),
         limit=limit,
+        factors=factors if of_range else own.factors,
     )
+
+
+def changes(n: Numbers) -> Number:
+    """sum_k ‖K_k‖ sup|K_k u| sup‖dG_k‖ over terms and axes, G_k the weights of the flux."""
+    form, u = n.semi.form, n.semi.form.state
+    low, high = n.semi.intervals.get(u, bounds.LINE)
+    if not (low.is_finite and high.is_finite) or form.problem.depends_on_time or form.edges or form.lagging:
+        raise NoOpinionError("what changes of the weights do is not derived")
+    bank = n.semi.cell or n.semi.gradient
+    seen, found = sum((n.square(d) for d in bank.differences), ZERO) ** 0.5, ZERO
+    for term in form.terms:
+        for part, group in ((p, g) for p in term.parts for g in p.groups or ()):
+            a, g = part.coefficient.subs(n.known), group.diffusivity.subs(n.known).subs(SQUARED, LENGTH**2)
+            turned = sum(
+                size(n, inner) * size(n, outer) for inner, outer in ((sp.diff(a, u), g), (a, sp.diff(g, u)))
+            )
+            turned += seen * size(n, a) * size(n, sp.diff(g, LENGTH))
+            for axis, weight in zip(group.axes, group.weights, strict=True):
+                d = n.semi.gradient.differences[axis]
+                reach = n.number((high - low) / 2) * sum(abs(number(w)) for w in d.stencil.weights)
+                found += abs(n.number(weight)) * turned * n.square(d) ** 0.5 * reach * n.number(d.scale)
+    return found
+
+
+def size(n: Numbers, expression: sp.Expr) -> Number:
+    """sup|f|; nothing is asked about what vanishes."""
+    return max(map(abs, n.pointwise(expression))) if expression != 0 else ZERO
 
 
 def entry(n: Numbers) -> Number:

@@ -22,6 +22,7 @@ from pde2net.language.linear_operator import Chain, LinearOperator
 from pde2net.language.symbols import Domain
 from pde2net.normalise.form import DivergenceForm, SystemForm
 from pde2net.normalise.terms import (
+    LENGTH,
     SQUARED,
     FirstOrder,
     Hessian,
@@ -64,7 +65,7 @@ class Semidiscrete:
 
     @property
     def intervals(self) -> Mapping[sp.Symbol, Interval]:
-        """Where values lie: those of the form and, for u in [a, b], |grad u|² of first-order terms.
+        """Where values lie: those of the form and, for u in [a, b], |grad u| of first-order terms.
 
         |sum w_j u_j| <= ‖w‖_1 (b - a)/2 for differences, whose weights sum to 0.
         """
@@ -74,8 +75,10 @@ class Semidiscrete:
         if not (known and all(isinstance(t, FirstOrder) for t in self.form.terms)):
             return found
         banks = [self.gradient] if self.cell is None else [self.gradient, self.cell]
-        steep = [sp.Add(*(((b - a) / 2 * d.absolute) ** 2 for d in bank.differences)) for bank in banks]
-        return {**found, SQUARED: (sp.S.Zero, sp.Max(*steep))}
+        entries = [[(b - a) / 2 * d.absolute for d in bank.differences] for bank in banks]
+        square = sp.Max(*(sp.Add(*(e**2 for e in row)) for row in entries))
+        length = sp.Max(*(sp.Add(*row) for row in entries))  # no root, for exact ranges
+        return {**found, SQUARED: (sp.S.Zero, square), LENGTH: (sp.S.Zero, length)}
 
     @property
     def in_domain(self) -> Semidiscrete:

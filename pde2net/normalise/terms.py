@@ -19,6 +19,7 @@ from pde2net.language.problem import Problem
 
 # The argument of a diffusivity g(s2), s2 = |D u|^2.
 SQUARED = sp.Symbol("s2", nonnegative=True)
+LENGTH = sp.Symbol("|D u|", nonnegative=True)  # its root
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pde2net.normalise.terms import SQUARED, Component, RadialGroup, Tensor, Ter
 from pde2net.normalise.time import moving
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Answer, Bounds, Questions
 from pde2net.verify.certificate import Discharged
+from pde2net.verify.changes import changes
 from pde2net.verify.clock import Clock
 from pde2net.verify.finite import require_finite_until
 from pde2net.verify.norms import (
@@ -49,6 +50,7 @@ SOUGHT = {
     "diagonal": "the largest diagonal entry",
     "cover": "the smallest sum of factor and pull",
     "inward": "the signs of r at the ends of the range",
+    "changes": "bounds of what changes of the weights do",
 }
 
 T = TypeVar("T")
@@ -80,6 +82,8 @@ class Facts:
     until        all of this holds for 0 <= t <= until, where coefficients contain t; else None
     cover        inf(m - r') of one term with the factor m; where neither acts, nothing is said of a cell
     inward       whether r(a) >= 0 >= r(b), where u is taken to lie in [a, b]; None if there is no such range
+    changes      C of ‖K^T (G(u) - G(v)) K u‖ <= C ‖u - v‖, where u is taken to lie in [a, b] and Phi is no
+                 gradient
     within       the same facts for u within its declared bounds, if it has some
     filter_norms  what the symbols of norms of learned operators stand for
     given_norms  what is known of norms whose filters are given
@@ -108,6 +112,7 @@ class Facts:
     given_norms: tuple[Discharged, ...] = ()
     cover: sp.Expr | None = None
     inward: bool | None = None
+    changes: sp.Expr | None = None
     within: Facts | None = None
 
 
@@ -195,6 +200,7 @@ class _Gatherer:
             filter_norms=self.filter_norms,
             cover=self.attempt("cover", lambda: self.cover(reaction)),
             inward=self.attempt("inward", lambda: self.inward(reaction)) if self.form.within else None,
+            changes=self.attempt("changes", self.changes) if self.form.within and slopes is None else None,
         )
 
     def attempt(self, name: str, find: Callable[[], T]) -> T | None:
@@ -440,6 +446,9 @@ class _Gatherer:
             for end in (lower, upper)
         )
         return bool(starts.lower.is_nonnegative and ends.upper.is_nonpositive)
+
+    def changes(self) -> sp.Expr:
+        return changes(self.semi, self.norms, self.values, self.bounded_range)
 
     def rate(self, reaction: sp.Expr) -> Bounds:
         """Range of -r', of a reaction without jumps: a derivative does not see them."""

@@ -223,6 +223,8 @@ def test_random_equations_survive(expression):
         ("g(s2) =", "u(s2) =", (5, 11), "taken already"),
         ("g(s2) =", "exp(s2) =", (5, 11), "taken already"),
         ("g(|grad", "g(1, |grad", (6, 21), "takes 1 arguments, not 2"),
+        ("|grad u|", "abs(grad u)", (6, 27), "the length of a vector is |grad u|"),
+        ("|grad u|", "exp(grad u)", (6, 27), "exp takes a scalar, not a vector."),
         ("> 0 = 0.1", "> 1 = 0.1", (4, 18), "only the sign"),
         ("> 0 = 0.1", "> 0 = -0.1", (6, 1), "positive"),
         ("1 / (1", "1 / (1 / 0", (5, 24), "cannot be computed"),

@@ -274,6 +274,11 @@ class Reader:
         if name not in known:
             choices = {*known, *OPERATORS, *scope.definitions, "diff"}
             raise self.source.at(node, f'there is no function "{name}".{suggestion(name, choices)}')
+        if name in ELEMENTARY:
+            for child, value in zip(node.children[1:], values, strict=True):
+                if not isinstance(value, sp.Expr):
+                    length = "; the length of a vector is |grad u|" if name == "abs" else ""
+                    raise self.source.at(child, f"{name} takes a scalar, not a vector{length}.")
         if name == "weickert" and len(values) == 3:
             values[2] = whole(values[2])
         return known[name](*values)

@@ -148,4 +148,8 @@ CLAIMS = claims_of_stack(
     time_error,
 ) | {"energy_decay": _as_exponential(ENERGY), **of_stages(L2, NONEXPANSIVE, STAGE_LIPSCHITZ)}
 # Of explicit steps: one stage per cycle.
-STEPS = claims_of_stack(explicit.THEOREMS, explicit.frozen_stability, time_error) | data.STEPS
+STEPS = (
+    claims_of_stack(explicit.THEOREMS, explicit.frozen_stability, time_error)
+    | {"well_posed": explicit.well_posed}
+    | data.STEPS
+)

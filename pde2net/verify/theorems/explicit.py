@@ -44,6 +44,15 @@ def _growth_bound(case: Case) -> sp.Expr | None:
     return sp.expand(1 + tau * (case.valued(facts.slope_norm) + reaction))
 
 
+def _product_bound(case: Case) -> sp.Expr | None:
+    """1 + tau (L ‖K‖² + C + Lip r)."""
+    facts = case.facts
+    if facts.norm is None or facts.changes is None or facts.rate is None:
+        return None
+    reaction = sp.Max(facts.rate.upper, -facts.rate.lower)
+    return sp.expand(1 + case.valued(step_of(case)) * case.valued(facts.norm + facts.changes + reaction))
+
+
 L2 = Theorem(
     "l2_stability",
     "Explicit l2 stability",
@@ -92,6 +101,14 @@ LIPSCHITZ = Theorem(
     "‖N(u) - N(v)‖ <= factor ‖u - v‖ per step",
     factor=_growth_bound,
 )
+ON_RANGE = Theorem(
+    "well_posed",
+    "Product rule on a range",
+    "docs/theory.md, 4.26",
+    (hyp.symmetric, hyp.bounded, hyp.changing_weights, hyp.lipschitz_reaction),
+    LIPSCHITZ.conclusion,
+    factor=_product_bound,
+)
 FROZEN = Theorem(
     "frozen_stability",
     "Spectrum of the frozen operator",
@@ -118,4 +135,10 @@ def growing(
 
 
 frozen_stability = growing(FROZEN, lambda case, m: 1 + step_of(case) * m)
-THEOREMS = (L2, NONEXPANSIVE, MAXIMUM, ENERGY, MEAN, LIPSCHITZ)
+THEOREMS = (L2, NONEXPANSIVE, MAXIMUM, ENERGY, MEAN)
+
+
+def well_posed(case: Case) -> Claim:
+    """By the slopes of the flux, or in a range by those of its weights."""
+    on_range = case.semi.form.within and case.facts.slopes is None
+    return (ON_RANGE if on_range else LIPSCHITZ)(case)

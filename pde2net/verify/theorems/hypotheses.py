@@ -165,6 +165,13 @@ def penaliser(case: Case) -> Held | Missing:
     return Held(how, (("L' ‖K‖²", facts.slope_norm),))
 
 
+@hypothesis("changing weights", "‖K^T (G(u) - G(v)) K u‖ <= C ‖u - v‖ for u, v in [a, b]")
+def changing_weights(case: Case) -> Held | Missing:
+    if case.facts.changes is None:
+        return Missing(case.facts.why.get("changes", "the slopes of the weights are not bounded"))
+    return Held("slopes of the weights and of u are bounded on the range", (("C", case.facts.changes),))
+
+
 def linear_equation(otherwise: str) -> Hypothesis:
     """`otherwise` says that nothing is derived for others."""
 

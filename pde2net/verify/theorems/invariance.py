@@ -184,6 +184,6 @@ def together(claim: Claim, kept: Claim, within: str) -> Claim:
         condition=condition,
         limit=sp.Min(*limits) if limits else None,
         hypotheses=(*claim.hypotheses, *assumed, held),
-        because=tuple(b for b in claim.because if b.rule != EVERY_TAU or not conditions)
+        because=tuple(b for b in claim.because if b.rule != EVERY_TAU or not limits)
         + because("within", range=within),
     )
