@@ -16,9 +16,10 @@ from pde2net.graph.build import build
 from pde2net.graph.interpret import Interpreter
 from pde2net.language import bounds
 from pde2net.network import Network
-from pde2net.normalise.terms import LENGTH, SQUARED
+from pde2net.normalise.terms import LENGTH
 from pde2net.scheme.registry import shortest
 from pde2net.verify.certificate import Claim
+from pde2net.verify.changes import in_lengths, length_of
 
 ASSUMED = "declared range"  # the hypothesis of claims about u within it
 STATES, CELLS, BEYOND = 24, 5, 1e-9
@@ -75,17 +76,22 @@ def changes(n: Numbers) -> Number:
     """sum_k ‖K_k‖ sup|K_k u| sup‖dG_k‖ over terms and axes, G_k the weights of the flux."""
     form, u = n.semi.form, n.semi.form.state
     low, high = n.semi.intervals.get(u, bounds.LINE)
-    if not (low.is_finite and high.is_finite) or form.problem.depends_on_time or form.edges or form.lagging:
+    smooth = [s for s, of in form.smoothed.items() if of.argument == u]
+    beyond = form.lagging - {*smooth, *(s for s, (o, _) in form.field_slopes.items() if o in smooth)}
+    if not (low.is_finite and high.is_finite) or form.problem.depends_on_time or form.edges or beyond:
         raise NoOpinionError("what changes of the weights do is not derived")
     bank = n.semi.cell or n.semi.gradient
     seen, found = sum((n.square(d) for d in bank.differences), ZERO) ** 0.5, ZERO
+    values = (u, *smooth)
+    lengths = (LENGTH, *(length_of(s) for s in smooth))
     for term in form.terms:
         for part, group in ((p, g) for p in term.parts for g in p.groups or ()):
-            a, g = part.coefficient.subs(n.known), group.diffusivity.subs(n.known).subs(SQUARED, LENGTH**2)
-            turned = sum(
-                size(n, inner) * size(n, outer) for inner, outer in ((sp.diff(a, u), g), (a, sp.diff(g, u)))
-            )
-            turned += seen * size(n, a) * size(n, sp.diff(g, LENGTH))
+            both = [in_lengths(n.semi, e.subs(n.known)) for e in (part.coefficient, group.diffusivity)]
+            turned = ZERO
+            for e, other in (both, both[::-1]):
+                rise = sum((size(n, sp.diff(e, v)) for v in values), ZERO)
+                rise += seen * sum((size(n, sp.diff(e, v)) for v in lengths), ZERO)
+                turned += rise * size(n, other) if rise else ZERO
             for axis, weight in zip(group.axes, group.weights, strict=True):
                 d = n.semi.gradient.differences[axis]
                 reach = n.number((high - low) / 2) * sum(abs(number(w)) for w in d.stencil.weights)

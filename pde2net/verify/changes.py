@@ -8,7 +8,8 @@ import sympy as sp
 
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.language.bounds import LINE
-from pde2net.normalise.terms import LENGTH, SQUARED, Component, FirstOrder, RadialGroup
+from pde2net.normalise.radial import as_function_of_square
+from pde2net.normalise.terms import LENGTH, SQUARED, FirstOrder, symbols_in
 from pde2net.verify.bounds import Bounds
 from pde2net.verify.norms import OperatorNorm, largest, squared_norm
 from pde2net.verify.ranges import UndecidedError, require_continuous_on
@@ -23,53 +24,73 @@ def changes(
     values: Mapping[sp.Symbol, sp.Expr],
     bounded: Find,
 ) -> sp.Expr:
-    """C with ‖K^T (dG v) K u‖ <= C ‖v‖ for u in [a, b], G the weights a(u) g(u, |grad u|²) of the flux.
+    """C of ‖K^T (G(u) - G(v)) K u‖ <= C ‖u - v‖ on [a, b], G = alpha g the weights of the flux.
 
-    Raises UndecidedError where it is not derived, or `bounded` does not find the bounds of a slope.
+    `bounded` gives the range of an expression. Raises UndecidedError where C is not derived.
     """
     _require_derived(semi)
     a, b = semi.intervals[semi.form.state]
-    seen = semi.gradient if semi.cell is None else semi.cell
-    gradient = sp.sqrt(sp.Add(*(squared_norm(d) for d in seen.differences)))
-    total = sp.S.Zero
+    known, total = _Weights(semi, values, bounded), sp.S.Zero
     for term, row in zip(semi.form.terms, norms, strict=True):
         per_axis = [sp.S.Zero] * len(row)
         for part in term.parts:
             for group in part.groups or ():
-                turned = _slope(semi, part, group, gradient, values, bounded)
+                slope = known.slope(part.coefficient, group.diffusivity)
                 for axis, weight in zip(group.axes, group.weights, strict=True):
-                    per_axis[axis] += abs(weight.subs(values)) * turned
+                    per_axis[axis] += abs(weight.subs(values)) * slope
         for norm, d, slope in zip(row, semi.gradient.differences, per_axis, strict=True):
             total += sp.sqrt(norm.squared) * (b - a) / 2 * d.absolute * slope
     return sp.expand(total.subs(values))
 
 
-def _slope(
-    semi: Semidiscrete,
-    part: Component,
-    group: RadialGroup,
-    gradient: sp.Expr,
-    values: Mapping[sp.Symbol, sp.Expr],
-    bounded: Find,
-) -> sp.Expr:
-    """sup|a'| sup|g| + sup|a| (sup|dg/du| + ‖grad‖ sup|d g(q²)/dq|), what stands alone being constant."""
-    u, intervals = semi.form.state, semi.intervals
-    a, g = part.coefficient.subs(values), group.diffusivity.subs(values)
-    if a.has(*KINKS) or g.has(*KINKS):
-        raise UndecidedError("the weights of the flux have kinks, and its slope is bounded for smooth ones")
-    profile = g.subs(SQUARED, LENGTH**2)
-    for expression in (a, profile):
-        for variable in (u, LENGTH):
-            if variable in expression.free_symbols:
-                require_continuous_on(expression, variable, intervals[variable])
+class _Weights:
+    """Lipschitz constants of weights, as functions of the state in l2."""
 
-    def size(expression: sp.Expr) -> sp.Expr:
-        return largest(bounded(expression)) if expression != 0 else sp.S.Zero
+    def __init__(self, semi: Semidiscrete, values: Mapping[sp.Symbol, sp.Expr], bounded: Find) -> None:
+        self.semi, self.values, self.bounded = semi, values, bounded
+        seen = semi.gradient if semi.cell is None else semi.cell
+        gradient = sp.sqrt(sp.Add(*(squared_norm(d) for d in seen.differences)))
+        # What weights depend on -> the norm of the linear map of u whose values or lengths it is.
+        self.norms = {semi.form.state: sp.S.One, LENGTH: gradient}
+        for symbol, smoothed in semi.form.smoothed.items():
+            if smoothed.argument == semi.form.state:  # a Gaussian has the norm 1
+                self.norms |= {symbol: sp.S.One, length_of(symbol): gradient}
 
-    along = sp.diff(profile, LENGTH)
-    inner = size(sp.diff(g, u)) + gradient * size(along)
-    outer = sp.diff(a, u)
-    return (size(outer) * size(g) if outer != 0 else 0) + (size(a) * inner if inner != 0 else 0)
+    def slope(self, alpha: sp.Expr, g: sp.Expr) -> sp.Expr:
+        """sup|alpha'| sup|g| + sup|alpha| sup|g'|."""
+        outer, inner = (in_lengths(self.semi, e.subs(self.values)) for e in (alpha, g))
+        found = [(self.constant(one), other) for one, other in ((outer, inner), (inner, outer))]
+        return sp.Add(*(slope * largest(self.bounded(other)) for slope, other in found if slope != 0))
+
+    def constant(self, expression: sp.Expr) -> sp.Expr:
+        """sum over its variables of sup|df/dv| times the norm of v(u)."""
+        if expression.has(*KINKS):
+            raise UndecidedError("the weights of the flux have kinks; slopes are bounded for smooth ones")
+        total = sp.S.Zero
+        for variable in (v for v in self.norms if v in expression.free_symbols):
+            line = (sp.S.Zero, sp.oo) if variable.is_nonnegative else LINE
+            require_continuous_on(expression, variable, self.semi.intervals.get(variable, line))
+            total += largest(self.bounded(sp.diff(expression, variable))) * self.norms[variable]
+        return total
+
+
+def length_of(owner: sp.Symbol) -> sp.Symbol:
+    """|grad f| of a smoothed expression."""
+    return sp.Symbol(f"|grad {owner}|", nonnegative=True)
+
+
+def in_lengths(semi: Semidiscrete, expression: sp.Expr) -> sp.Expr:
+    """The expression in |grad u| and, of what is smoothed, |grad f|. Raises UndecidedError for others."""
+    form = semi.form
+    expression = expression.subs(SQUARED, LENGTH**2)
+    for owner in form.smoothed:
+        inside = tuple(s for s, (o, _) in form.field_slopes.items() if o == owner)
+        if expression.free_symbols & set(inside):
+            radial = as_function_of_square(expression, inside)
+            if radial is None:
+                raise UndecidedError(f"{expression} is no function of |grad {owner}|")
+            expression = radial.subs(SQUARED, length_of(owner) ** 2)
+    return expression
 
 
 def _require_derived(semi: Semidiscrete) -> None:
@@ -87,6 +108,7 @@ def _require_derived(semi: Semidiscrete) -> None:
     a, b = semi.intervals.get(form.state, LINE)
     if not ((b - a).is_finite and (semi.closed or a <= 0 <= b)):
         raise UndecidedError(f"slopes are bounded for {form.state} in a bounded range")
-    weights = [e for t in form.terms for e in t.weights_of_flux or ()]
-    if any(e.free_symbols & form.lagging for e in weights):
-        raise UndecidedError("what is smoothed changes with u too")
+    simple = {s for s, of in form.smoothed.items() if of.argument == form.state}
+    simple |= {s for s, (owner, _) in form.field_slopes.items() if owner in simple}
+    if any(symbols_in(t) & (form.lagging - simple) for t in form.terms):
+        raise UndecidedError(f"what changes of a smoothed expression do is derived for {form.state} alone")
