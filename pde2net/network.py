@@ -342,7 +342,7 @@ class Network:
         size    cells along each axis; None for any, where the network has no coarser grids
         batch   the number of images; None for any
         dtype   "float32" or "float64", of all inputs and of the result
-        module  a module of this network whose weights are taken; networks that learned need one
+        module  a module of this network whose weights are taken; networks with trained parameters need one
 
         Inputs are u, (batch, channels, *spatial), known fields likewise, of one channel for domains and for
         systems, and numbers, (batch,), by their names; the result, "result", has the shape of u. The file
@@ -360,8 +360,11 @@ class Network:
 
         semi, request = self.semidiscrete, self.request(check=False)
         options = checked(request, path, size, batch, dtype)
-        if semi.form.problem.operators and module is None:
-            raise DeclarationError("This network has learned operators: export(path, module=...).")
+        if (semi.form.problem.operators or self.trainable) and module is None:
+            raise DeclarationError(
+                "This network has trained parameters: export(path, module=...) says of which module; "
+                "module=network.module() has the values of the declaration."
+            )
         digest = hashlib.sha256(self.source().encode()).hexdigest()
         one = None
         if self.scheme.repeats > 1 and repeats(semi, self.update, self.shared):

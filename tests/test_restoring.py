@@ -96,13 +96,32 @@ def test_what_is_removed_is_the_noise() -> None:
         assert error(found, noisy) == pytest.approx(0.95 * SIGMA, rel=0.03), method
 
 
-@pytest.mark.parametrize("method", ["perona_malik", "you_kaveh", "rof"])
+@pytest.mark.parametrize("method", denoise.METHODS[:-2])
 def test_units_of_values_and_of_length_do_not_matter(method: str) -> None:
-    """c u on a grid of spacing h is denoised as u on one of spacing 1."""
+    """c u on a grid of spacing h is denoised as u on one of spacing 1; with what was chosen, too."""
     noisy = with_noise(picture(24, 20))
-    plain = np.asarray(p2n.denoise(noisy, method, spacing=1))
-    scaled = np.asarray(p2n.denoise(40 * noisy, method, spacing=1 if method == "rof" else 0.5))
-    np.testing.assert_allclose(scaled / 40, plain, atol=2e-3)
+    plain = np.asarray(p2n.denoise(noisy, method, spacing=(1, 1.5)))
+    for unit in (0.5, 1e-20, 30.0):
+        found = p2n.denoise(40 * noisy, method, spacing=(unit, 1.5 * unit))
+        np.testing.assert_allclose(np.asarray(found) / 40, plain, atol=2e-3)
+    asked = {"time": found.values["time"]}
+    if "lambda" in found.values or "epsilon" in found.values:
+        asked["contrast"] = found.values["epsilon" if method == "rof" else "lambda"]
+    again = p2n.denoise(40 * noisy, method, spacing=(unit, 1.5 * unit), **asked)
+    np.testing.assert_allclose(np.asarray(again), np.asarray(found), atol=1e-3)
+    assert again.values == pytest.approx({k: v for k, v in found.values.items() if k in again.values})
+
+
+@pytest.mark.parametrize("method", list(enhance.METHODS))
+def test_enhancement_does_not_depend_on_the_unit_of_length(method: str) -> None:
+    image = picture(24, 20)
+    plain = p2n.enhance(image, method)
+    timed = np.asarray(p2n.enhance(image, method, time=plain.values["time"]))
+    for unit in (0.1, 10.0):
+        found = p2n.enhance(image, method, spacing=unit)
+        np.testing.assert_allclose(np.asarray(found), np.asarray(plain), atol=1e-9)
+        again = p2n.enhance(image, method, spacing=unit, time=found.values["time"])
+        np.testing.assert_allclose(np.asarray(again), timed, atol=1e-6)
 
 
 def test_contrast_and_time_are_those_that_are_asked_for() -> None:
@@ -110,7 +129,7 @@ def test_contrast_and_time_are_those_that_are_asked_for() -> None:
     found = p2n.denoise(noisy, contrast=0.25, time=2)
     assert found.values == pytest.approx({"lambda": 0.25, "time": 2})
     assert found.made_by.scheme.tau <= sp.Rational(1, 8)
-    assert p2n.denoise(noisy, "rof", sigma=0.2, time=0.5).values["beta"] == 2
+    assert p2n.denoise(noisy, "rof", sigma=0.2, time=0.5).values["time"] == 0.5
     assert "sigma" in p2n.denoise(noisy, time=2).values
 
 
@@ -309,3 +328,13 @@ def test_the_page_has_the_factors_and_the_methods() -> None:
     assert set(rows) == set(models)
     measured = re.findall(r"^\| (\w+) \| \d\d\.\d\d", PAGE, re.M)
     assert set(measured) == {*denoise.METHODS, *inpaint.METHODS}
+
+
+@pytest.mark.parametrize("value", [1.0, 0.3, 0.0, 200.0])
+@pytest.mark.parametrize("method", ["harmonic", "biharmonic"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.filterwarnings("error")
+def test_what_is_constant_is_filled_by_the_constant(value: float, method: str, dtype: type) -> None:
+    mask = np.random.default_rng(0).random((40, 33)) < 0.5
+    found = p2n.inpaint(np.full((40, 33), value, dtype=dtype), mask, method).image
+    assert np.abs(found - value).max() <= 20 * np.finfo(dtype).eps * value

@@ -144,6 +144,9 @@ def _field(path: str, space: Sequence[sp.Symbol], count: int, shape: tuple[int, 
     return values
 
 
+LEAST = 0.005  # of the range of values: contrasts below it are those of other values
+
+
 def check_scale(network: Network, picture: images.Picture, source: Path, say: Say) -> None:
     """Warn where contrasts that are meant for pictures, with values in [0, 1], meet others."""
     form, values = network.semidiscrete.form, network.semidiscrete.form.problem.parameters
@@ -151,6 +154,8 @@ def check_scale(network: Network, picture: images.Picture, source: Path, say: Sa
     if not picture.beyond or all(f.is_linear for f in forms) or not values:
         return
     low, high = picture.channels.min(), picture.channels.max()
+    if all(LEAST * (high - low) <= abs(v) for v in values.values() if v.is_number):
+        return
     given = ", ".join(f"{s} = {to_text(v)}" for s, v in values.items())
     say.warn(
         f"the values of {source} range from {low:.6g} to {high:.6g}, not over [0, 1] as in pictures, "

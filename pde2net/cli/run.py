@@ -164,7 +164,7 @@ class _Runner:
         check_target(target, picture, inputs, choices.piped)
         fields = read_fields(choices.fields, declared, picture)
         numbers = read_numbers(choices.numbers, declared)
-        seen = self._seen(target, declared, picture)
+        seen = self._seen(target, declared, source, picture)
         if choices.spacing == "file":
             grid = of_file(declared, picture, source)
             declared = Declaration(declared.problem, declared.given, grid)
@@ -205,13 +205,15 @@ class _Runner:
             )
         return self.networks[declared.grid]
 
-    def _seen(self, target: str, declared: Declaration, picture: images.Picture) -> Seen:
+    def _seen(self, target: str, declared: Declaration, source: Path, picture: images.Picture) -> Seen:
         choices, reference = self.choices, None
         if choices.reference is not None:
-            found = stacked(_read(choices.reference), choices.reference, declared).channels
+            beside = choices.reference / source.name  # a folder may be a series of DICOM itself
+            path = beside if beside.exists() else choices.reference
+            found = stacked(_read(path), path, declared).channels
             if found.shape != picture.channels.shape:
                 raise DeclarationError(
-                    f"--reference {choices.reference} has the shape {found.shape}, the input "
+                    f"--reference {path} has the shape {found.shape}, the input "
                     f"{picture.channels.shape}; they must agree."
                 )
             reference = found

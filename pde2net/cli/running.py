@@ -60,7 +60,11 @@ def run_(
         Path | None, typer.Option(metavar="CSV", help="Write that table, in place of printing it.")
     ] = None,
     reference: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="What psnr compares with, of the kind of INPUT.")
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="What psnr compares with: a file, or a folder with one of the name of each INPUT.",
+        ),
     ] = None,
     tile: Annotated[
         int | None,
@@ -112,7 +116,8 @@ def run_(
     scaled. NIfTI keeps its header and affine; DICOM is read only.
 
     A known field has one channel, which goes with all of the input, or as many
-    as the input. A mask is bool, a float of 0 and 1, or an image of 0 and 255;
+    as the input. A mask is bool, a float of 0 and 1, or an image of 0 and 255,
+    white where it is 1: in inpainting by c*(f - u) the pixels that are known;
     integers of which the largest is 1 are refused. An input of the equation,
     the level of the noise say, is a number: --input sigma=0.1.
 

@@ -45,6 +45,8 @@ def course(network: Network) -> str:
     scheme, tau = network.scheme, network.certificate.tau
     if tau == sp.oo:
         return "to the steady state"
+    if "tau" in network.trainable:
+        return f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of trained sizes"
     text = f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of tau = {to_text(tau)}"
     stages = len(network.update.stages) if isinstance(network.update, Stack) else 1
     if scheme.repeated == "cycles":

@@ -89,9 +89,8 @@ class Emitter(ABC):
         self.channels: int = request.graph.graph["channels"]
         self.banks = self._banks()
         without_value = {p.symbol for p in program.parameters if p.default is None}
-        for symbol in parameters(self.graph):
-            if symbol not in without_value and symbol.name not in request.arrays:
-                self.value(symbol)
+        symbols = (s for s in parameters(self.graph) if s.name not in request.arrays)
+        self.value(sp.Tuple(*(s for s in symbols if s not in without_value)))
         self.clock = self._clock()
         self.scalars = [p.symbol for p in program.parameters if p.default is not None]
         self.own = program.owner != "network"
@@ -124,13 +123,16 @@ class Emitter(ABC):
         if result.free_symbols:
             symbols = sorted(result.free_symbols, key=str)
             missing, first = ", ".join(map(str, symbols)), f"{symbols[0]}{sign_text(symbols[0])}"
-            lead = f"{missing} has no value, so no network can be emitted:"
+            has = "has" if len(symbols) == 1 else "have"
+            lead = f"{missing} {has} no value, so no network can be emitted:"
+            first_value = -1 if symbols[0].is_negative else 1
             raise EmissionError(
                 f"{lead} pass a number for the step and the spacing, and Problem(..., "
                 f"parameters={{{', '.join(f'{s}: ...' for s in symbols)}}}) for the rest."
             ).spelt(
                 f"{lead} write numbers for the step and the spacing, and declare parameters of the equation "
-                f'with their values, "parameter {first} = {-1 if symbols[0].is_negative else 1}".'
+                f'with their values, "parameter {first} = {first_value}"; on the command line --set '
+                f"{symbols[0]}={first_value}."
             )
         return sp.nsimplify(result) if result.is_Float else result
 

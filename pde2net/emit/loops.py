@@ -6,6 +6,15 @@ from collections.abc import Callable, Sequence
 
 from pde2net.emit.tree import Function
 
+# What is left of a solution is rounding, and so is a part of it.
+RELATIVE_TO_FIRST = (
+    "floor = rounding(residual, v)",
+    "bound = torch.where(scale <= 8 * floor, 8 * floor, torch.maximum(bound, floor))",
+)
+FROM_THE_BETTER_ONE = (
+    "left = norm(residual(begun))",
+    "v, size = torch.where(left <= size, begun, v), torch.where(left <= size, left, size)",
+)
 EXPORTED = (
     "if torch.compiler.is_exporting():",
     '    raise NotImplementedError("the number of {0} depends on the input: export a network of {1}")',
@@ -28,7 +37,7 @@ def until(
     residual  of v as an expression, a method of v; `scale` is the norm that it is small against, or where
               that is 0 its norm at the start
     update    statements that set `new` to the next v; handed the name of the norm of the residual
-    start     the expression of the first v, if it is not v itself
+    start     another first v, for the images where it leaves less than v
     unrolled  whether derivatives are those of the iterations, of the solution for images without any
     """
     best = on_failure == "best"
@@ -39,7 +48,8 @@ def until(
         f"scale = {scale}",
         *([] if scale == "first" else ["scale = torch.where(scale > 0, scale, first)"]),
         "bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale",
-        *([f"v = {start}", "size = norm(residual(v))"] if start else []),
+        *([f"begun = {start}", *FROM_THE_BETTER_ONE] if start else []),
+        *(RELATIVE_TO_FIRST if scale == "first" else []),
         *(["solved = size <= bound"] if unrolled else []),
         *(["best, least = v, size"] if best else []),
         "for _ in range(self.most):",

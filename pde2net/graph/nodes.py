@@ -311,7 +311,8 @@ class Iterate(Node):
     """The result of a loop v <- next(v): of a fixed number of iterations, or once the residual is small.
 
     Slots: "start", "next" and "residual", the last two functions of the State. With `tol`, iteration ends
-    at ‖residual‖ <= tol ‖rhs‖, rhs the slot "rhs", or tol times the first residual if there is none.
+    at ‖residual‖ <= tol ‖rhs‖, rhs the slot "rhs", or tol times the first residual if there is none. It
+    begins at the slot "input", if there is one, for images where that leaves less than "start" does.
 
     method         "fixed point", "Kacanov", "multigrid", "descent", or "Newton": its updates are halved until
                    the residual decreases, and left out if it does not
@@ -321,6 +322,7 @@ class Iterate(Node):
     anderson       how many earlier iterates Anderson acceleration combines
     gradients      "unrolled" or "implicit"
     weights        of descent: "none", or how its steps are extrapolated, "nesterov" or "fsi"
+    steady         whether F(v) = 0 is solved: the first residual of a solution is rounding, and stays so
     on_failure     if `tol` is not reached: "warn" (an error if the residual ends above that of the start),
                    "error", or "best", the iterate of least residual
     """
@@ -334,6 +336,7 @@ class Iterate(Node):
     gradients: str
     on_failure: str
     weights: str = "none"
+    steady: bool = False
     role: str = "iterate"
 
     @property
@@ -344,7 +347,7 @@ class Iterate(Node):
 
     @property
     def optional(self) -> set[str]:
-        return {"rhs"}
+        return {"rhs", "input"}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from pde2net import compiler
 from pde2net.errors import DeclarationError, suggestion
 from pde2net.language.exact import positive_number
+from pde2net.network import Network
 from pde2net.restore.level import level
 from pde2net.restore.methods import (
     FLOWS,
@@ -26,11 +27,12 @@ from pde2net.restore.methods import (
 )
 from pde2net.restore.pixels import Pixels, pixels, spacings
 from pde2net.restore.restored import Restored
+from pde2net.trajectory.record import Trajectory
 
 if TYPE_CHECKING:
     from pde2net.models import Denoiser
 
-ROF = Model("rof", "epsilon", 0.1)
+ROF = Model("rof", "epsilon", 0.1, lasts=1)
 TRAINED = ("t1", "t3")
 METHODS = (*FLOWS, ROF.name, *TRAINED)
 
@@ -70,16 +72,31 @@ def denoise(
     if method not in METHODS:
         raise DeclarationError(f'There is no method "{method}" to denoise.{suggestion(str(method), METHODS)}')
     read = pixels(image, channel_axis, spacing)
-    steps = spacings(spacing, len(read.size))
+    unit, steps = spacings(spacing, len(read.size))
     if method in TRAINED:
         if contrast is not None or time is not None or spacing is not None:
             raise DeclarationError(f"{method} is trained: it takes no contrast, time or spacing.")
         return _trained(read, method, level(sigma, read.channels))
-    known = time is not None and (contrast is not None or not (FLOWS | {"rof": ROF})[method].contrast)
+    model = ROF if method == ROF.name else FLOWS[method]
+    if contrast is not None and not model.contrast:
+        raise DeclarationError(f"{model.name} has no contrast.")
+    known = time is not None and (contrast is not None or not model.contrast)
     found = None if known else level(sigma, read.channels)
-    if method == ROF.name:
-        return _steady(read, steps, found, contrast, time, backend)
-    return _flow(FLOWS[method], read, steps, found, contrast, time, backend)
+    if contrast is not None:
+        contrast = model.contrast_in(unit, positive_number(contrast, "contrast"))
+    if time is not None:
+        time = model.time_in(unit, positive_number(time, "time"))
+    network, way, values = (_steady if model is ROF else _flow)(
+        model, read, steps, found, contrast, time, backend
+    )
+    values["time"] = model.time_in(1 / unit, values["time"])
+    if model.contrast:
+        values[model.contrast] = model.contrast_in(1 / unit, values[model.contrast])
+    shown = ({} if found is None else {"sigma": found}) | values
+    return Restored(finished(model, read, way), model.name, network, shown, way)
+
+
+Made = tuple[Network, Trajectory, dict[str, float]]
 
 
 def _flow(
@@ -90,39 +107,33 @@ def _flow(
     asked: float | None,
     time: float | None,
     backend: str,
-) -> Restored:
-    if asked is not None and not model.contrast:
-        raise DeclarationError(f"{model.name} has no contrast.")
+) -> Made:
     values = _contrast(model, image, spacing, sigma, asked)
     problem, _, grid = declared(model, image, spacing, values)
-    u0 = state(model, image)
-    tau = step(problem, grid)
+    u0, tau = state(model, image), step(problem, grid)
     if time is None:
         assert sigma is not None
         time = until_removed(problem, grid, tau, u0, sigma, backend)
-    network = lasting(problem, grid, tau, positive_number(time, "time"))
+    network = lasting(problem, grid, tau, time)
     way = applied(network, u0, backend, {})
-    shown = ({} if sigma is None else {"sigma": sigma}) | values | {"time": float(way.times[-1])}
-    return Restored(finished(model, image, way), model.name, network, shown, way)
+    return network, way, values | {"time": float(way.times[-1])}
 
 
 def _steady(
+    model: Model,
     image: Pixels,
     spacing: Sequence[float],
     sigma: float | None,
     asked: float | None,
     time: float | None,
     backend: str,
-) -> Restored:
-    """The image that minimises the total variation and its distance from the data."""
-    values = _contrast(ROF, image, spacing, sigma, asked)
-    values["beta"] = 1 / (sigma or 1.0) if time is None else 1 / positive_number(time, "time")
-    problem, scheme, grid = declared(ROF, image, spacing, values)
+) -> Made:
+    """The image that minimises the total variation and its distance from the data, over twice the time."""
+    values, u0 = _contrast(model, image, spacing, sigma, asked), state(model, image)
+    time = (sigma or 1.0) if time is None else time
+    problem, scheme, grid = declared(model, image, spacing, values | {"beta": 1 / time})
     network = compiler.compile(problem, scheme, grid)
-    u0 = state(ROF, image)
-    way = applied(network, u0, backend, {"f": u0})
-    shown = ({} if sigma is None else {"sigma": sigma}) | values
-    return Restored(finished(ROF, image, way), ROF.name, network, shown, way)
+    return network, applied(network, u0, backend, {"f": u0}), values | {"time": time}
 
 
 def _contrast(
@@ -131,7 +142,7 @@ def _contrast(
     if not model.contrast:
         return {}
     if asked is not None:
-        return {model.contrast: positive_number(asked, "contrast")}
+        return {model.contrast: asked}
     assert sigma is not None
     return {model.contrast: contrast(model, sigma, spacing, len(image.channels) if model.coupled else 1)}
 

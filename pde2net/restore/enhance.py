@@ -20,7 +20,7 @@ from pde2net.restore.restored import Restored
 METHODS = {
     model.name: model
     for model in (
-        Model("coherence_enhancing", "C"),
+        Model("coherence_enhancing", "C", order=4),
         Model("edge_enhancing", "lambda", 0.25, coupled=False),
         Model("perona_malik", "lambda", 0.4),
         Model("weickert", "lambda", 1.0),
@@ -58,27 +58,27 @@ def enhance(
     if method not in METHODS:
         raise DeclarationError(f'There is no method "{method}" to enhance.{suggestion(str(method), METHODS)}')
     model, read = METHODS[method], pixels(image, channel_axis, spacing)
-    steps = spacings(spacing, len(read.size))
+    unit, steps = spacings(spacing, len(read.size))
     directed = method == "coherence_enhancing"
     if directed and len(read.size) != 2:
         raise DeclarationError(f"coherence_enhancing is for images of two axes, not {len(read.size)}.")
     values = {}
     if contrast is not None or not directed:
-        values = {model.contrast: _contrast(model, contrast, read.channels, steps)}
+        asked = None if contrast is None else model.contrast_in(unit, positive_number(contrast, "contrast"))
+        values = {model.contrast: asked or _contrast(model, read.channels, steps)}
     problem, scheme, grid = declared(model, read, steps, values)
     if directed and time is None:
         network = compiler.compile(problem, scheme, grid)
     else:
-        asked = TIME * min(steps) ** 2 if time is None else positive_number(time, "time")
-        network = lasting(problem, grid, step(problem, grid), asked)
+        duration = TIME if time is None else model.time_in(unit, positive_number(time, "time"))
+        network = lasting(problem, grid, step(problem, grid), duration)
     way = applied(network, state(model, read), backend, {})
-    shown = {**values, "time": float(way.times[-1])}
+    shown = {name: model.contrast_in(1 / unit, value) for name, value in values.items()}
+    shown["time"] = model.time_in(1 / unit, float(way.times[-1]))
     return Restored(finished(model, read, way), method, network, shown, way)
 
 
-def _contrast(model: Model, asked: float | None, channels: Tensor, spacing: Sequence[float]) -> float:
-    if asked is not None:
-        return positive_number(asked, "contrast")
+def _contrast(model: Model, channels: Tensor, spacing: Sequence[float]) -> float:
     squares = torch.zeros(channels.shape[1:], dtype=torch.float64)
     for axis, h in enumerate(spacing):
         if channels.shape[1 + axis] > 1:

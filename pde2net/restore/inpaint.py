@@ -45,7 +45,7 @@ def inpaint(
     if bool(unknown.all()):
         raise DeclarationError("The mask leaves no cell that is known.")
     model, known = METHODS[method], (~unknown).to(read.channels)
-    problem, scheme, grid = declared(model, read, spacings(spacing, len(read.size)), {})
+    problem, scheme, grid = declared(model, read, spacings(spacing, len(read.size))[1], {})
     network = compiler.compile(problem, scheme, grid)
     data = state(model, read) * known
     mean = data.sum(tuple(range(2, data.dim())), keepdim=True) / known.sum()

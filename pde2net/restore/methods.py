@@ -36,7 +36,8 @@ class Model:
     name      in the gallery
     contrast  the name of its contrast parameter; empty if it has none
     factor    of the contrast, in units of the noise (see `contrast`); of slopes, for `enhance`
-    order     of the derivative that the contrast is compared with
+    order     of the derivative that the contrast is compared with: lengths enter with this negative power
+    lasts     the power of lengths in the time
     coupled   whether channels are filtered together
     """
 
@@ -44,7 +45,16 @@ class Model:
     contrast: str = ""
     factor: float = 1.0
     order: int = 1
+    lasts: int = 2
     coupled: bool = True
+
+    def contrast_in(self, unit: float, value: float) -> float:
+        """A contrast where `unit` is the unit of length; of 1/unit, it takes one back."""
+        return value * unit**self.order
+
+    def time_in(self, unit: float, value: float) -> float:
+        """A time where `unit` is the unit of length; of 1/unit, it takes one back."""
+        return value / unit**self.lasts
 
 
 FLOWS = {
@@ -56,7 +66,7 @@ FLOWS = {
         Model("charbonnier", "lambda", 0.2),
         Model("catte", "lambda", 0.3),
         Model("edge_enhancing", "lambda", 0.3, coupled=False),
-        Model("you_kaveh", "lambda", 2.0, order=2),
+        Model("you_kaveh", "lambda", 2.0, order=2, lasts=4),
         Model("heat"),
     )
 }
@@ -80,7 +90,7 @@ def declared(
     found = gallery.load(model.name, len(image.size), count)
     problem = found.problem
     numbers = {s: sp.Rational(f"{values[s.name]:.{DIGITS}g}") for s in problem.parameters if s.name in values}
-    steps = {a: sp.nsimplify(h, rational=True) for a, h in zip(problem.space, spacing, strict=True)}
+    steps = {a: sp.Rational(f"{h:.{DIGITS}g}") for a, h in zip(problem.space, spacing, strict=True)}
     grid = Grid(spacing=steps, gradient=found.grid.gradient)
     return problem.valued(numbers), found.scheme, grid
 

@@ -66,16 +66,24 @@ def mask_of(mask: Any, size: tuple[int, ...]) -> NDArray[np.bool_]:
     return found
 
 
-def spacings(spacing: float | Sequence[float] | None, dimension: int) -> tuple[float, ...]:
-    """Along each axis. Raises DeclarationError unless there is one positive number for each."""
+def spacings(spacing: float | Sequence[float] | None, dimension: int) -> tuple[float, tuple[float, ...]]:
+    """The smallest one, which is the unit of length of the models, and that of each axis in this unit.
+
+    Widths in the models, of Gaussians, are in cells, so that results do not depend on the unit that is given.
+    Raises DeclarationError unless there is one positive number for each axis, between 1e-50 and 1e50.
+    """
     if spacing is None:
-        return (1.0,) * dimension
+        return 1.0, (1.0,) * dimension
     found: Any = (spacing,) * dimension if np.ndim(spacing) == 0 else tuple(cast("Sequence[float]", spacing))
     if len(found) != dimension:
         raise DeclarationError(
             f"spacing is one positive number, or one for each of {dimension} axes, not {spacing!r}."
         )
-    return tuple(positive_number(h, "spacing") for h in found)
+    numbers = [positive_number(h, "spacing") for h in found]
+    for h in (min(numbers), max(numbers)):
+        if not 1e-50 <= h <= 1e50:  # fourth powers are numbers
+            raise DeclarationError(f"spacing = {h:g} is beyond the numbers that cells have: 1e-50 to 1e50.")
+    return min(numbers), tuple(h / min(numbers) for h in numbers)
 
 
 def _is_pil(image: Any) -> bool:

@@ -262,7 +262,9 @@ def _ran(analysis: Analysis, picture: NDArray[np.float64]) -> tuple[bytes, str]:
         mean = [f"{way[name][k, 0]:.4g}" for name in ("mean",) for k in (0, -1)]
         removed = f"mean {mean[0]} -> {mean[1]}, removed {way['removed'][-1, 0]:.4g} (root mean square)"
         return trajectory_png(way), "; ".join(filter(None, (removed, said, way.stopped)))
-    except (Pde2NetError, ValueError, RuntimeError) as error:
+    except Pde2NetError as error:
+        return b"", error.to_author_of_text
+    except (ArithmeticError, ValueError, RuntimeError) as error:
         return b"", str(error)
 
 

@@ -91,7 +91,11 @@ def pull(case: Case) -> tuple[sp.Expr | None, str]:
             return None, ""
         targets = _targets(case, source, beta)
         return (None, "") if targets is None else (rate.upper, ", ".join(map(str, targets)))
-    return (beta, str(sp.simplify(source / beta))) if beta.is_positive else (None, "")
+    if beta == 0:
+        return None, ""
+    target = sp.simplify(source / beta)
+    vanishing = beta.is_nonnegative and not target.free_symbols & beta.free_symbols  # r = 0 with beta
+    return (beta, str(target)) if beta.is_positive or vanishing else (None, "")
 
 
 def _targets(case: Case, source: sp.Expr, beta: sp.Expr) -> list[sp.Expr] | None:

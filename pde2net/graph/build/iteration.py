@@ -81,6 +81,7 @@ class StepLoop:
             s.gradients,
             s.on_failure,
             s.weights if isinstance(s, Descent) else "none",
+            self.cell.steady,
         )
 
     def body(self, v: Source, rhs: Source) -> tuple[Source, Source | None]:

@@ -82,6 +82,7 @@ class UNetBuilder(OperatorBuilder):
                 inputs["residual"] = self.residual("residual", v, rhs)
         if self.unet.tol is not None:
             inputs["rhs"] = self.residual("scale", u, rhs) if self.unet.steady else rhs
+            inputs |= {"input": u} if start != u else {}
         return self.node("skip", self.iterate(), inputs)
 
     def iterate(self) -> Iterate:
@@ -94,6 +95,7 @@ class UNetBuilder(OperatorBuilder):
             0,
             u.gradients,
             u.on_failure,
+            steady=u.steady,
         )
 
     def on(self, level: int, name: str, node: object, inputs: dict[str, Source]) -> Source:

@@ -158,9 +158,8 @@ class Interpreter(Evaluator):
         if isinstance(node, LinearSolve):
             return self.krylov(node, function("product"), fixed, function)
         residual = function("residual") if "residual" in inputs else None
-        found, failed = iterate(
-            node, fixed["start"], fixed.get("rhs"), function("next"), residual, self.strict
-        )
+        starts = [fixed[slot] for slot in ("start", "input") if slot in fixed]
+        found, failed = iterate(node, starts, fixed.get("rhs"), function("next"), residual, self.strict)
         self.failed = self.failed | failed
         return found
 

@@ -32,11 +32,17 @@ def norm(a: Array) -> Array:
 
 
 def iterate(
-    node: Iterate, start: Array, rhs: Array | None, update: Map, residual: Map | None, strict: bool = True
+    node: Iterate,
+    starts: Sequence[Array],
+    rhs: Array | None,
+    update: Map,
+    residual: Map | None,
+    strict: bool = True,
 ) -> tuple[Array, Array]:
     """The result of a loop, see graph.nodes.Iterate, and for which images of the batch it is an error.
 
-    Images stop one by one. With `strict`, errors are raised and warnings given.
+    It begins at the one of `starts` that leaves least. Images stop one by one. With `strict`, errors are
+    raised and warnings given.
     """
     accelerate: Callable[[Array, Array], Array] = Anderson(node.anderson)
     if node.weights != "none":
@@ -48,16 +54,22 @@ def iterate(
             new = backtracked(v, new, found, residual)
         return new
 
-    v = start
+    v = starts[0]
     if node.iterations or residual is None:
         for _ in range(node.iterations):
             v = after(v, residual(v) if node.method == "Newton" and residual is not None else v)
         return v, np.zeros(v.shape[-1], dtype=bool)
     found = residual(v)
+    for other in starts[1:]:
+        left = residual(other)
+        v, found = (np.where(norm(found) <= norm(left), a, b) for a, b in ((v, other), (found, left)))
     first = reached = least = norm(found)
     scale = first if rhs is None else norm(rhs)
     scale = np.where(scale > 0, scale, first)
     bound = max(float(node.tol), 50 * EPSILON) * scale
+    if node.steady:  # what is left of a solution is rounding, and so is a part of it
+        floor = rounding(residual, v, found)
+        bound = np.where(scale <= 8 * floor, 8 * floor, np.maximum(bound, floor))
     best = v
     for _ in range(node.most):
         going = ~(reached <= bound)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sympy as sp
 
 from pde2net.language.spline import SplineDiffusivity
+from pde2net.normalise.affine import affine
 from pde2net.normalise.terms import Learned
 from pde2net.verify.bounds import DIFFUSIVITY, FLUX_SLOPE, POINTWISE, Bounds, advice
 from pde2net.verify.case import Case, nonnegative
@@ -232,11 +233,24 @@ def two_points(case: Case) -> Held | Missing:
 def pulls(case: Case) -> Held | Missing:
     beta, target = pull(case)
     if beta is None:
-        return Missing(f"the reaction term {case.semi.form.reaction} is neither beta (f - u) nor damping")
+        return Missing(_no_pull(case))
     zero = not case.semi.closed or (beta != 0 and not target)
     included = [*([f"the values of {target}"] if target else []), *(["0"] if zero else [])]
     how = f"the range includes {' and '.join(included)}" if included else "the range is that of u"
     return Held(how, (("beta", beta),))
+
+
+def _no_pull(case: Case) -> str:
+    reaction = case.semi.form.reaction
+    found = affine(reaction, case.semi.form.state)
+    slope = sp.S.Zero if found is None else sp.simplify(-found[1])
+    if (
+        slope != 0
+        and slope.is_nonnegative is None
+        and slope.free_symbols <= set(case.semi.form.problem.symbols)
+    ):
+        return f"the sign of {slope}, by which {reaction} pulls, is not known{advice(slope.free_symbols)}"
+    return f"the reaction term {reaction} is neither beta (f - u) nor damping"
 
 
 @hypothesis("no reaction", "r = 0")

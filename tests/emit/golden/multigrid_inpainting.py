@@ -702,8 +702,11 @@ class DiffusionNetwork(nn.Module):
         size = first = norm(residual(v))
         scale = first
         bound = max(self.tol, 50 * torch.finfo(v.dtype).eps) * scale
-        v = net.start(v, rhs, grids)
-        size = norm(residual(v))
+        begun = net.start(v, rhs, grids)
+        left = norm(residual(begun))
+        v, size = torch.where(left <= size, begun, v), torch.where(left <= size, left, size)
+        floor = rounding(residual, v)
+        bound = torch.where(scale <= 8 * floor, 8 * floor, torch.maximum(bound, floor))
         solved = size <= bound
         for _ in range(self.most):
             done = (size <= bound) | ~size.isfinite()
