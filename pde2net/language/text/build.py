@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
@@ -394,7 +395,13 @@ class _Builder:
             given[word] = self._option(word, value)
         if "tau" in known and "tau" not in given:
             raise self.source.at(node, "give tau, a number, or tau = largest for the largest stable step.")
-        return self._made(node, lambda: kind(**given))
+        try:
+            return kind(**given)
+        except Pde2NetError as error:
+            said = error.to_author_of_text
+            words = set(re.findall(r"\w+", said))
+            options = [o for o in _trees(node) if str(o.children[0]) in words]
+            raise self.source.at(options[0] if options else node, said) from None
 
     def _option(self, name: str, value: Any) -> Any:
         word = _name_of(value)
@@ -407,6 +414,8 @@ class _Builder:
             raise self.source.at(value, f"{name} is no solver.")
         if name == "tau" and word == "largest":
             return None
+        if name == "tau" and word is not None and word.lower() in ("max", "maximum", "auto", "none", "stable"):
+            raise self.source.at(value, "the largest stable step is tau = largest.")
         if name in ("tau", "theta", "alpha") and word == "oo":
             return sp.oo
         if word is not None and name not in EXPRESSIONS:

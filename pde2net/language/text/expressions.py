@@ -93,6 +93,15 @@ class Scope:
         parts = re.findall("|".join(map(re.escape, longest)), axes)
         return sp.Derivative(function, *(by_name[p] for p in parts)) if "".join(parts) == axes else None
 
+    def no_rate(self, name: str) -> str:
+        """What to write in place of du, dt and u_tt; nothing of other names."""
+        functions = [n for n, f in self.names.items() if isinstance(f, AppliedUndef)]
+        if name in {"dt", *(f"d{n}" for n in functions)}:
+            return f"derivatives in time are written {(functions or ['u'])[0]}_t."
+        if any(re.fullmatch(f"{re.escape(n)}_tt+", name) for n in functions):
+            return f"{name} is not of diffusion, but of waves: equations are of the first order in time."
+        return ""
+
 
 class Reader:
     """Builds expressions; the sizes of all that it builds are bounded."""
@@ -180,6 +189,10 @@ class Reader:
         derivative = scope.derivative(name)
         if derivative is not None:
             return derivative
+        if name in {*functions(), *OPERATORS}:
+            raise self.source.at(node, f"{name} is a function: write {name}(...).")
+        if wrong := scope.no_rate(name):
+            raise self.source.at(node, wrong)
         near = suggestion(name, {*local, *scope.known(), *functions(), *OPERATORS})
         hint = near if "mean" in near else suggestion(name, {*local, *scope.known()})
         raise self.source.at(node, f'there is no name "{name}" here.{hint}')

@@ -111,6 +111,11 @@ def _explained(source: Source, error: UnexpectedInput) -> TextError:
     hint = ""
     if re.match(r"\s*grid\b.*=\s*\(", source.text.splitlines()[line - 1]) and found == '","':
         hint = " Each axis has a name: h_x = 1, h_y = 2."
+    before = source.text.splitlines()[line - 1][: column - 1]
+    if found == '"*"' and before.rstrip().endswith("*"):
+        hint = " Powers are written u^2."
+    if found in ('"∇"', '"Δ"', '"∂"'):
+        hint = " Derivatives are words: grad u, div(...), laplacian(u), u_t."
     return source.error(f"{found} is not expected here, but {_list(expected)}.{hint}", line, column)
 
 
