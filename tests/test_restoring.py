@@ -210,8 +210,8 @@ REFUSED = [
     ({"image": np.full((9, 9), np.nan)}, "not finite"),
     ({"image": np.zeros((2, 3, 4, 5))}, "one to three axes"),
     ({"image": np.zeros((9, 9), complex)}, "complex"),
-    ({"image": "photograph.png"}, "holds numbers"),
-    ({"image": None}, "holds numbers"),
+    ({"image": "photograph.png"}, "not a path"),
+    ({"image": None}, "of numbers, not of"),
     ({"image": Image.new("CMYK", (9, 9))}, "CMYK"),
     ({"method": "perona"}, "perona_malik"),
     ({"sigma": 0}, "must be positive"),
@@ -338,3 +338,35 @@ def test_what_is_constant_is_filled_by_the_constant(value: float, method: str, d
     mask = np.random.default_rng(0).random((40, 33)) < 0.5
     found = p2n.inpaint(np.full((40, 33), value, dtype=dtype), mask, method).image
     assert np.abs(found - value).max() <= 20 * np.finfo(dtype).eps * value
+
+
+A = np.random.default_rng(0).random((20, 16))
+RGB, HOLES = np.stack([A] * 3, -1), A < 0.3
+REFUSED = {
+    "path": (lambda: p2n.denoise("a.png"), "not a path: PIL.Image.open"),
+    "masked": (lambda: p2n.denoise(np.ma.masked_array(A, HOLES)), "inpaint"),
+    "masked too": (lambda: p2n.inpaint(np.ma.masked_array(A, HOLES), HOLES), "inpaint"),
+    "batch": (lambda: p2n.denoise(torch.rand(1, 1, 9, 9)), "one by one: image"),
+    "sparse": (lambda: p2n.denoise(torch.rand(8, 8).to_sparse()), "to_dense"),
+    "number": (lambda: p2n.denoise(np.array(3.0)), "not one number"),
+    "huge": (lambda: p2n.denoise((A * 1e38).astype(np.float32)), "scale the image"),
+    "tiny": (lambda: p2n.denoise((A * 1e-40).astype(np.float32)), "scale the image"),
+    "mask without colours": (lambda: p2n.inpaint(RGB, HOLES), "channel_axis=-1 says"),
+    "mask of colours": (lambda: p2n.inpaint(RGB, RGB < 0.3, channel_axis=-1), r"one of \(20, 16\) is due"),
+    "short mask": (lambda: p2n.inpaint(A, HOLES[1:]), r"\(19, 16\), and one of \(20, 16\)"),
+    "mask of words": (lambda: p2n.inpaint(A, HOLES.astype(str)), "bool or numbers"),
+    "known nan": (lambda: p2n.inpaint(np.where(A > 0.9, np.nan, A), HOLES), "which are known"),
+    "integers": (
+        lambda: p2n.denoise((A * 3000).astype(np.int16), sigma=60.0),
+        "integers are divided by the largest",
+    ),
+    "contrast": (lambda: p2n.denoise(A, contrast=1e200, sigma=0.05), "too large for floating point"),
+    "spacing": (lambda: p2n.denoise(A, spacing=1e-200), "1e-50 to 1e50"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_says_what_to_do(name: str) -> None:
+    call, words = REFUSED[name]
+    with pytest.raises(p2n.Pde2NetError, match=words):
+        call()

@@ -455,3 +455,27 @@ def test_a_module_is_left_as_it_was() -> None:
     with torch.no_grad():
         assert torch.equal(compiled("theta", 1).module()(u0), last)
         assert not torch.equal(module(u0), last)
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "words"),
+    [
+        (None, {}, "a tensor or an array of numbers, not NoneType"),
+        (np.array([[object()]]), {}, "a tensor or an array of numbers"),
+        (np.zeros((0, 4)), {}, "has no cells"),
+        (np.zeros((9, 8, 3)), {}, "Channels come first"),
+        (np.zeros((9, 8)), {"until": 5}, "until is a function"),
+        (np.zeros((9, 8)), {"track": {"x": lambda moment: "a"}}, "gave 'a', not a number"),
+    ],
+)
+def test_what_is_no_image_or_rule_is_refused(given: Any, options: Any, words: str) -> None:
+    declared = p2n.gallery.load("perona_malik")
+    network = p2n.compile(declared.problem, declared.scheme, declared.grid)
+    with pytest.raises(p2n.DeclarationError, match=words):
+        network.run(given, **options)
+
+
+def test_states_of_half_precision_become_arrays() -> None:
+    declared = p2n.gallery.load("heat")
+    network = p2n.compile(declared.problem, declared.scheme, declared.grid)
+    assert network.run(torch.rand(1, 1, 8, 8).bfloat16()).states.dtype == np.float32

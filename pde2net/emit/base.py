@@ -131,8 +131,7 @@ class Emitter(ABC):
                 f"parameters={{{', '.join(f'{s}: ...' for s in symbols)}}}) for the rest."
             ).spelt(
                 f"{lead} write numbers for the step and the spacing, and declare parameters of the equation "
-                f'with their values, "parameter {first} = {first_value}"; on the command line --set '
-                f"{symbols[0]}={first_value}."
+                f'with their values, "parameter {first} = {first_value}", or --set them.'
             )
         return sp.nsimplify(result) if result.is_Float else result
 

@@ -235,6 +235,8 @@ def require_numbers(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Expr]) ->
     for part in sp.preorder_traversal(expression):
         if isinstance(part, sp.Function | sp.Pow) and part.free_symbols <= set(values):
             _require_number(part, part.subs(values).subs(values))
+            if part.is_Pow and part.exp.could_extract_minus_sign():  # 1/lambda**2 is how it is printed
+                _require_number(1 / part, (1 / part).subs(values).subs(values))
 
 
 def _require_number(part: sp.Expr, value: sp.Expr) -> None:

@@ -16,6 +16,8 @@ from pde2net.restore.restored import Restored
 
 METHODS = {"harmonic": Model("inpainting"), "biharmonic": Model("biharmonic_inpainting")}
 
+NOT_FINITE = "Some values where the mask is 0, which are known, are not finite."
+
 
 def inpaint(
     image: Any,
@@ -40,7 +42,7 @@ def inpaint(
     """
     if method not in METHODS:
         raise DeclarationError(f'There is no method "{method}" to inpaint.{suggestion(str(method), METHODS)}')
-    read = pixels(_filled(image, mask, channel_axis), channel_axis, spacing)
+    read = pixels(_filled(image, mask, channel_axis), channel_axis, spacing, NOT_FINITE)
     unknown = torch.from_numpy(mask_of(mask, read.size))
     if bool(unknown.all()):
         raise DeclarationError("The mask leaves no cell that is known.")
@@ -58,16 +60,21 @@ def inpaint(
 
 def _filled(image: Any, mask: Any, channel_axis: int | None) -> Any:
     """The image with zeros where it is to be filled in, if it is an array."""
-    if hasattr(image, "convert"):
+    if hasattr(image, "convert") or isinstance(image, np.ma.MaskedArray):
         return image
     array = image if isinstance(image, torch.Tensor) else np.asarray(image)
-    hole = np.asarray(mask.detach().cpu() if isinstance(mask, torch.Tensor) else mask) != 0
-    if channel_axis is not None and -array.ndim <= channel_axis < array.ndim:
-        hole = np.expand_dims(hole, channel_axis % array.ndim)
+    axis = channel_axis if channel_axis is not None and -array.ndim <= channel_axis < array.ndim else None
+    size = list(array.shape)
+    if axis is not None:
+        del size[axis]
     try:
-        where = torch.from_numpy(hole).to(array.device) if isinstance(array, torch.Tensor) else hole
-        return torch.where(where, 0, array) if isinstance(array, torch.Tensor) else np.where(hole, 0, array)
-    except (RuntimeError, ValueError) as error:
-        raise DeclarationError(
-            f"The mask has the shape {hole.shape}, the image {tuple(array.shape)}: they must agree."
-        ) from error
+        hole = mask_of(mask, tuple(size))
+    except DeclarationError as error:
+        colours = [k for k in (-1, 0) if axis is None and np.shape(mask) == tuple(np.delete(size, k))]
+        hint = f" channel_axis={colours[0]} says which axis holds channels." if colours else ""
+        raise DeclarationError(f"{error}{hint}") from error
+    if axis is not None:
+        hole = np.expand_dims(hole, axis % array.ndim)
+    if isinstance(array, torch.Tensor):
+        return torch.where(torch.from_numpy(hole).to(array.device), 0, array)
+    return np.where(hole, 0, array)

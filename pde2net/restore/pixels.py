@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import Any, cast
 
 import numpy as np
@@ -35,7 +36,12 @@ class Pixels:
         return tuple(self.channels.shape[1:])
 
 
-def pixels(image: Any, channel_axis: int | None, spacing: float | Sequence[float] | None) -> Pixels:
+def pixels(
+    image: Any,
+    channel_axis: int | None,
+    spacing: float | Sequence[float] | None,
+    not_finite: str = "Some values are not finite: inpaint(image, mask) fills such in.",
+) -> Pixels:
     """Read an image; values are those of scikit-image.
 
     Integers are divided by the largest one of their type; floats stay what they are. Results are floats, of
@@ -48,20 +54,25 @@ def pixels(image: Any, channel_axis: int | None, spacing: float | Sequence[float
     if found.channels.numel() == 0:
         raise DeclarationError("The image has no cells.")
     if not bool(found.channels.isfinite().all()):
-        raise DeclarationError("Some values are not finite: inpaint(image, mask) fills such in.")
+        raise DeclarationError(not_finite)
     if found.channels.dim() not in (2, 3, 4):
         raise DeclarationError(
-            f"Images have one to three axes of space, not {found.channels.dim() - 1}; several images are "
-            "restored one by one."
+            f"Images have one to three axes of space, not {found.channels.dim() - 1}. Of a batch, images are "
+            "restored one by one: image[0], channel_axis=0."
         )
+    largest, most = float(found.channels.abs().max()), torch.finfo(found.channels.dtype).max ** 0.25
+    if largest and not 1 / most < largest < most:  # squares of slopes are numbers
+        raise DeclarationError(f"The values are as large as {largest:g}: scale the image.")
     return found
 
 
 def mask_of(mask: Any, size: tuple[int, ...]) -> NDArray[np.bool_]:
     """Where a mask is not 0, shape (*spatial). Raises DeclarationError if it does not fit."""
     array = np.asarray(mask.detach().cpu() if isinstance(mask, Tensor) else mask)
+    if array.dtype.kind not in "biuf":
+        raise DeclarationError(f"A mask is of bool or numbers, not 0 where to fill in, not {array.dtype}.")
     if array.shape != size:
-        raise DeclarationError(f"The mask has the shape {array.shape}, the image has cells of {size}.")
+        raise DeclarationError(f"The mask has the shape {array.shape}, and one of {size} is due.")
     found: NDArray[np.bool_] = array != 0
     return found
 
@@ -107,6 +118,8 @@ def _of_pil(image: Any) -> Pixels:
 
 def _of_array(image: Any, channel_axis: int | None, spacing: Any) -> Pixels:
     array = image if isinstance(image, Tensor) else torch.from_numpy(_numbers(image))
+    if array.layout != torch.strided:
+        raise DeclarationError("The tensor is sparse: image.to_dense().")
     axis = _axis(array, channel_axis, spacing)
     if array.dtype.is_complex:
         raise DeclarationError("The image has complex values: restore its real and imaginary parts.")
@@ -128,12 +141,23 @@ def _of_array(image: Any, channel_axis: int | None, spacing: Any) -> Pixels:
 
 
 def _numbers(image: Any) -> NDArray[Any]:
+    kinds = "An image is an array of NumPy, a tensor or an image of PIL"
+    if isinstance(image, str | PathLike):
+        raise DeclarationError(f"{kinds}, not a path: PIL.Image.open({str(image)!r}).")
+    if isinstance(image, np.ma.MaskedArray):
+        raise DeclarationError(
+            "Masked values are missing: inpaint(image.filled(0), image.mask) fills them in."
+        )
+    if hasattr(image, "get_fdata"):
+        raise DeclarationError(f"{kinds}: image.get_fdata(), with spacing=image.header.get_zooms().")
     try:
         array = np.asarray(image)
     except Exception as error:
-        raise DeclarationError(f"An image is an array of NumPy, a tensor or a PIL image: {error}.") from error
+        raise DeclarationError(f"{kinds}: {error}.") from error
     if array.dtype.kind not in "fbiuc":
-        raise DeclarationError(f"An image holds numbers, not {array.dtype}.")
+        raise DeclarationError(f"{kinds}, of numbers, not of {array.dtype}.")
+    if array.ndim == 0:
+        raise DeclarationError(f"{kinds}, not one number.")
     if array.dtype.kind == "f":
         array = array.astype(np.float64 if array.dtype.itemsize >= 8 else np.float32)
     return np.ascontiguousarray(array.astype(array.dtype.newbyteorder("=")))

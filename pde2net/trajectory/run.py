@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pde2net.errors import DeclarationError, suggestion
@@ -60,6 +61,10 @@ def run(
 
     rate  makes F(u, **given) for the tracker of this name, or raises DeclarationError
     """
+    if until is not None and not callable(until):
+        raise DeclarationError(
+            f"until is a function of a moment, p2n.discrepancy(sigma) say, not {until!r:.60}."
+        )
     u = image(u0, shape, "u0")
     module = module.to(u)
     known = arguments(given, shape, u)
@@ -108,7 +113,7 @@ def run(
     return Trajectory(
         np.array([row[1] for row in rows]),
         np.array([row[0] for row in rows]),
-        torch.stack(states).cpu().numpy(),
+        _array(torch.stack(states)),
         {name: torch.stack([row[2][name] for row in rows]).double().cpu().numpy() for name in measured},
         solves,
         ended,
@@ -118,13 +123,26 @@ def run(
     )
 
 
+def _array(states: Tensor) -> NDArray[Any]:
+    """NumPy has no bfloat16."""
+    found: NDArray[Any] = (states.float() if states.dtype == torch.bfloat16 else states).cpu().numpy()
+    return found
+
+
 def image(values: Any, shape: Shape, name: str, channels: Sequence[int] = ()) -> Tensor:
     """(batch, channels, *spatial) from that, from (channels, *spatial), or of one channel from (*spatial).
 
     channels  how many it may have; by default as many as the state
     """
     allowed = channels or (shape.channels,)
-    found = torch.as_tensor(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values)
+    try:
+        found = torch.as_tensor(np.ascontiguousarray(values) if isinstance(values, np.ndarray) else values)
+    except (TypeError, ValueError, RuntimeError) as error:
+        kind = f"a tensor or an array of numbers, not {type(values).__name__}"
+        remedy = f": np.asarray({name}) / 255 of an image of PIL" if hasattr(values, "convert") else ""
+        raise DeclarationError(f"{name} is {kind}{remedy}.") from error
+    if found.numel() == 0:
+        raise DeclarationError(f"{name} has no cells: its shape is {tuple(found.shape)}.")
     if not found.is_floating_point():
         raise DeclarationError(
             f"{name} holds {str(found.dtype).removeprefix('torch.')}: give floats, {name} / 255.0 for values "
@@ -136,10 +154,13 @@ def image(values: Any, shape: Shape, name: str, channels: Sequence[int] = ()) ->
     if leading in (1, 2) and found.shape[leading - 1] in allowed:
         return found[None] if leading == 1 else found
     own = " or ".join(dict.fromkeys(map(str, allowed)))
+    colour = ""
+    if leading == 1 and found.shape[-1] in (3, 4):
+        colour = " Channels come first: np.moveaxis(image, -1, 0), with [:, None] as images of one channel."
     short = f", or ({', '.join(shape.axes)})" if 1 in allowed else ""
     raise DeclarationError(
         f"{name} has the shape {tuple(found.shape)}: (batch, {own}, {', '.join(shape.axes)}) is due, without "
-        f"a batch ({own}, {', '.join(shape.axes)}){short}."
+        f"a batch ({own}, {', '.join(shape.axes)}){short}.{colour}"
     )
 
 

@@ -104,7 +104,11 @@ def _own(name: str, function: Callable[[Moment], Any]) -> Tracker:
         raise DeclarationError(f'track["{name}"] is a function of a moment, not {function!r:.60}.')
 
     def measured(moment: Moment) -> Tensor:
-        value = torch.as_tensor(function(moment), dtype=torch.float64, device=moment.state.device)
+        given = function(moment)
+        try:
+            value = torch.as_tensor(given, dtype=torch.float64, device=moment.state.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise DeclarationError(f'track["{name}"] gave {given!r:.60}, not a number.') from error
         if value.shape not in ((), (1,), (len(moment.state),)):
             raise DeclarationError(
                 f'track["{name}"] gave the shape {tuple(value.shape)}, not a number or one for each image.'

@@ -414,7 +414,11 @@ class _Builder:
             raise self.source.at(value, f"{name} is no solver.")
         if name == "tau" and word == "largest":
             return None
-        if name == "tau" and word is not None and word.lower() in ("max", "maximum", "auto", "none", "stable"):
+        if (
+            name == "tau"
+            and word is not None
+            and word.lower() in ("max", "maximum", "auto", "none", "stable")
+        ):
             raise self.source.at(value, "the largest stable step is tau = largest.")
         if name in ("tau", "theta", "alpha") and word == "oo":
             return sp.oo
