@@ -358,7 +358,7 @@ REFUSED = {
     "known nan": (lambda: p2n.inpaint(np.where(A > 0.9, np.nan, A), HOLES), "which are known"),
     "integers": (
         lambda: p2n.denoise((A * 3000).astype(np.int16), sigma=60.0),
-        "integers are divided by the largest",
+        "Integers are divided by the largest",
     ),
     "contrast": (lambda: p2n.denoise(A, contrast=1e200, sigma=0.05), "too large for floating point"),
     "spacing": (lambda: p2n.denoise(A, spacing=1e-200), "1e-50 to 1e50"),

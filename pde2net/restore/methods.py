@@ -118,8 +118,8 @@ def until_removed(
     if time is None:
         raise DeclarationError(
             f"sigma = {sigma:.4g} is more than there is to remove: {removed[-1]:.4g} after {MOST} steps. Is "
-            "it in units of the image, where integers are divided by the largest of their type? time=... says "
-            "how long to diffuse."
+            "it in units of the image? Integers are divided by the largest of their type. time=... says how "
+            "long to diffuse."
         )
     return time
 
