@@ -479,3 +479,14 @@ def test_states_of_half_precision_become_arrays() -> None:
     declared = p2n.gallery.load("heat")
     network = p2n.compile(declared.problem, declared.scheme, declared.grid)
     assert network.run(torch.rand(1, 1, 8, 8).bfloat16()).states.dtype == np.float32
+
+
+def test_films_keep_colours_that_are_rare(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((1, 3, 40, 60)) * 0.3 + 0.2
+    image[:, :, 10:13, 20:23] = np.array([0.1, 0.9, 0.2])[:, None, None]
+    declared = p2n.gallery.load("heat", channels=3)
+    network = p2n.compile(declared.problem, declared.scheme, declared.grid)
+    network.run(image).movie(tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        found = np.asarray(film.convert("RGB")) / 255
+    assert np.abs(found - np.moveaxis(image[0], 0, -1)).max() < 0.1

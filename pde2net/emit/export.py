@@ -10,10 +10,11 @@ import importlib.util
 import inspect
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -108,7 +109,10 @@ def export(
                 verbose=False,
                 external_data=False,
             )
-            data = _stripped(found.model_proto, described, shapes)
+            model = found.model_proto
+            if dtype == torch.float64:
+                _in_double(model, _scalars(program.graph_module))
+            data = _stripped(model, described, shapes)
     others = [given(request, batch, size, dtype, 1) for batch, size in _others(request, options)]
 
     def write(path: Path) -> None:
@@ -218,6 +222,50 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
+
+
+def _scalars(module: torch.fx.GraphModule) -> set[float]:
+    """The numbers in a program, those in its loops too."""
+    inner = (m for m in module.modules() if isinstance(m, torch.fx.GraphModule))
+    found: set[float] = set()
+
+    def see(argument: Any) -> Any:
+        if isinstance(argument, float):
+            found.add(argument)
+        return argument
+
+    for node in (n for m in inner for n in m.graph.nodes):
+        torch.fx.node.map_aggregate((node.args, node.kwargs), see)
+    return found
+
+
+def _in_double(model: Any, scalars: Iterable[float]) -> None:
+    """Give numbers of single precision, which are cast to double, the digits that they lost."""
+    import onnx
+
+    single = onnx.TensorProto.FLOAT
+    exact: dict[float, set[float]] = {}
+    for value in scalars:
+        exact.setdefault(float(np.float32(value)), set()).add(value)
+    for graph in _graphs((model.graph, *model.functions)):
+        constants = {
+            n.output[0]: n for n in graph.node if n.op_type == "Constant" and n.attribute[0].HasField("t")
+        }
+        for node in (n for n in graph.node if n.op_type == "Cast" and n.input[0] in constants):
+            tensor = constants[node.input[0]].attribute[0].t
+            if tensor.data_type != single or node.attribute[0].i != onnx.TensorProto.DOUBLE or tensor.dims:
+                continue
+            near = exact.get(float(onnx.numpy_helper.to_array(tensor)), set())
+            if len(near) == 1:
+                own = onnx.numpy_helper.from_array(np.float64(near.pop()).reshape(()))
+                node.CopyFrom(onnx.helper.make_node("Constant", [], list(node.output), value=own))
+
+
+def _graphs(graphs: Iterable[Any]) -> Iterator[Any]:
+    """With those in their nodes."""
+    for graph in graphs:
+        yield graph
+        yield from _graphs(a.g for n in graph.node for a in n.attribute if a.HasField("g"))
 
 
 def _stripped(model: Any, described: Mapping[str, str], shapes: Mapping[str, tuple[int | str, ...]]) -> bytes:

@@ -105,7 +105,10 @@ def _graph(state: Array, low: float, high: float) -> Frame:
 def _gif(path: Path, frames: list[Frame], rate: float) -> None:
     from PIL import Image
 
-    first, *rest = (Image.fromarray(frame) for frame in frames)
+    # A palette for each frame in which colours that are rare stay what they are.
+    found = (Image.fromarray(frame) for frame in frames)
+    coloured = Image.Quantize.MAXCOVERAGE
+    first, *rest = (f if f.mode == "L" else f.quantize(256, method=coloured) for f in found)
     hundredths = max(round(100 / rate), 2)  # what GIF counts in
     first.save(path, format="GIF", save_all=True, append_images=rest, duration=10 * hundredths, loop=0)
 

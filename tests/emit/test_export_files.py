@@ -60,7 +60,7 @@ def test_onnx_names_shapes_and_metadata(tmp_path):
     """make test does without onnx; pip install "pde2net[onnx]" brings it."""
     runtime, onnx = (pytest.importorskip(name) for name in ("onnxruntime", "onnx"))
     network = FAMILIES["known fields and masks"].network()
-    done = network.export(tmp_path / "net.onnx")
+    done = network.export(tmp_path / "net.onnx", module=network.module())
     assert done.compared and [name for name, _ in done.inputs] == ["u", "c", "f"]
     assert list(tmp_path.iterdir()) == [done.path]
     model = onnx.load(done.path)
@@ -157,3 +157,21 @@ def test_a_result_is_called_otherwise_where_a_field_is_called_so(tmp_path):
     f = sp.Function("result")(*u.args[:2])
     done = one(laplacian(u) + f - u)().export(tmp_path / "net.pt2", size=(6, 7))
     assert done.output == "result_" and str(done).endswith("-> result_ (run and compared)")
+
+
+def test_networks_with_trained_parameters_say_whose_weights(tmp_path):
+    network = uncertified(PERONA_MALIK, p2n.Explicit(R(1, 10), 1), trainable=[lam])
+    with pytest.raises(p2n.DeclarationError, match=r"module=network\.module\(\)"):
+        network.export(tmp_path / "net.pt2")
+    network.export(tmp_path / "net.pt2", module=network.module())
+
+
+def test_onnx_of_double_precision_keeps_all_digits(tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    for network in (uncertified(PERONA_MALIK, p2n.Explicit(R(1, 5), 7)), one(laplacian(u) / 3)()):
+        network.export(tmp_path / "net.onnx", dtype="float64")
+        v = torch.rand(2, 1, 19, 23, dtype=torch.float64)
+        session = onnxruntime.InferenceSession(tmp_path / "net.onnx")
+        found = torch.from_numpy(session.run(None, {"u": v.numpy()})[0])
+        torch.testing.assert_close(found, network.module()(v), rtol=0, atol=1e-13)
