@@ -13,6 +13,8 @@ from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, StabilityError
 from pde2net.guidance.advise import advise
 from pde2net.language.declaration import Declaration
+from pde2net.language.text.statements import scheme_text
+from pde2net.load import is_text
 
 
 @in_its_words
@@ -29,6 +31,8 @@ def advise_file(given: Given, time: float | None, measure: int | None, say: Say)
     if say.as_json:
         typer.echo(advice.to_json())
     say.answer(advice)
+    if advice.rows and (given.piped or is_text(given.file)):
+        say.answer(f"In a text: scheme {scheme_text(advice.best.scheme, problem.space)}")
 
 
 def time_of(declared: Declaration) -> Any:

@@ -66,7 +66,7 @@ def declaration_text(declaration: Declaration) -> str:
     more = {s for e in entries for s in e.free_symbols} - set(problem.symbols) - set(problem.space)
     declared = [("parameter", f"{s.name}{sign_text(s)}") for s in sorted(more, key=lambda s: s.name)]
     lines = [*declared, ("grid", _grid(grid, problem.space))]
-    lines += [("scheme", _call(scheme, problem.space)) for scheme in schemes]
+    lines += [("scheme", scheme_text(scheme, problem.space)) for scheme in schemes]
     return problem_text(problem) + statements(lines)
 
 
@@ -84,15 +84,15 @@ def _entries(name: str, value: Any, space: tuple[sp.Symbol, ...]) -> list[str]:
     return [f"{name} = {expression_text(value, space)}"]
 
 
-def _call(choice: Scheme | Solver, space: tuple[sp.Symbol, ...]) -> str:
-    """A scheme or a solver with the options that differ from their defaults."""
+def scheme_text(choice: Scheme | Solver, space: tuple[sp.Symbol, ...]) -> str:
+    """A scheme or a solver with its options."""
     options = []
     for field in fields(choice):
         value = getattr(choice, field.name)
         if field.name == "tau" and value is None:
             options.append("tau = largest")
         elif isinstance(value, Solver):
-            options.append(f"solver = {_call(value, space)}")
+            options.append(f"solver = {scheme_text(value, space)}")
         elif isinstance(value, sp.Basic):
             options.append(f"{field.name} = {expression_text(value, space)}")
         elif value is not None:
