@@ -23,6 +23,7 @@ from pde2net.graph.build import build
 from pde2net.graph.build.operator import hides_checkerboard
 from pde2net.graph.network import Graph, banks_of, parameters
 from pde2net.language.assumptions import check_symbol
+from pde2net.language.declaration import Declaration
 from pde2net.language.grid import Grid
 from pde2net.language.linear_operator import LinearOperator
 from pde2net.language.problem import Problem
@@ -114,19 +115,23 @@ def _require_proved(scheme: Scheme, certificate: Certificate) -> None:
 
 
 @known_options
-def verify(problem: Problem, scheme: Scheme, grid: Grid | None = None) -> Certificate:
+def verify(
+    problem: Problem | Declaration, scheme: Scheme | None = None, grid: Grid | None = None
+) -> Certificate:
     """What is provable about the network of `problem`, `scheme` and `grid`; imports no torch.
+
+    A declaration, of `p2n.load`, `p2n.parse` or the gallery, has the scheme and the grid that are not given.
 
     Raises EquationError for equations that are no diffusion PDE, DeclarationError for choices that
     do not fit together, and StabilityError if tau=None and no step is proved.
     """
-    return analyse(problem, scheme, grid or Grid())[2]
+    return analyse(*_declared(problem, scheme, grid))[2]
 
 
 @known_options
 def compile(  # noqa: A001  the public name of the interface
-    problem: Problem,
-    scheme: Scheme,
+    problem: Problem | Declaration,
+    scheme: Scheme | None = None,
     grid: Grid | None = None,
     on_unstable: str = "error",
     trainable: Any = (),
@@ -135,7 +140,7 @@ def compile(  # noqa: A001  the public name of the interface
     lipschitz: Any = None,
     averaged: Any = None,
 ) -> Network:
-    """Compile to a network with its certificate.
+    """Compile to a network with its certificate; a declaration as for `verify`.
 
     on_unstable  what to do if the certificate refutes stability: "error" raises StabilityError with
                  the limit and a remedy, "warn" warns once (StabilityWarning), "ignore" goes on
@@ -162,10 +167,11 @@ def compile(  # noqa: A001  the public name of the interface
         raise DeclarationError(
             f'There is no on_unstable="{on_unstable}".{suggestion(str(on_unstable), ON_UNSTABLE)}'
         )
-    _check_types(problem, scheme, grid or Grid())
+    problem, scheme, grid = _declared(problem, scheme, grid)
+    _check_types(problem, scheme, grid)
     constants = asked(lipschitz, averaged, keep_stable)
     options = _several(trainable), bool(shared), keep_stable
-    made = network(problem, scheme, grid or Grid(), *options, constants=constants)
+    made = network(problem, scheme, grid, *options, constants=constants)
     refuted = instability(made.certificate)
     if refuted is not None and on_unstable != "ignore":
         if on_unstable == "error":
@@ -306,6 +312,17 @@ def _check_parametrised(
                 f"keep_stable=True keeps the declared sign of {symbol} by training its logarithm, so it "
                 "cannot start at 0; give another value."
             )
+
+
+def _declared(
+    problem: Problem | Declaration, scheme: Scheme | None, grid: Grid | None
+) -> tuple[Problem, Scheme, Grid]:
+    """The parts of what is declared, in place of those that are not given."""
+    if isinstance(problem, Declaration):
+        return problem.problem, problem.scheme if scheme is None else scheme, grid or problem.grid
+    if scheme is None:
+        raise DeclarationError("A problem needs a scheme: Explicit(tau=..., steps=...), say.")
+    return problem, scheme, grid or Grid()
 
 
 def _check_types(problem: Any, scheme: Any, grid: Any) -> None:

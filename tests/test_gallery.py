@@ -50,3 +50,16 @@ def test_the_page_shows_the_equation(file):
     text = "<br>".join([*equations, *(f"where {name} = {what}" for name, what in definitions)])
     title = file.read_text().splitlines()[0].removeprefix("# ").rstrip(".")
     assert f"| {title} | <code>{text.replace('|', '&#124;').replace('*', '&#42;')}</code> |" in page
+
+
+def test_declarations_are_compiled_as_they_are() -> None:
+    declared = p2n.gallery.load("heat")
+    own = p2n.compile(declared.problem, declared.scheme, declared.grid).certificate
+    assert p2n.compile(declared).certificate == own and p2n.verify(declared) == p2n.verify(
+        declared.problem, declared.scheme
+    )
+    other = p2n.compile(declared, p2n.Explicit(tau=sp.Rational(1, 8), steps=2), p2n.Grid(spacing=2))
+    assert other.certificate.tau == sp.Rational(1, 8) and other.semidiscrete.spacing == (2, 2)
+    for refused in (declared.problem, p2n.parse("unknown u(x, t)\nequation u_t = laplacian(u)")):
+        with pytest.raises(p2n.DeclarationError, match="scheme"):
+            p2n.compile(refused)

@@ -174,12 +174,27 @@ def check_spacing(declared: Declaration, picture: images.Picture, source: Path, 
         )
 
 
-def of_file(declared: Declaration, picture: images.Picture, source: Path) -> Grid:
-    """The grid with the distances between the cells of a volume. Raises FileError if it has none."""
+def with_spacing(asked: str, declared: Declaration, picture: images.Picture, source: Path) -> Grid:
+    """The grid with the distances between the cells of a volume, or with those that are given.
+
+    Raises FileError if the file has none, DeclarationError for what is neither.
+    """
     space = declared.problem.space
-    found = _spacing(picture, len(space))
-    if not found:
-        raise FileError(f"--spacing file: {source} does not say how far its cells are apart.")
+    if asked == "file":
+        found = _spacing(picture, len(space))
+        if not found:
+            few = ",".join(["1"] * len(space))
+            raise FileError(
+                f"--spacing file: {source} does not say how far its cells are apart; --spacing {few} does."
+            )
+    else:
+        found = [number(text, "--spacing") for text in asked.split(",")]
+        found = found * len(space) if len(found) == 1 else found
+        if len(found) != len(space) or not all(h > 0 for h in found):
+            axes = ", ".join(map(str, space))
+            raise DeclarationError(
+                f"--spacing is declared, file, or positive numbers along {axes}, not {asked}."
+            )
     return replace(declared.grid, spacing=dict(zip(space, found, strict=True)))
 
 

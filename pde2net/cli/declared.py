@@ -261,6 +261,12 @@ def gallery(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="TEXT", help="The .pde file to write.")
     ] = None,
+    dimension: Annotated[
+        int, typer.Option(metavar="N", min=1, max=3, help="Of signals, images or volumes.")
+    ] = 2,
+    channels: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Filtered together, 3 for colours, say.")
+    ] = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -271,6 +277,8 @@ def gallery(
 
     Example: pde2net gallery perona_malik -o mine.pde
 
+    Example: pde2net gallery weickert --dimension 3 -o volume.pde
+
     Exit status: 0 done; 2 for bad usage or input.
     """
     from pde2net.cli.gallery import gallery_file, gallery_list
@@ -279,4 +287,4 @@ def gallery(
     if name is None and output is None:
         gallery_list(Say(quiet, json))
     else:
-        gallery_file(name, output, Say(quiet, json))
+        gallery_file(name, output, dimension, channels, Say(quiet, json))

@@ -25,11 +25,13 @@ def gallery_list(say: Say) -> None:
     say.data(models=rows)
 
 
-def gallery_file(name: str | None, output: Path | None, say: Say) -> None:
+def gallery_file(
+    name: str | None, output: Path | None, dimension: int, channels: int | None, say: Say
+) -> None:
     """Print the text of a model, or write it to a file that does not exist yet."""
     if name is None:
         raise DeclarationError("gallery -o FILE writes the text of a model: give its name as well.")
-    text = gallery.text(name)
+    text = gallery.text(name, dimension, channels)
     if output is None:
         say.answer(text.rstrip("\n"))
     else:

@@ -70,11 +70,4 @@ class Piped(enum.StrEnum):
     NPY = "npy"
 
 
-class Spacing(enum.StrEnum):
-    """Whose distance between cells a run takes."""
-
-    DECLARED = "declared"
-    FILE = "file"
-
-
 Unstable = Annotated[OnUnstable, typer.Option(help="What to do if stability is refuted.")]

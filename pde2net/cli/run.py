@@ -17,10 +17,10 @@ from pde2net.cli.channels import (
     check_fields,
     check_scale,
     check_spacing,
-    of_file,
     read_fields,
     read_numbers,
     stacked,
+    with_spacing,
 )
 from pde2net.cli.inputs import (
     PIPE,
@@ -142,7 +142,7 @@ class _Runner:
             from pde2net.learn import checkpoint
 
             refuse_changes(self.given, self.given.file)
-            if self.choices.stop_at is not None or self.choices.spacing == "file":
+            if self.choices.stop_at is not None or self.choices.spacing != "declared":
                 option = "--spacing" if self.choices.stop_at is None else "--stop-at"
                 raise DeclarationError(
                     f"{option} goes with declarations: the steps of trained weights are their own."
@@ -165,11 +165,11 @@ class _Runner:
         fields = read_fields(choices.fields, declared, picture)
         numbers = read_numbers(choices.numbers, declared)
         seen = self._seen(target, declared, source, picture)
-        if choices.spacing == "file":
-            grid = of_file(declared, picture, source)
-            declared = Declaration(declared.problem, declared.given, grid)
-        else:
+        if choices.spacing == "declared":
             check_spacing(declared, picture, source, say)
+        else:
+            grid = with_spacing(choices.spacing, declared, picture, source)
+            declared = Declaration(declared.problem, declared.given, grid)
         network = self._network(declared)
         check_scale(network, picture, source, say)
         check_fields(fields, picture, say)

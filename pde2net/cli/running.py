@@ -17,7 +17,6 @@ from pde2net.cli.options import (
     Piped,
     Precision,
     Quiet,
-    Spacing,
     Steps,
     Tau,
     Trained,
@@ -78,8 +77,11 @@ def run_(
         typer.Option("--input", metavar="NAME=NUMBER", help="An input of the equation; repeat for several."),
     ] = None,
     spacing: Annotated[
-        Spacing, typer.Option(help="Of cells: that of the grid, or of the voxels of INPUT.")
-    ] = Spacing.DECLARED,
+        str,
+        typer.Option(
+            metavar="WHICH", help="Of cells: declared, file (the voxels of INPUT), or numbers: 3,1,1."
+        ),
+    ] = "declared",
     values: Values = None,
     tau: Tau = None,
     steps: Steps = None,

@@ -7,7 +7,7 @@ import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from nicegui import events, run, ui
@@ -34,6 +34,7 @@ NEUTRAL = "#6b7280"
 DECADE = 10.0  # sliders of parameters go from a tenth of their values to ten times these
 TICKS = 100  # of a slider
 MONO = "font-mono text-xs whitespace-pre overflow-auto"
+FILES = ("equation.pde", "net.py", "certificate.json", "net.onnx", "picture.png")
 DIM = "opacity-40"  # what belongs to an earlier text than the one with the error
 
 
@@ -45,6 +46,7 @@ class Page:
         self.analysis: Analysis | None = None
         self.before: dict[str, str] = {}
         self.picture: NDArray[np.float64] = own_picture()
+        self.result = b""  # the last run, as PNG
         self.running = False  # whether the network is run again after each change
         self.asked = 0  # answers to earlier questions come too late
         self.build()
@@ -53,6 +55,7 @@ class Page:
 
     def build(self) -> None:
         ui.page_title("pde2net studio")
+        ui.add_css(".drawn svg { max-width: 100%; height: auto }")
         with ui.header().classes("items-center"):
             ui.label("pde2net studio").classes("text-lg")
             ui.select(list(gallery.names()), value=None, label="gallery", on_change=self.chosen).props(
@@ -74,10 +77,9 @@ class Page:
                     ).classes("w-48")
                     self.limit = ui.label().classes("text-sm").props('data-testid="limit"')
                 self.sliders = ui.column().classes("w-full gap-0")
-                with ui.row():
-                    ui.button("net.py", on_click=lambda: self.download("net.py"))
-                    ui.button("certificate.json", on_click=lambda: self.download("certificate.json"))
-                    ui.button("net.onnx", on_click=lambda: self.download("net.onnx"))
+                with ui.row() as self.files:
+                    for name in FILES:
+                        ui.button(name, on_click=lambda name=name: self.download(name)).props("no-caps dense")
             with ui.column().classes("w-3/5"):
                 with ui.tabs() as tabs:
                     names = ("claims", "picture", "graph", "stencil", "source")
@@ -134,7 +136,11 @@ class Page:
         if mine != self.asked:
             return
         self.error.set_text(error)
-        self.claims.classes(add=DIM if error else "", remove="" if error else DIM)
+        for stale in (self.claims, self.limit, self.files):  # are of the text before
+            stale.classes(add=DIM if error else "", remove="" if error else DIM)
+        for button in self.files.default_slot.children:
+            made = cast("ui.button", button)
+            made.set_enabled(not error or made.text == FILES[0])
         if found is not None:
             self.show(found)
             if self.running:
@@ -143,7 +149,7 @@ class Page:
     def show(self, found: Analysis) -> None:
         self.analysis = found
         self.limit.set_text(found.limit)
-        self.graph.set_content(found.network._repr_svg_())
+        self.graph.set_content(f'<div class="drawn">{found.network._repr_svg_()}</div>')
         self.source.set_text(found.source)
         self.stencil.set_text(_stencil(found))
         self.claims.clear()
@@ -231,12 +237,18 @@ class Page:
         self.busy.set_visibility(False)
         self.said.set_text(said)
         if png:
+            self.result = png
             self.shown.set_source(f"data:image/png;base64,{base64.b64encode(png).decode()}")
 
     async def download(self, name: str) -> None:
         if self.analysis is None:
             return
-        data, error = await run.io_bound(_file, self.analysis, name)
+        if name == "picture.png":
+            data, error = self.result, "" if self.result else "Run the network on a picture first."
+        elif name == "equation.pde":
+            data, error = self.choice.text.encode(), ""
+        else:
+            data, error = await run.io_bound(_file, self.analysis, name)
         if error:
             ui.notify(error, type="negative", multi_line=True)
         else:

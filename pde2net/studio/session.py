@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from pde2net import compiler
-from pde2net.errors import DeclarationError, FileError, Pde2NetError
+from pde2net.errors import DeclarationError, FileError, Pde2NetError, suggestion
 from pde2net.gallery import text
 from pde2net.images import raster
 from pde2net.language import schemes
@@ -145,6 +145,8 @@ def analysed(choice: Choice) -> Analysis:
 
 def _scheme(choice: Choice, written: Declaration) -> Scheme:
     own = written.given
+    if choice.scheme not in (AS_WRITTEN, *SCHEMES):
+        raise DeclarationError(f'There is no scheme "{choice.scheme}".{suggestion(choice.scheme, SCHEMES)}')
     if choice.scheme != AS_WRITTEN:
         tau = sp.Rational(1, 10) if own is None or own.tau is None or own.tau == sp.oo else own.tau
         own = SCHEMES[choice.scheme](tau, 10 if own is None else min(own.repeats, 100))
@@ -207,23 +209,30 @@ def ran(analysis: Analysis, picture: NDArray[np.float64]) -> tuple[Trajectory, s
     """The network on a picture, and what it was given beside it.
 
     Images of one axis are the middle row. Known fields in [0, 1] are masks of a fifth of the cells, and the
-    run starts from what they leave; other fields are the picture.
+    run starts from what they leave; other fields are the picture. Values lie in the ranges that are declared.
     """
     problem = analysis.declared.problem
     if len(problem.space) > 2:
         raise DeclarationError("A picture has two axes; equations in three run on volumes: pde2net run.")
     if problem.inputs or problem.operators:
         raise DeclarationError("Equations with numbers at the call or learned filters are run from Python.")
-    u = _fitting(picture, analysis.network.looped.graph["channels"])
+    channels, ranges = analysis.network.looped.graph["channels"], _ranges(analysis)
+    u = _fitting(picture, channels)
     u = u if len(problem.space) == 2 else u[:, u.shape[1] // 2]
     mask = np.random.default_rng(0).random(u.shape[1:]) < KNOWN
-    masks = {name for name, (low, high) in _ranges(analysis).items() if (low, high) == (0, 1)}
+    masks = {name for name, (low, high) in ranges.items() if (low, high) == (0, 1)}
     fields: dict[str, Any] = {}
     for function in problem.fields:
         name = str(function.func)
-        fields[name] = (mask.astype(float) if name in masks else u.mean(0))[None]
+        values = mask.astype(float) if name in masks else _in_range(u.mean(0), ranges.get(name))
+        fields[name] = values[None]
     said = [f"{name}: a mask of {100 * KNOWN:.0f} % of the cells" for name in sorted(masks & fields.keys())]
     said += [f"{name}: the picture" for name in sorted(fields.keys() - masks)]
+    if 1 == channels < len(picture):
+        said.append("in grey, since the equation has one channel")
+    for k, name in enumerate(map(str, (f.func for f in problem.unknowns))):
+        own = slice(None) if len(problem.unknowns) == 1 else k
+        u[own] = _in_range(u[own], ranges.get(name))
     start = u * mask if masks & fields.keys() else u
     return analysis.network.run(start[None], track=["mean", "removed"], **fields), "; ".join(said)
 
@@ -236,9 +245,17 @@ def _ranges(analysis: Analysis) -> dict[str, tuple[Any, Any]]:
     return found
 
 
+def _in_range(values: NDArray[np.float64], pair: tuple[Any, Any] | None) -> NDArray[np.float64]:
+    """Grey values within a declared range."""
+    low, high = (-math.inf, math.inf) if pair is None else map(float, pair)
+    if math.isfinite(low) and math.isfinite(high):
+        return low + (high - low) * np.clip(values, 0, 1)
+    return np.maximum(values, low) if math.isfinite(low) else np.minimum(values, high)
+
+
 def _fitting(picture: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
     """The picture in as many channels as the equation has."""
     if len(picture) == channels:
-        return picture
+        return picture.copy()
     grey = picture.mean(0, keepdims=True)
     return np.repeat(grey, channels, axis=0)

@@ -461,7 +461,10 @@ class _Gatherer:
         """The same, finite."""
         found = self.pointwise_range(expression)
         if found.lower == -sp.oo or found.upper == sp.oo:
-            raise UndecidedError(f"{expression} is not bounded over all values of its variables")
+            state = self.form.state
+            open_ = state in expression.free_symbols and state not in self.intervals
+            ranged = f"; over a declared range of {state} it may be" if open_ else ""
+            raise UndecidedError(f"{expression} is not bounded over all values of its variables{ranged}")
         return found
 
     def pointwise_range(self, expression: sp.Expr) -> Bounds:

@@ -84,3 +84,24 @@ def test_pictures_that_are_uploaded() -> None:
     for broken in (b"", b"no picture", data(Image.new("L", (30, 20)))[:40]):
         with pytest.raises(p2n.FileError, match="not an image that can be read"):
             session.picture_of(broken)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "unknown u(x, y, t) in [2, 3]\nequation u_t = laplacian(u)\nscheme explicit(tau = 1/8, steps = 3)",
+        "unknown u(x, y, t) in [1, oo]\nequation u_t = laplacian(u)\nscheme explicit(tau = 1/8, steps = 3)",
+        "unknown u(x, y, t)\nfield f(x, y) in [5, 6]\nequation u_t = laplacian(u) + f - u\n"
+        "scheme explicit(tau = 1/8, steps = 3)",
+    ],
+)
+def test_pictures_take_the_ranges_that_are_declared(text: str) -> None:
+    way, _ = session.ran(analysed(Choice(text)), session.own_picture())
+    assert np.isfinite(way.final).all()
+
+
+def test_colours_are_said_to_become_grey_and_other_schemes_are_refused() -> None:
+    colour = np.random.default_rng(0).random((3, 12, 12))
+    assert "in grey" in session.ran(analysed(Choice(HEAT + STEP)), colour)[1]
+    with pytest.raises(p2n.DeclarationError, match='no scheme "foo"'):
+        analysed(Choice(HEAT, scheme="foo"))

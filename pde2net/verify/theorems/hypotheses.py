@@ -193,8 +193,9 @@ def monotone(case: Case) -> Held | Missing:
     if lower.is_nonnegative:
         kind = "every eigenvalue of Phi' is nonnegative" if curvature.lower == 0 else f"F' >= {lower}"
         return Held(kind, (("inf F'", lower),))
+    why = "takes negative values" if curvature.lower.is_negative else "has a sign that is not known"
     return Missing(
-        "the flux is not monotone (Phi' takes negative values or its sign is not known)"
+        f"the flux is not monotone (Phi' {why})"
         if curvature.lower != 0
         else "the reaction term is not known to be decreasing in u",
         violated=True,
@@ -249,7 +250,9 @@ def _no_pull(case: Case) -> str:
         and slope.is_nonnegative is None
         and slope.free_symbols <= set(case.semi.form.problem.symbols)
     ):
-        return f"the sign of {slope}, by which {reaction} pulls, is not known{advice(slope.free_symbols)}"
+        names = " ".join(sorted(s.name for s in slope.free_symbols))
+        declared = f'parameter {names} > 0, or sp.symbols("{names}", positive=True)'
+        return f"the sign of {slope}, by which {reaction} pulls, is not declared: {declared}"
     return f"the reaction term {reaction} is neither beta (f - u) nor damping"
 
 
