@@ -62,7 +62,7 @@ class Restored:
 
     def __repr__(self) -> str:
         values = ", ".join(f"{name} = {value:.4g}" for name, value in self.values.items())
-        size, proved = " x ".join(map(str, self.shape)), ""
+        size, proved = " x ".join(map(str, self.shape)), "; .certificate proves claims of its weights"
         if isinstance(self.made_by, Network):
             claims = self.certificate.claims
             names = [n.replace("_", " ") for n in SHOWN if claims[n].status == Status.PROVED]
