@@ -120,6 +120,11 @@ def _execute(file: Path) -> dict[str, Any]:
 
 def _check_python(file: Path) -> None:
     """Refuse what has no name of Python, and what runpy runs although it is no text: bytecode, archives."""
+    if file.suffix.lower() == ".safetensors":
+        raise FileError(
+            f"{file} holds trained weights, which verify, run and export take; what is asked for here is the "
+            "declaration that was trained."
+        )
     if file.suffix.lower() != ".py":
         raise FileError(
             f"{file} is no declaration: that is a text, whose name ends in .pde, or Python, which is "

@@ -17,7 +17,7 @@ from pde2net.cli.say import Say
 from pde2net.cli.wording import counted
 from pde2net.errors import DeclarationError, FileError, suggestion
 from pde2net.language.declaration import Declaration
-from pde2net.language.expressions import to_text
+from pde2net.language.expressions import shown
 from pde2net.language.grid import Grid
 from pde2net.network import Network
 from pde2net.normalise.form import SystemForm
@@ -71,9 +71,18 @@ def _along_first(
         )
         raise FileError(
             f"{source} has dimension {channels.ndim - 1}, the equation {len(space)} (in {axes})."
-            f"{rule if extra else ''}"
+            f"{rule if extra else _other_space(channels.ndim - 1, space)}"
         )
     return replace(picture, channels=channels, first=first)
+
+
+def _other_space(dimension: int, space: Sequence[sp.Symbol]) -> str:
+    """How an equation gets the dimension of an input."""
+    names = [a.name for a in space]
+    more = [a for a in "xyz" if a not in names][: dimension - len(names)]
+    if not 0 < dimension - len(names) == len(more):
+        return ""
+    return f" One in ({', '.join(names + more)}) takes it: unknown u({', '.join(names + more)}, t)."
 
 
 def read_fields(
@@ -156,7 +165,7 @@ def check_scale(network: Network, picture: images.Picture, source: Path, say: Sa
     low, high = picture.channels.min(), picture.channels.max()
     if all(LEAST * (high - low) <= abs(v) for v in values.values() if v.is_number):
         return
-    given = ", ".join(f"{s} = {to_text(v)}" for s, v in values.items())
+    given = ", ".join(f"{s} = {shown(v)}" for s, v in values.items())
     say.warn(
         f"the values of {source} range from {low:.6g} to {high:.6g}, not over [0, 1] as in pictures, "
         f"and the equation is nonlinear: is {given} meant for them?"

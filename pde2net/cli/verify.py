@@ -16,7 +16,7 @@ from pde2net.cli.say import Say
 from pde2net.compiler import verify
 from pde2net.errors import DeclarationError, suggestion
 from pde2net.guidance.trial import deciding
-from pde2net.language.expressions import to_text
+from pde2net.language.expressions import shown
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 WEIGHTS = ".safetensors"
@@ -71,14 +71,14 @@ def _spaced(name: str) -> str:
 
 def verdict(certificate: Certificate) -> str:
     """One line: stable, unstable, or what is missing."""
-    claim, tau = deciding(certificate.claims), to_text(certificate.tau)
+    claim, tau = deciding(certificate.claims), shown(certificate.tau)
     name = _spaced(claim.name)
     known = claim.limit is not None and claim.limit.is_finite
-    limit = f" (largest stable tau {to_text(claim.limit)})" if known else ""
+    limit = f" (largest stable tau {shown(claim.limit)})" if known else ""
     if claim.status == Status.PROVED:
         return f"Stable: {name} is proved for tau = {tau}{limit}."
     if claim.status == Status.PROVED_IF:
-        return f"Not proved: {name} holds if {to_text(claim.condition)}; give the symbols values."
+        return f"Not proved: {name} holds if {shown(claim.condition)}; give the symbols values."
     if claim.status == Status.REFUTED:
         return f"Unstable: {name} is refuted for tau = {tau}{limit}."
     return f"Not proved: {name} is {claim.status} for tau = {tau}."

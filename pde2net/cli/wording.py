@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from pde2net.language.expressions import to_text
+from pde2net.language.expressions import shown
 from pde2net.network import Network
 from pde2net.scheme.stack import Stack
 
@@ -47,10 +47,10 @@ def course(network: Network) -> str:
         return "to the steady state"
     if "tau" in network.trainable:
         return f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of trained sizes"
-    text = f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of tau = {to_text(tau)}"
+    text = f"{counted(scheme.repeats, scheme.repeated.removesuffix('s'))} of tau = {shown(tau)}"
     stages = len(network.update.stages) if isinstance(network.update, Stack) else 1
     if scheme.repeated == "cycles":
-        text = f"{counted(scheme.repeats, 'cycle')} of {counted(stages, 'step')} of tau = {to_text(tau)}"
+        text = f"{counted(scheme.repeats, 'cycle')} of {counted(stages, 'step')} of tau = {shown(tau)}"
     elif isinstance(network.update, Stack) and not network.update.repeated:
         text += f" with {counted(stages, 'stage')}"
-    return f"{text}, to time {to_text(scheme.duration(tau))}"
+    return f"{text}, to time {shown(scheme.duration(tau))}"

@@ -197,7 +197,9 @@ class TorchPrinter(StrPrinter):  # type: ignore[misc]  # SymPy has no types
 
     def _full(self, condition: sp.Basic, value: sp.Expr) -> str:
         """A scalar in dtype and device of the state: two of them would choose a type of their own."""
-        like = min((s for s in condition.free_symbols if s.name in self.tensors), key=lambda s: s.name)
+        symbols = sorted((s for s in condition.free_symbols if self.is_tensor(s)), key=lambda s: s.name)
+        # The state before what is trained, which the time of trained steps is made of.
+        like = next((s for s in symbols if s.name in self.tensors), symbols[0])
         if self.is_tensor(value):
             return f"torch.zeros_like({self._print(like)}) + {self.parenthesize(value, PRECEDENCE['Add'])}"
         return f"torch.full_like({self._print(like)}, {self._print(value)})"

@@ -98,10 +98,14 @@ def check_fits(file: str | Path, suffix: str, like: Picture) -> None:
     if suffix == ".dcm":
         raise FileError(f"Cannot write {file}: DICOM is read only; use .npy, .nii or .tif.")
     if suffix not in SUFFIXES:
-        raise FileError(f"Cannot write {file}: choose .npy or one of {', '.join((*NIFTI, *SUFFIXES))}.")
+        raise FileError(
+            f"Cannot write {file}: choose .npy or one of {', '.join((*NIFTI, *SUFFIXES))}; "
+            "of a run, .gif, .mp4, .npz or .zarr hold states on the way."
+        )
     pages = like.channels.ndim == 4 and suffix in TIFF
     if like.channels.ndim != 3 and not pages:
-        raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use .npy.")
+        volume = ".npy, .nii, .tif, or .gif for a film" if like.channels.ndim == 4 else ".npy"
+        raise FileError(f"Cannot write {file}: only two-dimensional data makes an image; use {volume}.")
     count = len(like.channels)
     if count not in PORTABLE:
         raise FileError(f"Cannot write {file}: {count} channels make no picture; use .npy.")

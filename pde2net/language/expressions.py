@@ -28,12 +28,24 @@ _FUNCTIONS |= {"smooth": smooth, "projection": projection}
 _CONSTANTS = {"oo": sp.oo, "E": sp.E, "pi": sp.pi, "True": sp.true, "False": sp.false}
 _MINUS_ONE = ast.Constant(-1)
 _COMPARE = {ast.LtE: sp.Le, ast.Lt: sp.Lt, ast.GtE: sp.Ge, ast.Gt: sp.Gt}
+MOST_READABLE = 10**6  # of a denominator
 _LONGEST, _LARGEST_EXPONENT, _MOST_BITS = 20_000, 400, 8192
 
 
 def to_text(expression: sp.Basic) -> str:
     """One line that `from_text` reads back to an equal expression."""
     return str(sp.sstr(expression, full_prec=True))
+
+
+def shown(expression: sp.Basic) -> str:
+    """The same for people: quotients that nobody can read as decimals, with ~ where these are rounded."""
+    unread = {q: sp.Symbol(_decimal(q)) for q in expression.atoms(sp.Rational) if q.q >= MOST_READABLE}
+    return to_text(expression.xreplace(unread))
+
+
+def _decimal(number: sp.Rational) -> str:
+    decimal = f"{float(number):.6g}"
+    return decimal if sp.Rational(decimal) == number else f"~{decimal}"
 
 
 def symbol_table(expressions: Iterable[sp.Basic]) -> dict[str, list[str]]:

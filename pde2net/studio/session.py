@@ -19,7 +19,7 @@ from pde2net.gallery import text
 from pde2net.images import raster
 from pde2net.language import schemes
 from pde2net.language.declaration import Declaration
-from pde2net.language.expressions import to_text
+from pde2net.language.expressions import shown
 from pde2net.language.schemes import Scheme
 from pde2net.load import parse
 from pde2net.network import Network
@@ -88,7 +88,7 @@ class Analysis:
         claims = self.network.certificate.claims
         for name in ("l2_stability", "frozen_stability"):
             if claims[name].limit is not None:
-                return f"{name.replace('_', ' ')} up to tau = {to_text(claims[name].limit)}"
+                return f"{name.replace('_', ' ')} up to tau = {shown(claims[name].limit)}"
         return "no largest step is known"
 
     @cached_property

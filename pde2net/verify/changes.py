@@ -96,7 +96,7 @@ def in_lengths(semi: Semidiscrete, expression: sp.Expr) -> sp.Expr:
 def _require_derived(semi: Semidiscrete) -> None:
     form = semi.form
     whole = len(form.problem.unknowns) == 1 and form.problem.channels == 1
-    if not whole or form.problem.depends_on_time or form.edges or form.domain is not None:
+    if not whole or form.problem.depends_on_time or form.edges or form.problem.domain is not None:
         raise UndecidedError(
             "what changes of the weights do is derived for one unknown of one channel, without t, sides and "
             "domains"

@@ -10,7 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from pde2net.language.expressions import to_text
+from pde2net.language.expressions import shown
 from pde2net.verify.certificate import Certificate, Claim, Status
 
 WIDTH = 100
@@ -46,15 +46,15 @@ def _conclusion(claim: Claim) -> str:
     if claim.status in (Status.PROVED, Status.PROVED_IF, Status.LINEARISED):
         parts.append(f"Hence: {claim.reason}")
         if limited and claim.condition is not None:
-            parts.append(f"This needs tau {claim.relation} {to_text(claim.limit)}.")
+            parts.append(f"This needs tau {claim.relation} {shown(claim.limit)}.")
         if claim.status == Status.PROVED_IF and claim.condition is not None:
-            parts.append(f"So it holds if {to_text(claim.condition)}.")
+            parts.append(f"So it holds if {shown(claim.condition)}.")
         if claim.factor is not None:
-            parts.append(f"Factor: {to_text(claim.factor)}.")
+            parts.append(f"Factor: {shown(claim.factor)}.")
         return " ".join(parts) + (" ∎" if claim.status == Status.PROVED else "")
     parts.append(claim.reason)
     if limited:
-        parts.append(f"Largest tau: {to_text(claim.limit)}.")
+        parts.append(f"Largest tau: {shown(claim.limit)}.")
     return " ".join(p for p in parts if p)
 
 
@@ -87,16 +87,16 @@ def certificate_latex(certificate: Certificate) -> str:
 def rows(certificate: Certificate) -> Iterator[tuple[str, str, str, str]]:
     """Of each claim the name, the status, the largest step, and why."""
     for claim in certificate.claims.values():
-        limit = "" if claim.limit is None else to_text(claim.limit)
+        limit = "" if claim.limit is None else shown(claim.limit)
         why = f"{claim.theorem}." if claim.theorem and claim.status != Status.UNKNOWN else claim.reason
         if claim.status in (Status.REFUTED, Status.LINEARISED):
             why = claim.reason
         if claim.name == "consistency":
             why = claim.reason
         if claim.status == Status.PROVED_IF and claim.condition is not None:
-            why = f"if {to_text(claim.condition)}. {why}"
+            why = f"if {shown(claim.condition)}. {why}"
         if claim.factor is not None and claim.factor != 1:
-            why += f" Factor {to_text(claim.factor)}."
+            why += f" Factor {shown(claim.factor)}."
         yield claim.name.replace("_", " "), str(claim.status), limit, why
 
 

@@ -46,8 +46,7 @@ class Tried:
 
     def export(self, folder: str, suffix: str, size: tuple[int, ...] | None) -> Path:
         path = Path(folder) / f"net{suffix}"
-        own = self.module if self.network.semidiscrete.form.problem.operators else None
-        assert self.network.export(path, size=size, module=own).compared
+        assert self.network.export(path, size=size, module=self.module).compared
         return path
 
 

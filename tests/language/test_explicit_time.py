@@ -81,6 +81,7 @@ CLOCKS = [
     sp.asinh(t) / 3,
     2**-t,
     sp.sign(t),
+    sp.Piecewise((sp.Rational(1, 10), t < sp.Rational(1, 2)), (sp.Rational(1, 3), True)),
     sp.tanh(t),
 ]
 
