@@ -34,8 +34,8 @@ THINNED = {
     "test_settled_gradients.py::test_derivatives_are_those_of_finite_differences": 4,
     "test_preconditioner.py::test_gradients_match_finite_differences": 4,
     "test_unet.py::test_gradients_match_finite_differences": 4,
-    "test_names.py::test_names_that_the_source_uses": 6,
-    "test_names.py::test_names_of_unknowns": 6,
+    "test_names.py::test_names_that_the_source_uses": 18,
+    "test_names.py::test_names_of_unknowns": 18,
     "test_coordinates.py::test_coefficients_of_one_coordinate": 4,
     "test_schemes.py::test_module_equals_the_interpreter": 4,
     "test_unet.py::test_module_equals_the_interpreter_and_solves": 5,
@@ -47,7 +47,21 @@ THINNED = {
     "test_branches.py::test_values_and_types": 1,
     "test_export_table.py::test_the_quick_part_of_the_page": 1,
     "test_export_files.py::test_what_no_file_can_hold_is_refused_with_a_remedy": 1,
-    "test_paper.py::test_a_quick_run_is_kept_resumed_and_reported": 3,
+    "test_paper.py::test_a_quick_run_is_kept_resumed_and_reported": 6,
+    "test_restoring.py::test_units_of_values_and_of_length_do_not_matter": 4,
+    "test_restoring.py::test_enhancement_does_not_depend_on_the_unit_of_length": 3,
+    "test_restoring.py::test_arrays_of_numpy": 3,
+    "test_restoring.py::test_every_method_removes_noise": 3,
+    "test_trajectory.py::test_states_are_those_of_shorter_networks": 3,
+    "test_examples.py::test_example_runs_and_prints": 2,
+    "test_methods.py::test_methods_of_cells_and_operators": 9,
+    "test_cli_demo.py::test_trained_models_do_better": 2,
+    "test_shipped.py::test_the_claim_is_proved_for_the_weights_in_the_file": 2,
+    "test_sides.py::test_claims_hold_up_to_their_limits": 3,
+    "test_sides.py::test_steady_states_of_convex_energies_are_unique": 2,
+    "test_descent.py::test_a_lipschitz_constant_is_kept_by_steady_states": 2,
+    "test_fit.py::test_a_training_in_parts_is_one_at_once": 3,
+    "test_changing_weights.py::test_no_two_states_of_the_range_move_apart_faster": 3,
 }
 
 # Only `make test-long` runs these: others see the same, less thoroughly.
@@ -58,7 +72,8 @@ LONG = (
     "test_unet.py::test_one_grid_is_told",
 )
 
-# Other tables of these folders run every third row from 4 rows on: they prove, or make modules.
+# Other tables of these folders, which prove or make modules, run every third row from 4 rows on; those of the
+# others every second row from 12 rows on.
 FOLDERS = ("audit", "emit", "guidance", "language", "verify")
 
 
@@ -67,8 +82,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     names = [f"{item.path.name}::{item.name.partition('[')[0]}" for item in items]
     rows, seen = Counter(names), Counter[str]()
     for item, name in zip(items, names, strict=True):
-        whole = item.path.parent.name not in FOLDERS or rows[name] < 4 or "golden" in name
-        if name in LONG or seen[name] % THINNED.get(name, 1 if whole else 3):
+        every, least = (3, 4) if item.path.parent.name in FOLDERS else (2, 12)
+        every = 1 if rows[name] < least or "golden" in name else every
+        if name in LONG or seen[name] % THINNED.get(name, every):
             item.add_marker(pytest.mark.long)
         seen[name] += 1
 
