@@ -74,6 +74,7 @@ class History:
         """
         try:
             from matplotlib.figure import Figure
+            from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
         except ImportError as error:
             raise DeclarationError('Pictures need matplotlib: pip install "pde2net[plot]".') from error
         figure = Figure(figsize=(6.4, 4), layout="constrained")
@@ -87,6 +88,11 @@ class History:
             axes.annotate(f"best: epoch {self.best}", (self.best, axes.get_ylim()[1]), (3, -11),
                           textcoords="offset points", color="0.4", fontsize=8)  # fmt: skip
         axes.set(xlabel="epoch", ylabel="loss", title="Loss of training")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        low, high = axes.get_ylim()
+        plain = FuncFormatter(lambda value, _: f"{value:.3g}")
+        axes.yaxis.set_major_formatter(plain)
+        axes.yaxis.set_minor_formatter(plain if high < 10 * low else NullFormatter())
         axes.grid(alpha=0.3, which="both")
         axes.legend()
         if path is not None:

@@ -154,9 +154,10 @@ def _approached(case: Case, steady: bool) -> str:
         return ""
     left = sp.cancel(case.valued(term_of(case).weight) / found)
     per = left if steady else 1 + case.valued(case.tau) * left
+    least = to_text(per) if per.is_Integer or per.is_Symbol else f"({to_text(per)})"
     return (
         f"; the constant of exact solutions is {found}, and results differ from them by at most "
-        f"‖residual‖/({to_text(per)})"
+        f"‖residual‖/{least}"
     )
 
 
