@@ -41,6 +41,8 @@ from pde2net.verify.ranges import UndecidedError
 Offset = tuple[int, ...]
 Series = tuple[Polynomial, ...]
 
+READABLE = 60  # characters of an expression in a reason
+
 
 class Expansion:
     """The series of A_h(u) = (step(u) - u)/tau at a cell, up to epsilon**order; of channels, of the first.
@@ -193,7 +195,13 @@ def _unary(expression: sp.Expr, slots: set[sp.Symbol]) -> tuple[sp.Lambda, sp.Ex
     if len(slots) == 1:  # smooth away from its breakpoints
         (slot,) = slots
         return sp.Lambda(x, expression.xreplace({slot: x})), slot
-    raise UndecidedError(f"{expression} is not known to be a smooth function of its arguments")
+    written = str(expression)
+    if len(written) > READABLE:
+        arguments = ", ".join(sorted(map(str, expression.free_symbols)))
+        written = (
+            f"A {'function with branches' if expression.has(sp.Piecewise) else 'function'} of {arguments}"
+        )
+    raise UndecidedError(f"{written} is not known to be a smooth function of its arguments")
 
 
 def order_of(operation: Operation) -> int:
