@@ -374,7 +374,7 @@ class Network:
             one,
             options,
             lambda made: None if module is None else self._load(made, module),
-            metadata(request, digest, module is None or not self.trainable or self.kept is not None),
+            metadata(request, digest, not self.trainable or self.kept is not None),
         )
 
     def tuned(self, *size: int, images: int = 1) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -361,8 +362,27 @@ REFUSED = {
         "Integers are divided by the largest",
     ),
     "contrast": (lambda: p2n.denoise(A, contrast=1e200, sigma=0.05), "too large for floating point"),
+    "beyond floats": (lambda: p2n.denoise(A, sigma=10**400), "beyond the numbers"),
     "spacing": (lambda: p2n.denoise(A, spacing=1e-200), "1e-50 to 1e50"),
 }
+
+
+@pytest.mark.filterwarnings("always")
+def test_warnings_of_others_are_passed_on_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only tolerances that were missed say something of the image."""
+    own = inpaint.applied
+
+    def noisy(*given: Any) -> Any:
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+        warnings.warn("relative residual 0.1 after 2 iterations", UserWarning, stacklevel=1)
+        return own(*given)
+
+    monkeypatch.setattr(inpaint, "applied", noisy)
+    with pytest.warns() as told:
+        p2n.inpaint(A, HOLES)
+    found = {str(w.message): w.category for w in told}
+    assert found["old"] is DeprecationWarning
+    assert any(m.startswith("relative residual 0.1") and "near the steady state" in m for m in found)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -89,7 +89,10 @@ def positive_number(value: Any, what: str) -> float:
     expression = positive(value, what)
     if not expression.is_number:
         raise DeclarationError(f"{what} must be a number, not {expression}.")
-    return float(expression)
+    number = float(expression)
+    if not 0 < number < math.inf:
+        raise DeclarationError(f"{what} is beyond the numbers of floating point.")
+    return number
 
 
 LARGEST = 10**6

@@ -61,7 +61,7 @@ def denoise(
                   By default a multiple of the slopes of the noise, in docs/restoring.md
     time          how long to diffuse, in squared units of length (fourth powers for "you_kaveh"). By default
                   until what is removed has 0.95 times the standard deviation of the noise. For "rof" the
-                  weight of the data is 1/time, by default 1/sigma
+                  weight of the data is 1/time, by default sigma times the smallest spacing
     channel_axis  along which an array has its channels, as in scikit-image; None for grey images and volumes.
                   They have one diffusivity together ("edge_enhancing" and trained models filter each alone)
     spacing       of cells, one number or one for each axis of space

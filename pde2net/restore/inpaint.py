@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from pde2net import compiler
+from pde2net.emit.solvers import MISSED
 from pde2net.errors import DeclarationError, suggestion
 from pde2net.restore.methods import Model, applied, declared, state
 from pde2net.restore.pixels import mask_of, pixels, spacings
@@ -55,8 +56,9 @@ def inpaint(
     start = torch.where(unknown, mean, data)
     with warnings.catch_warnings(record=True) as told:
         way = applied(network, start, backend, {"f": data, "c": known.expand(data.shape[1:])[None]})
-    for said in dict.fromkeys(str(w.message) for w in told):
-        warnings.warn(f"{said}: what is filled in is near the steady state, not at it.", stacklevel=2)
+    for said, kind in dict.fromkeys((str(w.message), w.category) for w in told):
+        near = ": what is filled in is near the steady state, not at it." if said.startswith(MISSED) else ""
+        warnings.warn(f"{said}{near}", kind, stacklevel=2)
     exact = torch.where(unknown, torch.from_numpy(way.final), data)
     filled = {"filled": float(unknown.double().mean())}
     return Restored(read.like(exact[0]), method, network, filled, way)

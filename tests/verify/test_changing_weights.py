@@ -98,6 +98,17 @@ def test_what_is_not_derived(flux: Any, why: str) -> None:
     assert claim.status == Status.UNKNOWN and why in claim.reason
 
 
+def test_nothing_of_domains_channels_and_sides() -> None:
+    m = sp.Function("m")(x, y)
+    for options in (
+        {"domain": m},
+        {"channels": 2},
+        {"boundary": {x: (p2n.flux(0), p2n.flux(1)), y: "reflecting"}},
+    ):
+        found = made(2 * u * grad(u), None, R(1, 64), **options).certificate.claims["well_posed"]
+        assert found.status == Status.UNKNOWN, options
+
+
 def test_nothing_without_a_range() -> None:
     flux, grid, _, _ = CASES["staggered"]
     problem = p2n.Problem(sp.Eq(u.diff(t), div(flux)))

@@ -397,8 +397,8 @@ class _Builder:
             raise self.source.at(node, "give tau, a number, or tau = largest for the largest stable step.")
         try:
             return kind(**given)
-        except Pde2NetError as error:
-            said = error.to_author_of_text
+        except (Pde2NetError, TypeError, ValueError) as error:
+            said = error.to_author_of_text if isinstance(error, Pde2NetError) else str(error)
             words = set(re.findall(r"\w+", said))
             options = [o for o in _trees(node) if str(o.children[0]) in words]
             raise self.source.at(options[0] if options else node, said) from None
