@@ -90,4 +90,4 @@ site: $(STAMP) ## build the documentation, build/site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .versions dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .versions dist demo .pytest_cache .mypy_cache .ruff_cache .hypothesis .cache build
