@@ -64,11 +64,11 @@ def measured(tree: Path) -> dict[str, float]:
 
 
 @contextlib.contextmanager
-def worktree() -> Iterator[Path]:
-    """The earlier commit, checked out for a while."""
+def worktree(commit: str = BASE) -> Iterator[Path]:
+    """An earlier commit, checked out for a while."""
     with tempfile.TemporaryDirectory() as folder:
         before = Path(folder) / "before"
-        subprocess.run(["git", "worktree", "add", "--detach", before, BASE], cwd=ROOT, check=True)
+        subprocess.run(["git", "worktree", "add", "--detach", before, commit], cwd=ROOT, check=True)
         try:
             yield before
         finally:

@@ -3,31 +3,64 @@
 from __future__ import annotations
 
 import math
+import os
+import runpy
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sympy as sp
 import torch
+from analysis import worktree
 from timing import alternate
 
 import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 
 TAU, TOL = 5, 1e-6
-SIZES = (256, 512, 1024, 2048)
+SIZES = (256, 512, 1024, 2048, 4096)
+LARGEST = 2048  # of images for torch
+BEFORE = "faf0de7"  # the state before there were kernels
 x, y, t = sp.symbols("x y t", real=True)
 u = sp.Function("u")(x, y, t)
 CHARBONNIER = sp.Eq(u.diff(t), div(grad(u) / sp.sqrt(1 + norm2(grad(u)) * 100)))
 HEAT = sp.Eq(u.diff(t), laplacian(u))
 
 
-def modules(equation: sp.Eq) -> dict[str, torch.nn.Module]:
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from implicit import CHARBONNIER, compiled
+print(compiled(CHARBONNIER).source())
+"""
+
+
+def compiled(equation: sp.Eq) -> p2n.Network:
     scheme = p2n.Multigrid(TAU, 1, tol=TOL, cycles=50)
-    made = p2n.compile(p2n.Problem(equation), scheme, on_unstable="ignore")
+    return p2n.compile(p2n.Problem(equation), scheme, on_unstable="ignore")
+
+
+def modules(equation: sp.Eq) -> dict[str, torch.nn.Module]:
+    made = compiled(equation)
     return {"kernels": made.module(backend="numba").float(), "torch": made.module().float()}
+
+
+def before() -> torch.nn.Module:
+    """The module of Charbonnier diffusion that an earlier commit emitted."""
+    with worktree(BEFORE) as tree, tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent)]
+        own = {**os.environ, "PYTHONPATH": str(tree)}
+        done = subprocess.run(command, cwd=tree, env=own, capture_output=True, text=True, check=True)
+        source = Path(folder) / "before.py"
+        source.write_text(done.stdout)
+        made: torch.nn.Module = runpy.run_path(str(source))["DiffusionNetwork"]().float()
+        return made
 
 
 def solve(module: torch.nn.Module, image: torch.Tensor) -> Any:
@@ -40,15 +73,15 @@ def solve(module: torch.nn.Module, image: torch.Tensor) -> Any:
 
 def charbonnier(quick: bool) -> Iterator[str]:
     """One step to 1e-6, for images of several sizes, and how the time grows with the number of cells."""
-    found = modules(CHARBONNIER)
+    found = modules(CHARBONNIER) | {"before": before()}
     sizes, own = (64, 128) if quick else SIZES, list[float]()
     for size in sizes:
         image = torch.rand(1, 1, size, size)
-        tasks = {name: solve(module, image) for name, module in found.items()}
+        tasks = {k: solve(m, image) for k, m in found.items() if k == "kernels" or size <= LARGEST}
         seconds = {k: statistics.median(v) for k, v in alternate(tasks, 3).items()}
-        own.append(seconds["kernels"])
-        ratio = seconds["torch"] / own[-1]
-        yield f"| {size} x {size} | {own[-1]:.3f} | {seconds['torch']:.3f} | {ratio:.1f} |"
+        own.append(seconds.pop("kernels"))
+        others = [f"{s:.3f} | {s / own[-1]:.1f}" for s in seconds.values()] or [" | "] * 2
+        yield f"| {size} x {size} | {own[-1]:.3f} | {' | '.join(others)} |"
     slope = math.log(own[-1] / own[-2]) / math.log((sizes[-1] / sizes[-2]) ** 2)
     yield f"\nSlope of log time over log cells, of the two largest by kernels: {slope:.2f}."
 
@@ -100,8 +133,9 @@ def page(quick: bool) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     yield from splitting(quick)
     yield f"\n## One implicit step of Charbonnier diffusion by multigrid, tau {TAU}, residual {TOL:g}\n"
-    yield "| image | kernels, s | torch, s | faster by |"
-    yield "| --- | --- | --- | --- |"
+    yield f"Before: the torch module of {BEFORE}, before there were kernels.\n"
+    yield "| image | kernels, s | torch, s | faster by | before, s | faster by |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     yield from charbonnier(quick)
     yield f"\n## The same of linear diffusion, {128 if quick else 2048} cells along each axis\n"
     yield "| program | seconds | over kernels |"

@@ -57,7 +57,7 @@ def until(
         "    if for_all(done):",
         "        break",
         *(f"    {line}" for line in update("size")),
-        "    v = torch.where(done, v, new)",
+        "    v = new if for_all(~done) else torch.where(done, v, new)",
         "    size = norm(residual(v))",
     ]
     if best:

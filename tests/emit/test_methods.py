@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from itertools import pairwise
 from typing import Any
@@ -210,3 +211,25 @@ def test_a_cycle_is_that_of_the_torch_module(uncompiled: None) -> None:
         problem = p2n.Problem(sp.Eq(f.diff(t), div(grad(f) / (1 + norm2(grad(f))))), boundary=boundary)
         other = p2n.compile(problem, p2n.Multigrid(1, 1, cycles=2), on_unstable="ignore").module()
         torch.testing.assert_close(module.double()(u), other.double()(u), rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_norms_of_what_is_large_and_small(dim: int, uncompiled: None) -> None:
+    _, named = functions(dim, "reflecting", 1)
+    a = torch.randn(7, 1, *SIZES[dim][0])
+    factors = (1.0, 1e-42, 1e-30, 0.0, 1e36, math.inf, math.nan)
+    a *= torch.tensor(factors).reshape(-1, *[1] * (dim + 1))
+    found, want = named["norm"](a), torch.linalg.vector_norm(a.double().flatten(1), dim=1).float()
+    assert found.dtype == a.dtype and found.shape == (7, *[1] * (dim + 1))
+    torch.testing.assert_close(found.flatten(), want, rtol=1e-6, atol=0, equal_nan=True)
+    torch.testing.assert_close(found[:5], named["norm_by_torch"](a)[:5], rtol=1e-5, atol=1e-43)
+    turned = named["norm"](a.transpose(1, -1))
+    torch.testing.assert_close(turned.flatten(), want, rtol=1e-6, atol=0, equal_nan=True)
+
+
+def test_what_is_constant_to_the_compiler_is_marked_as_torch_marks_it(uncompiled: None) -> None:
+    def own() -> None: ...
+
+    _, named = functions(2, "reflecting", 1)
+    marked = vars(torch.compiler.assume_constant_result(own))
+    assert marked and marked.items() <= vars(named["is_transformed"]).items()

@@ -98,16 +98,18 @@ def travel(
     threads = min(torch.get_num_threads(), 1 + made // ENOUGH)
     for slot in wanted:
         if slot not in known:
-            known[slot] = unfilled(slot, len(like), like)
-    apart = len(like) >= threads
-    parts = [slice(k, k + 1) for k in range(len(like))] if apart else [slice(None)]
-    found = np.zeros((len(parts), *numbers.shape))
+            known[slot] = unfilled(slot, len(like), like, values.dtype)
+    apart = 1 < len(like) >= threads
+    found = np.zeros((len(like) if apart else 1, *numbers.shape))
 
-    def part(k: int) -> None:
-        own = {slot: a[parts[k]] for slot, a in known.items()}
-        follow(trips, own, wanted, values, found[k], 1 if apart else threads)
+    def image(k: int) -> None:
+        own = {slot: a[k : k + 1] for slot, a in known.items()}
+        follow(trips, own, wanted, values, found[k], 1)
 
-    at_once([partial(part, k) for k in range(len(parts))], threads)
+    if apart:
+        at_once([partial(image, k) for k in range(len(like))], threads)
+    else:
+        follow(trips, known, wanted, values, found[0], threads)
     return torch.from_numpy(found.sum(0)).to(numbers.dtype)
 
 
@@ -145,11 +147,11 @@ def memory_of(process: int) -> Memory:
     return Memory(2**20, 2**29)
 
 
-def unfilled(slot: int, images: int, like: Tensor) -> Tensor:
+def unfilled(slot: int, images: int, like: Tensor, dtype: np.dtype) -> Tensor:
     """Memory for an array."""
     channels, *wide = ARRAYS[slot]
     sizes = (n + 2 * w for n, w in zip(like.shape[2:], wide, strict=True))
-    return torch.from_numpy(memory_of(os.getpid()).array((images, channels, *sizes), lifted(like).dtype))
+    return torch.from_numpy(memory_of(os.getpid()).array((images, channels, *sizes), dtype))
 
 
 def follow(
@@ -167,7 +169,7 @@ def follow(
     last = {slot: k for k, trip in enumerate(trips) for slot in trip[2]}
     for k, (table, first, given, results) in enumerate(trips):
         turns, reads, writes, copies, stores, rings, sums, wraps = TABLES[table]
-        known |= {slot: unfilled(slot, images, like) for slot in results if slot not in known}
+        known |= {slot: unfilled(slot, images, like, values.dtype) for slot in results if slot not in known}
         arrays, made = handed(given, known), handed(results or given, known)
         where, length = places(table, *map(int, shape))
         parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
@@ -222,7 +224,13 @@ def lifted(a: Tensor) -> np.ndarray:
 '''
 
 HIDDEN = '''
-@torch.compiler.assume_constant_result
+def constant(function: Callable) -> Callable:
+    """What torch.compiler.assume_constant_result does, without a second of imports."""
+    function._dynamo_marked_constant = True
+    return function
+
+
+@constant
 def is_transformed() -> bool:
     """Whether torch.func or forward mode are at work, also while torch.compile traces."""
     return torch._C._functorch.peek_interpreter_stack() is not None or forward_ad._current_level >= 0

@@ -24,12 +24,12 @@ from pde2net.emit.kernels.text import (
     tables,
     tuple_of,
 )
-from pde2net.emit.kernels.transfers import TRANSFERS
+from pde2net.emit.kernels.transfers import NORM, TRANSFERS
 from pde2net.emit.kernels.tridiagonal import LANES, OPERATOR, SCHEMA, TRIDIAGONAL
 from pde2net.emit.parse import parse
 from pde2net.emit.precondition import PreconditionerEmitter
 from pde2net.emit.torch_expressions import TorchPrinter, number
-from pde2net.emit.tree import Definition, Function
+from pde2net.emit.tree import Class, Definition, Function
 from pde2net.emit.unet import UNetEmitter
 from pde2net.emit.unet_operator import OperatorEmitter
 from pde2net.errors import EmissionError
@@ -339,6 +339,12 @@ class KernelUNet(_Whole, _OnGrids, UNetEmitter):
         known = super().grid_definitions()
         known = [replace(d, name="pooled_by_torch") if d.name == "pooled" else d for d in known]
         return [*known, *parse(TRANSFERS)]
+
+    def _helpers(self) -> list[Function | Class]:
+        """The norm too, where kernels apply."""
+        known = super()._helpers()
+        known = [replace(d, name="norm_by_torch") if d.name == "norm" else d for d in known]
+        return [*known, *parse(NORM)]
 
     def more(self) -> list[Function]:
         """A sweep, and the defect, each in one loop."""

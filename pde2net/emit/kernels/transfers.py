@@ -1,4 +1,4 @@
-"""The text of kernels between nested grids: means of joined cells, linear interpolation of a correction.
+"""The text of kernels between nested grids: means of joined cells, linear interpolation.
 
 Both work line by line along the last axis. Along the others a table says which lines of the other grid belong
 to a line; so the text is the same for signals, images and volumes.
@@ -126,4 +126,33 @@ def corrected(v: Tensor, e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
     weights, shares = weights.astype(own.dtype), np.array((0.75, 0.25), own.dtype)
     in_lines(add_lines, len(made), v.numel(), add, near, weights, joined[-1], wraps[-1], shares, own, made)
     return out
+'''
+
+# Of images.
+NORM = '''
+@adding
+def total_of_squares(n, a) -> float:
+    """In double precision and in whatever order is fast."""
+    found = 0.0
+    for j in range(n):
+        found += np.float64(a[j]) * np.float64(a[j])
+    return found
+
+
+@kernel
+def square_lines(lines, sums, first, last) -> None:
+    """The sum of squares of each line, in double precision."""
+    for row in range(first, last):
+        sums[row] = total_of_squares(lines.shape[1], lines[row])
+
+
+def norm(a: Tensor) -> Tensor:
+    """The Euclidean norm of each image: in double precision squares of single precision do not overflow."""
+    if a.dtype != torch.float32 or not (is_plain([a]) and is_value([a])):
+        return norm_by_torch(a)
+    lines = by_lines(a)
+    sums = np.empty(len(lines))
+    in_lines(square_lines, len(lines), a.numel(), lines, sums)
+    sizes = torch.from_numpy(np.sqrt(sums.reshape(len(a), -1).sum(1)))
+    return sizes.to(a.dtype).reshape(-1, *[1] * (a.dim() - 1))
 '''

@@ -407,7 +407,7 @@ class DiffusionNetwork(nn.Module):
             if for_all(done):
                 break
             new = cell(v, rhs)
-            v = torch.where(done, v, new)
+            v = new if for_all(~done) else torch.where(done, v, new)
             size = norm(residual(v))
         if not for_all(size <= bound):
             worse = first.isfinite() & ~(size <= first + rounding(residual, v))

@@ -458,7 +458,7 @@ class DiffusionNetwork(nn.Module):
             if for_all(done):
                 break
             new = line_search(residual, v, cell(v, rhs), size)
-            v = torch.where(done, v, new)
+            v = new if for_all(~done) else torch.where(done, v, new)
             size = norm(residual(v))
         if not for_all(size <= bound):
             worse = first.isfinite() & ~(size <= first + rounding(residual, v))
