@@ -31,7 +31,10 @@ ROWS = [
         for e in ("a*laplacian(u)", "div(a * grad u)")
     ),
     tuple(U + HEAT + f"scheme {s}" for s in ("fsi(tau = largest, cycle_length = 5)", STEPS[7:])),
-    tuple(U + HEAT + f"scheme {s}(tau = 2, steps = 2)" for s in ("multigrid", "implicit")),
+    tuple(
+        U + f"equation u_t = div(grad u/sqrt(1 + |grad u|^2))\nscheme {s}(tau = 2, steps = 2)"
+        for s in ("multigrid", "implicit")
+    ),
     tuple(
         U + f"equation u_t = div(grad u/{g})\n" + STEPS for g in ("(1 + |grad u|^2)", "sqrt(1 + |grad u|^2)")
     ),

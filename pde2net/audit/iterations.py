@@ -57,6 +57,12 @@ def solves_of(scheme: Scheme, semi: Semidiscrete) -> Solves:
     return Solves(kind, theta, count, method, systems, mixed, linear, scheme.tau == sp.oo)
 
 
+def linear_step() -> Solves:
+    """A step of a linear equation by one system that conjugate gradients solve."""
+    once = replace(NO_SYSTEMS, method="cg", once=True)
+    return Solves("Kacanov", sp.S.One, 1, "cg", once, accelerated=False, linear=True, steady=False)
+
+
 def joint(parts: Sequence[Semidiscrete], s: Solves) -> Solves:
     """The same for several equations, whose linear systems are solved as one."""
     if s.kind in ("AOS", "Picard"):

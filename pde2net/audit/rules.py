@@ -9,13 +9,17 @@ import sympy as sp
 from pde2net.audit import cells, data, descent, stacks, steady
 from pde2net.audit.claims import Rule
 from pde2net.audit.exactly import number
-from pde2net.audit.iterations import joint, solves_of
+from pde2net.audit.iterations import joint, linear_step, solves_of
+from pde2net.audit.linear import linear as is_linear
 from pde2net.discretise.semidiscretise import Semidiscrete
-from pde2net.language.schemes import CELLS, DuFortFrankel, Explicit, Implicit
+from pde2net.language.schemes import CELLS, DuFortFrankel, Explicit, Implicit, Multigrid
 from pde2net.language.solvers import Descent
 from pde2net.network import Network
 from pde2net.scheme.stack import ALPHA, Stack
 from pde2net.verify.kept import BOUND
+
+# What the combination that ends cycles of a linear step has, as conjugate gradients end with it.
+COMBINED = ("l2_stability", "energy_decay", "mean_preservation", "frozen_stability", data.BOUNDED)
 
 
 def rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete] = ()) -> Mapping[str, Rule]:
@@ -46,6 +50,10 @@ def _rules(network: Network, semi: Semidiscrete, together: Sequence[Semidiscrete
         return {**table, **data.following(table, count, claims)}
     if isinstance(scheme, Implicit) and isinstance(scheme.solver, Descent):
         return descent.rules(scheme)
+    if isinstance(scheme, Multigrid) and is_linear(semi.form):
+        table = cells.rules(linear_step(), len(semi.spacing))
+        table = {**table, **data.following(table, count, claims, solved=True)}
+        return {name: rule for name, rule in table.items() if name in COMBINED}
     if isinstance(scheme, CELLS):
         solves = joint(together, solves_of(scheme, semi)) if together else solves_of(scheme, semi)
         table = cells.rules(solves, len(semi.spacing))

@@ -88,6 +88,13 @@ def nearest_with_mean(product: Product, rhs: Tensor, directions: Sequence[Tensor
     y = nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])
     return mean(rhs) + (y - mean(y))
 
+def nearest_of(product: Product, rhs: Tensor, directions: Sequence[Tensor]) -> Tensor:
+    """The same of images whose squares might overflow."""
+    scale = magnitude(rhs)
+    directions = [d / scale for d in directions]
+    return scale * nearest(product, rhs / scale, directions)  # unless means
+    return scale * nearest_with_mean(product, rhs / scale, directions)  # if means
+
 def nearest_by_conjugate_gradients(
     product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r
 ) -> Tensor:

@@ -14,7 +14,7 @@ from pde2net.emit.solvers import solvers
 from pde2net.emit.squares import squares_of
 from pde2net.emit.tree import Class, Function
 from pde2net.emit.unet_operator import OperatorEmitter
-from pde2net.graph.nodes import Bottleneck, Smooth
+from pde2net.graph.nodes import Bottleneck, Nearest, Smooth
 from pde2net.program.records import Program
 from pde2net.scheme.unet import UNet
 
@@ -25,6 +25,7 @@ class UNetEmitter(OperatorEmitter):
         self.unet: UNet = request.update
         self.bottleneck = next(x for x in self.nodes if isinstance(x, Bottleneck))
         self.smoother = next((x for x in self.nodes if isinstance(x, Smooth)), None)
+        self.nearest = next((x for x in self.nodes if isinstance(x, Nearest)), None)
 
     # -- classes -----------------------------------------------------------------------------------
 
@@ -51,9 +52,11 @@ class UNetEmitter(OperatorEmitter):
         used = ["relative", "linear_solution", "with_implicit_gradient"]
         if self.unet.tol is not None:
             used += ["not_converged", *([] if self.implicit else ["settled"])]
+        used += ["nearest_of"] if self.nearest is not None else []
+        means = self.nearest is not None and self.nearest.means
         smoother = self.smoother if self.unet.smoother == "chebyshev" else None
         more = [] if smoother is None else chebyshev(smoother)
-        return found + solvers(used, on_failure=self.unet.on_failure, more=more)
+        return found + solvers(used, means, self.unet.on_failure, more)
 
     @property
     def implicit(self) -> bool:
@@ -123,6 +126,7 @@ class UNetEmitter(OperatorEmitter):
             solve = ["v = self.solve(net, u, rhs, grids)"]
         else:
             solve = [f"v = {start}", "for _ in range(self.cycles):", "    v = net(v, rhs, grids)"]
+        solve += self._nearest()
         if self.implicit:
             tol = "self.tol / 100" if unet.tol is not None else "1e-08"
             body += ["with torch.no_grad():", *(f"    {line}" for line in solve)]
@@ -133,6 +137,15 @@ class UNetEmitter(OperatorEmitter):
         arguments = ("self", "net: UNet", "u: Tensor", *known)
         doc = "The steady state." if unet.steady else "One implicit step."
         return Function("step", arguments, "Tensor", doc, body)
+
+    def _nearest(self) -> list[str]:
+        """Statements that combine v and u, where the step is linear."""
+        if self.nearest is None:
+            return []
+        frozen = ["frozen = net.operator.frozen(u, grids[0])"] if self.takes_frozen else []
+        product = f"net.operator.product(x, {'frozen, ' * len(frozen)}grids[0])"
+        rhs = "rhs - net.operator(torch.zeros_like(u), grids[0])" if self.nearest.source else "rhs"
+        return [*frozen, f"v = nearest_of(lambda x: {product}, {rhs}, [v, u])"]
 
     def _solve(self) -> Function:
         steady = self.unet.steady

@@ -573,6 +573,22 @@ class Bottleneck(Node):
 
 
 @dataclass(frozen=True)
+class Nearest(Node):
+    """The combination of v and the start that is nearest to the solution of N(v) = rhs, N affine.
+
+    Nearest in the norm of the product, N - N(0), which is symmetric. Slots "v", "start", "rhs", "operator".
+
+    means   whether product(1) = 1: constants, those of each channel, are added to the combinations
+    source  whether N(0) is not 0
+    """
+
+    takes = ("v", "start", "rhs", "operator")
+    means: bool
+    source: bool
+    role: str = "nearest combination"
+
+
+@dataclass(frozen=True)
 class Cycle(Node):
     """Corrections on one grid: `repeat` times v <- next(v) from "start" on, v the State of its body.
 

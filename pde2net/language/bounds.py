@@ -75,9 +75,15 @@ def _end(name: str, value: Any, values: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
     if not found.is_number:
         raise DeclarationError(
             f"The bounds of {name} are numbers, oo, or made of parameters of the equation that have a value, "
-            f"not {found}."
+            f"not {found}. Without a value measure {name} in units of {_unit(found)}: write "
+            f"{_unit(found)}*{name} for it in the equation, with {name} in [0, 1], say."
         )
     return found
+
+
+def _unit(end: sp.Expr) -> sp.Expr:
+    """An end without its number."""
+    return end.as_coeff_Mul()[1]
 
 
 def within(interval: Interval, field: Any) -> Interval:

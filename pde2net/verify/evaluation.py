@@ -15,7 +15,18 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete, SemidiscreteSystem
 from pde2net.graph.build import explicit_steps
 from pde2net.graph.network import Graph, node_of, passes_of, repeats, sources
-from pde2net.graph.nodes import PASS, S2, Tridiagonal, Weighted, expressions_of
+from pde2net.graph.nodes import (
+    PASS,
+    S2,
+    EdgeMean,
+    Field,
+    Pad,
+    Pointwise,
+    SquaredAdjoint,
+    Tridiagonal,
+    Weighted,
+    expressions_of,
+)
 from pde2net.graph.overflow import hidden
 from pde2net.language.bounds import Interval
 from pde2net.verify.certificate import Claim, Discharged, Status, because
@@ -158,6 +169,32 @@ def _squares(expression: sp.Expr) -> sp.Expr:
     return expression.xreplace({s: sp.Symbol(s.name, nonnegative=True) for s in norms})
 
 
+def _is_nonnegative(graph: Graph, source: tuple[str, int]) -> bool:
+    """Whether what a slot is fed is so in all cells, as the diagonals of K^T G K for G >= 0 are."""
+    name, port = source
+    node, fed = node_of(graph, name), sources(graph, name)
+    if isinstance(node, Field):
+        return bool(node.symbol.is_nonnegative)
+    if isinstance(node, SquaredAdjoint) and not all(c.is_nonnegative for c in node.constants):
+        return False
+    if isinstance(node, Pointwise):
+        return bool(_signed(graph, name, node.expressions[port]).is_nonnegative)
+    return isinstance(node, SquaredAdjoint | EdgeMean | Pad) and all(
+        _is_nonnegative(graph, s) for s in fed.values()
+    )
+
+
+def _signed(graph: Graph, name: str, expression: sp.Expr) -> sp.Expr:
+    """An expression of a node whose slots have the signs of what they are fed."""
+    known = {s.name: s for s in expression.free_symbols}
+    signed = {
+        known[slot]: sp.Symbol(slot, nonnegative=True)
+        for slot, source in sources(graph, name).items()
+        if slot in known and not known[slot].is_nonnegative and _is_nonnegative(graph, source)
+    }
+    return expression.xreplace(signed)
+
+
 def _expressions(graph: Graph, seconds: float) -> Iterator[tuple[sp.Expr, set[sp.Symbol]]]:
     """The different expressions of all nodes, at the times and weights of their blocks, and their slots.
 
@@ -174,7 +211,7 @@ def _expressions(graph: Graph, seconds: float) -> Iterator[tuple[sp.Expr, set[sp
             if signed and _at_all(expression, set(slots), own, seconds):
                 continue
             for values in passes_of(graph, name) if own else [{}]:
-                plain = _squares(expression.xreplace({s: values[s] for s in own}))
+                plain = _squares(_signed(graph, name, expression.xreplace({s: values[s] for s in own})))
                 if plain not in seen:
                     seen.add(plain)
                     yield plain, {s for s in plain.free_symbols if s.name in slots}

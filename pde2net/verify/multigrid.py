@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import sympy as sp
 
+from pde2net.graph.build.unet import nearest
+from pde2net.graph.nodes import Nearest
+from pde2net.scheme.unet import UNet
 from pde2net.verify.case import Case, nonnegative
 from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, second_derivative, step_symbol
@@ -14,14 +18,47 @@ from pde2net.verify.consistency import consistency as with_space
 from pde2net.verify.cycle_factor import cycle_factor
 from pde2net.verify.ranges import UndecidedError
 from pde2net.verify.refute import claims as seek
-from pde2net.verify.theorem import Hypothesis, Refute, Table, Theorem, searched, underived
+from pde2net.verify.theorem import (
+    Held,
+    Hypothesis,
+    Missing,
+    Refute,
+    Table,
+    Theorem,
+    hypothesis,
+    searched,
+    underived,
+)
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
-from pde2net.verify.theorems.cells import approximately
+from pde2net.verify.theorems.cells import DISSIPATIVE, LINEAR_ENERGY, approximately
 from pde2net.verify.theorems.data_of_solvers import of_unets
 
 FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 2001, chapter 4)"
 FACTOR = "factor of frequencies"  # the rule of factors that are not below one
+
+
+@hypothesis("nearest combination", "<rhs - N(v), w> = 0 for w = v and w = u")
+def combined(case: Case) -> Held | Missing:
+    if _end(case) is None:
+        return Missing("cycles end with another combination for linear equations alone", violated=True)
+    return Held(
+        "the equation is linear, and a step ends with the combination of u and of what cycles made of it "
+        "that is nearest to the solution in the norm of N"
+    )
+
+
+@hypothesis("combination with a mean", "<1, rhs - N(v)> = 0, N(1) = 1")
+def centred(case: Case) -> Held | Missing:
+    node = _end(case)
+    if node is None or not node.means:
+        return Missing("cycles end with no constant among what they combine", violated=True)
+    return Held("constants are among what is combined in the end")
+
+
+def _end(case: Case) -> Nearest | None:
+    """What cycles end with."""
+    return nearest(case.semi, case.update) if isinstance(case.update, UNet) else None
 
 
 def _truncated(claim: str, hypotheses: tuple[Hypothesis, ...], reason: str) -> Theorem:
@@ -49,6 +86,40 @@ KNOWN = {
     ),
     "well_posed": (hyp.FORWARD, "nothing is derived for the Lipschitz constant of a cycle"),
 }
+GALERKIN = ("Galerkin condition of the combination that ends a step", "Saad 2003, Proposition 5.2")
+COMBINED = {
+    "l2_stability": Theorem(
+        "l2_stability",
+        *GALERKIN,
+        (cell.step, *hyp.STABLE, *DISSIPATIVE, combined),
+        "‖v‖ <= ‖u‖, as ‖v‖² <= <N(v), v> = <u, v>",
+    ),
+    "energy_decay": Theorem(
+        "energy_decay",
+        *GALERKIN,
+        (cell.step, *DISSIPATIVE, cell.decreasing, combined),
+        LINEAR_ENERGY.conclusion,
+    ),
+    "mean_preservation": Theorem(
+        "mean_preservation",
+        *GALERKIN,
+        (cell.step, hyp.no_reaction, hyp.symmetric, hyp.closed, centred),
+        "the mean of u is kept",
+    ),
+}
+
+FROZEN = Theorem(
+    "frozen_stability",
+    *GALERKIN,
+    (cell.step, *DISSIPATIVE, cell.decreasing, combined),
+    "no mode grows, as ‖v‖ <= ‖u‖",
+)
+
+
+def _theorem(claim: str, case: Case) -> Theorem:
+    """About the combination that ends a step, or about the cycles alone."""
+    own = COMBINED.get(claim)
+    return _truncated(claim, *KNOWN[claim]) if own is None or _end(case) is None else own
 
 
 def _analysed(case: Case) -> sp.Rational | str:
@@ -96,10 +167,10 @@ _approached = _by_factor("frozen_stability", "cycles approach", seek.growth)
 
 
 def frozen_stability(case: Case) -> Claim:
-    """Cycles that converge approach 1/(1 + tau mu) for every mode."""
+    """No mode of a linear equation grows; of others cycles that converge approach 1/(1 + tau mu)."""
     if case.tau == sp.oo:
         return Claim("frozen_stability", Status.NOT_APPLICABLE, because=because("steady"))
-    return _approached(case)
+    return _approached(case) if _end(case) is None or case.facts.source else FROZEN(case)
 
 
 def consistency(case: Case) -> Claim:
@@ -114,10 +185,13 @@ def consistency(case: Case) -> Claim:
     return approximately(with_space(case.semi, in_time))
 
 
-_THEOREMS = {name: _truncated(name, *known) for name, known in KNOWN.items()}
+def _proved(claim: str, case: Case) -> Claim:
+    return _theorem(claim, case)(case)
+
+
 CLAIMS: Table = {
-    **_THEOREMS,
-    **of_unets(_THEOREMS["l2_stability"]),
+    **{name: partial(_proved, name) for name in KNOWN},
+    **of_unets(partial(_theorem, "l2_stability"), combined),
     "frozen_stability": frozen_stability,
     "solver_convergence": solver_convergence,
     "consistency": consistency,

@@ -27,6 +27,13 @@ CASES = {
     "staggered": (grad(u) / (1 + norm2(grad(u))), STAGGERED, 2 * R(1, 2) * 3 * sp.sqrt(6) / 16, 2),
     # the product: sup|c'| sup g + sup c sup|g'| sqrt(2)/2
     "product": (u * grad(u) / (1 + norm2(grad(u))), STAGGERED, 1 + 3 * sp.sqrt(6) / 16, 2),
+    # sup|dg/du| = sup|dg/dq| = 3 sqrt(3)/8, at |grad u| = 0 and at u = 0
+    "both in one": (
+        grad(u) / (1 + norm2(grad(u)) + u**2),
+        STAGGERED,
+        3 * sp.sqrt(3) / 8 + 3 * sp.sqrt(6) / 16,
+        2,
+    ),
     "of the field": (c * u**2 * grad(u), None, 16, 16),
     # as for staggered ones, with ‖grad‖ = sqrt(8) of forward differences; a Gaussian has the norm 1
     "smoothed": (grad(u) / (1 + norm2(grad(smooth(u, 1)))), None, 4 * 3 * sp.sqrt(6) / 4, 8),

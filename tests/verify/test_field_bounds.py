@@ -231,3 +231,18 @@ def test_bounds_that_are_none(bounds: Any, said: str) -> None:
     signed = sp.Function("c", negative=True)(x, y)
     with pytest.raises(p2n.DeclarationError, match="No value"):
         problem(laplacian(u) + signed * u, {signed: (0, 1)})
+
+
+def test_ends_without_a_value_are_units():
+    """What the message says to write has limits that are formulas in the end."""
+    M, tau, h = sp.symbols("M tau h", positive=True)
+    u, D = sp.Function("u")(x, y, t), sp.Function("D")(x, y)
+    with pytest.raises(p2n.DeclarationError, match=r"units of M: write M\*D for it .* D in \[0, 1\]"):
+        p2n.Problem(sp.Eq(u.diff(t), div(D * grad(u))), bounds={D: (0, 3 * M)})
+    for rhs, bounds in ((div(M * D * grad(u)), {D: (0, 1)}), (div(M * u * grad(u)), {u: (0, 1)})):
+        problem = p2n.Problem(sp.Eq(u.diff(t), rhs), bounds=bounds)
+        found = p2n.verify(problem, p2n.Explicit(tau, 1), p2n.Grid(spacing=h)).claims
+        for name in ("l2_stability", "maximum_principle"):
+            assert str(found[name].status) == "proved if" and found[name].limit == h**2 / (4 * M)
+        valued = p2n.Problem(sp.Eq(u.diff(t), rhs), bounds=bounds, parameters={M: 3})
+        assert p2n.verify(valued, p2n.Explicit(None, 1)).tau == sp.Rational(1, 12)

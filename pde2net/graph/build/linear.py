@@ -46,7 +46,7 @@ def linear_systems(semi: Equations, cell: Cell) -> LinearSystems:
     most = solver.linear_iterations or LINEAR_ITERATIONS[preconditioner]
     if once:
         most *= solver.iterations or solver.max_iterations
-    return LinearSystems(method, preconditioner, most, once, not cell.steady and _keeps_constants(semi))
+    return LinearSystems(method, preconditioner, most, once, not cell.steady and keeps_constants(semi))
 
 
 def linear_method(semi: Equations, solver: Solver) -> str:
@@ -81,6 +81,13 @@ def preconditioner_of(semi: Equations, solver: Kacanov | Newton) -> str:
     return next((kind for kind in ("none", "diagonal") if kind in best), "multigrid")
 
 
+def steps_linearly(semi: Semidiscrete) -> bool:
+    """Whether an implicit step is a linear system with a symmetric matrix, which is not below 1."""
+    damping, _ = split_reaction(semi.form.reaction, semi.form.state)
+    symmetric = all(t.prefactor == 1 for t in semi.form.terms)
+    return symmetric and bool(damping.is_nonnegative) and _alike(semi, Kacanov())
+
+
 def tridiagonal(semi: Semidiscrete) -> bool:
     """Whether A is tridiagonal: one divergence on one axis, with differences of two neighbours."""
     return len(semi.spacing) == 1 and splits(semi)
@@ -113,11 +120,11 @@ def _alike(semi: Equations, solver: Kacanov | Newton) -> bool:
     return state not in damping.free_symbols | source.free_symbols
 
 
-def _keeps_constants(semi: Equations) -> bool:
+def keeps_constants(semi: Equations) -> bool:
     """Whether K 1 = 0 and no reaction is taken at the new state; in a domain, each part has a mean."""
     if semi.form.problem.domain is not None:
         return False
     if isinstance(semi, SemidiscreteSystem):
-        return all(map(_keeps_constants, semi.parts))
+        return all(map(keeps_constants, semi.parts))
     damping, _ = split_reaction(semi.form.reaction, semi.form.state)
     return damping == 0 and not semi.form.learned and semi.closed

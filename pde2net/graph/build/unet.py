@@ -14,7 +14,8 @@ import sympy as sp
 from pde2net.discretise.semidiscretise import Semidiscrete
 from pde2net.graph.build import relaxation
 from pde2net.graph.build.diagonal import nonnegative
-from pde2net.graph.build.implicit import require_determined
+from pde2net.graph.build.implicit import require_determined, split_reaction
+from pde2net.graph.build.linear import keeps_constants, steps_linearly
 from pde2net.graph.build.operator import DEPTH, OperatorBuilder, hides_checkerboard
 from pde2net.graph.build.place import Source
 from pde2net.graph.build.rate import FluxWeights
@@ -27,6 +28,7 @@ from pde2net.graph.nodes import (
     Correction,
     Cycle,
     Iterate,
+    Nearest,
     Pointwise,
     Prolongation,
     Residual,
@@ -46,6 +48,14 @@ def grids(semi: Semidiscrete, unet: UNet) -> int:
     return 1 if hides_checkerboard(semi) else unet.levels or DEPTH
 
 
+def nearest(semi: Semidiscrete, unet: UNet) -> Nearest | None:
+    """What cycles end with where the step is linear and symmetric (docs/theory.md, 4.11 and 4.15)."""
+    if unet.steady or not steps_linearly(semi):
+        return None
+    _, source = split_reaction(semi.form.reaction, semi.form.state)
+    return Nearest(keeps_constants(semi), source != 0)
+
+
 class UNetBuilder(OperatorBuilder):
     """Adds implicit steps by cycles over nested grids.
 
@@ -62,6 +72,7 @@ class UNetBuilder(OperatorBuilder):
         if unet.smoother == "red-black":
             damping = sp.S.One if relaxation.nearest_neighbours(semi) else relaxation.damping(semi)
         self.smoother = Smooth(unet.smoother, 0, damping, relaxation.interval(semi))
+        self.nearest = nearest(semi, unet)
 
     def network(self, state: Source) -> Source:
         return self.steps(self.unet.steps, self.unet.clock(PASS), self.step, state)
@@ -83,7 +94,10 @@ class UNetBuilder(OperatorBuilder):
         if self.unet.tol is not None:
             inputs["rhs"] = self.residual("scale", u, rhs) if self.unet.steady else rhs
             inputs |= {"input": u} if start != u else {}
-        return self.node("skip", self.iterate(), inputs)
+        v = self.node("skip", self.iterate(), inputs)
+        if self.nearest is None:
+            return v
+        return self.on(0, "nearest", self.nearest, {"v": v, "start": u, "rhs": rhs})
 
     def iterate(self) -> Iterate:
         u = self.unet

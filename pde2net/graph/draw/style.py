@@ -59,6 +59,7 @@ COLOURS = MappingProxyType(
         "restriction": ("#fde8d7", "#c05621"),
         "prolongation": ("#e3f4e7", "#2f855a"),
         "correction": ("#e3f4e7", "#2f855a"),
+        "nearest combination": ("#d6f5f2", "#2c7a7b"),
         "edge mean": ("#e3f4e7", "#2f855a"),
         "channel": ("#fce7f3", "#97266d"),
         "channels": ("#fce7f3", "#97266d"),

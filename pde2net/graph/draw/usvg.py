@@ -19,12 +19,18 @@ from pde2net.graph.nodes import (
     Field,
     Input,
     Iterate,
+    Nearest,
     Output,
     Pointwise,
     Residual,
 )
 
-PARTS = {Residual: "rhs \N{MINUS SIGN} N(v)", CoarseRightHandSide: "N(v) + r", Correction: "v + e"}
+PARTS = {
+    Residual: "rhs \N{MINUS SIGN} N(v)",
+    CoarseRightHandSide: "N(v) + r",
+    Correction: "v + e",
+    Nearest: "of v and the input, to the solution",
+}
 
 
 def u_svg(graph: Graph, title: str) -> str:

@@ -14,11 +14,12 @@ from pde2net.graph.interpret import hierarchy
 from pde2net.graph.interpret.evaluate import Computed, Evaluator, Feeds
 from pde2net.graph.interpret.hierarchy import Axis, Cells
 from pde2net.graph.interpret.operator_on_grid import FrozenGrid, OnGrid
-from pde2net.graph.interpret.solve import bicgstab, divided
+from pde2net.graph.interpret.solve import bicgstab, divided, nearest
 from pde2net.graph.nodes import (
     Bottleneck,
     Correction,
     Cycle,
+    Nearest,
     Node,
     Operator,
     Prolongation,
@@ -168,6 +169,16 @@ def step(run: Evaluator, name: str, node: Node, inputs: Feeds, computed: Compute
         return (grids.smooth(node, grid, value("v"), value("rhs")),)
     if isinstance(node, Correction):
         return (value("v") + grid.kept * value("e"),)
+    if isinstance(node, Nearest):
+        v, start, rhs = value("v"), value("start"), value("rhs")
+
+        def product(x: Array) -> Array:
+            found: Array = grid(start, "product", x=x)[0]
+            return found
+
+        if node.source:
+            rhs = rhs - grid(np.zeros_like(v), "value")[0]
+        return (nearest(product, rhs, [v, start], len(grids.node.boundary), node.means),)
     (found,) = grid(value("v"), "value")
     return (value("rhs") - found,) if isinstance(node, Residual) else (found + value("r"),)
 

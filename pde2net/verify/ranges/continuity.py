@@ -61,7 +61,10 @@ def _require_defined(expression: sp.Expr, s: sp.Symbol) -> None:
 
 
 def _sign(base: sp.Expr, s: sp.Symbol) -> int | None:
-    """The sign of a function on (0, oo), structurally or by ball arithmetic."""
+    """The sign of a function on (0, oo), structurally, by the signs of its symbols or by ball arithmetic."""
+    top, bottom = map(sp.expand, sp.fraction(sp.together(base)))
+    if bottom.is_positive and (top.is_positive or top.is_negative):
+        return 1 if top.is_positive else -1
     sign = sign_on_half_line(base, s)
     if sign is not None or base.free_symbols != {s}:
         return sign

@@ -13,7 +13,7 @@ from pde2net.verify.certificate import Claim, Status
 from pde2net.verify.compositions import whole
 from pde2net.verify.data_term import data_term
 from pde2net.verify.iteration import Iteration, iteration_of
-from pde2net.verify.theorem import Held, Missing, Table, Theorem, hypothesis
+from pde2net.verify.theorem import Held, Hypothesis, Missing, Table, Theorem, hypothesis
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
 from pde2net.verify.theorems.data import (
@@ -102,7 +102,8 @@ def regular(case: Case) -> Held | Missing:
 
 
 # A >= 0 and no operator but A: <(mass + t (A + b)) x, x> >= (mass + t b) ‖x‖².
-_IMPLICIT = (fidelity, hyp.symmetric, hyp.nonnegative_diffusivity, cell.implicit, regular)
+_FORWARD = (fidelity, hyp.symmetric, hyp.nonnegative_diffusivity, cell.implicit)
+_IMPLICIT = (*_FORWARD, regular)
 _RESOLVENT = (blind, cell.linear, hyp.penaliser, cell.exact, cell.fixed)
 BOUNDED = Theorem(
     "bounded_by_data",
@@ -213,11 +214,16 @@ def of_cells(
 # -- U-nets --
 
 
-def of_unets(l2: Theorem) -> Table:
+def of_unets(l2: Callable[[Case], Theorem], combined: Hypothesis) -> Table:
+    """`combined` says that <rhs - N(v), v> = 0 at the end of a step."""
+    theorem = replace(BOUNDED, hypotheses=(*_FORWARD, combined))
+
     def bounded(case: Case) -> Claim:
-        if data_term(case.semi.form) is not None:
-            return underivable("bounded_by_data", CYCLES + _approached(case, case.tau == sp.oo))
-        return of_input(l2, case)
+        if data_term(case.semi.form) is None:
+            return of_input(l2(case), case)
+        if isinstance(combined.check(case), Held):
+            return theorem(case)
+        return underivable("bounded_by_data", CYCLES + _approached(case, case.tau == sp.oo))
 
     def other(name: str) -> Callable[[Case], Claim]:
         def claimed(case: Case) -> Claim:
