@@ -30,26 +30,32 @@ from networks import Textbook
 from timing import alternate
 
 import pde2net as p2n
-from pde2net import div, grad, norm2
+from pde2net import div, grad, laplacian, norm2
 
 PAGE = Path(__file__).parent.parent / "docs" / "speed.md"
 R = sp.Rational
-STEPS, THREADS, TAU, LAMBDA = 20, 2, R(1, 8), R(3, 10)
+STEPS, THREADS, LAMBDA = 20, 2, R(3, 10)
+FOURTH = "You-Kaveh"  # of fourth order
 AXES = sp.symbols("x y z", real=True)
 t, s2 = sp.Symbol("t", real=True), sp.Symbol("s2", nonnegative=True)
 DIFFUSIVITIES = {
     "Perona-Malik": 1 / (1 + s2 / LAMBDA**2),
     "Charbonnier": 1 / sp.sqrt(1 + s2 / LAMBDA**2),
     "exponential": sp.exp(-s2 / LAMBDA**2),
+    FOURTH: 1 / (1 + s2 / LAMBDA**2),
 }
+TAUS = {**dict.fromkeys(DIFFUSIVITIES, R(1, 8)), FOURTH: R(1, 64)}
+STEP = float(TAUS["Perona-Malik"])
 Task = Callable[[], Any]
 
 
 def network(name: str, dimension: int, **options: Any) -> p2n.Network:
     u = sp.Function("u")(*AXES[:dimension], t)
-    g = DIFFUSIVITIES[name].subs(s2, norm2(grad(u)))
-    problem = p2n.Problem(sp.Eq(u.diff(t), div(g * grad(u))))
-    return p2n.compile(problem, p2n.Explicit(tau=TAU, steps=STEPS), on_unstable="ignore", **options)
+    rhs = div(DIFFUSIVITIES[name].subs(s2, norm2(grad(u))) * grad(u))
+    if name == FOURTH:
+        rhs = -laplacian(DIFFUSIVITIES[name].subs(s2, laplacian(u) ** 2) * laplacian(u))
+    problem = p2n.Problem(sp.Eq(u.diff(t), rhs))
+    return p2n.compile(problem, p2n.Explicit(tau=TAUS[name], steps=STEPS), on_unstable="ignore", **options)
 
 
 def run_of(module: torch.nn.Module, u: torch.Tensor) -> Task:
@@ -64,7 +70,13 @@ def run_of(module: torch.nn.Module, u: torch.Tensor) -> Task:
 
 
 def expression(name: str, at: Callable[..., Any], dimension: int) -> Any:
-    """One step, written out for one cell: u + tau sum_a (flux_a(0) - flux_a(-e_a))."""
+    """One step, written out for one cell: u + tau sum_a (flux_a(0) - flux_a(-e_a)).
+
+    Of fourth order it is u - tau L(g L u), L the sum of second differences.
+    """
+    zero = (0,) * dimension
+    if name == FOURTH:
+        return at(*zero) - TAUS[name] * _second(_bent(name, at, dimension), dimension)(*zero)
 
     def flux(axis: int, where: tuple[int, ...]) -> Any:
         def slope(a: int) -> Any:
@@ -74,43 +86,81 @@ def expression(name: str, at: Callable[..., Any], dimension: int) -> Any:
         square = sum(slope(a) ** 2 for a in range(dimension))
         return DIFFUSIVITIES[name].subs(s2, square) * slope(axis)
 
-    zero = (0,) * dimension
     total = 0
     for axis in range(dimension):
         total += flux(axis, zero) - flux(axis, tuple(-(k == axis) for k in range(dimension)))
-    return at(*zero) + TAU * total
+    return at(*zero) + TAUS[name] * total
 
 
-def mirrored(array: np.ndarray) -> None:
-    """Fill one cell beyond each border."""
+def _second(at: Callable[..., Any], dimension: int) -> Callable[..., Any]:
+    """The sum of second differences."""
+
+    def found(*where: int) -> Any:
+        total = -2 * dimension * at(*where)
+        for axis in range(dimension):
+            for side in (-1, 1):
+                total += at(*(w + side * (k == axis) for k, w in enumerate(where)))
+        return total
+
+    return found
+
+
+def _bent(name: str, at: Callable[..., Any], dimension: int) -> Callable[..., Any]:
+    """g((L u)^2) L u."""
+
+    def found(*where: int) -> Any:
+        bent = _second(at, dimension)(*where)
+        return DIFFUSIVITIES[name].subs(s2, bent**2) * bent
+
+    return found
+
+
+def beyond(name: str) -> int:
+    """How many cells beyond a border a step reads."""
+    return 2 if name == FOURTH else 1
+
+
+def mirrored(array: np.ndarray, wide: int) -> None:
+    """Fill the cells beyond each border."""
     for axis in range(array.ndim):
         lines = np.moveaxis(array, axis, 0)
-        lines[0], lines[-1] = lines[1], lines[-2]
+        for k in range(wide):
+            lines[wide - 1 - k], lines[k - wide] = lines[wide + k], lines[-1 - k - wide]
 
 
 def devito(name: str, image: np.ndarray) -> Task:
     """One fused equation with OpenMP, and one more for each side of the border."""
-    from devito import Eq, Grid, Operator, TimeFunction, configuration
+    from devito import Eq, Grid, Operator, SubDomain, TimeFunction, configuration
+
+    wide = beyond(name)
+
+    class Inner(SubDomain):  # type: ignore[misc]  # Devito has no types
+        name = "inner"
+
+        def define(self, dimensions: Any) -> Any:
+            return dict.fromkeys(dimensions, ("middle", wide, wide))
 
     configuration["language"], configuration["log-level"] = "openmp", "ERROR"
-    grid = Grid(shape=tuple(n + 2 for n in image.shape), dtype=np.float32)
-    u = TimeFunction(name="u", grid=grid, space_order=2, time_order=1)
-    inner = grid.interior
+    shape = tuple(n + 2 * wide for n in image.shape)
+    grid = Grid(shape=shape, dtype=np.float32, subdomains=(Inner(),))
+    u = TimeFunction(name="u", grid=grid, space_order=2 * wide, time_order=1)
+    inner = grid.subdomains["inner"]
     where, h = grid.dimensions, grid.spacing_symbols
     moved = lambda *d: u.subs({x: x + k * dx for x, k, dx in zip(where, d, h, strict=True)})  # noqa: E731
     step = Eq(u.forward, expression(name, moved, image.ndim), subdomain=inner)
     sides = []
     for axis, (x, n) in enumerate(zip(where, grid.shape, strict=True)):
         del axis
-        sides += [Eq(u.forward.subs(x, 0), u.forward.subs(x, 1))]
-        sides += [Eq(u.forward.subs(x, n - 1), u.forward.subs(x, n - 2))]
+        for k in range(wide):
+            pairs = (wide - 1 - k, wide + k), (n - wide + k, n - wide - 1 - k)
+            sides += [Eq(u.forward.subs(x, to), u.forward.subs(x, source)) for to, source in pairs]
     operator = Operator([step, *sides])
     operator.cfunction  # noqa: B018  compiles
 
     def task() -> np.ndarray:
-        inside = (slice(1, -1),) * image.ndim
+        inside = (slice(wide, -wide),) * image.ndim
         u.data[0][inside] = image
-        mirrored(u.data[0])
+        mirrored(u.data[0], wide)
         operator.apply(time_m=0, time_M=STEPS - 1, nthreads=THREADS)
         return np.asarray(u.data[STEPS % 2][inside])
 
@@ -127,16 +177,20 @@ def pystencils(name: str, image: np.ndarray) -> Task:
     config.cpu.openmp.enable = True
     config.cpu.vectorize.enable = True
     config.cpu.vectorize.assume_inner_stride_one = True
-    if name != "Perona-Malik":  # vectors of other functions than quotients need a library of Intel
+    if name in (
+        "Charbonnier",
+        "exponential",
+    ):  # vectors of other functions than quotients need a library of Intel
         config.cpu.vectorize.enable = False
     kernel = ps.create_kernel([ps.Assignment(v[(0,) * image.ndim], right)], config).compile()
-    state = [np.zeros([n + 2 for n in image.shape], np.float32) for _ in range(2)]
+    wide = beyond(name)
+    state = [np.zeros([n + 2 * wide for n in image.shape], np.float32) for _ in range(2)]
 
     def task() -> np.ndarray:
-        inside = (slice(1, -1),) * image.ndim
+        inside = (slice(wide, -wide),) * image.ndim
         state[0][inside] = image
         for k in range(STEPS):
-            mirrored(state[k % 2])
+            mirrored(state[k % 2], wide)
             kernel(u=state[k % 2], v=state[1 - k % 2])
         return state[STEPS % 2][inside]
 
@@ -147,9 +201,11 @@ def jax(name: str, image: np.ndarray) -> Task:
     """A loop over slices of a padded array, compiled."""
     import jax as j
 
+    w = beyond(name)
+
     def step(_: int, u: Any) -> Any:
-        wide = j.numpy.pad(u, 1, mode="edge")
-        cut = lambda *d: wide[tuple(slice(1 + k, n + 1 + k) for k, n in zip(d, u.shape, strict=True))]  # noqa: E731
+        wide = j.numpy.pad(u, w, mode="symmetric")
+        cut = lambda *d: wide[tuple(slice(w + k, n + w + k) for k, n in zip(d, u.shape, strict=True))]  # noqa: E731
         symbols = {}
 
         def at(*d: int) -> sp.Symbol:
@@ -234,7 +290,7 @@ def similar(runs: int, size: int) -> list[str]:
         if hasattr(cv2, "ximgproc"):
             colour = np.repeat((255 * image).astype(np.uint8)[..., None], 3, 2)
             tasks["OpenCV anisotropicDiffusion, 3 channels of 8 bits"] = lambda: (
-                cv2.ximgproc.anisotropicDiffusion(colour, float(TAU), 0.3, STEPS)
+                cv2.ximgproc.anisotropicDiffusion(colour, STEP, 0.3, STEPS)
             )
     if importlib.util.find_spec("SimpleITK"):
         import SimpleITK
@@ -242,7 +298,7 @@ def similar(runs: int, size: int) -> list[str]:
         SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(THREADS)
         given = SimpleITK.GetImageFromArray(image)
         tasks["SimpleITK GradientAnisotropicDiffusion"] = lambda: SimpleITK.GradientAnisotropicDiffusion(
-            given, float(TAU), 1.0, 1, STEPS
+            given, STEP, 1.0, 1, STEPS
         )
     if importlib.util.find_spec("pde"):
         import pde
@@ -250,9 +306,9 @@ def similar(runs: int, size: int) -> list[str]:
         grid = pde.CartesianGrid([[0, size], [0, size]], [size, size])
         equation = pde.PDE({"u": "divergence(gradient(u) / (1 + gradient_squared(u) / 0.09))"})
         field = pde.ScalarField(grid, image)
-        stepper = pde.ExplicitSolver(equation, backend="numba").make_stepper(field, dt=float(TAU))
+        stepper = pde.ExplicitSolver(equation, backend="numba").make_stepper(field, dt=STEP)
         tasks["py-pde, central differences, double precision"] = lambda: stepper(
-            field.copy(), 0, STEPS * float(TAU)
+            field.copy(), 0, STEPS * STEP
         )
     seconds = {label: statistics.median(v) for label, v in alternate(tasks, runs).items()}
     own, cells = seconds["pde2net, kernels"], size**2 * STEPS / 1e6
