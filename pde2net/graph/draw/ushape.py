@@ -202,7 +202,10 @@ def _flows(
 ) -> Iterator[Flow]:
     for k, run in enumerate(done):
         m, target = place[k]
+        right = next((p for slot, p in run.inputs if slot == "rhs"), None)
         for slot, producer in run.inputs:
+            if slot != "rhs" and producer == right:  # one arrow for what is both
+                continue
             n, source = place[producer]
             level = stages[n].level == stages[m].level and m > n + 1
             if source != target:
