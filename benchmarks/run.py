@@ -125,6 +125,9 @@ def main() -> None:
         f"{platform.machine()}. Medians over {RUNS} runs taken in turns; machines are noisy, so read the "
         "ratios.",
         "",
+        "This page is about modules for torch. Kernels, and what other programs reach: [speed](speed.md), by "
+        "`python benchmarks/peers.py`.",
+        "",
         f"## Perona-Malik 2D, float32, {STEPS} steps, eager",
         "",
         "The textbook network pads by replication, convolves to two channels, applies the activation and "
