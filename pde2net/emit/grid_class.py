@@ -177,7 +177,11 @@ class Grid:
         return out if self.volume is None else out / self.volume
 
     def weigh(self, rows: Tensor, kept: Tensor) -> None:  # if uneven
-        """Set the weights of rows, and how much of a correction each cell takes."""
+        """Set the weights of rows, and how much of a correction each cell takes.
+
+        Where all weights of a mean are 0, as nothing diffuses there, they are alike.
+        """
+        rows = rows.clamp_min(torch.finfo(rows.dtype).tiny ** 0.5)
         self.rows = rows * (self.ones() if self.volume is None else self.volume)
         self.kept, self.held = kept, torch.zeros_like(kept)
 

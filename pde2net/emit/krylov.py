@@ -88,10 +88,11 @@ def nearest_with_mean(product: Product, rhs: Tensor, directions: Sequence[Tensor
     y = nearest(product, rhs - mean(rhs), [d - mean(d) for d in directions])
     return mean(rhs) + (y - mean(y))
 
-def nearest_of(product: Product, rhs: Tensor, directions: Sequence[Tensor]) -> Tensor:
-    """The same of images whose squares might overflow."""
+def nearest_of(product: Product, rhs: Tensor, v: Tensor, u: Tensor) -> Tensor:
+    """The same of v and u, whose squares might overflow; of u alone for images whose v has no value."""
     scale = magnitude(rhs)
-    directions = [d / scale for d in directions]
+    v = torch.where(v.isfinite().flatten(1).all(1).view(-1, *[1] * (v.dim() - 1)), v, u)
+    directions = [d / magnitude(d) for d in (v, u)]
     return scale * nearest(product, rhs / scale, directions)  # unless means
     return scale * nearest_with_mean(product, rhs / scale, directions)  # if means
 

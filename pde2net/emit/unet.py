@@ -145,7 +145,7 @@ class UNetEmitter(OperatorEmitter):
         frozen = ["frozen = net.operator.frozen(u, grids[0])"] if self.takes_frozen else []
         product = f"net.operator.product(x, {'frozen, ' * len(frozen)}grids[0])"
         rhs = "rhs - net.operator(torch.zeros_like(u), grids[0])" if self.nearest.source else "rhs"
-        return [*frozen, f"v = nearest_of(lambda x: {product}, {rhs}, [v, u])"]
+        return [*frozen, f"v = nearest_of(lambda x: {product}, {rhs}, v, u)"]
 
     def _solve(self) -> Function:
         steady = self.unet.steady

@@ -8,7 +8,8 @@ consumer knows the value.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import sympy as sp
@@ -473,8 +474,8 @@ class Operator(Node):
     levels    grids at most
     asked     whether `levels` was declared: then fewer are worth a notice
     adjoint   residuals are restricted by (1, 3, 3, 1)/8, as terms of order 4 need it, else by the mean
-    weighted  rows of the equation differ in size: "rows" weighs them where they are averaged, "kept" says how
-              much of a correction a cell takes
+    weighted  rows of the equation differ in size: "rows" weighs them where they are averaged, alike where it
+              is 0 in all of them, "kept" says how much of a correction a cell takes
     linear    N is linear, with frozen weights
     """
 
@@ -627,6 +628,15 @@ class Output(Node):
 
 
 Weighted = Pointwise | Tridiagonal | SquaredAdjoint
+
+
+def with_expressions(node: Weighted, change: Callable[[sp.Expr], sp.Expr]) -> Weighted:
+    """The node with other expressions."""
+    if isinstance(node, Pointwise):
+        return replace(node, expressions=tuple(map(change, node.expressions)))
+    if isinstance(node, SquaredAdjoint):
+        return replace(node, constants=tuple(map(change, node.constants)))
+    return replace(node, g=change(node.g), d=change(node.d), m=change(node.m))
 
 
 def expressions_of(node: Weighted) -> tuple[sp.Expr, ...]:

@@ -31,7 +31,7 @@ from pde2net.verify.theorem import (
 )
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import hypotheses as hyp
-from pde2net.verify.theorems.cells import DISSIPATIVE, LINEAR_ENERGY, approximately
+from pde2net.verify.theorems.cells import DISSIPATIVE, LINEAR_ENERGY, approximately, singular
 from pde2net.verify.theorems.data_of_solvers import of_unets
 
 FOURIER = "Two-grid local Fourier analysis (Trottenberg, Oosterlee, Schüller 2001, chapter 4)"
@@ -103,7 +103,7 @@ COMBINED = {
     "mean_preservation": Theorem(
         "mean_preservation",
         *GALERKIN,
-        (cell.step, hyp.no_reaction, hyp.symmetric, hyp.closed, centred),
+        (cell.step, hyp.no_reaction, *DISSIPATIVE, hyp.closed, centred),
         "the mean of u is kept",
     ),
 }
@@ -177,6 +177,8 @@ def consistency(case: Case) -> Claim:
     """That of the implicit scheme, if the cycles solve the step."""
     if case.tau == sp.oo:
         return Claim("consistency", Status.NOT_APPLICABLE, because=because("no time"))
+    if why := singular(case):
+        return Claim("consistency", Status.UNKNOWN, because=because("undecided", why=why))
     factor = _analysed(case)
     if not isinstance(factor, str) and sp.Lt(factor, 1) != sp.true:
         return Claim("consistency", Status.UNKNOWN, because=because("cycles unsolved"))

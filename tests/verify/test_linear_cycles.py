@@ -37,6 +37,13 @@ def reacting(d):
     return p2n.Problem(sp.Eq(u.diff(t), div(D(*at) * grad(u)) + (f(*at) - u) / 2))
 
 
+def heat_of(weight=sp.S.Zero, **options):
+    """With D and the weight of a damping in [0, 1]."""
+    u, at = unknown(2), D(x, y)
+    bounds = {a: (0, 1) for a in (at, weight) if a != 0}
+    return p2n.Problem(sp.Eq(u.diff(t), div(at * grad(u)) - weight * u), bounds=bounds, **options)
+
+
 PLATE = p2n.Problem(sp.Eq(unknown(2).diff(t), -laplacian(laplacian(unknown(2)))))
 SIDES = heat(2, boundary={x: (p2n.value(1), p2n.flux(R(1, 5))), y: "reflecting"})
 TENSOR = p2n.Problem(
@@ -202,3 +209,56 @@ def test_a_sign_that_is_a_condition():
     problem = p2n.Problem(sp.Eq(u.diff(t), a * laplacian(u)), parameters={a: -1})
     found = p2n.verify(problem, Multigrid(R(1, 100), 1)).claims
     assert not {n for n in NAMES[:2] if found[n].status == "proved"}
+
+
+ZERO = {x: p2n.value(0), y: "reflecting"}
+STILL = {
+    "sides": heat_of(boundary=ZERO),
+    "robin": heat_of(boundary={x: p2n.robin(1, 1, 0), y: "reflecting"}),
+    "reaction": heat_of(sp.Function("b")(x, y)),
+}
+
+
+@pytest.mark.parametrize("name", STILL)
+@pytest.mark.parametrize("scheme", [Multigrid(1, 1), p2n.Implicit(1, 1), p2n.Theta(1, 1)], ids=str)
+def test_steps_where_nothing_diffuses(name, scheme):
+    """Coarse rows whose weights are all 0 are means with equal weights, not 0/0."""
+    problem = STILL[name]
+    network = p2n.compile(problem, scheme)
+    assert str(network.certificate.claims["l2_stability"].status) == "proved"
+    u = torch.rand(1, 1, 16, 16, dtype=torch.float64)
+    patch = torch.ones_like(u)
+    patch[..., 4:12, 4:12] = 0
+    for D in (patch, 0 * patch):
+        known = {"D": D, **({"b": patch} if name == "reaction" else {})}
+        found = network.module().double()(u, **known)
+        assert found.isfinite().all() and found.norm() <= u.norm() * (1 + 1e-12)
+        single = network.module()(u.float(), **{n: a.float() for n, a in known.items()})
+        torch.testing.assert_close(single.double(), found, rtol=1e-4, atol=1e-4)
+        arrays = {n: a[0, 0].numpy() for n, a in known.items()}
+        want = Interpreter(network.graph, {})(u[0, 0].numpy(), arrays)
+        np.testing.assert_allclose(found[0, 0].numpy(), want, rtol=1e-7, atol=1e-7)
+
+
+def test_cycles_that_overflow_leave_the_input():
+    """Then the nearest combination is a multiple of u."""
+    scheme = Multigrid(1000, 1, cycles=400, damping=R(19, 10))
+    network = p2n.compile(heat(2), scheme)
+    assert network.certificate.claims["l2_stability"].status == "proved"
+    u = torch.rand(2, 1, 8, 8, dtype=torch.float64)
+    found = network.module().double()(u)
+    assert found.isfinite().all() and (found.flatten(1).norm(dim=1) <= u.flatten(1).norm(dim=1)).all()
+    assert network.module()(u.float()).isfinite().all()
+    want = Interpreter(network.graph, {})(u[0, 0].numpy())
+    np.testing.assert_allclose(found[0, 0].numpy(), want, rtol=1e-9)
+
+
+@pytest.mark.parametrize("scheme", [Multigrid(R(1, 4), 1), p2n.Implicit(R(1, 4), 1)], ids=str)
+def test_nothing_without_a_sign_of_the_diffusivity(scheme):
+    u, field = unknown(2), sp.Function("D", real=True)(x, y)
+    for rhs in (div(field * grad(u)), -laplacian(u), field * laplacian(u)):
+        found = p2n.verify(p2n.Problem(sp.Eq(u.diff(t), rhs)), scheme).claims
+        assert not {n for n, c in found.items() if str(c.status).startswith("proved")} & {
+            *NAMES,
+            "consistency",
+        }

@@ -10,7 +10,16 @@ from typing import Any
 import sympy as sp
 
 from pde2net.graph.network import Graph, add, is_data
-from pde2net.graph.nodes import S2, Node, Pointwise, Repeat, State, Weighted, expressions_of
+from pde2net.graph.nodes import (
+    S2,
+    Node,
+    Pointwise,
+    Repeat,
+    State,
+    Weighted,
+    expressions_of,
+    with_expressions,
+)
 from pde2net.graph.overflow import stable
 from pde2net.normalise.form import DivergenceForm, SystemForm
 
@@ -77,8 +86,9 @@ class NodeBuilder:
         return self._added(self.full(name), node, inputs, self.loop)
 
     def _added(self, name: str, node: Node, inputs: Mapping[str, Source], loop: str | None) -> Source:
+        if isinstance(node, Weighted):
+            node = with_expressions(node, lambda e: _stable(e, inputs, self.clock))
         if isinstance(node, Pointwise):
-            node = replace(node, expressions=tuple(_stable(e, inputs) for e in node.expressions))
             inputs = _fed(node.expressions, inputs)
         return add(self.graph, name, node, inputs, loop=loop, level=self.level), 0
 
@@ -133,8 +143,10 @@ def _fed(expressions: Sequence[sp.Expr], inputs: Mapping[str, Source]) -> dict[s
     return {slot: source for slot, source in inputs.items() if slot in names}
 
 
-def _stable(expression: sp.Expr, inputs: Mapping[str, Source]) -> sp.Expr:
-    slots = {s for s in expression.free_symbols if s.name in inputs}
-    own = {s: sp.Symbol(s.name, nonnegative=True) for s in slots if s.name.startswith(S2.name)}
+def _stable(expression: sp.Expr, inputs: Mapping[str, Source], clock: sp.Symbol | None) -> sp.Expr:
+    """By exponentials that do not overflow; squares and times are not negative."""
+    slots = {s for s in expression.free_symbols if s.name in inputs or s == clock}
+    signed = (s for s in slots if s == clock or s.name.startswith(S2.name))
+    own = {s: sp.Symbol(s.name, nonnegative=True) for s in signed}
     found = stable(expression.xreplace(own), {own.get(s, s) for s in slots})
     return found.xreplace({new: old for old, new in own.items()})

@@ -14,7 +14,7 @@ from pde2net.graph.interpret import hierarchy
 from pde2net.graph.interpret.evaluate import Computed, Evaluator, Feeds
 from pde2net.graph.interpret.hierarchy import Axis, Cells
 from pde2net.graph.interpret.operator_on_grid import FrozenGrid, OnGrid
-from pde2net.graph.interpret.solve import bicgstab, divided, nearest
+from pde2net.graph.interpret.solve import bicgstab, divided, magnitude, nearest
 from pde2net.graph.nodes import (
     Bottleneck,
     Correction,
@@ -30,6 +30,8 @@ from pde2net.graph.nodes import (
     VCycle,
 )
 from pde2net.language.borders import BORDERS
+
+ALIKE = np.finfo(float).tiny ** 0.5  # weights of rows where nothing diffuses
 
 
 class Hierarchy:
@@ -50,7 +52,7 @@ class Hierarchy:
             self.grids.append(grid)
             if node.weighted:
                 rows, grid.kept = grid(state, "rows", "kept")
-                grid.weights = grid.weights * rows
+                grid.weights = grid.weights * np.maximum(rows, ALIKE)
                 grid.hold(state, self.grids[-2] if len(self.grids) > 1 else None)
             coarse = cells.coarser(spacing, node.smallest, 0.5 if node.adjoint else 0.0)
             if coarse is None or len(self.grids) == node.levels:
@@ -178,7 +180,9 @@ def step(run: Evaluator, name: str, node: Node, inputs: Feeds, computed: Compute
 
         if node.source:
             rhs = rhs - grid(np.zeros_like(v), "value")[0]
-        return (nearest(product, rhs, [v, start], len(grids.node.boundary), node.means),)
+        v = np.where(np.isfinite(v).all(axis=tuple(range(v.ndim - 1))), v, start)
+        directions = [d / magnitude(d) for d in (v, start)]
+        return (nearest(product, rhs, directions, len(grids.node.boundary), node.means),)
     (found,) = grid(value("v"), "value")
     return (value("rhs") - found,) if isinstance(node, Residual) else (found + value("r"),)
 

@@ -27,6 +27,12 @@ def dot(a: Array, b: Array) -> Array:
     return found
 
 
+def magnitude(a: Array) -> Array:
+    """The largest entry of each image, 1 where there is none: scaled by it, squares do not overflow."""
+    largest = np.abs(a).max(axis=tuple(range(a.ndim - 1)))
+    return np.where((largest > 0) & (largest < np.inf), largest, 1.0)
+
+
 def norm(a: Array) -> Array:
     return np.sqrt(dot(a, a))
 

@@ -19,7 +19,7 @@ from pde2net.verify.certificate import Claim, Discharged, Status, because
 from pde2net.verify.consistency import TimeError, consistency, second_derivative, step_symbol
 from pde2net.verify.iteration import Iteration, iteration_of
 from pde2net.verify.rates import Rate, damped_rate, frozen_rate, largest_diagonal
-from pde2net.verify.theorem import Table, Theorem, quotient, underived
+from pde2net.verify.theorem import Missing, Table, Theorem, quotient, underived
 from pde2net.verify.theorems import cell_hypotheses as cell
 from pde2net.verify.theorems import convergence, cycle, explicit, picard
 from pde2net.verify.theorems import hypotheses as hyp
@@ -159,9 +159,22 @@ def cell_consistency(case: Case) -> Claim:
         return Claim("consistency", Status.NOT_APPLICABLE, because=because("no time"))
     if it.accelerated and it.count is not None:
         return Claim("consistency", Status.UNKNOWN, because=because("accelerated order"))
+    if it.kind in ("Kacanov", "AOS") and (why := singular(case)):
+        return Claim("consistency", Status.UNKNOWN, because=because("undecided", why=why))
     found = consistency(semi, in_tau(it, semi, case.tau))
     nothing_left = it.count is not None and it.systems.method in ("direct", "")
     return found if nothing_left else approximately(found)
+
+
+def singular(case: Case) -> str:
+    """Why the systems of a step may be singular; "" if they are not, as for A >= 0."""
+    forward = hyp.nonnegative_diffusivity.check(case)
+    if isinstance(forward, Missing):
+        return f"the systems of a step may be singular: {forward.reason}"
+    unsigned = [t.prefactor for t in case.semi.form.terms if not t.prefactor.is_nonnegative]
+    if unsigned:
+        return f"the systems of a step may be singular: the sign of {unsigned[0]} is not known"
+    return ""
 
 
 def approximately(claim: Claim) -> Claim:
