@@ -286,7 +286,15 @@ class Network:
             raise DeclarationError(f"steps is a pair of numbers of steps, such as (20, 8), not {steps!r}.")
         if steps is not None and backend == "torch":
             raise DeclarationError('steps are those of a pass of kernels: backend="numba" or "triton".')
-        return emit(self.request(backend, steps, check))
+        asked = backend, steps, check
+        if asked not in self._sources:
+            self._sources[asked] = emit(self.request(*asked))
+        return self._sources[asked]
+
+    @cached_property
+    def _sources(self) -> dict[tuple[str, tuple[int, int] | None, bool], str]:
+        """Those that were asked for."""
+        return {}
 
     def request(
         self, backend: str = "torch", steps: tuple[int, int] | None = None, check: bool = True

@@ -61,19 +61,21 @@ def _sheet(rows: int, columns: int, width: float = 4.2, height: float = 3.3) -> 
 
 
 def _ticks(axis: Any) -> None:
-    """At 1, 2 and 5 times powers of ten."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """At powers of ten, and 2 and 5 times these where there are few of them."""
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1e3 * low else (1,)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
 
-def _logarithmic(axes: Any, x: str, title: str) -> None:
+def _logarithmic(axes: Any, x: str, title: str, legend: bool = True) -> None:
     axes.set(xscale="log", yscale="log", xlabel=x, ylabel="mean squared error", title=title)
     _ticks(axes.xaxis)
     _ticks(axes.yaxis)
     axes.tick_params(labelsize=7)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(fontsize=7)
+    if legend:
+        axes.legend(fontsize=7)
 
 
 def _blocks(rows: Sequence[Row]) -> Figure:
@@ -128,7 +130,8 @@ def _multigrid(rows: Sequence[Row]) -> Figure:
             for colour, ((network, words), budget) in enumerate(itertools.product(networks, BUDGETS)):
                 text = f"{words}, {TITLES[budget]}"
                 _line(panel, rows, network, budget, label, text, colour, task=task)
-            _logarithmic(panel, label, task)
+            _logarithmic(panel, label, task, legend=False)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8)
     return figure
 
 
