@@ -235,6 +235,23 @@ def test_what_is_refused(arguments: dict[str, Any], message: str) -> None:
         p2n.denoise(**{"image": np.zeros((9, 8)), **arguments})
 
 
+def test_harmonic_inpainting_stays_between_known_values() -> None:
+    """Exactly: the solution does, and a solver ends within its tolerance."""
+    for seed in range(3):
+        image = np.random.default_rng(seed).random((1, 11))
+        mask = image > 0.5
+        found = p2n.inpaint(image, mask).image
+        known = image[~mask]
+        assert known.min() <= found.min() and found.max() <= known.max()
+    colours = np.random.default_rng(0).random((9, 8, 3))
+    hole = np.zeros((9, 8), bool)
+    hole[2:8, 1:] = True
+    found = p2n.inpaint(colours, hole, channel_axis=-1).image
+    for k in range(3):
+        known = colours[~hole][:, k]
+        assert known.min() <= found[..., k].min() and found[..., k].max() <= known.max()
+
+
 @pytest.mark.parametrize("method", inpaint.METHODS)
 @pytest.mark.parametrize("shape", [(60,), (24, 20), (10, 11, 12)])
 def test_inpainting_keeps_what_is_known(method: str, shape: tuple[int, ...]) -> None:

@@ -15,6 +15,7 @@ from pde2net.errors import DeclarationError, suggestion
 from pde2net.restore.methods import Model, applied, declared, state
 from pde2net.restore.pixels import mask_of, pixels, spacings
 from pde2net.restore.restored import Restored
+from pde2net.verify.certificate import Status
 
 METHODS = {"harmonic": Model("inpainting"), "biharmonic": Model("biharmonic_inpainting")}
 
@@ -35,7 +36,8 @@ def inpaint(
     image         as of `p2n.denoise`; what it holds where the mask is not 0 does not matter, NaN neither
     mask          not 0 where cells are to be filled in, as in scikit-image; the shape of the image, without
                   the axis of channels
-    method        "harmonic": u_xx + u_yy = 0, whose values are between those of known cells;
+    method        "harmonic": u_xx + u_yy = 0, whose values are between those of known cells, and clipped to
+                  them, which the tolerance of the solver may leave;
                   "biharmonic": the thin plate, smoother, which may leave that range
     channel_axis, spacing  as of `p2n.denoise`
 
@@ -59,9 +61,20 @@ def inpaint(
     for said, kind in dict.fromkeys((str(w.message), w.category) for w in told):
         near = ": what is filled in is near the steady state, not at it." if said.startswith(MISSED) else ""
         warnings.warn(f"{said}{near}", kind, stacklevel=2)
-    exact = torch.where(unknown, torch.from_numpy(way.final), data)
+    found = torch.from_numpy(way.final)
+    if network.certificate.claims["maximum_principle"].status == Status.PROVED:
+        found = _between(found, data, unknown)
+    exact = torch.where(unknown, found, data)
     filled = {"filled": float(unknown.double().mean())}
     return Restored(read.like(exact[0]), method, network, filled, way)
+
+
+def _between(found: torch.Tensor, data: torch.Tensor, unknown: torch.Tensor) -> torch.Tensor:
+    """Values in the range of the known ones, in which the solution lies: no farther from it than `found`."""
+    axes = tuple(range(2, data.dim()))
+    low = torch.where(unknown, torch.inf, data).amin(axes, keepdim=True)
+    high = torch.where(unknown, -torch.inf, data).amax(axes, keepdim=True)
+    return torch.maximum(torch.minimum(found, high), low)
 
 
 def _filled(image: Any, mask: Any, channel_axis: int | None) -> Any:
