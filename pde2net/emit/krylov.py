@@ -89,12 +89,19 @@ def nearest_with_mean(product: Product, rhs: Tensor, directions: Sequence[Tensor
     return mean(rhs) + (y - mean(y))
 
 def nearest_of(product: Product, rhs: Tensor, v: Tensor, u: Tensor) -> Tensor:
-    """The same of v and u, whose squares might overflow; of u alone for images whose v has no value."""
-    scale = magnitude(rhs)
-    v = torch.where(v.isfinite().flatten(1).all(1).view(-1, *[1] * (v.dim() - 1)), v, u)
+    """The same of v and u, whose squares might overflow; of u alone for images whose v has no value.
+
+    Flat images have nothing to combine: there the derivatives are those of v.
+    """
+    scale, space = magnitude(rhs), tuple(range(1, v.dim()))
+    v = torch.where(v.isfinite().flatten(1).all(1).view(-1, *[1] * len(space)), v, u)
     directions = [d / magnitude(d) for d in (v, u)]
-    return scale * nearest(product, rhs / scale, directions)  # unless means
-    return scale * nearest_with_mean(product, rhs / scale, directions)  # if means
+    y = scale * nearest(product, rhs / scale, directions)  # unless means
+    y = scale * nearest_with_mean(product, rhs / scale, directions)  # if means
+    rest = directions  # unless means
+    rest = [d - d.mean(space[1:], keepdim=True) for d in directions]  # if means
+    left = sum(d.detach().abs().amax(space, keepdim=True) for d in rest)
+    return torch.where(left > 16 * torch.finfo(v.dtype).eps, y, v + (y - v).detach())
 
 def nearest_by_conjugate_gradients(
     product: Product, rhs: Tensor, x: Tensor, tol: float, most: int, precondition: Product = lambda r: r

@@ -28,11 +28,11 @@ class Flip(Node):
 
 
 def test_two_functions_of_one_name_are_refused(monkeypatch):
-    network = uncertified(PROBLEM, p2n.Explicit(sp.Rational(1, 100), 1))
+    network, same = (uncertified(PROBLEM, p2n.Explicit(sp.Rational(1, 100), 1)) for _ in range(2))
     network.source()
     monkeypatch.setattr(Along, "name", property(lambda self: "difference"))
     with pytest.raises(EmissionError, match="definitions of the source are called difference"):
-        network.source()
+        same.source()
 
 
 def test_a_node_without_a_meaning_is_not_evaluated():

@@ -94,9 +94,13 @@ def test_derivatives_are_those_of_finite_differences(name):
 
 
 @pytest.mark.parametrize("cycle", ["V", "W", "FMG"])
-@pytest.mark.parametrize("problem", [heat(2), charbonnier(2), heat(2, boundary="periodic")], ids=str)
+@pytest.mark.parametrize("problem", [charbonnier(2), charbonnier(2, boundary="periodic")], ids=str)
 def test_bottlenecks_with_nothing_to_correct_have_derivatives(cycle, problem):
-    """Cycles that solve on the coarsest grid to a twentieth: to that part of what they leave there."""
+    """Cycles that solve on the coarsest grid to a twentieth: to that part of what they leave there.
+
+    Not of linear equations: the combination with u that ends their steps has no derivative where v is a
+    multiple of u, as for flat images (tests/verify/test_linear_cycles.py).
+    """
     module = uncertified(problem, p2n.Multigrid(2, cycle=cycle)).module().double()
     check(module, (8, 8), 1e-4, 5e-4)
 

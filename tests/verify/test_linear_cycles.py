@@ -178,6 +178,18 @@ def test_derivatives_are_those_of_differences():
     assert torch.autograd.gradcheck(lambda u, D, f: module(u, D=1 + D, f=f), inputs)
 
 
+@pytest.mark.parametrize("level", [0.0, 0.7])
+def test_derivatives_at_flat_images_are_those_of_cycles(level):
+    """Which are those of the solution but for what a cycle leaves; the combination has none there."""
+    module = p2n.compile(heat(2), Multigrid(5, 1, cycles=3)).module().double()
+    u = torch.full((1, 1, 7, 6), level, dtype=torch.float64, requires_grad=True)
+    ((B, _),) = matrix(heat(2), u.detach(), {})
+    w = torch.randn(u.shape, dtype=torch.float64)
+    (found,) = torch.autograd.grad((module(u) * w).sum(), u)
+    want = np.linalg.solve(np.eye(42) + 5 * B, w.flatten().numpy())
+    assert np.linalg.norm(found.flatten().numpy() - want) < 0.1 * np.linalg.norm(want)
+
+
 def others():
     u, c = unknown(2), sp.Function("c", nonnegative=True)(x, y)
     slope = p2n.norm2(grad(u))
