@@ -128,7 +128,7 @@ def corrected(v: Tensor, e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
     return out
 '''
 
-# Of images.
+# What loops of cycles measure.
 NORM = '''
 @adding
 def total_of_squares(n, a) -> float:
