@@ -41,7 +41,7 @@ FACTOR = "factor of frequencies"  # the rule of factors that are not below one
 @hypothesis("nearest combination", "<rhs - N(v), w> = 0 for w = v and w = u")
 def combined(case: Case) -> Held | Missing:
     if _end(case) is None:
-        return Missing("only steps of linear, symmetric equations end with a combination of u and v", violated=True)
+        return Missing("only steps of linear, symmetric equations end with a combination", violated=True)
     return Held(
         "the equation is linear, and a step ends with the combination of u and of what cycles made of it "
         "that is nearest to the solution in the norm of N"
