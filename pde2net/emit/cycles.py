@@ -17,7 +17,7 @@ def unet_class(
 ) -> list[Definition]:
     """A class of a module that holds the operator and makes cycles.
 
-    fused  "relaxed" if the operator has a method of a sweep, "defect" if it has one of rhs - N(v),
+    fused  "relaxed" if the operator has a method of a sweep, "defect" if it has one of rhs -+ N(v),
            "corrected" if there is a function of a state and its correction
     """
     product = f"self.operator.product(x, {'frozen, ' * frozen}grid)"
@@ -105,7 +105,7 @@ class UNet(nn.Module):
         w = start  # unless once
         for _ in range($repeat if len(coarser) > 1 else 1):  # unless once
             w = self(w, coarse_rhs, coarser)
-        return self.decoder(v, rhs, w - start, grid, coarser[0])
+        return self.decoder(v, rhs, w, start, grid, coarser[0])
 
     def encoder(self, v: Tensor, rhs: Tensor, grid: Grid, coarse: Grid) -> tuple[Tensor, Tensor, Tensor]:
         """Smooth; then the restricted solution R v and the coarse right-hand side N(R v) + R (rhs - N(v))."""
@@ -113,17 +113,21 @@ class UNet(nn.Module):
         residual = rhs - self.operator(v, grid)  # unless defect
         residual = self.operator.defect(v, rhs, grid)  # if defect
         start = restrict(v, grid, coarse, grid.volume)
-        coarse_rhs = self.operator(start, coarse) + restrict_residual(residual, grid, coarse)
+        restricted = restrict_residual(residual, grid, coarse)
+        coarse_rhs = self.operator(start, coarse) + restricted  # unless defect
+        coarse_rhs = self.operator.defect(start, restricted, coarse, sign=1.0)  # if defect
         return v, start, coarse_rhs
 
     def bottleneck(self, v: Tensor, rhs: Tensor, grid: Grid) -> Tensor:
         """The solution on the coarsest grid, by linear systems with the diffusivities of v."""
         $solution
 
-    def decoder(self, v: Tensor, rhs: Tensor, correction: Tensor, grid: Grid, coarse: Grid) -> Tensor:
-        """Add the prolongated correction to the skip connection; smooth."""
-        v = corrected(v, correction, coarse, grid)  # if corrected
-        v = v + ${kept}prolong(correction, coarse, grid)  # unless corrected
+    def decoder(
+        self, v: Tensor, rhs: Tensor, w: Tensor, start: Tensor, grid: Grid, coarse: Grid
+    ) -> Tensor:
+        """Add the prolongated correction w - start to the skip connection; smooth."""
+        v = corrected(v, w, start, coarse, grid)  # if corrected
+        v = v + ${kept}prolong(w - start, coarse, grid)  # unless corrected
         return self.smooth(v, rhs, grid, self.post)
 
     def smooth(self, v: Tensor, rhs: Tensor, grid: Grid, sweeps: int) -> Tensor:  # if jacobi

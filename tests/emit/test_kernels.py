@@ -194,6 +194,9 @@ def test_memory_is_used_again_once_nobody_has_it(uncompiled: None) -> None:
     again = [memory.array((10,), np.dtype(np.float64)) for _ in range(3)]
     assert len({a.ctypes.data for a in again}) == 3 and place in {a.ctypes.data for a in again}
     del again
+    view = memory.array((2, 5), np.dtype(np.float64)).reshape(-1)[1:].reshape(3, 3)  # nothing else is kept
+    assert not np.shares_memory(memory.array((2, 5), np.dtype(np.float64)), view)
+    del view
     many = [memory.array((10 + k,), np.dtype(np.float64)) for k in range(20)]
     del many
     assert sum(a.nbytes for same in memory.free.values() for a in same) <= 1000

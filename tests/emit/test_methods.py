@@ -30,11 +30,12 @@ def methods_agree(network: Any, shape: tuple[int, ...], **known: torch.Tensor) -
     by_kernels, seen, done = text["by_kernels"], set[str](), set[object]()
 
     def both(method: Any) -> Any:
-        def compared(self: Any, *arguments: Any) -> Any:
+        def compared(self: Any, *arguments: Any, **options: Any) -> Any:
             asked: list[str] = []
-            key = type(self), method.__name__, tuple(a.shape for a in arguments if torch.is_tensor(a))
+            shapes = (a.shape for a in arguments if torch.is_tensor(a))
+            key = type(self), method.__name__, *shapes, *options.items()
             if key in done:
-                return method(self, *arguments)
+                return method(self, *arguments, **options)
             done.add(key)
 
             def noted(name: str, *handed: Any) -> Any:
@@ -43,9 +44,9 @@ def methods_agree(network: Any, shape: tuple[int, ...], **known: torch.Tensor) -
                 return found
 
             text["by_kernels"] = noted
-            fast = method(self, *arguments)
+            fast = method(self, *arguments, **options)
             text["by_kernels"] = lambda *handed: None
-            plain = method(self, *arguments)
+            plain = method(self, *arguments, **options)
             for a, b in zip(*((r if isinstance(r, tuple) else (r,)) for r in (fast, plain)), strict=True):
                 assert close(a, b, 1e-12)
             seen.update(asked)
@@ -168,13 +169,13 @@ def test_means_and_corrections(dim: int, boundary: str, spacing: int, uncompiled
             image = torch.randn(2, 1, *sizes, dtype=dtype)
             grids = module.net.operator.grids(image, 12)
             for fine, coarse in pairwise(grids):
-                v, e = (torch.randn(2, 1, *g.sizes, dtype=dtype) for g in (fine, coarse))
+                v, e, start = (torch.randn(2, 1, *g.sizes, dtype=dtype) for g in (fine, coarse, coarse))
                 mean = named["pooled"](v, fine, coarse)
                 torch.testing.assert_close(
                     mean, named["pooled_by_torch"](v, fine, coarse), rtol=tolerance, atol=tolerance
                 )
-                better = named["corrected"](v, e, coarse, fine)
-                want = v + named["prolong"](e, coarse, fine)
+                better = named["corrected"](v, e, start, coarse, fine)
+                want = v + named["prolong"](e - start, coarse, fine)
                 torch.testing.assert_close(better, want, rtol=tolerance, atol=tolerance)
                 asked += 1
     assert asked and taken == {"join_lines"} | ({"add_lines"} if boundary != "dirichlet" else set())
@@ -187,18 +188,26 @@ def test_derivatives_views_and_odd_values(sizes: tuple[int, int], uncompiled: No
     fine, coarse = module.net.operator.grids(u, 2)
     e = torch.randn(1, 1, *coarse.sizes, dtype=torch.float64)
     for v in (u, torch.randn(1, 1, *sizes[::-1], dtype=torch.float64).mT, u.expand(3, -1, -1, -1)):
-        w = e.expand(len(v), -1, -1, -1)
+        w, start = e.expand(len(v), -1, -1, -1), torch.randn(len(v), 1, *coarse.sizes[::-1]).double().mT
         assert torch.allclose(named["pooled"](v, fine, coarse), named["pooled_by_torch"](v, fine, coarse))
-        assert torch.allclose(named["corrected"](v, w, coarse, fine), v + named["prolong"](w, coarse, fine))
+        better, want = (
+            named["corrected"](v, w, start, coarse, fine),
+            named["prolong"](w - start, coarse, fine),
+        )
+        assert torch.allclose(better, v + want)
     u[0, 0, 3, 3], u[0, 0, 20, 20] = torch.nan, torch.inf
     found, want = named["pooled"](u, fine, coarse), named["pooled_by_torch"](u, fine, coarse)
     assert torch.equal(found.isfinite(), want.isfinite())
     v = u.nan_to_num(0, 1).requires_grad_()
 
     def slope(pooled: Any, corrected: Any) -> torch.Tensor:
-        return torch.autograd.grad(corrected(v, pooled(v, fine, coarse), coarse, fine).square().sum(), v)[0]
+        made = corrected(v, pooled(v, fine, coarse), e, coarse, fine)
+        return torch.autograd.grad(made.square().sum(), v)[0]
 
-    want = slope(named["pooled_by_torch"], lambda v, e, coarse, fine: v + named["prolong"](e, coarse, fine))
+    def by_torch(v: torch.Tensor, w: torch.Tensor, start: torch.Tensor, *grids: Any) -> torch.Tensor:
+        return v + named["prolong"](w - start, *grids)
+
+    want = slope(named["pooled_by_torch"], by_torch)
     assert torch.allclose(slope(named["pooled"], named["corrected"]), want)
 
 

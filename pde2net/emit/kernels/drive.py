@@ -23,16 +23,17 @@ def helpers(process: int) -> ThreadPoolExecutor:
 
 
 def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
-    """Do what there is to do, in some threads."""
+    """Do what there is to do, in some threads: who is free takes the next, for some may begin late."""
+    left = iter(work)
 
-    def some(first: int) -> None:
-        for each in work[first::threads]:
+    def some() -> None:
+        for each in left:
             each()
 
     others = range(1, min(threads, len(work)))
-    started = [helpers(os.getpid()).submit(some, k) for k in others]
+    started = [helpers(os.getpid()).submit(some) for _ in others]
     try:
-        some(0)
+        some()
     finally:
         failed = [other.exception() for other in started]  # once all are done
     for error in failed:
@@ -85,22 +86,31 @@ def bands(rows: int, lag: int, images: int, threads: int) -> list[tuple[int, int
     return list(zip(ends[:-1], ends[1:], strict=True))
 
 
+@lru_cache(maxsize=256)
+def planned(
+    table: int, images: int, threads: int, *sizes: int
+) -> tuple[np.ndarray, np.ndarray, int, list[np.ndarray]]:
+    """Of a pass over images: the shape of one, with three axes; places of rings, their memory; bands."""
+    shape = [*sizes[:-1], *[1] * (3 - len(sizes)), sizes[-1]][-3:]
+    parts = bands(shape[0], int(TABLES[table][0][:, 1].max()), images, threads)
+    return np.array(shape), *places(table, *shape), [np.array(p) for p in parts]
+
+
 def travel(
-    trips: Sequence[tuple], known: dict[int, Tensor], wanted: Collection[int], numbers: Tensor
-) -> Tensor:
+    trips: Sequence[tuple], known: dict[int, np.ndarray], wanted: Collection[int], values: np.ndarray
+) -> np.ndarray:
     """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers.
 
     Threads have images of their own, all passes, or bands of all images in each pass where images are few.
     """
     like = next(iter(known.values()))
-    values = numbers.detach().to(like.dtype).numpy()
-    made = like.numel() // max(1, like.shape[1]) * sum(len(TABLES[trip[0]][0]) for trip in trips)
+    made = like.size // max(1, like.shape[1]) * sum(len(TABLES[trip[0]][0]) for trip in trips)
     threads = min(torch.get_num_threads(), 1 + made // ENOUGH)
     for slot in wanted:
         if slot not in known:
-            known[slot] = unfilled(slot, len(like), like, values.dtype)
+            known[slot] = unfilled(slot, like)
     apart = 1 < len(like) >= threads
-    found = np.zeros((len(like) if apart else 1, *numbers.shape))
+    found = np.zeros((len(like) if apart else 1, *values.shape))
 
     def image(k: int) -> None:
         own = {slot: a[k : k + 1] for slot, a in known.items()}
@@ -110,7 +120,7 @@ def travel(
         at_once([partial(image, k) for k in range(len(like))], threads)
     else:
         follow(trips, known, wanted, values, found[0], threads)
-    return torch.from_numpy(found.sum(0)).to(numbers.dtype)
+    return found.sum(0)
 
 
 class Memory:
@@ -121,7 +131,7 @@ class Memory:
         self.free: dict[tuple, list[np.ndarray]] = {}
 
     def array(self, sizes: Sequence[int], dtype: np.dtype) -> np.ndarray:
-        """An array whose values are anything; its memory is free when the array is."""
+        """An array whose values are anything; its memory is free when it and all that views it are."""
         count = math.prod(sizes)
         if count * dtype.itemsize < self.least:
             return np.empty(sizes, dtype)
@@ -129,9 +139,9 @@ class Memory:
             whole = self.free[count, dtype].pop()
         except (KeyError, IndexError):
             whole = np.empty(count, dtype)
-        made = whole.reshape(sizes)
+        made = np.frombuffer(memoryview(whole), dtype)  # views would refer to `whole`, not to a view of it
         weakref.finalize(made, self.back, whole).atexit = False
-        return made
+        return made.reshape(sizes)
 
     def back(self, whole: np.ndarray) -> None:
         """What was handed out is free; all is given up where it becomes too much."""
@@ -147,16 +157,16 @@ def memory_of(process: int) -> Memory:
     return Memory(2**20, 2**29)
 
 
-def unfilled(slot: int, images: int, like: Tensor, dtype: np.dtype) -> Tensor:
-    """Memory for an array."""
+def unfilled(slot: int, like: np.ndarray) -> np.ndarray:
+    """Memory for an array of as many images."""
     channels, *wide = ARRAYS[slot]
-    sizes = (n + 2 * w for n, w in zip(like.shape[2:], wide, strict=True))
-    return torch.from_numpy(memory_of(os.getpid()).array((images, channels, *sizes), dtype))
+    sizes = [n + 2 * w for n, w in zip(like.shape[2:], wide, strict=True)]
+    return memory_of(os.getpid()).array((len(like), channels, *sizes), like.dtype)
 
 
 def follow(
     trips: Sequence[tuple],
-    known: dict[int, Tensor],
+    known: dict[int, np.ndarray],
     wanted: Collection[int],
     values: np.ndarray,
     found: np.ndarray,
@@ -164,16 +174,13 @@ def follow(
 ) -> None:
     """As `travel`, for some images; derivatives by numbers are added to `found`."""
     like = next(iter(known.values()))
-    images, size = len(like), like.shape[2:]
-    shape = np.array([*size[:-1], *[1] * (3 - len(size)), size[-1]][-3:], np.int64)
     last = {slot: k for k, trip in enumerate(trips) for slot in trip[2]}
     for k, (table, first, given, results) in enumerate(trips):
         turns, reads, writes, copies, stores, rings, sums, wraps = TABLES[table]
-        known |= {slot: unfilled(slot, images, like, values.dtype) for slot in results if slot not in known}
+        known |= {slot: unfilled(slot, like) for slot in results if slot not in known}
         arrays, made = handed(given, known), handed(results or given, known)
-        where, length = places(table, *map(int, shape))
-        parts = bands(int(shape[0]), int(turns[:, 1].max()), images, threads)
-        totals = np.zeros((images, len(parts), 1 + max((s[0] for s in sums), default=-1)))
+        shape, where, length, parts = planned(table, len(like), threads, *like.shape[2:])
+        totals = np.zeros((len(like), len(parts), 1 + max((s[0] for s in sums), default=-1)))
 
         def part(image: int, band: int) -> None:
             memory, spans = np.empty(length, values.dtype), np.empty((len(turns), 2), np.int64)
@@ -187,7 +194,7 @@ def follow(
                 where,
                 wraps,
                 shape,
-                np.array(parts[band]),
+                parts[band],
                 image,
                 arrays,
                 made,
@@ -200,30 +207,35 @@ def follow(
                 np.empty(6, np.int64),
             )
 
-        work = [partial(part, i, b) for i in range(images) for b in range(len(parts))]
+        work = [partial(part, i, b) for i in range(len(like)) for b in range(len(parts))]
         done(work, threads, partial(totals.fill, 0))
-        numbered = totals.sum((0, 1))
-        for number, line, column, factor in sums:
-            found[first + line, column] += factor * numbered[number]
+        if sums:
+            numbered = totals.sum((0, 1))
+            for number, line, column, factor in sums:
+                found[first + line, column] += factor * numbered[number]
         for slot in [s for s in known if last.get(s, -1) <= k and s not in wanted]:
             del known[slot]
 
 
-def handed(slots: Sequence[int], known: dict[int, Tensor]) -> tuple[np.ndarray, ...]:
+def handed(slots: Sequence[int], known: dict[int, np.ndarray]) -> tuple[np.ndarray, ...]:
     """Arrays, as many as functions are compiled for."""
     found = [lifted(known[slot]) for slot in slots]
     return (*found, *found[:1] * (HANDED - len(found)))
 
 
-def lifted(a: Tensor) -> np.ndarray:
+def lifted(a: np.ndarray) -> np.ndarray:
     """With three axes: images have rows of one line, signals one row."""
-    lines = a.contiguous().detach().resolve_neg()
-    if a.dim() == 3:
-        return lines[:, :, None, None].numpy()
-    return (lines[:, :, :, None] if a.dim() == 4 else lines).numpy()
+    if a.ndim == 3:
+        return a[:, :, None, None]
+    return a[:, :, :, None] if a.ndim == 4 else a
 '''
 
 HIDDEN = '''
+def in_numpy(a: Tensor) -> np.ndarray:
+    """The values, one after the other in memory."""
+    return a.detach().contiguous().resolve_neg().numpy()
+
+
 def constant(function: Callable) -> Callable:
     """What torch.compiler.assume_constant_result does, without a second of imports."""
     function._dynamo_marked_constant = True
@@ -240,7 +252,7 @@ def hidden(a: Tensor, keep: bool) -> bool:
     """Whether an array has more than its values: those of torch.func, of forward mode, of inference mode."""
     return (
         torch._C._functorch.is_functorch_wrapped_tensor(a)
-        or forward_ad.unpack_dual(a).tangent is not None
+        or (forward_ad._current_level >= 0 and forward_ad.unpack_dual(a).tangent is not None)
         or (keep and a.is_inference())
     )
 
@@ -334,10 +346,12 @@ def derivatives(
     u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
 ) -> list[Tensor]:
     """The vector-Jacobian product: cotangents of u, of the fields, and of the numbers."""
-    known = dict(zip((*GIVEN, *KEPT, SLOPE), (u, *fields, *kept, slope), strict=True))
-    found = travel(BACKWARD, known, COTANGENTS, numbers)
+    arrays = (u, *fields, *kept, slope)
+    known = {slot: in_numpy(a) for slot, a in zip((*GIVEN, *KEPT, SLOPE), arrays, strict=True)}
+    found = torch.from_numpy(travel(BACKWARD, known, COTANGENTS, in_numpy(numbers.to(u.dtype))))
     once = len({*COTANGENTS, *GIVEN, SLOPE}) == len(COTANGENTS) + len(GIVEN) + 1
-    return [*(known[slot] if once else known[slot].clone() for slot in COTANGENTS), found]
+    own = [torch.from_numpy(known[slot]) for slot in COTANGENTS]
+    return [*(a if once else a.clone() for a in own), found.to(numbers.dtype)]
 
 
 def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
@@ -369,10 +383,10 @@ def backward(ctx: Any, slopes: Any) -> Any:
 @partial(operator, ADVANCE, shapes, keep_for_backward, backward)
 def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
     """The state after all steps, and what derivatives need if `keep`."""
-    known = dict(zip(GIVEN, (u, *fields), strict=True))
+    known = {slot: in_numpy(a) for slot, a in zip(GIVEN, (u, *fields), strict=True)}
     wanted = (RESULTS[keep], *(KEPT if keep else ()))
-    travel(KEEPING if keep else FORWARD, known, wanted, numbers)
-    return [known[slot] for slot in wanted]
+    travel(KEEPING if keep else FORWARD, known, wanted, in_numpy(numbers.to(u.dtype)))
+    return [torch.from_numpy(known[slot]) for slot in wanted]
 '''
 
 
@@ -395,11 +409,11 @@ def by_kernels(
     for slot, a in zip(given, arrays, strict=True):
         channels, *wide = ARRAYS[slot]
         sizes = [n + 2 * w for n, w in zip(u.shape[2:], wide, strict=True)]
-        if list(a.shape[1:]) != [channels, *sizes]:
+        if a.shape[1:] != (channels, *sizes):
             return None
-        known[slot] = a.expand(len(u), -1, *sizes)
-    travel((trip,), known, results, matrix([numbers]))
-    return tuple(known[slot] for slot in results)
+        known[slot] = in_numpy(a if len(a) == len(u) else a.expand(len(u), -1, *sizes))
+    travel((trip,), known, results, np.array([[float(n) for n in numbers]], known[given[0]].dtype))
+    return tuple(torch.from_numpy(known[slot]) for slot in results)
 
 
 def on_grid(

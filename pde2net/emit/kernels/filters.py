@@ -309,12 +309,12 @@ def filtering(
     images, inner = like.shape[:2]
     x = with_zeros(arrays)
     v = None if slope is None else with_zeros([slope])
-    lines = plain(weight).reshape(len(weight), -1, kernel[2])
+    lines = in_numpy(weight).reshape(len(weight), -1, kernel[2])
     group, spread = GROUPS[kind]
     weights = np.ascontiguousarray(in_groups(lines, group).swapaxes(1, 2))
     turned = in_groups(lines[:, :, ::-1].swapaxes(0, 1), spread)
     transposed = np.ascontiguousarray(turned.transpose(2, 0, 1, 3))
-    values = plain(numbers)
+    values = in_numpy(numbers)
     tiles, starts = tiles_of(size, kernel)
     threads = min(torch.get_num_threads(), 1 + x.size * len(weight) // ENOUGH)
     bands = 1 if images >= threads else min(threads, len(tiles))
@@ -354,15 +354,11 @@ def with_zeros(arrays: Sequence[Tensor]) -> np.ndarray:
     """Channels of all arrays as lines of all cells, and zeros after them."""
     images, inner, *sizes = arrays[0].shape
     cells = math.prod(sizes)
-    made = np.empty((images, len(arrays) * inner, cells + ZEROS), plain(arrays[0]).dtype)
+    made = np.empty((images, len(arrays) * inner, cells + ZEROS), in_numpy(arrays[0]).dtype)
     made[:, :, cells:] = 0
     for k, a in enumerate(arrays):
-        made[:, k * inner : (k + 1) * inner, :cells] = plain(a).reshape(images, inner, -1)
+        made[:, k * inner : (k + 1) * inner, :cells] = in_numpy(a).reshape(images, inner, -1)
     return made
-
-
-def plain(a: Tensor) -> np.ndarray:
-    return a.detach().contiguous().resolve_neg().numpy()
 
 
 def of_filters(

@@ -9,7 +9,7 @@ import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
-from pde2net.emit.kernels.drive import ARRAYS, DEVICE, DRIVE, ENOUGH, HIDDEN, METHODS, REGISTER, THREADS
+from pde2net.emit.kernels.drive import DEVICE, DRIVE, ENOUGH, HIDDEN, METHODS, REGISTER, THREADS
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
@@ -54,6 +54,7 @@ ON_GRIDS = "on grids: "  # how methods of operators are called among those of ce
 RELAXED, DEFECT, CORRECTED, RHS = "relaxed", "defect", "corrected", "right-hand side"
 TIES = "ties"
 TINY = sp.Symbol("smallest divisor", positive=True)  # of quotients that are not 0
+SIGN = sp.Symbol("sign of N", real=True)  # -1 for a defect
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Methods:
         return zip(program["frozen"].results, frozen.journey.flat.results if frozen else (), strict=False)
 
     def _on_grids(self, request: Request, program: Program) -> Iterator[Described]:
-        """The functions of an operator, what is handed on first; a sweep and a defect of U-nets."""
+        """The functions of an operator, what is handed on first; a sweep and rhs -+ N(v) of U-nets."""
         yield from sorted((f for f in program.functions if f.name != "known"), key=lambda f: f.name)
         unet = request.update
         if not isinstance(unet, UNet) or "linearised" not in program:
@@ -174,7 +175,7 @@ class Methods:
             parameters = ((RHS, "rhs"), *[(TIES, "ties")] * tied, *function.parameters)
             return Described(name, parameters, (*function.body, let), (name,))
 
-        yield ended(DEFECT, program["forward"], r - left)
+        yield ended(DEFECT, program["forward"], r + SIGN * left)
         damping, change = self._damping(request), (r - left) / below
         if damping is not None:
             change = sp.Piecewise((0, sp.Abs(below) < TINY), (change, True)) if unet.steady else change
@@ -217,7 +218,7 @@ class Methods:
     # -- text ------------------------------------------------------------------------------------
 
     def definitions(self) -> list[Definition]:
-        texts = (SWEEP, THREADS, DRIVE, ARRAYS, HIDDEN, METHODS) if self.found else (THREADS, HIDDEN)
+        texts = (SWEEP, THREADS, DRIVE, HIDDEN, METHODS) if self.found else (THREADS, HIDDEN)
         before = functions_of_lines(self.lines) if self.found else library([])
         return [*before, *(d for text in texts for d in parse(text))]
 
@@ -263,7 +264,8 @@ class Asking(Emitter):
         printer = self.of_numbers()
         last = len(self.methods.columns) - self.dimension
         tiny = f"16 * torch.finfo({arrays[0]}.dtype).tiny"
-        texts = (tiny if s == TINY else printer.doprint(s) for s in self.methods.columns[:last])
+        own = {TINY: tiny, SIGN: "sign"}
+        texts = (own.get(s) or printer.doprint(s) for s in self.methods.columns[:last])
         numbers = [text if s in used else "0.0" for s, text in zip(self.methods.columns, texts, strict=False)]
         found = self.namer.identifier("found", [*self.names.values(), *self.data.values(), *arrays])
         grid = [f"grid, {self.methods.found[key].distances}"] if self.prefix else []
@@ -359,8 +361,9 @@ class KernelUNet(_Whole, _OnGrids, UNetEmitter):
             body = [*self.asked(RELAXED, self._arrays(RELAXED)), *body]
             found.append(Function(RELAXED, arguments, "Tensor", "v after a sweep of damped Jacobi.", body))
         if DEFECT in self.fused:
-            body = [*self.asked(DEFECT, self._arrays(DEFECT)), "return rhs - self(v, grid)"]
-            found.append(Function(DEFECT, arguments, "Tensor", "rhs - N(v).", body))
+            body = [*self.asked(DEFECT, self._arrays(DEFECT)), "return rhs + sign * self(v, grid)"]
+            signed, doc = (*arguments, "sign: float = -1.0"), "rhs + sign N(v)."
+            found.append(Function(DEFECT, signed, "Tensor", doc, body))
         return found
 
     def _arrays(self, name: str) -> list[str]:

@@ -29,17 +29,17 @@ def join_lines(fine, near, joined, scale, coarse, first, last) -> None:
 
 
 @kernel
-def add_lines(e, near, weights, joined, wraps, shares, v, out, first, last) -> None:
-    """v and the linear interpolation of e, with the weights that the lines `near` each line have."""
-    n, half, quarter = e.shape[1], shares[0], shares[1]
-    memory = np.empty(n + 2, e.dtype)
+def add_lines(w, start, near, weights, joined, wraps, shares, v, out, first, last) -> None:
+    """v and the linear interpolation of w - start, with the weights that the lines `near` each line have."""
+    n, half, quarter = w.shape[1], shares[0], shares[1]
+    memory = np.empty(n + 2, w.dtype)
     for row in range(first, last):
         own, new, middle = v[row], out[row], memory[1 : n + 1]
         middle[:] = 0
         for k in range(near.shape[1]):
-            line, weight = e[near[row, k]], weights[row, k]
+            line, less, weight = w[near[row, k]], start[near[row, k]], weights[row, k]
             for j in range(n):
-                middle[j] += weight * line[j]
+                middle[j] += weight * (line[j] - less[j])
         if joined == 1:
             for j in range(n):
                 new[j] = own[j] + middle[j]
@@ -88,15 +88,14 @@ def in_lines(function: Callable, rows: int, cells: int, *given: Any) -> None:
     done(work, threads, lambda: None)
 
 
-def new_array(like: Tensor, sizes: Sequence[int]) -> Tensor:
+def new_array(sizes: Sequence[int], like: Tensor) -> np.ndarray:
     """Memory for an array."""
-    whole = (*like.shape[:2], *sizes)
-    return torch.from_numpy(memory_of(os.getpid()).array(whole, lifted(like).dtype))
+    return memory_of(os.getpid()).array(sizes, in_numpy(like).dtype)
 
 
 def by_lines(a: Tensor) -> np.ndarray:
     """The values as lines along the last axis."""
-    return lifted(a.contiguous()).reshape(-1, a.shape[-1])
+    return in_numpy(a).reshape(-1, a.shape[-1])
 
 
 def pooled(u: Tensor, fine: Grid, coarse: Grid) -> Tensor:
@@ -104,28 +103,28 @@ def pooled(u: Tensor, fine: Grid, coarse: Grid) -> Tensor:
     joined = tuple(b.stride // a.stride for a, b in zip(fine.axes, coarse.axes))
     if not (is_plain([u]) and is_value([u]) and u.shape[2:] == fine.sizes):
         return pooled_by_torch(u, fine, coarse)
-    near, out = lines_of_cells(u.shape[0] * u.shape[1], fine.sizes, joined), new_array(u, coarse.sizes)
-    own, made = by_lines(u), by_lines(out)
-    scale = np.array([1 / math.prod(joined)], own.dtype)
+    near, own = lines_of_cells(u.shape[0] * u.shape[1], fine.sizes, joined), by_lines(u)
+    out = new_array((*u.shape[:2], *coarse.sizes), u)
+    made, scale = out.reshape(-1, out.shape[-1]), np.array([1 / math.prod(joined)], own.dtype)
     in_lines(join_lines, len(made), u.numel(), own, near, joined[-1], scale, made)
-    return out
+    return torch.from_numpy(out)
 
 
-def corrected(v: Tensor, e: Tensor, coarse: Grid, fine: Grid) -> Tensor:
-    """v and the prolongation of a correction."""
+def corrected(v: Tensor, w: Tensor, start: Tensor, coarse: Grid, fine: Grid) -> Tensor:
+    """v and the prolongation of the correction w - start."""
     pairs = [*zip(fine.axes, coarse.axes)]
     whole = all(a is b or (b.whole == 1 and b.boundary != "dirichlet") for a, b in pairs)
-    alike = v.shape[2:] == fine.sizes and e.shape[2:] == coarse.sizes and v.shape[:2] == e.shape[:2]
-    if not (whole and alike and is_plain([v, e]) and is_value([v, e])):
-        return v + prolong(e, coarse, fine)
+    alike = v.shape[2:] == fine.sizes and w.shape == start.shape == (*v.shape[:2], *coarse.sizes)
+    if not (whole and alike and is_plain([v, w, start]) and is_value([v, w, start])):
+        return v + prolong(w - start, coarse, fine)
     joined = tuple(b.stride // a.stride for a, b in pairs)
     wraps = tuple(a.boundary == "periodic" for a, _ in pairs)
     near, weights = lines_around(v.shape[0] * v.shape[1], fine.sizes, joined, wraps)
-    out = new_array(v, fine.sizes)
-    own, add, made = by_lines(v), by_lines(e), by_lines(out)
-    weights, shares = weights.astype(own.dtype), np.array((0.75, 0.25), own.dtype)
-    in_lines(add_lines, len(made), v.numel(), add, near, weights, joined[-1], wraps[-1], shares, own, made)
-    return out
+    out = new_array(v.shape, v)
+    own, made = by_lines(v), out.reshape(-1, v.shape[-1])
+    given = by_lines(w), by_lines(start), near, weights.astype(own.dtype), joined[-1], wraps[-1]
+    in_lines(add_lines, len(made), v.numel(), *given, np.array((0.75, 0.25), own.dtype), own, made)
+    return torch.from_numpy(out)
 '''
 
 # What loops of cycles measure.

@@ -55,7 +55,7 @@ def by_transpose(ctx: Any, slope: Tensor) -> Any:
 def solved(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) -> Tensor:
     """Solutions along `dim`, lines in threads."""
     n, inner = rhs.shape[dim], math.prod(rhs.shape[rhs.dim() + dim + 1 :])
-    arrays = [a.detach().contiguous().resolve_neg().numpy().reshape(-1) for a in (lower, middle, upper, rhs)]
+    arrays = [in_numpy(a).reshape(-1) for a in (lower, middle, upper, rhs)]
     x = np.empty(rhs.numel(), arrays[0].dtype)
     lines = rhs.numel() // n
     threads = max(1, min(torch.get_num_threads(), lines // LANES, 1 + 8 * len(x) // ENOUGH))

@@ -528,7 +528,7 @@ class UNet(nn.Module):
             return self.bottleneck(v, rhs, grid)
         v, start, coarse_rhs = self.encoder(v, rhs, grid, coarser[0])
         w = self(start, coarse_rhs, coarser)
-        return self.decoder(v, rhs, w - start, grid, coarser[0])
+        return self.decoder(v, rhs, w, start, grid, coarser[0])
 
     def encoder(
         self, v: Tensor, rhs: Tensor, grid: Grid, coarse: Grid
@@ -537,7 +537,8 @@ class UNet(nn.Module):
         v = self.smooth(v, rhs, grid, self.pre)
         residual = rhs - self.operator(v, grid)
         start = restrict(v, grid, coarse, grid.volume)
-        coarse_rhs = self.operator(start, coarse) + restrict_residual(residual, grid, coarse)
+        restricted = restrict_residual(residual, grid, coarse)
+        coarse_rhs = self.operator(start, coarse) + restricted
         return v, start, coarse_rhs
 
     def bottleneck(self, v: Tensor, rhs: Tensor, grid: Grid) -> Tensor:
@@ -551,10 +552,10 @@ class UNet(nn.Module):
         return v
 
     def decoder(
-        self, v: Tensor, rhs: Tensor, correction: Tensor, grid: Grid, coarse: Grid
+        self, v: Tensor, rhs: Tensor, w: Tensor, start: Tensor, grid: Grid, coarse: Grid
     ) -> Tensor:
-        """Add the prolongated correction to the skip connection; smooth."""
-        v = v + prolong(correction, coarse, grid)
+        """Add the prolongated correction w - start to the skip connection; smooth."""
+        v = v + prolong(w - start, coarse, grid)
         return self.smooth(v, rhs, grid, self.post)
 
     def smooth(self, v: Tensor, rhs: Tensor, grid: Grid, sweeps: int) -> Tensor:
