@@ -37,17 +37,19 @@ def execute(source: str, anew: bool = False) -> torch.nn.Module:
 @functools.lru_cache(maxsize=64)
 def _module(source: str) -> types.ModuleType:
     """The module of `source`, one for equal texts."""
-    name, tree = generated(source), ast.parse(source)
+    name = generated(source)
     module = types.ModuleType(name)
+    code: str | ast.Module = source
     if "\nimport triton\n" in source:
         require_triton()
         sys.modules[name] = module  # where it looks for what it compiles
     if "\nimport numba\n" in source:
+        require_numba()
         parts = separated(source)
-        kernels, tree = _kernels(parts.kernels), parts.rest
+        kernels, code = _kernels(parts.kernels), parts.rest
         sys.modules[name] = module  # where its kernels are found by name
         vars(module).update({n: getattr(kernels, n) for n in parts.names})
-    _defined(module, tree, source, f"<{name}>")
+    _defined(module, code, source, f"<{name}>")
     for kind in list(vars(module).values()):
         if isinstance(kind, type) and issubclass(kind, torch.nn.Module) and kind.__module__ == name:
             kind.__reduce__ = functools.partialmethod(reduced, source)  # type: ignore[assignment]
@@ -59,15 +61,15 @@ def _kernels(text: str) -> types.ModuleType:
     """The module of what numba compiles."""
     name = generated(text)
     module = sys.modules[name] = types.ModuleType(name)  # where numba looks for it
-    _defined(module, ast.parse(text), text, _stored(name, text))
+    _defined(module, text, text, _stored(name, text))
     return module
 
 
-def _defined(module: types.ModuleType, tree: ast.Module, source: str, filename: str) -> None:
-    """Execute the lines of `source` that are in the tree."""
+def _defined(module: types.ModuleType, code: str | ast.Module, source: str, filename: str) -> None:
+    """Execute `code`, which is `source` or has some of its lines."""
     module.__file__ = filename
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    exec(compile(tree, filename, "exec"), module.__dict__)
+    exec(compile(code, filename, "exec"), module.__dict__)
 
 
 def generated(source: str) -> str:
@@ -100,7 +102,6 @@ def cache_folder() -> Path:
 
 def _stored(name: str, source: str) -> str:
     """The file that has a source with kernels; with a warning no file's name, if none can be written."""
-    require_numba()
     path = cache_folder() / f"{name}.py"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -291,7 +291,7 @@ def operator(schema: str, shapes: Callable, kept: Callable, backward: Callable, 
     if not hasattr(torch.ops.pde2net, name):
         torch.library.define(f"pde2net::{name}", schema.removeprefix(name))
         torch.library.impl(f"pde2net::{name}", DEVICE, function)
-        torch.library.register_fake(f"pde2net::{name}", shapes)
+        torch.library.impl(f"pde2net::{name}", "Meta", shapes)
         torch.library.register_autograd(f"pde2net::{name}", backward, setup_context=kept)
     return getattr(torch.ops.pde2net, name)
 
