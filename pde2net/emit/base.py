@@ -27,7 +27,7 @@ from pde2net.emit.smoothing import gaussian_function
 from pde2net.emit.statements import Printer, Scope, statements
 from pde2net.emit.torch_expressions import TorchPrinter, number, require_numbers
 from pde2net.emit.tree import Definition, Function, Source, render
-from pde2net.emit.words import ABSTRACT, TOOLS, calls, imported, lines, words
+from pde2net.emit.words import ABSTRACT, MODULES, TOOLS, calls, imported, lines, words
 from pde2net.errors import EmissionError
 from pde2net.graph.network import Graph, fields, node_of, parameters, repeats
 from pde2net.graph.nodes import Convolution, EdgeMean, Field, Gaussian
@@ -377,9 +377,7 @@ class Emitter(ABC):
         constants += ["", "Product = Callable[[Tensor], Tensor]"] if products else []
         used = {*found, *(["Callable"] if products else [])}
         abstract = [a for a in ABSTRACT if a in used]
-        standard = [
-            f"import {name}" for name in ("math", "os", "pickle", "warnings", "weakref") if name in found
-        ]
+        standard = [f"import {name}" for name in MODULES if name in found]
         standard += [f"from collections.abc import {', '.join(abstract)}"] if abstract else []
         executor = "ThreadPoolExecutor"
         standard += [f"from concurrent.futures import {executor}"] if executor in found else []

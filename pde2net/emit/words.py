@@ -11,7 +11,8 @@ from pde2net.program.names import MARK, Namer
 # Strings, which are passed over, and words; neither attributes nor the names of arguments that are passed.
 _WORD = re.compile(r'f?"(?:[^"\\]|\\.)*"|(?<![\w.])([^\W\d]\w*)(?!\w|=[^=])')
 _OWN = re.compile(r"\bself\.(\w+)")
-_MODULE = re.compile(r"(?<![\w.])(F|math|os|pickle|warnings|weakref)\.")
+MODULES = ("ctypes", "math", "os", "pickle", "warnings", "weakref")
+_MODULE = re.compile(rf"(?<![\w.])(F|{'|'.join(MODULES)})\.")
 ALWAYS = ("Tensor", "annotations", "nn", "torch")  # which every module imports
 ABSTRACT = ("Callable", "Collection", "Iterable", "Sequence")  # where they are used
 TOOLS = ("lru_cache", "partial")

@@ -12,10 +12,35 @@ def schemas(name: str) -> list[str]:
     ]
 
 
-DEVICE = 'DEVICE = "cpu"'
-ENOUGH = f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting"
+CONSTANTS = [
+    'DEVICE = "cpu"',
+    f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting",
+    "PROCESS = 0 if torch.multiprocessing.parent_process() else os.getpid()  # has the threads of torch",
+]
 
 THREADS = '''
+def in_numpy(a: Tensor) -> np.ndarray:
+    """The values, one after the other in memory."""
+    return a.detach().contiguous().resolve_neg().numpy()
+
+
+@lru_cache(maxsize=1)
+def team(process: int) -> Callable | None:
+    """How the threads that torch has do something: others would wait for the cores on which these spin.
+
+    None where torch has no OpenMP with the interface of GNU, and in forks, which have lost its threads.
+    """
+    if process != PROCESS:
+        return None
+    try:
+        parallel = ctypes.CDLL(torch._C.__file__).GOMP_parallel
+    except (OSError, AttributeError):
+        return None
+    entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    parallel.argtypes, parallel.restype = (entry, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint), None
+    return lambda function, threads: parallel(entry(lambda _: function()), None, threads, 0)
+
+
 @lru_cache(maxsize=1)
 def helpers(process: int) -> ThreadPoolExecutor:
     """Threads that wait for work; another process has others."""
@@ -24,21 +49,26 @@ def helpers(process: int) -> ThreadPoolExecutor:
 
 def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
     """Do what there is to do, in some threads: who is free takes the next, for some may begin late."""
-    left = iter(work)
+    left, failed = iter(work), list[BaseException]()
 
     def some() -> None:
-        for each in left:
-            each()
+        try:
+            for each in left:
+                each()
+        except BaseException as error:
+            failed.append(error)
 
-    others = range(1, min(threads, len(work)))
-    started = [helpers(os.getpid()).submit(some) for _ in others]
-    try:
+    count = min(threads, len(work))
+    together = team(os.getpid()) if count > 1 else None
+    if together is None:
+        waiting = [helpers(os.getpid()).submit(some) for _ in range(count - 1)]
         some()
-    finally:
-        failed = [other.exception() for other in started]  # once all are done
+        for other in waiting:
+            other.result()
+    else:
+        together(some, count)
     for error in failed:
-        if error is not None:
-            raise error
+        raise error
 
 
 def forget() -> None:
@@ -97,11 +127,22 @@ def planned(
 
 
 def travel(
+    trips: Sequence[tuple], known: dict[int, Tensor], wanted: Collection[int], numbers: Tensor
+) -> Tensor:
+    """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers."""
+    arrays = {slot: in_numpy(a) for slot, a in known.items()}
+    like = next(iter(arrays.values()))
+    found = divided(trips, arrays, wanted, in_numpy(numbers).astype(like.dtype))
+    known |= {slot: torch.from_numpy(arrays[slot]) for slot in wanted}
+    return torch.from_numpy(found).to(numbers.dtype)
+
+
+def divided(
     trips: Sequence[tuple], known: dict[int, np.ndarray], wanted: Collection[int], values: np.ndarray
 ) -> np.ndarray:
-    """Follow passes from what is `known`, to which `wanted` arrays are added; derivatives by all numbers.
+    """As `travel`, in threads.
 
-    Threads have images of their own, all passes, or bands of all images in each pass where images are few.
+    These have images of their own, all passes, or bands of all images in each pass where images are few.
     """
     like = next(iter(known.values()))
     made = like.size // max(1, like.shape[1]) * sum(len(TABLES[trip[0]][0]) for trip in trips)
@@ -172,7 +213,7 @@ def follow(
     found: np.ndarray,
     threads: int,
 ) -> None:
-    """As `travel`, for some images; derivatives by numbers are added to `found`."""
+    """As `divided`, for some images; derivatives by numbers are added to `found`."""
     like = next(iter(known.values()))
     last = {slot: k for k, trip in enumerate(trips) for slot in trip[2]}
     for k, (table, first, given, results) in enumerate(trips):
@@ -231,11 +272,6 @@ def lifted(a: np.ndarray) -> np.ndarray:
 '''
 
 HIDDEN = '''
-def in_numpy(a: Tensor) -> np.ndarray:
-    """The values, one after the other in memory."""
-    return a.detach().contiguous().resolve_neg().numpy()
-
-
 def constant(function: Callable) -> Callable:
     """What torch.compiler.assume_constant_result does, without a second of imports."""
     function._dynamo_marked_constant = True
@@ -346,12 +382,10 @@ def derivatives(
     u: Tensor, fields: Sequence[Tensor], numbers: Tensor, kept: Sequence[Tensor], slope: Tensor
 ) -> list[Tensor]:
     """The vector-Jacobian product: cotangents of u, of the fields, and of the numbers."""
-    arrays = (u, *fields, *kept, slope)
-    known = {slot: in_numpy(a) for slot, a in zip((*GIVEN, *KEPT, SLOPE), arrays, strict=True)}
-    found = torch.from_numpy(travel(BACKWARD, known, COTANGENTS, in_numpy(numbers.to(u.dtype))))
+    known = dict(zip((*GIVEN, *KEPT, SLOPE), (u, *fields, *kept, slope), strict=True))
+    found = travel(BACKWARD, known, COTANGENTS, numbers)
     once = len({*COTANGENTS, *GIVEN, SLOPE}) == len(COTANGENTS) + len(GIVEN) + 1
-    own = [torch.from_numpy(known[slot]) for slot in COTANGENTS]
-    return [*(a if once else a.clone() for a in own), found.to(numbers.dtype)]
+    return [*(known[slot] if once else known[slot].clone() for slot in COTANGENTS), found]
 
 
 def shapes(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
@@ -383,10 +417,10 @@ def backward(ctx: Any, slopes: Any) -> Any:
 @partial(operator, ADVANCE, shapes, keep_for_backward, backward)
 def advance(u: Tensor, fields: Sequence[Tensor], numbers: Tensor, keep: bool) -> list[Tensor]:
     """The state after all steps, and what derivatives need if `keep`."""
-    known = {slot: in_numpy(a) for slot, a in zip(GIVEN, (u, *fields), strict=True)}
+    known = dict(zip(GIVEN, (u, *fields), strict=True))
     wanted = (RESULTS[keep], *(KEPT if keep else ()))
-    travel(KEEPING if keep else FORWARD, known, wanted, in_numpy(numbers.to(u.dtype)))
-    return [torch.from_numpy(known[slot]) for slot in wanted]
+    travel(KEEPING if keep else FORWARD, known, wanted, numbers)
+    return [known[slot] for slot in wanted]
 '''
 
 
@@ -412,7 +446,7 @@ def by_kernels(
         if a.shape[1:] != (channels, *sizes):
             return None
         known[slot] = in_numpy(a if len(a) == len(u) else a.expand(len(u), -1, *sizes))
-    travel((trip,), known, results, np.array([[float(n) for n in numbers]], known[given[0]].dtype))
+    divided((trip,), known, results, np.array([[float(n) for n in numbers]], known[given[0]].dtype))
     return tuple(torch.from_numpy(known[slot]) for slot in results)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
 from pde2net.emit.filters import borders, convolving, has_odd, is_split
-from pde2net.emit.kernels.drive import DEVICE, ENOUGH, HIDDEN, REGISTER, THREADS
+from pde2net.emit.kernels.drive import CONSTANTS, HIDDEN, REGISTER, THREADS
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS
 from pde2net.emit.kernels.filters import FILTERS, RESPONSES, SPLINES, SUMMING, adding, group_of, summing
 from pde2net.emit.kernels.lines import line
@@ -247,7 +247,7 @@ class _Activating(Emitter):
         groups = (tuple_of([own.group, own.spread]) for own in self.printed)
         beyond = 64 + max(own.taps for own in self.printed)
         zeros = f"ZEROS = {beyond}  # after the cells of an image, which loops read"
-        lines = ["", OPTIONS, ENOUGH, DEVICE, LONGEST, zeros, *SCHEMAS, f"GROUPS = {tuple_of(groups)}"]
+        lines = ["", OPTIONS, *CONSTANTS, LONGEST, zeros, *SCHEMAS, f"GROUPS = {tuple_of(groups)}"]
         return [*super().constants(), *lines]
 
     def text(self, definitions: list[Definition]) -> str:

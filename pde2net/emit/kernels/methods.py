@@ -9,7 +9,7 @@ import sympy as sp
 
 from pde2net.emit.base import Emitter, Request
 from pde2net.emit.cell import CellEmitter
-from pde2net.emit.kernels.drive import DEVICE, DRIVE, ENOUGH, HIDDEN, METHODS, REGISTER, THREADS
+from pde2net.emit.kernels.drive import CONSTANTS, DRIVE, HIDDEN, METHODS, REGISTER, THREADS
 from pde2net.emit.kernels.engine import LIBRARIES, OPTIONS, SWEEP
 from pde2net.emit.kernels.tables import Tables, Trip
 from pde2net.emit.kernels.text import (
@@ -223,7 +223,7 @@ class Methods:
         return [*before, *(d for text in texts for d in parse(text))]
 
     def constants(self) -> list[str]:
-        lines = ["", OPTIONS, ENOUGH, DEVICE, *([LANES, SCHEMA] if self.lined else [])]
+        lines = ["", OPTIONS, *CONSTANTS, *([LANES, SCHEMA] if self.lined else [])]
         if not self.found:
             return lines
         lines += ["", "# How to read these: see sweep and travel."]

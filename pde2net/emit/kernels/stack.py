@@ -11,9 +11,8 @@ import sympy as sp
 from pde2net.emit.base import Request
 from pde2net.emit.kernels.drive import (
     ARRAYS,
-    DEVICE,
+    CONSTANTS,
     DRIVE,
-    ENOUGH,
     HIDDEN,
     OPERATORS,
     REGISTER,
@@ -254,7 +253,7 @@ class KernelEmitter(PassesEmitter):
 
     def tabled(self) -> tuple[list[str], dict[str, Sequence[Trip]], list[str]]:
         functions, printed = list(self.made.lines.values()), list(self.made.tables)
-        before = [OPTIONS, ENOUGH, DEVICE, "", "# How to read these: see sweep and travel."]
+        before = [OPTIONS, *CONSTANTS, "", "# How to read these: see sweep and travel."]
         after = limits([trip for own in self.trips.values() for trip in own], functions)
         after += [f"SMALLEST = {tuple_of(smallest(printed, self.dimension))}"]
         return [*before, *tables(printed, functions)], {**self.trips}, after
