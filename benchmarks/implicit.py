@@ -24,7 +24,7 @@ import pde2net as p2n
 from pde2net import div, grad, laplacian, norm2
 
 TAU, TOL = 5, 1e-6
-SIZES = (256, 512, 1024, 2048, 4096)
+SIZES = (256, 512, 1024, 2048, 4096, 8192)
 LARGEST = 2048  # of images for torch
 BEFORE = "faf0de7"  # the state before there were kernels
 x, y, t = sp.symbols("x y t", real=True)

@@ -1,8 +1,8 @@
 """Kernels against others on this machine: python benchmarks/peers.py [--quick]; writes docs/speed.md.
 
 The same equation, u_t = div(g(|grad u|^2) grad u) with forward differences and reflecting borders, the same
-size, precision and number of threads for all, taken in turns; medians and the fastest and slowest run. Ratios
-are what to compare. Who is not installed (pip install "pde2net[bench]" pystencils) is left out, and named.
+size, precision and number of threads for all, taken in turns, what is brief twice, of which the second counts;
+medians and the fastest and slowest run. Ratios are what to compare. Who is not installed (pip install "pde2net[bench]" pystencils) is left out, and named.
 The licence of pystencils keeps it out of the package and its extras: it is a measuring stick.
 """
 
@@ -442,7 +442,7 @@ def page(quick: bool) -> Iterator[str]:
         yield from against_others("Perona-Malik", (512, 512), runs, True)
         yield from against_others("Perona-Malik", (256, 256, 256), 3, False)
     yield "\n## Perona-Malik by kernels: size and threads\n"
-    yield "Alone: above, others take turns, and leave little of caches and memory.\n"
+    yield "Alone: above, others take turns.\n"
     yield f"| size | one thread, million cell-steps per second | {THREADS} threads | faster by |"
     yield "| --- | --- | --- | --- |"
     yield from scaling(quick)
