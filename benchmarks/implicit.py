@@ -82,8 +82,10 @@ def charbonnier(quick: bool) -> Iterator[str]:
         own.append(seconds.pop("kernels"))
         others = [f"{s:.3f} | {s / own[-1]:.1f}" for s in seconds.values()] or [" | "] * 2
         yield f"| {size} x {size} | {own[-1]:.3f} | {' | '.join(others)} |"
-    slope = math.log(own[-1] / own[-2]) / math.log((sizes[-1] / sizes[-2]) ** 2)
-    yield f"\nSlope of log time over log cells, of the two largest by kernels: {slope:.2f}."
+    largest = zip(sizes[-3:], own[-3:], strict=False)
+    cells, times = zip(*((2 * math.log(n), math.log(s)) for n, s in largest), strict=True)
+    slope = statistics.linear_regression(cells, times).slope
+    yield f"\nSlope of log time over log cells, of the three largest by kernels: {slope:.2f}."
 
 
 def linear(quick: bool) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 The same equation, u_t = div(g(|grad u|^2) grad u) with forward differences and reflecting borders, the same
 size, precision and number of threads for all, taken in turns (timing.py); medians and the fastest and slowest
-run. Ratios are what to compare. Who is not installed (pip install "pde2net[bench]" pystencils) is left out, and
-named. The licence of pystencils keeps it out of the package and its extras: it is a measuring stick.
+run. Ratios are what to compare. Who is not installed (pip install "pde2net[bench]" pystencils) is left out,
+and named. The licence of pystencils keeps it out of the package and its extras: it is a measuring stick.
 """
 
 from __future__ import annotations
