@@ -33,8 +33,15 @@ def at_once(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, unc
     text = text_of(NETWORK.module(backend="numba"))
     if request.param == "others":
         monkeypatch.setitem(text, "team", lambda process: None)
-    elif text["team"](os.getpid()) is None:
-        pytest.skip("torch has no OpenMP with the interface of GNU")
+    else:
+        text["team"].cache_clear()
+        over = threading.Event()
+        other = threading.Thread(target=over.wait)  # a fork has only one
+        other.start()
+        found = text["team"](os.getpid())
+        over.set()
+        if found is None:
+            pytest.skip("torch has no OpenMP with the interface of GNU")
     made: Callable = text["at_once"]
     return made
 
@@ -77,6 +84,53 @@ def test_who_is_free_takes_what_is_left(at_once: Callable) -> None:
     assert held.is_set()
 
 
+SIGNALS = """
+import os, signal, sys, threading, time, torch
+import pde2net as p2n
+torch.set_num_threads(2)
+heat = "unknown u(x, y, t)\\nequation u_t = laplacian(u)\\nscheme explicit(tau = 1/8, steps = 1)"
+module = p2n.compile(p2n.parse(heat)).module(backend="numba").double()
+at_once = vars(sys.modules[type(module).__module__])["at_once"]
+ready, caught, over, done = threading.Event(), threading.Event(), [], []
+
+def task():
+    done.append(sum(range(3000)))
+
+def send():
+    for k in range(150):
+        ready.wait()
+        ready.clear()
+        time.sleep(0.001 * (k % 7))
+        os.kill(os.getpid(), signal.SIGINT)
+        if not caught.wait(10):
+            print("lost", k)
+            ready.set()
+        caught.clear()
+    over.append(True)
+
+threading.Thread(target=send).start()
+while not over:
+    try:
+        ready.set()
+        while not over:
+            done.clear()
+            at_once([task] * 4, 2)
+            assert len(done) == 4
+    except KeyboardInterrupt:
+        caught.set()
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "kill"), reason="no signals")
+def test_interrupts_reach_who_calls() -> None:
+    """Also those that come when a thread of torch is about to begin; results are whole."""
+    command = [sys.executable, "-c", SIGNALS]
+    env = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    found = subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
+    assert (found.stdout, found.stderr) == ("done\n", "")
+
+
 FORK = """
 import multiprocessing, os, sys, torch
 import pde2net as p2n
@@ -95,18 +149,15 @@ if sys.argv[1] == "before":
 (torch.rand(1 << 20) * 2).sum()
 context = multiprocessing.get_context("fork")
 
-def child():
-    result()
-
-process = context.Process(target=child)
+process = context.Process(target=result)
 process.start()
 process.join(300)
 assert process.exitcode == 0, process.exitcode
-if sys.argv[1] == "before":
-    child = os.fork()
-    if not child:
-        os._exit(0 if torch.equal(result(), want) else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+child = os.fork()
+if not child:
+    found = result()
+    os._exit(0 if sys.argv[1] == "after" or torch.equal(found, want) else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 print("done")
 """
 

@@ -91,3 +91,16 @@ def test_elimination_solves_systems(dim: int) -> None:
         for a, b, c, r, found in zip(*lines, strict=True):
             dense = torch.diag(b) + torch.diag(a[1:], -1) + torch.diag(c[:-1], 1)
             assert torch.allclose(dense @ found, r, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "scheme", [p2n.Implicit(10, 1), p2n.Theta(R(1, 2), 2)], ids=lambda s: type(s).__name__
+)
+@pytest.mark.parametrize("linear", [True, False])
+def test_implicit_steps_of_signals(scheme: Any, linear: bool, uncompiled: None) -> None:
+    """Their solvers and the elimination are in one module."""
+    flux = grad(unknown(1)) / (1 if linear else 1 + norm2(grad(unknown(1))))
+    network = uncertified(p2n.Problem(equation(div(flux), 1)), scheme)
+    fast, plain = (network.module(backend=b).double() for b in ("numba", "torch"))
+    signal = torch.rand(2, 1, 21, dtype=torch.float64)
+    assert close(fast(signal), plain(signal), 1e-6)

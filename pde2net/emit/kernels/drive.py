@@ -15,7 +15,7 @@ def schemas(name: str) -> list[str]:
 CONSTANTS = [
     'DEVICE = "cpu"',
     f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting",
-    "PROCESS = 0 if torch.multiprocessing.parent_process() else os.getpid()  # has the threads of torch",
+    "PROCESS = os.getpid()  # which has loaded this",
 ]
 
 THREADS = '''
@@ -28,9 +28,12 @@ def in_numpy(a: Tensor) -> np.ndarray:
 def team(process: int) -> Callable | None:
     """How the threads that torch has do something: others would wait for the cores on which these spin.
 
-    None where torch has no OpenMP with the interface of GNU, and in forks, which have lost its threads.
+    None where torch has no OpenMP with the interface of GNU, and in forks, which have lost its threads: in
+    processes of multiprocessing, or others than have loaded this, or that have nothing but this thread.
     """
-    if process != PROCESS:
+    tasks = Path("/proc/self/task")
+    alone = tasks.exists() and len(list(tasks.iterdir())) == 1
+    if process != PROCESS or alone or torch.multiprocessing.parent_process():
         return None
     try:
         parallel = ctypes.CDLL(torch._C.__file__).GOMP_parallel
@@ -38,7 +41,7 @@ def team(process: int) -> Callable | None:
         return None
     entry = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
     parallel.argtypes, parallel.restype = (entry, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint), None
-    return lambda function, threads: parallel(entry(lambda _: function()), None, threads, 0)
+    return lambda function, threads: parallel(entry(function), None, threads, 0)
 
 
 @lru_cache(maxsize=1)
@@ -49,26 +52,35 @@ def helpers(process: int) -> ThreadPoolExecutor:
 
 def at_once(work: Sequence[Callable[[], None]], threads: int) -> None:
     """Do what there is to do, in some threads: who is free takes the next, for some may begin late."""
-    left, failed = iter(work), list[BaseException]()
+    left, failed, ended = iter(work), list[BaseException](), list[bool]()
 
-    def some() -> None:
+    def some() -> Iterable[None]:
         try:
+            yield
             for each in left:
                 each()
+                ended.append(True)
         except BaseException as error:
             failed.append(error)
 
     count = min(threads, len(work))
+    parts = [some() for _ in range(count)]
+    for part in parts:
+        next(part)
+    # Threads resume parts, where an interrupt that comes first is caught: C has no caller to hand it on to.
+    resume = partial(next, map(next, parts))
     together = team(os.getpid()) if count > 1 else None
     if together is None:
-        waiting = [helpers(os.getpid()).submit(some) for _ in range(count - 1)]
-        some()
-        for other in waiting:
+        others = [helpers(os.getpid()).submit(resume, None) for _ in range(count - 1)]
+        resume(None)
+        for other in others:
             other.result()
     else:
-        together(some, count)
+        together(resume, count)
     for error in failed:
         raise error
+    if len(ended) < len(work):
+        raise KeyboardInterrupt
 
 
 def forget() -> None:
@@ -317,7 +329,7 @@ def is_value(arrays: Sequence[Tensor]) -> bool:
     """Whether nothing but values is asked for, here and now."""
     if torch.compiler.is_compiling() or torch.jit.is_tracing() or is_kept(arrays):
         return False
-    return not any(hidden(a, False) for a in arrays)
+    return not any(type(a) not in (Tensor, nn.Parameter) or hidden(a, False) for a in arrays)
 '''
 
 REGISTER = '''

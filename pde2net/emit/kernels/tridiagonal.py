@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 OPERATOR = "lines_of_this_text"
-SCHEMA = f'SOLVED = "{OPERATOR}(Tensor lower, Tensor middle, Tensor upper, Tensor rhs, int dim) -> Tensor"'
+SCHEMA = (
+    f'ELIMINATED = "{OPERATOR}(Tensor lower, Tensor middle, Tensor upper, Tensor rhs, int dim) -> Tensor"'
+)
 LANES = "LANES = 16  # lines that are solved at once"
 
 TRIDIAGONAL = '''
@@ -47,12 +49,12 @@ def by_transpose(ctx: Any, slope: Tensor) -> Any:
     """The cotangent of rhs solves the transposed system; those of the matrix are products with x."""
     lower, middle, upper, x = ctx.saved_tensors
     left, right = shifts(x, 1, ctx.dim)
-    own = solved(left(upper), middle, right(lower), slope, ctx.dim)
+    own = eliminated(left(upper), middle, right(lower), slope, ctx.dim)
     return -own * left(x), -own * x, -own * right(x), own, None
 
 
-@partial(operator, SOLVED, shape_of_solution, keep_system, by_transpose)
-def solved(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) -> Tensor:
+@partial(operator, ELIMINATED, shape_of_solution, keep_system, by_transpose)
+def eliminated(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor, dim: int) -> Tensor:
     """Solutions along `dim`, lines in threads."""
     n, inner = rhs.shape[dim], math.prod(rhs.shape[rhs.dim() + dim + 1 :])
     arrays = [in_numpy(a).reshape(-1) for a in (lower, middle, upper, rhs)]
@@ -69,6 +71,6 @@ def solve_tridiagonal(lower: Tensor, middle: Tensor, upper: Tensor, rhs: Tensor,
     """x with lower[i] x[i-1] + middle[i] x[i] + upper[i] x[i+1] = rhs[i] along `dim`."""
     arrays = [*(a.expand_as(rhs) for a in (lower, middle, upper)), rhs]
     if is_plain(arrays) and is_backward(arrays, is_kept(arrays)):
-        return solved(*arrays, dim)
+        return eliminated(*arrays, dim)
     return solve_by_reduction(lower, middle, upper, rhs, dim)
 '''
