@@ -234,10 +234,10 @@ def bench(
     """Measure how fast the backends run the network of FILE here.
 
     The image is noise of 2^20 cells, in single precision. All backends run in
-    turns, after one round that compiles: torch, torch.compile, kernels of
-    numba where the network has them, and the textbook network, differences as
-    convolutions with small kernels, where that computes the same. Beside them
-    stand what a copy moves, and how fast the functions of lines are on lines
+    turns, after one round that compiles: torch, torch.compile where the network
+    is a stack, kernels of numba where it has them, and the textbook network,
+    differences as convolutions with small kernels, where that computes the same.
+    Beside them stand what a copy moves, and how fast the functions of lines are on lines
     that are in the first cache. Bytes are those that go through memory for each
     cell and step; "faster by" is against the slowest.
 

@@ -85,6 +85,16 @@ scheme explicit(tau = 0.1, steps = 1)
         assert failed.exit_code != 0 and said in str(failed.exception)
 
 
+def test_implicit_steps(tmp_path: Path) -> None:
+    file = tmp_path / "implicit.pde"
+    file.write_text("unknown u(x, t)\nequation u_t = laplacian(u)\nscheme implicit(tau = 10, steps = 1)\n")
+    done = CliRunner().invoke(app, ["bench", str(file), "--size", "16", "--runs", "1", "--json"])
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert {row["backend"] for row in found["backends"]} == {"numba", "torch"}
+    assert any("torch.compile" in said for said in found["remarks"])
+
+
 @pytest.mark.parametrize("boundary", ["reflecting", "periodic"])
 @pytest.mark.parametrize("dim", [1, 2, 3])
 def test_the_textbook_network_computes_the_same(dim: int, boundary: str) -> None:
