@@ -431,6 +431,8 @@ def page(quick: bool) -> Iterator[str]:
     absent = [label for label in OTHERS if not importlib.util.find_spec(label.lower())]
     yield "# Speed of kernels\n"
     yield f"Written by `python benchmarks/peers.py`: {machine()}, float32, {STEPS} steps.\n"
+    yield "What takes less than a second runs twice in its turn, and the second run counts: the first finds"
+    yield "caches full of what others left.\n"
     if absent:
         yield f"Not installed, and left out: {', '.join(absent)}.\n"
     yield "## The same equation by others\n"

@@ -237,9 +237,9 @@ def bench(
     turns, after one round that compiles: torch, torch.compile where the network
     is a stack, kernels of numba where it has them, and the textbook network,
     differences as convolutions with small kernels, where that computes the same.
-    Beside them stand what a copy moves, and how fast the functions of lines are on lines
-    that are in the first cache. Bytes are those that go through memory for each
-    cell and step; "faster by" is against the slowest.
+    Beside them stand what a copy moves, and how fast the functions of lines are
+    on lines that are in the first cache. Bytes are those that go through memory
+    for each cell and step; "faster by" is against the slowest.
 
     Example: pde2net bench examples/perona_malik.py --size 1024 --picture roofline.png
 

@@ -211,6 +211,22 @@ def test_derivatives_views_and_odd_values(sizes: tuple[int, int], uncompiled: No
     assert torch.allclose(slope(named["pooled"], named["corrected"]), want)
 
 
+def test_subclasses_of_tensors_take_the_way_of_torch(
+    uncompiled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has more than values may have none: tensors of FakeTensorMode, say."""
+
+    class Own(torch.Tensor):
+        pass
+
+    module, named = functions(2, "reflecting", 1)
+    image = torch.rand(1, 1, 24, 16, dtype=torch.float64)
+    want = module.double()(image)
+    monkeypatch.setitem(named, "divided", None)  # so that kernels would fail
+    with torch.no_grad():
+        assert torch.allclose(module(image.as_subclass(Own)), want)
+
+
 def test_a_cycle_is_that_of_the_torch_module(uncompiled: None) -> None:
     for boundary in ("reflecting", "periodic"):
         module, _ = functions(2, boundary, 1)

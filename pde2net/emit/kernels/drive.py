@@ -102,7 +102,6 @@ def done(work: Sequence[Callable[[], None]], threads: int, start: Callable[[], N
 '''
 
 DRIVE = '''
-@lru_cache(maxsize=64)
 def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
     """Where rings begin, how far their rows, channels and lines are apart; the memory of all.
 

@@ -88,11 +88,6 @@ def in_lines(function: Callable, rows: int, cells: int, *given: Any) -> None:
     done(work, threads, lambda: None)
 
 
-def new_array(sizes: Sequence[int], like: Tensor) -> np.ndarray:
-    """Memory for an array."""
-    return memory_of(os.getpid()).array(sizes, in_numpy(like).dtype)
-
-
 def by_lines(a: Tensor) -> np.ndarray:
     """The values as lines along the last axis."""
     return in_numpy(a).reshape(-1, a.shape[-1])
@@ -104,7 +99,7 @@ def pooled(u: Tensor, fine: Grid, coarse: Grid) -> Tensor:
     if not (is_plain([u]) and is_value([u]) and u.shape[2:] == fine.sizes):
         return pooled_by_torch(u, fine, coarse)
     near, own = lines_of_cells(u.shape[0] * u.shape[1], fine.sizes, joined), by_lines(u)
-    out = new_array((*u.shape[:2], *coarse.sizes), u)
+    out = memory_of(os.getpid()).array((*u.shape[:2], *coarse.sizes), own.dtype)
     made, scale = out.reshape(-1, out.shape[-1]), np.array([1 / math.prod(joined)], own.dtype)
     in_lines(join_lines, len(made), u.numel(), own, near, joined[-1], scale, made)
     return torch.from_numpy(out)
@@ -120,8 +115,9 @@ def corrected(v: Tensor, w: Tensor, start: Tensor, coarse: Grid, fine: Grid) -> 
     joined = tuple(b.stride // a.stride for a, b in pairs)
     wraps = tuple(a.boundary == "periodic" for a, _ in pairs)
     near, weights = lines_around(v.shape[0] * v.shape[1], fine.sizes, joined, wraps)
-    out = new_array(v.shape, v)
-    own, made = by_lines(v), out.reshape(-1, v.shape[-1])
+    own = by_lines(v)
+    out = memory_of(os.getpid()).array(v.shape, own.dtype)
+    made = out.reshape(own.shape)
     given = by_lines(w), by_lines(start), near, weights.astype(own.dtype), joined[-1], wraps[-1]
     in_lines(add_lines, len(made), v.numel(), *given, np.array((0.75, 0.25), own.dtype), own, made)
     return torch.from_numpy(out)
