@@ -15,6 +15,7 @@ def schemas(name: str) -> list[str]:
 CONSTANTS = [
     'DEVICE = "cpu"',
     f"ENOUGH = {2**20}  # cells times turns, for which a thread is worth starting",
+    f"FAR = {2**22}  # bytes of an image, of which caches close to a processor have little",
     "PROCESS = os.getpid()  # which has loaded this",
 ]
 
@@ -110,7 +111,7 @@ def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
     rings = TABLES[table][5]
     _, channels, _, _, low1, high1, low2, high2, *_, one = rings.T
     line = (shape[2] + low2 + high2 + 15) // 16 * 16
-    line[:] = line.max() + (16 if shape[1] == 1 else 0)
+    line[:] = line.max() + (112 if shape[1] == 1 else 0)
     channel = np.where(one, 1, shape[1] + low1 + high1) * line
     line[one > 0] = 0
     row = channels * channel

@@ -13,7 +13,7 @@ OPTIONS = 'FLAGS = {"fastmath": {"nsz", "arcp", "contract"}, "error_model": "num
 LIBRARIES = [
     "import numba",
     "import numpy as np",
-    "from llvmlite.ir import Constant",
+    "from llvmlite.ir import Constant, FunctionType, IntType, VoidType",
     "from numba import types",
     "from numba.core.compiler import Compiler",
     "from numba.extending import intrinsic, overload",
@@ -211,6 +211,58 @@ def _terms(degree: int) -> list[str]:
 
 
 SWEEP = '''
+@intrinsic
+def prefetch(context: Any, a: Any, index: Any) -> Any:
+    """The instruction of that name, to read, for the second cache."""
+
+    def made(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        kind, number = IntType(8).as_pointer(), IntType(32)
+        where = builder.bitcast(builder.gep(array.data, [arguments[1]]), kind)
+        own = FunctionType(VoidType(), [kind, number, number, number])
+        instruction = builder.module.declare_intrinsic("llvm.prefetch", [kind], own)
+        builder.call(instruction, [where, number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return types.none(a, index), made
+
+
+def ask_for(a: np.ndarray, index: int) -> None:
+    """Where it is compiled, the processor fetches this entry of an array while it does other things."""
+
+
+@overload(ask_for, inline="always")
+def compiled_ask_for(a, index) -> Callable:
+    return lambda a, index: prefetch(a, index)
+
+
+@inner
+def fetch(array, row, first, last) -> None:
+    """Ask for cells of a row of an array, (channels, rows, lines, columns)."""
+    if 0 <= row < array.shape[1]:
+        for c in range(array.shape[0]):
+            start = (c * array.shape[1] + row) * array.shape[3]
+            for j in range(start + first, start + min(last, array.shape[3]), 64 // array.itemsize):
+                ask_for(array, j)
+
+
+@part
+def expect(part, now, share, n, turns, stores, arrays, results, image) -> None:
+    """Ask for a part of the rows of images that will be copied, so that these are in a cache by then.
+
+    In parts, since a processor waits for few lines of memory at a time.
+    """
+    first, last = part * share, (part + 1) * share
+    for turn in turns:
+        if turn[0] >= 0:
+            break
+        array = borrowed(arrays[turn[2]])
+        fetch(array[image], now - turn[1] + (array.shape[2] - n) // 2, first, last)
+    for store in stores:
+        array = borrowed(results[store[1]])
+        fetch(array[image], now - store[5] + store[2], first, last)
+
+
 @inner
 def begins(ring, channel, row, y, x, rings, places) -> int:
     """Where a cell of a ring is in memory."""
@@ -498,8 +550,12 @@ def sweep(
                 clear(places[ring, 1], memory[places[ring, 0] : places[ring, 0] + places[ring, 1]])
     for k in range(3):
         where[3 + k] = shape[k]
+    far = shape[1] == 1 and n * shape[2] * memory.itemsize >= FAR
+    share = max(shape[2] // len(turns) + 1, 192)
     for now in range(early, late):
         for k in range(len(turns)):
+            if far and k * share < shape[2]:
+                expect(k, now + 1, share, n, turns, stores, arrays, results, image)
             turn = turns[k]
             row = now - turn[1]
             there = spans[k, 0] <= row < spans[k, 1]

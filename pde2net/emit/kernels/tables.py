@@ -29,7 +29,7 @@ class Table:
     writes  ring (-1: a line for sums), channel, sum (-1: none), copies of it: from, to; what of it is 0
             before it is made, as it is read one cell back: 0 nothing, 1 a row, 2 a line
     copies  rings that have the same array by another rule
-    stores  ring, array in memory, cells beyond the image
+    stores  ring, array in memory, cells beyond the image, how many rows it is behind
     rings   rows, channels, cells beyond the image at both ends of each axis, rules of each axis, 1 if all
             lines of a row are in the same place
     sums    parts of derivatives: number of the pass, line of numbers relative to the first, column, factor
@@ -159,7 +159,7 @@ class _Table:
         for name, ring in self.leg.made.results.items():
             if ring in own_rings:
                 wide = lifted(self.flat.extents[name].wide, 0)
-                self.stores.append((ring, self.leg.results.index(name), *wide))
+                self.stores.append((ring, self.leg.results.index(name), *wide, turn.lag))
         above = max((rings[r].beyond[0][0] for r in own_rings), default=0)
         below = max((rings[r].beyond[0][1] for r in own_rings), default=0)
         region = lifted(turn.region.beyond, (0, 0))
