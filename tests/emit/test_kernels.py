@@ -285,6 +285,28 @@ def test_rows_of_large_images_are_fetched(
         assert places[0] == 0 and max(np.diff([*places, 500])) <= 8
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name,dim", [("heat", 1), ("biharmonic", 2), ("heat", 3)])
+def test_lines_of_rings_begin_lines_of_caches(
+    name: str, dim: int, kind: torch.dtype, uncompiled: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first cells of the image in all lines of all rings, and results."""
+    problem, grid = declared(name, dim)
+    _, fast = modules(uncertified(problem, p2n.Explicit(R(1, 100), 2), grid))
+    text = vars(sys.modules[type(fast).__module__])
+    sweep, starts = text["sweep"], list[np.ndarray]()
+
+    def noted(*handed: Any) -> None:
+        rings, places, memory = handed[5], handed[6], handed[14]
+        first = memory.ctypes.data + memory.itemsize * (places[:, 0] + rings[:, 6])
+        starts.extend([first, *(memory.itemsize * places[:, 1:].T)])
+        sweep(*handed)
+
+    monkeypatch.setitem(text, "sweep", noted)
+    result = fast.to(kind)(torch.rand(1, 1, *(5, 6, 7)[:dim], dtype=kind))
+    assert starts and not (np.concatenate([*starts, [result.data_ptr()]]) % 64).any()
+
+
 @given(data=st.data())
 def test_sizes_steps_and_bands(data: Any) -> None:
     """Whatever the number of steps in a pass, wherever bands begin, for images down to the smallest."""

@@ -103,10 +103,18 @@ def done(work: Sequence[Callable[[], None]], threads: int, start: Callable[[], N
 '''
 
 DRIVE = '''
+def aligned(count: int, dtype: np.dtype) -> np.ndarray:
+    """Memory that begins with a line of the caches, 64 bytes: vectors that cross lines are read twice."""
+    whole = np.empty(count * dtype.itemsize + 64, np.uint8)
+    start = -whole.ctypes.data % 64
+    return whole[start : start + count * dtype.itemsize].view(dtype)
+
+
 def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
     """Where rings begin, how far their rows, channels and lines are apart; the memory of all.
 
-    All have lines of one length, and rows of images do not begin at the same place of a cache.
+    All have lines of one length, whose first cells begin lines of the caches, and rows of images do not begin
+    at the same place of a cache.
     """
     rings = TABLES[table][5]
     _, channels, _, _, low1, high1, low2, high2, *_, one = rings.T
@@ -115,9 +123,9 @@ def places(table: int, *shape: int) -> tuple[np.ndarray, int]:
     channel = np.where(one, 1, shape[1] + low1 + high1) * line
     line[one > 0] = 0
     row = channels * channel
-    whole = rings[:, 0] * row
+    whole = rings[:, 0] * row + 16
     first = 64 + MOST * line.max()
-    begin = first + np.cumsum(whole) - whole
+    begin = first + np.cumsum(whole) - whole + -low2 % 16
     return np.stack([begin, row, channel, line], 1), int(first + whole.sum() + line.max() + 64)
 
 
@@ -187,11 +195,11 @@ class Memory:
         """An array whose values are anything; its memory is free when it and all that views it are."""
         count = math.prod(sizes)
         if count * dtype.itemsize < self.least:
-            return np.empty(sizes, dtype)
+            return aligned(count, dtype).reshape(sizes)
         try:
             whole = self.free[count, dtype].pop()
         except (KeyError, IndexError):
-            whole = np.empty(count, dtype)
+            whole = aligned(count, dtype)
         made = np.frombuffer(memoryview(whole), dtype)  # views would refer to `whole`, not to a view of it
         weakref.finalize(made, self.back, whole).atexit = False
         return made.reshape(sizes)
@@ -236,7 +244,7 @@ def follow(
         totals = np.zeros((len(like), len(parts), 1 + max((s[0] for s in sums), default=-1)))
 
         def part(image: int, band: int) -> None:
-            memory, spans = np.empty(length, values.dtype), np.empty((len(turns), 2), np.int64)
+            memory, spans = aligned(length, values.dtype), np.empty((len(turns), 2), np.int64)
             sweep(
                 turns,
                 reads,

@@ -54,7 +54,8 @@ def in_cache(module: torch.nn.Module, columns: int, dtype: torch.dtype = torch.f
     made = turns[turns[:, 0] >= 0]
     functions, counts = np.unique(made[:, 0], return_counts=True)
     kind = np.float64 if dtype == torch.float64 else np.float32
-    memory = np.ones(most * (columns + 128), kind)
+    memory = text["aligned"](most * (columns + 128), np.dtype(kind))
+    memory[:] = 1
     at = np.arange(most, dtype=np.int64) * (columns + 128)
     numbers = module.numbers()[-1].detach().numpy().astype(kind)  # type: ignore[operator]
     seconds = 0.0
