@@ -14,29 +14,30 @@ TAU, LAMBDA = 0.2, 0.1
 
 
 class Textbook(nn.Module):
-    """Perona-Malik 2D as one would write it by hand: pad, conv2d, activation, conv_transpose2d.
+    """Perona-Malik as one would write it by hand: pad, convolution, activation, transposed convolution.
 
-    `size` 2 uses the smallest kernels that hold a forward difference; 3 the usual 3 x 3 ones.
+    `size` 2 uses the smallest kernels that hold a forward difference; 3 the usual ones of 3 cells an axis.
     """
 
-    def __init__(self, steps: int, size: int) -> None:
+    def __init__(self, steps: int, size: int, dimension: int = 2) -> None:
         super().__init__()
-        kernel = torch.zeros(2, 1, size, size)
-        c = size - 2
-        kernel[:, 0, c, c] = -1
-        kernel[0, 0, c + 1, c] = 1
-        kernel[1, 0, c, c + 1] = 1
-        self.steps, self.size = steps, size
+        kernel = torch.zeros(dimension, 1, *[size] * dimension)
+        middle = [size - 2] * dimension
+        for axis in range(dimension):
+            after = [m + (k == axis) for k, m in enumerate(middle)]
+            kernel[axis, 0][tuple(middle)], kernel[axis, 0][tuple(after)] = -1, 1
+        self.steps, self.size, self.dimension = steps, size, dimension
         self.register_buffer("kernel", kernel)
 
     def forward(self, u: Tensor) -> Tensor:
-        before = self.size - 2
+        before, d = self.size - 2, self.dimension
+        convolve = {2: F.conv2d, 3: F.conv3d}[d]
+        transposed = {2: F.conv_transpose2d, 3: F.conv_transpose3d}[d]
+        inside = (..., *(slice(before, before + n) for n in u.shape[-d:]))
         for _ in range(self.steps):
-            d = F.conv2d(F.pad(u, (before, 1, before, 1), mode="replicate"), self.kernel)
-            flux = d / (1 + (d**2).sum(1, keepdim=True) / LAMBDA**2)
-            adjoint = F.conv_transpose2d(flux, self.kernel)
-            n, m = u.shape[-2:]
-            u = u - TAU * adjoint[..., before : before + n, before : before + m]
+            slopes = convolve(F.pad(u, (before, 1) * d, mode="replicate"), self.kernel)
+            flux = slopes / (1 + (slopes**2).sum(1, keepdim=True) / LAMBDA**2)
+            u = u - TAU * transposed(flux, self.kernel)[inside]
         return u
 
 

@@ -49,13 +49,13 @@ STEP = float(TAUS["Perona-Malik"])
 Task = Callable[[], Any]
 
 
-def network(name: str, dimension: int, **options: Any) -> p2n.Network:
+def network(name: str, dimension: int, steps: int = STEPS, **options: Any) -> p2n.Network:
     u = sp.Function("u")(*AXES[:dimension], t)
     rhs = div(DIFFUSIVITIES[name].subs(s2, norm2(grad(u))) * grad(u))
     if name == FOURTH:
         rhs = -laplacian(DIFFUSIVITIES[name].subs(s2, laplacian(u) ** 2) * laplacian(u))
     problem = p2n.Problem(sp.Eq(u.diff(t), rhs))
-    return p2n.compile(problem, p2n.Explicit(tau=TAUS[name], steps=STEPS), on_unstable="ignore", **options)
+    return p2n.compile(problem, p2n.Explicit(tau=TAUS[name], steps=steps), on_unstable="ignore", **options)
 
 
 def run_of(module: torch.nn.Module, u: torch.Tensor) -> Task:
@@ -263,20 +263,35 @@ def against_others(name: str, shape: tuple[int, ...], runs: int, torch_too: bool
 
 
 def scaling(quick: bool) -> Iterator[str]:
-    """Kernels of Perona-Malik alone: images and volumes of several sizes, one thread and all."""
+    """Perona-Malik by kernels, one thread and all, and the textbook network where it ends in a minute."""
     shapes = [(64, 64), (16, 16, 16)]
     if not quick:
         shapes = [(1 << k,) * 2 for k in range(8, 14)] + [(1 << k,) * 3 for k in range(6, 10)]
     for shape in shapes:
-        module = network("Perona-Malik", len(shape)).module(backend="numba").float()
-        task = run_of(module, torch.rand(1, 1, *shape))
+        u, cells = torch.rand(1, 1, *shape), math.prod(shape) * STEPS / 1e6
+        task = run_of(network("Perona-Malik", len(shape)).module(backend="numba").float(), u)
         rates = []
         for threads in (1, THREADS):
             torch.set_num_threads(threads)
-            seconds = statistics.median(alternate({"": task}, 5)[""])
-            rates.append(math.prod(shape) * STEPS / 1e6 / seconds)
-        title = " x ".join(map(str, shape))
-        yield f"| {title} | {rates[0]:.0f} | {rates[1]:.0f} | {rates[1] / rates[0]:.2f} |"
+            rates.append(cells / statistics.median(alternate({"": task}, 5)[""]))
+        entries = [f"{rates[0]:.0f}", f"{rates[1]:.0f}", f"{rates[1] / rates[0]:.2f}", "", ""]
+        if math.prod(shape) <= 1 << 24:
+            slow = run_of(Textbook(STEPS, 2, len(shape)), u)
+            start = time.perf_counter()
+            slow()
+            once = cells / (time.perf_counter() - start)
+            entries[3:] = f"{once:.1f}", f"{rates[1] / once:.0f}"
+        yield f"| {' x '.join(map(str, shape))} | {' | '.join(entries)} |"
+
+
+def steps(quick: bool) -> Iterator[str]:
+    """Perona-Malik by kernels, for several numbers of steps."""
+    size = 64 if quick else 2048
+    for count in (1, 2, 5, 10, 20, 50, 100, 200):
+        made = network("Perona-Malik", 2, steps=count)
+        task = run_of(made.module(backend="numba").float(), torch.rand(1, 1, size, size))
+        seconds = statistics.median(alternate({"": task}, 5)[""])
+        yield f"| {count} | {seconds:.4f} | {size * size * count / 1e6 / seconds:.0f} |"
 
 
 def similar(runs: int, size: int) -> list[str]:
@@ -411,13 +426,15 @@ def compiling() -> list[str]:
     return [f"| {cold:.1f} | {statistics.median(warm):.2f} |"]
 
 
-def limits() -> list[str]:
-    """Bandwidth of a copy, and the rate of the functions of lines for lines in the first cache."""
+def limits(size: int) -> list[str]:
+    """Bandwidth of a copy; the rate of functions of lines in the first cache, and what kernels have of it."""
     from pde2net.emit.kernels.measure import copied, in_cache
 
     module = network("Perona-Malik", 2).module(backend="numba").float()
     rate = in_cache(module, 1024) * THREADS
-    return [f"| {copied(THREADS):.1f} | {rate:.0f} |"]
+    seconds = statistics.median(alternate({"": run_of(module, torch.rand(1, 1, size, size))}, 5)[""])
+    share = size * size * STEPS / 1e6 / seconds / rate
+    return [f"| {copied(THREADS):.1f} | {rate:.0f} | {share:.0%} |"]
 
 
 def machine() -> str:
@@ -445,9 +462,14 @@ def page(quick: bool) -> Iterator[str]:
         yield from against_others("Perona-Malik", (256, 256, 256), 3, False)
     yield "\n## Perona-Malik by kernels: size and threads\n"
     yield "Alone: above, others take turns.\n"
-    yield f"| size | one thread, million cell-steps per second | {THREADS} threads | faster by |"
-    yield "| --- | --- | --- | --- |"
+    yield "Million cell-steps per second; the textbook network once.\n"
+    yield f"| size | one thread | {THREADS} threads | faster by | textbook, {THREADS} threads | faster by |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     yield from scaling(quick)
+    yield f"\n## Perona-Malik by kernels: steps, {'64 x 64' if quick else '2048 x 2048'}\n"
+    yield "| steps | seconds | million cell-steps per second |"
+    yield "| --- | --- | --- |"
+    yield from steps(quick)
     yield f"\n## Similar equations by others, {size // 4} x {size // 4}\n"
     yield "| program | million pixel-steps per second | kernels are faster by |"
     yield "| --- | --- | --- |"
@@ -468,9 +490,9 @@ def page(quick: bool) -> Iterator[str]:
     yield "| --- | --- |"
     yield from compiling()
     yield "\n## Limits of the machine\n"
-    yield "| copy, GB per second | lines in the first cache, million cell-steps per second |"
-    yield "| --- | --- |"
-    yield from limits()
+    yield "| copy, GB per second | lines in the first cache, million cell-steps per second | kernels reach |"
+    yield "| --- | --- | --- |"
+    yield from limits(size)
 
 
 def main() -> None:
