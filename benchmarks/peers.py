@@ -221,6 +221,15 @@ def jax(name: str, image: np.ndarray) -> Task:
 
 
 OTHERS = {"Devito": devito, "pystencils": pystencils, "JAX": jax}
+ELSEWHERE = {"OpenCV": "cv2.ximgproc", "SimpleITK": "SimpleITK", "py-pde": "pde", "pyamg": "pyamg"}
+
+
+def there(module: str) -> bool:
+    """Whether a module is installed: importing all would take a while."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 # -- tables --------------------------------------------------------------------------------------------------
@@ -234,7 +243,7 @@ def against_others(name: str, shape: tuple[int, ...], runs: int, torch_too: bool
     kernels = run_of(made.module(backend="numba").float(), u)
     tasks: dict[str, Task] = {"pde2net, kernels": kernels}
     for label, of in OTHERS.items():
-        if importlib.util.find_spec(label.lower()):
+        if there(label.lower()):
             tasks[label] = of(name, image)
     if torch_too:
         module = made.module().float()
@@ -299,15 +308,14 @@ def similar(runs: int, size: int) -> list[str]:
     image = np.random.default_rng(0).random((size, size), np.float32)
     made = network("Perona-Malik", 2).module(backend="numba").float()
     tasks: dict[str, Task] = {"pde2net, kernels": run_of(made, torch.from_numpy(image)[None, None])}
-    if importlib.util.find_spec("cv2"):
+    if there(ELSEWHERE["OpenCV"]):
         import cv2
 
-        if hasattr(cv2, "ximgproc"):
-            colour = np.repeat((255 * image).astype(np.uint8)[..., None], 3, 2)
-            tasks["OpenCV anisotropicDiffusion, 3 channels of 8 bits"] = lambda: (
-                cv2.ximgproc.anisotropicDiffusion(colour, STEP, 0.3, STEPS)
-            )
-    if importlib.util.find_spec("SimpleITK"):
+        colour = np.repeat((255 * image).astype(np.uint8)[..., None], 3, 2)
+        tasks["OpenCV anisotropicDiffusion, 3 channels of 8 bits"] = lambda: (
+            cv2.ximgproc.anisotropicDiffusion(colour, STEP, 0.3, STEPS)
+        )
+    if there(ELSEWHERE["SimpleITK"]):
         import SimpleITK
 
         SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(THREADS)
@@ -315,7 +323,7 @@ def similar(runs: int, size: int) -> list[str]:
         tasks["SimpleITK GradientAnisotropicDiffusion"] = lambda: SimpleITK.GradientAnisotropicDiffusion(
             given, STEP, 1.0, 1, STEPS
         )
-    if importlib.util.find_spec("pde"):
+    if there(ELSEWHERE["py-pde"]):
         import pde
 
         grid = pde.CartesianGrid([[0, size], [0, size]], [size, size])
@@ -445,7 +453,8 @@ def machine() -> str:
 
 def page(quick: bool) -> Iterator[str]:
     size, runs = (512, 1) if quick else (4096, 5)
-    absent = [label for label in OTHERS if not importlib.util.find_spec(label.lower())]
+    absent = [label for label in OTHERS if not there(label.lower())]
+    absent += [label for label, module in ELSEWHERE.items() if not there(module)]
     yield "# Speed of kernels\n"
     yield f"Written by `python benchmarks/peers.py`: {machine()}, float32, {STEPS} steps.\n"
     yield "What takes less than a second runs twice in its turn, and the second run counts: the first finds"
@@ -483,7 +492,7 @@ def page(quick: bool) -> Iterator[str]:
     yield "| --- | --- | --- |"
     yield from models(runs)
     yield from responses.page(quick)
-    if importlib.util.find_spec("pyamg"):
+    if there(ELSEWHERE["pyamg"]):
         yield from implicit.page(quick)
     yield "\n## Compiling Perona-Malik: seconds until the first image is done\n"
     yield "| cold | from disk |"
