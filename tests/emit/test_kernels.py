@@ -205,6 +205,8 @@ def test_memory_is_used_again_once_nobody_has_it(uncompiled: None) -> None:
     del view
     many = [memory.array((10 + k,), np.dtype(np.float64)) for k in range(20)]
     del many
+    large = memory.array((200,), np.dtype(np.float64))
+    del large
     assert sum(a.nbytes for same in memory.free.values() for a in same) <= 1000
 
 

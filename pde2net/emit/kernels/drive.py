@@ -206,6 +206,8 @@ class Memory:
 
     def back(self, whole: np.ndarray) -> None:
         """What was handed out is free; all is given up where it becomes too much."""
+        if whole.nbytes > self.most:
+            return
         kept = sum(own.nbytes for same in list(self.free.values()) for own in list(same))
         if kept + whole.nbytes > self.most:
             self.free.clear()
