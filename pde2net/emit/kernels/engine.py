@@ -238,10 +238,10 @@ def compiled_ask_for(a, index) -> Callable:
 
 @inner
 def fetch(array, row, first, last) -> None:
-    """Ask for cells of a row of an array, (channels, rows, lines, columns)."""
+    """Ask for cells of the first line of a row of an array, (channels, rows, lines, columns)."""
     if 0 <= row < array.shape[1]:
         for c in range(array.shape[0]):
-            start = (c * array.shape[1] + row) * array.shape[3]
+            start = (c * array.shape[1] + row) * array.shape[2] * array.shape[3]
             for j in range(start + first, start + min(last, array.shape[3]), 64 // array.itemsize):
                 ask_for(array, j)
 
